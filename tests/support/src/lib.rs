@@ -1,0 +1,7 @@
+//! What the tests of the workspace share.
+//!
+//! Everything here deals with real processes, real sockets and real files. Whatever a helper starts or creates is gone
+//! when its guard is dropped, also when the test panics.
+
+pub mod golden;
+pub mod process;

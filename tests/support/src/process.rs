@@ -1,0 +1,261 @@
+//! Spawn guards: a program runs as long as the value that stands for it.
+//!
+//! [`Running`] starts a program in the background, collects what it prints, waits for a line or a listening port with a
+//! deadline, and kills the process when dropped. [`finish`] runs a program to its end, with a deadline as well, so that
+//! a hanging program fails its test instead of hanging it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long a helper waits for something that should happen at once; generous, because test machines are shared.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bytes collected from a pipe by a thread; waiting for more is possible without polling.
+#[derive(Clone, Default)]
+struct Collected(Arc<(Mutex<State>, Condvar)>);
+
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl Collected {
+    fn from(mut pipe: impl Read + Send + 'static) -> Self {
+        let collected = Self::default();
+        let sink = collected.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            loop {
+                let read = pipe.read(&mut buffer).unwrap_or(0);
+                let mut state = sink.0.0.lock().unwrap();
+                state.bytes.extend_from_slice(&buffer[..read]);
+                state.closed = read == 0;
+                sink.0.1.notify_all();
+                if read == 0 {
+                    return;
+                }
+            }
+        });
+        collected
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.0.lock().unwrap().bytes).into_owned()
+    }
+
+    /// Waits until `found` answers for the text so far, or the pipe is closed, or patience ends.
+    fn wait_for<T>(&self, found: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.0.0.lock().unwrap();
+        loop {
+            if let Some(value) = found(&String::from_utf8_lossy(&state.bytes)) {
+                return Some(value);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.closed || left.is_zero() {
+                return None;
+            }
+            state = self.0.1.wait_timeout(state, left).unwrap().0;
+        }
+    }
+
+    fn wait_until_closed(&self) {
+        self.wait_for(|_| None::<()>);
+    }
+}
+
+/// A program in the background; killed and reaped on drop.
+pub struct Running {
+    child: Child,
+    stdout: Collected,
+    stderr: Collected,
+}
+
+impl Running {
+    /// Starts `command` with both outputs collected and standard input closed.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let stdout = Collected::from(child.stdout.take().expect("stdout is piped"));
+        let stderr = Collected::from(child.stderr.take().expect("stderr is piped"));
+        Self { child, stdout, stderr }
+    }
+
+    /// Waits until standard output satisfies `found`, and returns what it found.
+    ///
+    /// # Panics
+    /// When the program ends or [`PATIENCE`] runs out before that.
+    pub fn wait_for_stdout<T>(&self, found: impl Fn(&str) -> Option<T>) -> T {
+        self.stdout.wait_for(found).unwrap_or_else(|| panic!("not in stdout:\n{}\n{}", self.stdout(), self.stderr()))
+    }
+
+    /// The same for standard error.
+    ///
+    /// # Panics
+    /// When the program ends or [`PATIENCE`] runs out before that.
+    pub fn wait_for_stderr<T>(&self, found: impl Fn(&str) -> Option<T>) -> T {
+        self.stderr.wait_for(found).unwrap_or_else(|| panic!("not in stderr:\n{}\n{}", self.stdout(), self.stderr()))
+    }
+
+    /// What the program has printed to standard output so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// What the program has printed to standard error so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends `signal` to the program.
+    ///
+    /// # Panics
+    /// When the program is gone already.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id fits"));
+        kill(pid, signal).expect("the program is still there");
+    }
+
+    /// Waits for the end of the program.
+    ///
+    /// # Panics
+    /// When it is still running after [`PATIENCE`].
+    pub fn finish(mut self) -> Finished {
+        let status =
+            wait(&mut self.child).unwrap_or_else(|| panic!("still running\n{}\n{}", self.stdout(), self.stderr()));
+        self.stdout.wait_until_closed();
+        self.stderr.wait_until_closed();
+        Finished { status, stdout: self.stdout(), stderr: self.stderr() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How a program ended and what it had printed.
+#[derive(Debug)]
+pub struct Finished {
+    /// Exit status as the system reports it.
+    pub status: ExitStatus,
+    /// Standard output, invalid UTF-8 replaced.
+    pub stdout: String,
+    /// Standard error, invalid UTF-8 replaced.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// The exit code.
+    ///
+    /// # Panics
+    /// When a signal ended the program.
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| panic!("ended by a signal: {self:?}"))
+    }
+}
+
+/// Runs `command` to its end with `input` on standard input.
+///
+/// # Panics
+/// When it cannot be started or is still running after [`PATIENCE`].
+pub fn finish(command: &mut Command, input: &[u8]) -> Finished {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let input = input.to_vec();
+    let writer = thread::spawn(move || {
+        // A program may end without reading all of its input.
+        let _ = stdin.write_all(&input);
+    });
+    let stdout = Collected::from(child.stdout.take().expect("stdout is piped"));
+    let stderr = Collected::from(child.stderr.take().expect("stderr is piped"));
+    let running = Running { child, stdout, stderr };
+    let finished = running.finish();
+    writer.join().expect("the writer does not panic");
+    finished
+}
+
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("the child is ours") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    None
+}
+
+/// A TCP port on 127.0.0.1 that was free a moment ago.
+///
+/// # Panics
+/// When the machine has none left.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound address").port()
+}
+
+/// Waits until somebody listens on `address`.
+///
+/// # Panics
+/// When nobody does within [`PATIENCE`].
+pub fn wait_until_listening(address: SocketAddr) {
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(address).is_err() {
+        assert!(Instant::now() < deadline, "nobody listens on {address}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_guard_takes_its_program_along() {
+        let running = Running::start(Command::new("sleep").arg("60"));
+        let pid = Pid::from_raw(running.id().try_into().unwrap());
+        drop(running);
+        assert!(kill(pid, None).is_err(), "the process is still there");
+    }
+
+    #[test]
+    fn output_is_collected_and_can_be_waited_for() {
+        let running = Running::start(Command::new("sh").args(["-c", "echo one; echo two >&2; sleep 60"]));
+        assert_eq!(running.wait_for_stdout(|text| text.lines().next().map(str::to_owned)), "one");
+        running.wait_for_stderr(|text| text.contains("two").then_some(()));
+    }
+
+    #[test]
+    fn a_program_reads_its_input_and_its_code_is_told() {
+        let finished = finish(Command::new("sh").args(["-c", "cat; exit 3"]), b"hello");
+        assert_eq!((finished.code(), finished.stdout.as_str()), (3, "hello"));
+    }
+}
