@@ -1,1 +1,3 @@
-//! Placeholder of the first commit.
+//! A static file server.
+
+pub mod proto;

@@ -1,0 +1,147 @@
+//! Conditional requests (RFC 9110 section 13): whether the client's copy is good enough, or its precondition fails.
+
+use super::date;
+use super::field::{Fields, Name};
+
+/// What identifies the selected representation.
+#[derive(Debug, Clone, Copy)]
+pub struct Validators<'a> {
+    /// A strong entity tag with its quotes.
+    pub etag: &'a [u8],
+    /// Time of the last change in seconds, where it can be trusted.
+    pub modified: Option<i64>,
+}
+
+/// The outcome of all preconditions together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answer as if there were no conditions.
+    Proceed,
+    /// 304: the client has this representation already.
+    NotModified,
+    /// 412: the client wanted another representation.
+    Failed,
+}
+
+/// Evaluates the preconditions of a GET or HEAD request in the order of RFC 9110 section 13.2.2. `now` in seconds.
+pub fn evaluate(fields: &Fields, validators: Validators, now: i64) -> Outcome {
+    if fields.first(Name::IfMatch).is_some() {
+        let matches = |tag: &[u8]| tag == b"*" || tag == validators.etag;
+        if !fields.list(Name::IfMatch).any(matches) {
+            return Outcome::Failed;
+        }
+    } else if let (Some(limit), Some(modified)) = (date_of(fields, Name::IfUnmodifiedSince, now), validators.modified)
+        && modified > limit
+    {
+        return Outcome::Failed;
+    }
+    if fields.first(Name::IfNoneMatch).is_some() {
+        let matches = |tag: &[u8]| tag == b"*" || opaque(tag) == opaque(validators.etag);
+        return if fields.list(Name::IfNoneMatch).any(matches) { Outcome::NotModified } else { Outcome::Proceed };
+    }
+    match (date_of(fields, Name::IfModifiedSince, now), validators.modified) {
+        (Some(since), Some(modified)) if modified <= since => Outcome::NotModified,
+        _ => Outcome::Proceed,
+    }
+}
+
+/// Whether a Range field may be applied: without If-Range always, else only if its validator matches strongly
+/// (RFC 9110 section 13.1.5).
+pub fn range_applies(fields: &Fields, validators: Validators, now: i64) -> bool {
+    match fields.first(Name::IfRange) {
+        None => true,
+        Some(_) if fields.repeats(Name::IfRange) => false,
+        Some(tag) if tag.starts_with(b"\"") => tag == validators.etag,
+        Some(other) => date::parse(other, now).is_some_and(|date| validators.modified == Some(date)),
+    }
+}
+
+fn date_of(fields: &Fields, name: Name, now: i64) -> Option<i64> {
+    fields.only(name).and_then(|value| date::parse(value, now))
+}
+
+/// A tag without its weakness flag, for the weak comparison.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHANGED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+    const LATER: &str = "Sun, 06 Nov 2094 08:49:37 GMT";
+    const VALIDATORS: Validators = Validators { etag: b"\"tag\"", modified: Some(784_111_777) };
+    const NOW: i64 = 1_795_000_000;
+
+    fn fields<'a>(list: &[(Name, &'a str)]) -> Fields<'a> {
+        let mut fields = Fields::default();
+        for (name, value) in list {
+            fields.add(*name, value.as_bytes());
+        }
+        fields
+    }
+
+    fn outcome(list: &[(Name, &str)]) -> Outcome {
+        evaluate(&fields(list), VALIDATORS, NOW)
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly_over_lists_and_lines() {
+        for value in ["\"tag\"", "W/\"tag\"", "\"x\", \"tag\"", "*", "\"a,b\",W/\"tag\""] {
+            assert_eq!(outcome(&[(Name::IfNoneMatch, value)]), Outcome::NotModified, "{value}");
+        }
+        assert_eq!(outcome(&[(Name::IfNoneMatch, "\"x\""), (Name::IfNoneMatch, "\"tag\"")]), Outcome::NotModified);
+        assert_eq!(outcome(&[(Name::IfNoneMatch, "\"x\"")]), Outcome::Proceed);
+        assert_eq!(outcome(&[(Name::IfNoneMatch, "tag")]), Outcome::Proceed);
+    }
+
+    #[test]
+    fn if_modified_since_is_ignored_beside_if_none_match() {
+        assert_eq!(outcome(&[(Name::IfNoneMatch, "\"x\""), (Name::IfModifiedSince, LATER)]), Outcome::Proceed);
+    }
+
+    #[test]
+    fn a_copy_as_new_or_newer_than_the_file_is_not_modified() {
+        assert_eq!(outcome(&[(Name::IfModifiedSince, CHANGED)]), Outcome::NotModified);
+        assert_eq!(outcome(&[(Name::IfModifiedSince, LATER)]), Outcome::NotModified);
+        assert_eq!(outcome(&[(Name::IfModifiedSince, BEFORE)]), Outcome::Proceed);
+        assert_eq!(outcome(&[(Name::IfModifiedSince, "yesterday")]), Outcome::Proceed);
+    }
+
+    #[test]
+    fn without_a_time_that_can_be_trusted_dates_decide_nothing() {
+        let validators = Validators { modified: None, ..VALIDATORS };
+        let later = fields(&[(Name::IfModifiedSince, LATER)]);
+        assert_eq!(evaluate(&later, validators, NOW), Outcome::Proceed);
+        let range = fields(&[(Name::IfRange, CHANGED)]);
+        assert!(!range_applies(&range, validators, NOW));
+    }
+
+    #[test]
+    fn if_match_compares_strongly_and_comes_before_the_rest() {
+        assert_eq!(outcome(&[(Name::IfMatch, "\"tag\"")]), Outcome::Proceed);
+        assert_eq!(outcome(&[(Name::IfMatch, "*")]), Outcome::Proceed);
+        assert_eq!(outcome(&[(Name::IfMatch, "W/\"tag\"")]), Outcome::Failed);
+        assert_eq!(outcome(&[(Name::IfMatch, "\"x\""), (Name::IfNoneMatch, "\"tag\"")]), Outcome::Failed);
+        assert_eq!(outcome(&[(Name::IfMatch, "\"tag\""), (Name::IfNoneMatch, "\"tag\"")]), Outcome::NotModified);
+    }
+
+    #[test]
+    fn if_unmodified_since_fails_for_older_dates_only_without_if_match() {
+        assert_eq!(outcome(&[(Name::IfUnmodifiedSince, BEFORE)]), Outcome::Failed);
+        assert_eq!(outcome(&[(Name::IfUnmodifiedSince, CHANGED)]), Outcome::Proceed);
+        assert_eq!(outcome(&[(Name::IfUnmodifiedSince, BEFORE), (Name::IfMatch, "\"tag\"")]), Outcome::Proceed);
+    }
+
+    #[test]
+    fn if_range_needs_the_exact_tag_or_date() {
+        let applies = |value| range_applies(&fields(&[(Name::IfRange, value)]), VALIDATORS, NOW);
+        assert!(range_applies(&fields(&[]), VALIDATORS, NOW));
+        assert!(applies("\"tag\"") && applies(CHANGED));
+        for value in ["W/\"tag\"", "\"x\"", BEFORE, LATER, "tag"] {
+            assert!(!applies(value), "{value}");
+        }
+    }
+}

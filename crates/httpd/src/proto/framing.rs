@@ -1,0 +1,353 @@
+//! Where a request ends and whether the connection lives on (RFC 9112 sections 6, 7 and 9).
+//!
+//! This server has no use for request bodies, but must know their length exactly: what follows a body is the next request,
+//! and a body must never be taken for one. [`Drain`] eats a body that arrives in pieces.
+
+use super::Rejection;
+use super::field::{self, Name};
+use super::request::{Head, Version};
+use super::response::Status;
+
+/// Longest body that is read and thrown away to keep a connection; behind a longer one the connection is closed.
+pub const DRAIN_MAX: u64 = 64 * 1024;
+/// Longest line of chunked framing (a size with extensions, or a trailer field): nobody needs more.
+const CHUNK_LINE_MAX: usize = 4096;
+
+/// How the length of a request body is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyLength {
+    /// So many octets follow the head; 0 when the request has no body.
+    Octets(u64),
+    /// The body is chunked.
+    Chunked,
+}
+
+/// The length of the body of a request (RFC 9112 section 6.3).
+///
+/// 400 for every contradiction: two lengths, a length beside a transfer coding, a transfer coding in HTTP/1.0, a length that
+/// is not a number or does not fit; 501 for a transfer coding other than chunked.
+pub fn body_length(head: &Head) -> Result<BodyLength, Rejection> {
+    let fields = &head.fields;
+    if fields.first(Name::TransferEncoding).is_none() {
+        return content_length(head).map(BodyLength::Octets);
+    }
+    if head.version == Version::Http10 {
+        return Err(Rejection::bad_request("Transfer-Encoding is not part of HTTP/1.0."));
+    }
+    if fields.first(Name::ContentLength).is_some() {
+        return Err(Rejection::bad_request("Content-Length and Transfer-Encoding contradict each other."));
+    }
+    let mut codings = fields.list(Name::TransferEncoding);
+    match (codings.next(), codings.next()) {
+        (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => Ok(BodyLength::Chunked),
+        (None, _) => Err(Rejection::bad_request("Transfer-Encoding is empty.")),
+        (Some(first), Some(_)) if first.eq_ignore_ascii_case(b"chunked") => {
+            Err(Rejection::bad_request("Only the last transfer coding may be chunked."))
+        }
+        _ => Err(Rejection::new(Status::NOT_IMPLEMENTED, "The transfer coding is not supported.")),
+    }
+}
+
+fn content_length(head: &Head) -> Result<u64, Rejection> {
+    let mut length = None;
+    for value in head.fields.all(Name::ContentLength) {
+        let value = decimal(value).ok_or(Rejection::bad_request("Content-Length is not a number that fits."))?;
+        if length.is_some_and(|other| other != value) {
+            return Err(Rejection::bad_request("There are two different Content-Length fields."));
+        }
+        length = Some(value);
+    }
+    Ok(length.unwrap_or(0))
+}
+
+/// A number of decimal digits and nothing else; `None` also when it does not fit.
+pub fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Whether the connection may serve another request after this one (RFC 9112 section 9.3).
+pub fn keeps_alive(head: &Head) -> bool {
+    match head.version {
+        _ if head.fields.lists(Name::Connection, b"close") => false,
+        Version::Http11 => true,
+        Version::Http10 => head.fields.lists(Name::Connection, b"keep-alive"),
+    }
+}
+
+/// What a request expects before it sends its body (RFC 9110 section 10.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expectation {
+    /// Nothing.
+    None,
+    /// An interim or final answer before the body is sent.
+    Continue,
+}
+
+/// Reads `Expect`: ignored in HTTP/1.0, 417 when it is anything but `100-continue`.
+pub fn expectation(head: &Head) -> Result<Expectation, Rejection> {
+    if head.version == Version::Http10 {
+        return Ok(Expectation::None);
+    }
+    let mut expectation = Expectation::None;
+    for member in head.fields.list(Name::Expect) {
+        if !member.eq_ignore_ascii_case(b"100-continue") {
+            return Err(Rejection::new(Status::EXPECTATION_FAILED, "The expectation is unknown."));
+        }
+        expectation = Expectation::Continue;
+    }
+    Ok(expectation)
+}
+
+/// Eats a request body piece by piece.
+#[derive(Debug, Clone)]
+pub struct Drain {
+    state: State,
+    /// Octets still allowed, framing included.
+    budget: u64,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    /// So many octets of a body or chunk are left; then what follows.
+    Octets {
+        left: u64,
+        chunked: bool,
+    },
+    /// The CRLF behind the data of a chunk, as far as it has come.
+    ChunkEnd(Line),
+    /// The line with the size of the next chunk.
+    ChunkSize(Line),
+    /// Lines of the trailer section, up to an empty one.
+    Trailer(Line),
+    Done,
+}
+
+/// The beginning of a line of which the end has not arrived.
+type Line = Vec<u8>;
+
+/// What [`Drain::feed`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// All bytes belonged to the body, and more of it is to come.
+    More,
+    /// The body ended after so many of the given bytes.
+    Done(usize),
+    /// The body is malformed or too large to be worth reading: the connection has to be closed.
+    GiveUp,
+}
+
+impl Drain {
+    /// A drain for a body of this length; `None` when it is certain to be too large.
+    pub fn new(length: BodyLength) -> Option<Self> {
+        let state = match length {
+            BodyLength::Octets(left) if left > DRAIN_MAX => return None,
+            BodyLength::Octets(left) => State::Octets { left, chunked: false },
+            BodyLength::Chunked => State::ChunkSize(Line::new()),
+        };
+        Some(Self { state, budget: DRAIN_MAX })
+    }
+
+    /// Takes the next bytes that arrived behind the head.
+    pub fn feed(&mut self, bytes: &[u8]) -> Drained {
+        let mut rest = bytes;
+        loop {
+            if let State::Done = self.state {
+                return Drained::Done(bytes.len().saturating_sub(rest.len()));
+            }
+            if let State::Octets { left: 0, chunked: false } = self.state {
+                self.state = State::Done;
+                continue;
+            }
+            if rest.is_empty() {
+                return Drained::More;
+            }
+            let Some(taken) = self.step(rest) else { return Drained::GiveUp };
+            rest = rest.get(taken..).unwrap_or_default();
+            match self.budget.checked_sub(taken as u64) {
+                Some(budget) => self.budget = budget,
+                None => return Drained::GiveUp,
+            }
+        }
+    }
+
+    /// One step over bytes that are not empty: how many it took, or `None` when they are malformed.
+    fn step(&mut self, rest: &[u8]) -> Option<usize> {
+        match &mut self.state {
+            State::Done => Some(0),
+            State::Octets { left, chunked } => {
+                let taken = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
+                *left = left.saturating_sub(taken as u64);
+                if *left == 0 {
+                    self.state = if *chunked { State::ChunkEnd(Line::new()) } else { State::Done };
+                }
+                Some(taken)
+            }
+            State::ChunkEnd(line) => match take_line(line, rest)? {
+                (taken, None) => Some(taken),
+                (taken, Some(line)) if line.is_empty() => {
+                    self.state = State::ChunkSize(Line::new());
+                    Some(taken)
+                }
+                _ => None,
+            },
+            State::ChunkSize(line) => {
+                let (taken, line) = take_line(line, rest)?;
+                if let Some(line) = line {
+                    self.state = match chunk_size(&line)? {
+                        0 => State::Trailer(Line::new()),
+                        left => State::Octets { left, chunked: true },
+                    };
+                }
+                Some(taken)
+            }
+            State::Trailer(line) => {
+                let (taken, line) = take_line(line, rest)?;
+                match line {
+                    Some(line) if line.is_empty() => self.state = State::Done,
+                    Some(_) => self.state = State::Trailer(Line::new()),
+                    None => {}
+                }
+                Some(taken)
+            }
+        }
+    }
+}
+
+/// Adds bytes to a line: how many were taken, and the line when it is complete. `None` when it is malformed or too long.
+fn take_line(line: &mut Line, bytes: &[u8]) -> Option<(usize, Option<Line>)> {
+    let end = memchr::memchr(b'\n', bytes);
+    let piece = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+    if line.len().saturating_add(piece.len()) > CHUNK_LINE_MAX {
+        return None;
+    }
+    line.extend_from_slice(piece);
+    if end.is_none() {
+        return Some((piece.len(), None));
+    }
+    // In chunked framing a bare LF has no use but to confuse two parsers, so CRLF is required here.
+    let complete = line.strip_suffix(b"\r")?.to_vec();
+    memchr::memchr2(b'\r', 0, &complete).is_none().then(|| (piece.len().saturating_add(1), Some(complete)))
+}
+
+/// The size at the start of a chunk line, extensions ignored (RFC 9112 section 7.1).
+fn chunk_size(line: &[u8]) -> Option<u64> {
+    let digits = line.split(|byte| *byte == b';').next().map(field::trim)?;
+    if digits.is_empty() || digits.len() > 15 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::{Parsed, parse};
+    use super::*;
+
+    fn with_head<T>(text: &str, check: impl Fn(&Head) -> T) -> T {
+        match parse(text.as_bytes()) {
+            Ok(Parsed::Complete(head, _)) => check(&head),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn length(fields: &str) -> Result<BodyLength, u16> {
+        let text = format!("POST / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        with_head(&text, |head| body_length(head).map_err(|rejection| rejection.status.code()))
+    }
+
+    #[test]
+    fn a_length_is_digits_that_fit_and_equal_repeats_are_one() {
+        assert_eq!(length(""), Ok(BodyLength::Octets(0)));
+        assert_eq!(length("Content-Length: 12\r\n"), Ok(BodyLength::Octets(12)));
+        assert_eq!(length("Content-Length: 12\r\nContent-Length: 12\r\n"), Ok(BodyLength::Octets(12)));
+        for value in ["+1", "-1", "0x1", "1 2", "", "1,1", "18446744073709551616", "1\r\nContent-Length: 2"] {
+            assert_eq!(length(&format!("Content-Length: {value}\r\n")), Err(400), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn transfer_codings_other_than_chunked_are_refused() {
+        assert_eq!(length("Transfer-Encoding: Chunked\r\n"), Ok(BodyLength::Chunked));
+        assert_eq!(length("Transfer-Encoding: gzip, chunked\r\n"), Err(501));
+        assert_eq!(length("Transfer-Encoding: xchunked\r\n"), Err(501));
+        assert_eq!(length("Transfer-Encoding: chunked, chunked\r\n"), Err(400));
+        assert_eq!(length("Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n"), Err(400));
+        assert_eq!(length("Transfer-Encoding: \r\n"), Err(400));
+    }
+
+    #[test]
+    fn a_transfer_coding_beside_a_length_or_in_http_1_0_is_400() {
+        assert_eq!(length("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"), Err(400));
+        let old = "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(with_head(old, |head| body_length(head).map_err(|r| r.status.code())), Err(400));
+    }
+
+    #[test]
+    fn persistence_depends_on_version_and_connection_options() {
+        let alive = |version, connection: &str| {
+            let text = format!("GET / HTTP/{version}\r\nHost: h\r\n{connection}\r\n");
+            with_head(&text, keeps_alive)
+        };
+        assert!(alive("1.1", ""));
+        assert!(!alive("1.1", "Connection: upgrade, CLOSE\r\n"));
+        assert!(!alive("1.1", "Connection: a\r\nConnection: close\r\n"));
+        assert!(alive("1.1", "Connection: closed\r\n"));
+        assert!(!alive("1.0", ""));
+        assert!(alive("1.0", "Connection: Keep-Alive\r\n"));
+        assert!(!alive("1.0", "Connection: keep-alive, close\r\n"));
+    }
+
+    #[test]
+    fn only_100_continue_can_be_expected_and_not_in_http_1_0() {
+        let expected = |version, value: &str| {
+            let text = format!("GET / HTTP/{version}\r\nHost: h\r\nExpect: {value}\r\n\r\n");
+            with_head(&text, |head| expectation(head).map_err(|rejection| rejection.status.code()))
+        };
+        assert_eq!(expected("1.1", "100-Continue"), Ok(Expectation::Continue));
+        assert_eq!(expected("1.1", "tea"), Err(417));
+        assert_eq!(expected("1.0", "100-continue"), Ok(Expectation::None));
+        assert_eq!(expected("1.0", "tea"), Ok(Expectation::None));
+    }
+
+    /// Feeds `body` cut at every place in two, and checks that both parts together end where they should.
+    fn drains(length: BodyLength, body: &[u8], rest: &[u8]) {
+        let whole = [body, rest].concat();
+        for cut in 0..body.len() {
+            let mut drain = Drain::new(length).unwrap();
+            assert_eq!(drain.feed(&whole[..cut]), Drained::More, "cut {cut}");
+            assert_eq!(drain.feed(&whole[cut..]), Drained::Done(body.len() - cut), "cut {cut}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_known_length_is_eaten_exactly() {
+        drains(BodyLength::Octets(5), b"hello", b"GET / HTTP/1.1");
+        assert_eq!(Drain::new(BodyLength::Octets(0)).unwrap().feed(b"GET"), Drained::Done(0));
+        assert!(Drain::new(BodyLength::Octets(DRAIN_MAX + 1)).is_none());
+    }
+
+    #[test]
+    fn a_chunked_body_is_eaten_exactly_with_extensions_and_trailers() {
+        drains(BodyLength::Chunked, b"5;a=b\r\nhello\r\n0\r\n\r\n", b"GET / HTTP/1.1");
+        drains(BodyLength::Chunked, b"A\r\n0123456789\r\n000\r\nTrailer: x\r\n\r\n", b"");
+    }
+
+    #[test]
+    fn malformed_chunks_end_the_connection() {
+        for body in ["x\r\n", "-1\r\n", "\r\n", "5\nhello", "3\r\nhello\r\n", "1000000000000000\r\n", "1\r\naX\r\n"] {
+            let mut drain = Drain::new(BodyLength::Chunked).unwrap();
+            assert_eq!(drain.feed(body.as_bytes()), Drained::GiveUp, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn an_endless_chunked_body_is_given_up() {
+        let mut drain = Drain::new(BodyLength::Chunked).unwrap();
+        let chunk = [b"4000\r\n".to_vec(), vec![b'x'; 0x4000], b"\r\n".to_vec()].concat();
+        let outcome = (0..10).map(|_| drain.feed(&chunk)).find(|drained| *drained != Drained::More);
+        assert_eq!(outcome, Some(Drained::GiveUp));
+    }
+}

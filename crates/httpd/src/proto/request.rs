@@ -1,0 +1,404 @@
+//! The head of a request: request line and fields (RFC 9112 sections 2 to 5).
+//!
+//! [`parse`] is given what has arrived so far and either wants more, hands out a checked [`Head`] that borrows from the
+//! buffer, or rejects. It is strict wherever leniency has led to request smuggling, and lenient only where the RFC asks
+//! for it: empty lines before the request line, and a bare LF as the end of a line.
+
+use super::Rejection;
+use super::field::{self, Fields, Name};
+use super::response::Status;
+
+/// Longest request line, in octets. RFC 9112 section 3 asks for at least 8,000; longer ones are a mistake or an attack.
+pub const REQUEST_LINE_MAX: usize = 16 * 1024;
+/// Longest head, in octets: what one connection may make the server hold before it has said anything useful.
+pub const HEAD_MAX: usize = 32 * 1024;
+/// Most field lines: bounds the work per head; browsers send about twenty.
+pub const FIELDS_MAX: usize = 100;
+
+/// The request method (RFC 9110 section 9), as far as this server tells methods apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET
+    Get,
+    /// HEAD
+    Head,
+    /// OPTIONS
+    Options,
+    /// A method that exists but is not allowed on files: answered with 405.
+    NotAllowed,
+}
+
+impl Method {
+    /// The methods this server answers, as the value of `Allow`.
+    pub const ALLOWED: &'static str = "GET, HEAD, OPTIONS";
+
+    /// Methods are case-sensitive: `get` is an unknown method, not GET.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Rejection> {
+        match bytes {
+            b"GET" => Ok(Self::Get),
+            b"HEAD" => Ok(Self::Head),
+            b"OPTIONS" => Ok(Self::Options),
+            b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"CONNECT" | b"TRACE" => Ok(Self::NotAllowed),
+            _ => Err(Rejection::new(Status::NOT_IMPLEMENTED, "The method is unknown.")),
+        }
+    }
+}
+
+/// The protocol version that decides about framing and persistence. A minor version above 1 counts as 1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+impl Version {
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Rejection> {
+        match bytes {
+            b"HTTP/1.0" => Ok(Self::Http10),
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => Ok(Self::Http11),
+            [b'H', b'T', b'T', b'P', b'/', b'1'..=b'9', b'.', b'0'..=b'9'] => {
+                Err(Rejection::new(Status::VERSION_NOT_SUPPORTED, "Only HTTP/1.0 and HTTP/1.1 are spoken here."))
+            }
+            _ => Err(Rejection::bad_request("The protocol version is malformed.")),
+        }
+    }
+}
+
+/// A complete and well-formed head; borrows from the receive buffer.
+#[derive(Debug, Clone)]
+pub struct Head<'b> {
+    /// The method.
+    pub method: Method,
+    /// The request target as sent (RFC 9112 section 3.2): visible ASCII, not yet taken apart.
+    pub target: &'b [u8],
+    /// The version.
+    pub version: Version,
+    /// The known fields.
+    pub fields: Fields<'b>,
+    /// The request line as sent, without its line end, for the access log.
+    pub line: &'b [u8],
+}
+
+/// What [`parse`] found.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack for one request; a box would cost an allocation")]
+pub enum Parsed<'b> {
+    /// The head is not complete; call again with more bytes.
+    Partial,
+    /// A head, and how many octets of the buffer it took.
+    Complete(Head<'b>, usize),
+}
+
+/// Reads one head from the start of `bytes`.
+///
+/// Malformed syntax is a 400, a line that is too long 414, fields that are too long or too many 431, an unknown method
+/// 501, another major version 505. The rejection comes as soon as it is certain, also on an incomplete head.
+pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Rejection> {
+    let mut lines = Lines { bytes, position: 0 };
+    let line = loop {
+        match lines.next()? {
+            None => return incomplete_line(&lines),
+            Some([]) => {}
+            Some(line) => break line,
+        }
+        if lines.position > HEAD_MAX {
+            return Err(Rejection::bad_request("There are too many empty lines before the request."));
+        }
+    };
+    let (method, target, version) = request_line(line)?;
+    let mut fields = Fields::default();
+    for count in 0.. {
+        match lines.next()? {
+            Some([]) => break,
+            Some(_) if count >= FIELDS_MAX => return Err(TOO_MANY),
+            Some(line) => field_line(line, &mut fields)?,
+            None if bytes.len() > HEAD_MAX => return Err(TOO_LARGE),
+            None => return Ok(Parsed::Partial),
+        }
+        if lines.position > HEAD_MAX {
+            return Err(TOO_LARGE);
+        }
+    }
+    let head = Head { method, target, version, fields, line };
+    check_host(&head)?;
+    Ok(Parsed::Complete(head, lines.position))
+}
+
+/// The request line of a head that could not be parsed, as far as it can be told, for the access log.
+pub fn first_line(bytes: &[u8]) -> &[u8] {
+    let mut lines = Lines { bytes, position: 0 };
+    loop {
+        match lines.next() {
+            Ok(Some([])) => {}
+            Ok(Some(line)) => return line,
+            _ => {
+                let rest = bytes.get(lines.position..).unwrap_or_default();
+                return rest.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+            }
+        }
+    }
+}
+
+const TOO_LARGE: Rejection = Rejection::new(Status::FIELDS_TOO_LARGE, "The header fields are too large.");
+const TOO_MANY: Rejection = Rejection::new(Status::FIELDS_TOO_LARGE, "There are too many header fields.");
+const TOO_LONG: Rejection = Rejection::new(Status::URI_TOO_LONG, "The request target is too long.");
+
+fn incomplete_line<'b>(lines: &Lines<'b>) -> Result<Parsed<'b>, Rejection> {
+    let started = lines.bytes.len().saturating_sub(lines.position);
+    if started > REQUEST_LINE_MAX { Err(TOO_LONG) } else { Ok(Parsed::Partial) }
+}
+
+fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), Rejection> {
+    if line.len() > REQUEST_LINE_MAX {
+        return Err(TOO_LONG);
+    }
+    let mut parts = line.split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Rejection::bad_request("The request line must be: method, space, target, space, version."));
+    };
+    if method.is_empty() || !method.iter().copied().all(field::is_token) {
+        return Err(Rejection::bad_request("The method is malformed."));
+    }
+    if target.is_empty() || !target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
+        return Err(Rejection::bad_request("The request target holds a character that must be percent-encoded."));
+    }
+    let version = Version::from_bytes(version)?;
+    Ok((Method::from_bytes(method)?, target, version))
+}
+
+fn field_line<'b>(line: &'b [u8], fields: &mut Fields<'b>) -> Result<(), Rejection> {
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        return Err(Rejection::bad_request("A header field is folded over several lines."));
+    }
+    let Some(colon) = memchr::memchr(b':', line) else {
+        return Err(Rejection::bad_request("A header field has no colon."));
+    };
+    let (name, value) = line.split_at_checked(colon).unwrap_or_default();
+    let value = value.get(1..).unwrap_or_default();
+    if name.is_empty() || !name.iter().copied().all(field::is_token) {
+        return Err(Rejection::bad_request("The name of a header field is malformed."));
+    }
+    if !value.iter().copied().all(field::is_value) {
+        return Err(Rejection::bad_request("The value of a header field holds a control character."));
+    }
+    if let Some(name) = Name::from_bytes(name) {
+        fields.add(name, field::trim(value));
+    }
+    Ok(())
+}
+
+/// Exactly one Host in HTTP/1.1, at most one in HTTP/1.0, and a well-formed one (RFC 9112 section 3.2).
+fn check_host(head: &Head) -> Result<(), Rejection> {
+    if head.fields.repeats(Name::Host) {
+        return Err(Rejection::bad_request("There is more than one Host field."));
+    }
+    match head.fields.first(Name::Host) {
+        Some(host) if is_authority(host) => Ok(()),
+        Some(_) => Err(Rejection::bad_request("The Host field is malformed.")),
+        None if head.version == Version::Http10 => Ok(()),
+        None => Err(Rejection::bad_request("The Host field is missing.")),
+    }
+}
+
+/// Whether `bytes` is `uri-host [":" port]` with a host that is not empty (RFC 3986 section 3.2.2).
+pub fn is_authority(bytes: &[u8]) -> bool {
+    let (host, port) = match bytes {
+        [b'[', rest @ ..] => {
+            let Some(close) = memchr::memchr(b']', rest) else { return false };
+            let (literal, tail) = rest.split_at_checked(close).unwrap_or_default();
+            let valid =
+                !literal.is_empty() && literal.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
+            if !valid {
+                return false;
+            }
+            (literal, tail.get(1..).unwrap_or_default())
+        }
+        _ => bytes.split_at_checked(memchr::memchr(b':', bytes).unwrap_or(bytes.len())).unwrap_or_default(),
+    };
+    let port_is_valid = match port {
+        [] => true,
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:".contains(byte);
+    !host.is_empty() && port_is_valid && host.iter().all(is_host)
+}
+
+/// Lines that end in CRLF or LF; anything else that looks like the end of a line is an error.
+struct Lines<'b> {
+    bytes: &'b [u8],
+    position: usize,
+}
+
+impl<'b> Lines<'b> {
+    /// The next line without its end; `None` when it has not arrived completely.
+    fn next(&mut self) -> Result<Option<&'b [u8]>, Rejection> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let Some(length) = memchr::memchr(b'\n', rest) else { return Ok(None) };
+        self.position = self.position.saturating_add(length).saturating_add(1);
+        let line = rest.get(..length).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match memchr::memchr2(b'\r', 0, line) {
+            None => Ok(Some(line)),
+            Some(_) => Err(Rejection::bad_request("A line holds a bare CR or a NUL.")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(text: &str) -> u16 {
+        match parse(text.as_bytes()) {
+            Err(rejection) => rejection.status.code(),
+            Ok(parsed) => panic!("accepted: {parsed:?}"),
+        }
+    }
+
+    fn head(text: &str) -> Head<'_> {
+        match parse(text.as_bytes()) {
+            Ok(Parsed::Complete(head, length)) if length == text.len() => head,
+            other => panic!("not complete: {other:?}"),
+        }
+    }
+
+    fn with_line(line: &str) -> u16 {
+        rejected(&format!("{line}\r\nHost: h\r\n\r\n"))
+    }
+
+    fn with_field(field: &str) -> u16 {
+        rejected(&format!("GET / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n"))
+    }
+
+    #[test]
+    fn an_ordinary_head_is_taken_apart() {
+        let head = head("GET /a?b HTTP/1.1\r\nHost: example.com:80\r\nRange:  bytes=0-1 \r\nX-Other: y\r\n\r\n");
+        assert_eq!((head.method, head.version, head.target), (Method::Get, Version::Http11, &b"/a?b"[..]));
+        assert_eq!(head.fields.first(Name::Range), Some(&b"bytes=0-1"[..]));
+        assert_eq!(head.line, b"GET /a?b HTTP/1.1");
+    }
+
+    #[test]
+    fn every_prefix_of_a_head_wants_more() {
+        let text = "\r\nGET /a HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n";
+        for end in 0..text.len() {
+            assert!(matches!(parse(&text.as_bytes()[..end]), Ok(Parsed::Partial)), "{:?}", &text[..end]);
+        }
+    }
+
+    #[test]
+    fn a_pipelined_request_is_left_in_the_buffer() {
+        let text = b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\n";
+        let Ok(Parsed::Complete(_, length)) = parse(text) else { panic!("not complete") };
+        assert_eq!(&text[length..], b"GET /2 HTTP/1.1\r\n");
+    }
+
+    #[test]
+    fn bare_line_feeds_and_leading_empty_lines_are_accepted() {
+        assert_eq!(head("\r\n\nGET / HTTP/1.1\nHost: h\n\n").target, b"/");
+    }
+
+    #[test]
+    fn unknown_methods_are_501_and_known_ones_that_are_not_allowed_are_told_apart() {
+        assert_eq!(with_line("get / HTTP/1.1"), 501);
+        assert_eq!(with_line("BREW / HTTP/1.1"), 501);
+        assert_eq!(head("DELETE / HTTP/1.1\r\nHost: h\r\n\r\n").method, Method::NotAllowed);
+        assert_eq!(with_line("G{T / HTTP/1.1"), 400);
+    }
+
+    #[test]
+    fn the_request_line_has_exactly_two_single_spaces() {
+        for line in
+            ["GET  / HTTP/1.1", "GET /  HTTP/1.1", " GET / HTTP/1.1", "GET / HTTP/1.1 ", "GET\t/ HTTP/1.1", "GET /"]
+        {
+            assert_eq!(with_line(line), 400, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_checked() {
+        assert_eq!(head("GET / HTTP/1.7\r\nHost: h\r\n\r\n").version, Version::Http11);
+        assert_eq!(head("GET / HTTP/1.0\r\n\r\n").version, Version::Http10);
+        for (line, status) in [
+            ("GET / HTTP/2.0", 505),
+            ("GET / HTTP/3.1", 505),
+            ("GET / HTTP/0.9", 400),
+            ("GET / HTTP/1.10", 400),
+            ("GET / http/1.1", 400),
+            ("GET / HTTP/1", 400),
+            ("GET / HTTP/1.x", 400),
+        ] {
+            assert_eq!(with_line(line), status, "{line}");
+        }
+    }
+
+    #[test]
+    fn targets_hold_visible_ascii_only_and_no_fragment() {
+        for target in ["/a\u{1}", "/\u{e4}", "/a#b", "/\u{7f}", "/\0"] {
+            assert_eq!(with_line(&format!("GET {target} HTTP/1.1")), 400, "{target:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_of_8000_octets_is_taken_and_one_beyond_the_limit_is_414() {
+        assert_eq!(head(&format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(7999))).target.len(), 8000);
+        assert_eq!(with_line(&format!("GET /{} HTTP/1.1", "a".repeat(REQUEST_LINE_MAX))), 414);
+        assert_eq!(rejected(&"a".repeat(REQUEST_LINE_MAX + 1)), 414);
+    }
+
+    #[test]
+    fn malformed_fields_are_400() {
+        for field in [
+            " folded",
+            "\tfolded",
+            "Name : v",
+            ": v",
+            "NoColon",
+            "N@me: v",
+            "A: b\0c",
+            "A: b\rc",
+            "A: \u{7f}",
+            "A\u{1}: v",
+            "A: b\u{8}",
+        ] {
+            assert_eq!(with_field(field), 400, "{field:?}");
+        }
+        assert_eq!(rejected("GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n folded\r\n\r\n"), 400);
+    }
+
+    #[test]
+    fn too_many_or_too_large_fields_are_431() {
+        assert_eq!(with_field(&"A: b\r\n".repeat(FIELDS_MAX)), 431);
+        assert_eq!(with_field(&format!("A: {}", "b".repeat(HEAD_MAX))), 431);
+        assert_eq!(rejected(&format!("GET / HTTP/1.1\r\nA: {}", "b".repeat(HEAD_MAX))), 431);
+    }
+
+    #[test]
+    fn host_is_required_once_and_checked_in_http_1_1() {
+        for text in [
+            "",
+            "Host:\r\n",
+            "Host: a\r\nHost: a\r\n",
+            "Host: a b\r\n",
+            "Host: a/b\r\n",
+            "Host: a:x\r\n",
+            "Host: [::1\r\n",
+        ] {
+            assert_eq!(rejected(&format!("GET / HTTP/1.1\r\n{text}\r\n")), 400, "{text:?}");
+        }
+        for host in ["a", "a.example:8080", "127.0.0.1", "[::1]:80", "a:"] {
+            head(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_bad_request_can_still_be_logged() {
+        assert_eq!(first_line(b"\r\nGET /\x01 HTTP/1.1\r\nHost"), b"GET /\x01 HTTP/1.1");
+        assert_eq!(first_line(b"GET /half"), b"GET /half");
+        assert_eq!(first_line(b"\x16\x03\x01\r\x02"), b"\x16\x03\x01");
+    }
+}
