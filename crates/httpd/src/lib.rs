@@ -1,3 +1,200 @@
-//! A static file server.
+//! `httpd`: a static file server with two lanes.
+//!
+//! Small files are answered from memory by one worker per core; whatever may block is written by plain blocking threads.
+//! Start reading at [`server::Worker::run`]; `proto` holds HTTP itself, `site` and `representation` the decisions.
 
+pub mod access_log;
+mod banner;
+pub mod cache;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod connection;
+pub mod files;
+pub mod lane;
+pub mod limits;
+pub mod listen;
+pub mod listing;
+pub mod mime;
+pub mod output;
+pub mod page;
 pub mod proto;
+pub mod representation;
+pub mod server;
+pub mod service;
+pub mod site;
+pub mod stop;
+pub mod transfer;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use common::logger::{self, Color};
+use common::{Failure, Kind, exit};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+
+use access_log::{AccessLog, Sink};
+use cli::Cli;
+use clock::Clock;
+use config::{Config, LogTarget};
+use files::Root;
+use lane::{Home, Lane};
+use limits::Door;
+use listen::{Listeners, bind_all};
+use server::{Parts, Worker};
+use service::Service;
+use stop::{Signals, Stop};
+
+/// The exit code for a kind of failure: 2 when the server could not start, 1 when it failed later.
+pub fn exit_code(kind: Kind) -> u8 {
+    match kind {
+        Kind::System => 1,
+        _ => 2,
+    }
+}
+
+/// Reads the command line and serves until a signal ends it.
+pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
+    let started = Instant::now();
+    let cli = Cli::try_parse_from(args)?;
+    let color = cli.color;
+    logger::init("httpd", logger::level(cli.verbose, cli.quiet), color);
+    let config = Config::from_cli(cli)?;
+    let root = Root::open_root(&config.root, config.symlinks)
+        .map_err(|error| Failure::io("open folder", config.root.display(), error).with_kind(Kind::Config))?;
+    let sink = open_log(&config.access_log)?;
+    let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
+    raise_descriptor_limit();
+    let Listeners { addresses, by_worker } = bind_all(&config.bind, config.port, config.workers)?;
+    announce(&config, &addresses, color);
+    let crew = Crew::start(config, root, sink.as_ref(), by_worker, color, started)?;
+    crew.obey(&signals, sink.as_deref())
+}
+
+fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>> {
+    Ok(match target {
+        LogTarget::Off => None,
+        LogTarget::Stdout => Some(Arc::new(Sink::stdout())),
+        LogTarget::File(path) => Some(Arc::new(
+            Sink::file(path.clone())
+                .map_err(|error| Failure::io("open access log", path.display(), error).with_kind(Kind::Config))?,
+        )),
+    })
+}
+
+/// Every connection needs a descriptor, and the usual soft limit of 1024 is for programs that use select(2).
+fn raise_descriptor_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        log::warn!("raise the limit of open files: {error}");
+    }
+}
+
+fn announce(config: &Config, addresses: &[std::net::SocketAddr], color: Color) {
+    let urls = banner::urls(addresses);
+    if config.quiet {
+        return;
+    }
+    if io::stderr().is_terminal() {
+        eprint!("{}", banner::banner(&config.root, &urls, color.applies_to(&io::stderr())));
+    } else {
+        let root = config.root.as_os_str().as_encoded_bytes();
+        eprintln!("httpd: serving {} at {}", common::SafeText(root), urls.join(" "));
+    }
+}
+
+/// The workers and what they share.
+struct Crew {
+    workers: Vec<JoinHandle<io::Result<()>>>,
+    homes: Vec<Arc<Home>>,
+    stop: Arc<Stop>,
+}
+
+impl Crew {
+    fn start(
+        config: Config,
+        root: Root,
+        sink: Option<&Arc<Sink>>,
+        listeners: Vec<Vec<std::net::TcpListener>>,
+        color: Color,
+        started: Instant,
+    ) -> Result<Self> {
+        let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
+        let door = Door::new(&config.limits);
+        let lane = (config.workers > 1).then(|| Arc::new(Lane::default()));
+        let color = color.applies_to(&io::stdout());
+        let mut crew = Self { workers: Vec::new(), homes: Vec::new(), stop: Arc::clone(&stop) };
+        for (number, listeners) in listeners.into_iter().enumerate() {
+            let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
+            let home = Home::new(bell.context("eventfd")?);
+            let log = AccessLog::new(config.log_format, color, sink.cloned());
+            let memory = config.cache_memory / config.workers;
+            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory, Clock::new(started), log);
+            let worker = Worker::new(Parts {
+                listeners,
+                service,
+                door: Arc::clone(&door),
+                limits: config.limits.clone(),
+                home: Arc::clone(&home),
+                lane: lane.clone(),
+                stop: Arc::clone(&stop),
+            })
+            .context("epoll")?;
+            let name = format!("worker {number}");
+            crew.workers.push(thread::Builder::new().name(name).spawn(move || worker.run()).context("start a worker")?);
+            crew.homes.push(home);
+        }
+        Ok(crew)
+    }
+
+    /// Waits for signals and does what they ask for.
+    fn obey(self, signals: &Signals, sink: Option<&Sink>) -> Result<u8> {
+        loop {
+            match signals.wait(Duration::from_secs(1)).context("wait for signals")? {
+                None if self.workers.iter().any(JoinHandle::is_finished) => return self.join(),
+                None => {}
+                Some(Signal::SIGHUP) => {
+                    if let Some(Err(error)) = sink.map(Sink::reopen) {
+                        log::error!("open the access log again: {}", common::error::reason(&error));
+                    }
+                }
+                Some(_) => return self.finish(signals),
+            }
+        }
+    }
+
+    /// Lets everything under way come to its end; a second signal does not wait for it.
+    fn finish(self, signals: &Signals) -> Result<u8> {
+        log::info!("stopping, answers under way have {} s", stop::GRACE.as_secs());
+        self.stop.request();
+        for home in &self.homes {
+            home.ring();
+        }
+        while !self.workers.iter().all(JoinHandle::is_finished) {
+            if let Some(Signal::SIGINT | Signal::SIGTERM) = signals.wait(Duration::from_millis(5))? {
+                return Ok(exit::SUCCESS);
+            }
+        }
+        self.join()
+    }
+
+    /// The outcome of the workers that have ended.
+    fn join(self) -> Result<u8> {
+        for worker in self.workers.into_iter().filter(JoinHandle::is_finished) {
+            match worker.join() {
+                Ok(outcome) => outcome.context("a worker failed")?,
+                Err(_) => bail!("a worker panicked"),
+            }
+        }
+        Ok(exit::SUCCESS)
+    }
+}

@@ -1,3 +1,7 @@
-//! Placeholder of the first commit.
+//! The program `httpd`; everything is in the library beside it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    common::exit::run("httpd", httpd::exit_code, || httpd::serve(std::env::args_os()))
+}

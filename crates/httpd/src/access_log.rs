@@ -1,0 +1,333 @@
+//! The access log: one line per answer, buffered per worker, written in whole lines.
+//!
+//! Everything a client can put into a line is escaped, so that a line is always one line and its fields can be told apart.
+//! A log that cannot be written (full disk, closed pipe) is reported once and never holds up an answer.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::clock::Clock;
+
+/// A full buffer is written at once; large enough that under load one write carries hundreds of lines.
+const BUFFER: usize = 32 * 1024;
+
+/// The form of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people who watch: time, status, method, path, size.
+    Dev,
+    /// The Combined Log Format of Apache and nginx.
+    Combined,
+    /// The Common Log Format: combined without referer and user agent.
+    Common,
+    /// One JSON object per line.
+    Json,
+}
+
+/// What a line says. Byte strings are as the client sent them.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The address of the client.
+    pub peer: IpAddr,
+    /// The request line.
+    pub line: &'a [u8],
+    /// The status of the answer.
+    pub status: u16,
+    /// Octets of the body that were sent.
+    pub bytes: u64,
+    /// The Referer field.
+    pub referer: Option<&'a [u8]>,
+    /// The User-Agent field.
+    pub user_agent: Option<&'a [u8]>,
+}
+
+/// An entry that outlives its request, for answers that take their time.
+#[derive(Debug, Clone)]
+pub struct OwnedEntry {
+    peer: IpAddr,
+    line: Vec<u8>,
+    status: u16,
+    /// Octets of the body that were sent so far.
+    pub bytes: u64,
+    referer: Option<Vec<u8>>,
+    user_agent: Option<Vec<u8>>,
+}
+
+impl From<Entry<'_>> for OwnedEntry {
+    fn from(entry: Entry) -> Self {
+        Self {
+            peer: entry.peer,
+            line: entry.line.to_vec(),
+            status: entry.status,
+            bytes: entry.bytes,
+            referer: entry.referer.map(<[u8]>::to_vec),
+            user_agent: entry.user_agent.map(<[u8]>::to_vec),
+        }
+    }
+}
+
+impl OwnedEntry {
+    /// The entry, borrowed.
+    pub fn entry(&self) -> Entry<'_> {
+        Entry {
+            peer: self.peer,
+            line: &self.line,
+            status: self.status,
+            bytes: self.bytes,
+            referer: self.referer.as_deref(),
+            user_agent: self.user_agent.as_deref(),
+        }
+    }
+}
+
+/// Where the lines of all workers end up.
+#[derive(Debug)]
+pub struct Sink {
+    path: Option<PathBuf>,
+    file: Mutex<Option<File>>,
+    failed: AtomicBool,
+}
+
+impl Sink {
+    /// Lines go to standard output.
+    pub fn stdout() -> Self {
+        Self { path: None, file: Mutex::new(None), failed: AtomicBool::new(false) }
+    }
+
+    /// Lines are appended to the file at `path`, which is created if need be.
+    pub fn file(path: PathBuf) -> io::Result<Self> {
+        let file = append_to(&path)?;
+        Ok(Self { path: Some(path), file: Mutex::new(Some(file)), failed: AtomicBool::new(false) })
+    }
+
+    /// Opens the file again under its name, after it was renamed.
+    pub fn reopen(&self) -> io::Result<()> {
+        if let Some(path) = &self.path {
+            let file = append_to(path)?;
+            *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+            self.failed.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn write(&self, lines: &[u8]) {
+        let outcome = match &mut *self.file.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(file) => file.write_all(lines),
+            None => io::stdout().lock().write_all(lines).and_then(|()| io::stdout().flush()),
+        };
+        if let Err(error) = outcome
+            && !self.failed.swap(true, Ordering::Relaxed)
+        {
+            log::error!("access log: {}; lines are lost", common::error::reason(&error));
+        }
+    }
+}
+
+fn append_to(path: &PathBuf) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// The log as one worker sees it.
+#[derive(Debug)]
+pub struct AccessLog {
+    format: Format,
+    color: bool,
+    sink: Option<Arc<Sink>>,
+    buffer: Vec<u8>,
+    /// Whether somebody watches, so that lines appear at once.
+    watched: bool,
+    written_at: u32,
+}
+
+impl AccessLog {
+    /// A log of this format into `sink`; without a sink nothing is logged.
+    pub fn new(format: Format, color: bool, sink: Option<Arc<Sink>>) -> Self {
+        let watched = sink.as_ref().is_some_and(|sink| sink.path.is_none()) && io::stdout().is_terminal();
+        Self { format, color, sink, buffer: Vec::new(), watched, written_at: 0 }
+    }
+
+    /// Adds the line of one answer.
+    pub fn add(&mut self, clock: &Clock, entry: &Entry) {
+        if self.sink.is_none() {
+            return;
+        }
+        match self.format {
+            Format::Dev => dev(&mut self.buffer, clock, entry, self.color),
+            Format::Combined => combined(&mut self.buffer, clock, entry),
+            Format::Common => common(&mut self.buffer, clock, entry),
+            Format::Json => json(&mut self.buffer, clock, entry),
+        }
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= BUFFER {
+            self.flush();
+        }
+    }
+
+    /// The end of a batch: writes when somebody watches or the last write is a second old.
+    pub fn end_of_batch(&mut self, clock: &Clock) {
+        if self.watched || clock.uptime() != self.written_at {
+            self.written_at = clock.uptime();
+            self.flush();
+        }
+    }
+
+    /// Writes what is buffered.
+    pub fn flush(&mut self) {
+        if let (Some(sink), false) = (&self.sink, self.buffer.is_empty()) {
+            sink.write(&self.buffer);
+        }
+        self.buffer.clear();
+    }
+}
+
+fn common(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{} - - [{}] \"", entry.peer, clock.log_time());
+    escape(out, entry.line);
+    let _ = write!(out, "\" {} {}", entry.status, entry.bytes);
+}
+
+fn combined(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
+    common(out, clock, entry);
+    for value in [entry.referer, entry.user_agent] {
+        out.extend_from_slice(b" \"");
+        escape(out, value.unwrap_or(b"-"));
+        out.push(b'"');
+    }
+}
+
+fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, color: bool) {
+    let (on, off) = match (color, entry.status) {
+        (false, _) => ("", ""),
+        (true, ..300) => ("\x1b[32m", "\x1b[0m"),
+        (true, 300..400) => ("\x1b[36m", "\x1b[0m"),
+        (true, 400..500) => ("\x1b[33m", "\x1b[0m"),
+        (true, _) => ("\x1b[31m", "\x1b[0m"),
+    };
+    let time = clock.log_time().get(12..20).unwrap_or_default();
+    let _ = write!(out, "{time} {on}{}{off} ", entry.status);
+    let line = entry.line.strip_suffix(b" HTTP/1.1").unwrap_or(entry.line);
+    escape(out, line);
+    let _ = write!(out, " {} ({})", human_size(entry.bytes), entry.peer);
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    remote: IpAddr,
+    request: String,
+    status: u16,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referer: Option<std::borrow::Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<std::borrow::Cow<'a, str>>,
+}
+
+fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
+    let line = Line {
+        time: clock.rfc3339(),
+        remote: entry.peer,
+        request: String::from_utf8_lossy(entry.line).into_owned(),
+        status: entry.status,
+        bytes: entry.bytes,
+        referer: entry.referer.map(String::from_utf8_lossy),
+        user_agent: entry.user_agent.map(String::from_utf8_lossy),
+    };
+    // Neither the type nor a Vec can make this fail.
+    let _ = serde_json::to_writer(out, &line);
+}
+
+/// Appends bytes with everything escaped that is not printable ASCII, and quotes and backslashes as well.
+fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
+    for &byte in bytes {
+        match byte {
+            b'"' | b'\\' | ..=0x1f | 0x7f.. => {
+                let _ = write!(out, "\\x{byte:02X}");
+            }
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// A size for people: `999 B`, `1.2 KB`, `3.4 GB`, in steps of 1000.
+pub fn human_size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64;
+    let mut unit = "";
+    for next in UNITS {
+        if value < 999.95 && !unit.is_empty() {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    format!("{value:.1} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    const ENTRY: Entry = Entry {
+        peer: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        line: b"GET /a\"b\x1b HTTP/1.1",
+        status: 200,
+        bytes: 12,
+        referer: None,
+        user_agent: Some(b"x\\\n\xff"),
+    };
+
+    fn line(write: fn(&mut Vec<u8>, &Clock, &Entry)) -> (String, String) {
+        let clock = Clock::new(Instant::now());
+        let mut out = Vec::new();
+        write(&mut out, &clock, &ENTRY);
+        (String::from_utf8(out).unwrap(), clock.log_time().to_owned())
+    }
+
+    #[test]
+    fn the_combined_format_escapes_what_a_client_can_put_into_it() {
+        let (text, time) = line(combined);
+        let expected = "127.0.0.1 - - [TIME] \"GET /a\\x22b\\x1B HTTP/1.1\" 200 12 \"-\" \"x\\x5C\\x0A\\xFF\"";
+        assert_eq!(text, expected.replace("TIME", &time));
+    }
+
+    #[test]
+    fn the_json_format_is_one_valid_object() {
+        let (text, _) = line(json);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((value["status"].as_u64(), value["bytes"].as_u64()), (Some(200), Some(12)));
+        assert_eq!(value["request"], "GET /a\"b\u{1b} HTTP/1.1");
+        assert!(value.get("referer").is_none());
+    }
+
+    #[test]
+    fn the_dev_format_is_short() {
+        let (text, time) = line(|out, clock, entry| dev(out, clock, entry, false));
+        assert_eq!(text, format!("{} 200 GET /a\\x22b\\x1B 12 B (127.0.0.1)", &time[12..20]));
+    }
+
+    #[test]
+    fn sizes_have_at_most_one_decimal_and_never_reach_the_next_unit() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 KB"),
+            (999_949, "999.9 KB"),
+            (999_950, "1.0 MB"),
+            (1 << 30, "1.1 GB"),
+        ] {
+            assert_eq!(human_size(bytes), text);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the server says when it is ready: what is served, and every URL under which it can be reached.
+
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use nix::ifaddrs::getifaddrs;
+
+/// The URLs for these bound addresses: an unspecified address stands for loopback and every address of this host.
+pub(crate) fn urls(bound: &[SocketAddr]) -> Vec<String> {
+    let mut urls = Vec::new();
+    for address in bound {
+        if !address.ip().is_unspecified() {
+            urls.push(url(address.ip(), address.port()));
+            continue;
+        }
+        urls.push(format!("http://localhost:{}/", address.port()));
+        let own = own_addresses().into_iter().filter(|own| own.is_ipv4() || address.is_ipv6());
+        urls.extend(own.map(|own| url(own, address.port())));
+    }
+    urls
+}
+
+/// The banner for a terminal.
+pub(crate) fn banner(root: &Path, urls: &[String], color: bool) -> String {
+    let (bold, dim, off) = if color { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
+    let mut text =
+        format!("\n  {bold}httpd{off} serves {bold}{}{off}\n\n", common::SafeText(root.as_os_str().as_encoded_bytes()));
+    for url in urls {
+        let _ = writeln!(text, "    {url}");
+    }
+    let _ = writeln!(text, "\n  {dim}Ctrl-C stops it.{off}\n");
+    text
+}
+
+fn url(ip: IpAddr, port: u16) -> String {
+    format!("http://{}/", SocketAddr::new(ip, port))
+}
+
+/// The addresses of the interfaces that are of use to others: no loopback, no link-local IPv6, which needs a zone.
+fn own_addresses() -> Vec<IpAddr> {
+    let Ok(interfaces) = getifaddrs() else { return Vec::new() };
+    let ip = |interface: nix::ifaddrs::InterfaceAddress| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+    };
+    let is_useful = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => !ip.is_loopback(),
+        IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local(),
+    };
+    interfaces.filter_map(ip).filter(is_useful).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_address_is_its_own_url() {
+        assert_eq!(urls(&["[::1]:80".parse().unwrap()]), ["http://[::1]:80/"]);
+        assert_eq!(urls(&["127.0.0.1:6789".parse().unwrap()]), ["http://127.0.0.1:6789/"]);
+    }
+
+    #[test]
+    fn all_addresses_begin_with_localhost() {
+        assert_eq!(urls(&["[::]:6789".parse().unwrap()])[0], "http://localhost:6789/");
+    }
+
+    #[test]
+    fn the_banner_names_the_folder_and_the_urls() {
+        let text = banner(Path::new("w\x1bww"), &["http://localhost:1/".to_owned()], false);
+        assert!(text.contains("serves w\\x1bww\n") && text.contains("    http://localhost:1/\n"), "{text}");
+    }
+}

@@ -1,0 +1,170 @@
+//! The command line as it is typed. What it means is decided in `config`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use common::logger::Color;
+
+/// Serves a folder over HTTP.
+///
+/// `httpd` alone serves the current folder on port 6789. Files are never stale, never outside the folder, and
+/// dot-files are left out.
+#[derive(Debug, Parser)]
+#[command(name = "httpd", version, max_term_width = 100)]
+#[command(after_help = "Examples:\n  \
+    httpd --root www                     serve www at http://localhost:6789/\n  \
+    httpd -b 127.0.0.1 -p 8080 dist      on this machine only\n  \
+    httpd --spa --cors dist              a single-page application, read by other origins\n  \
+    httpd --access-log access.log www    log in the combined format\n\n\
+    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end; SIGHUP opens the log again.\n\
+    Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one option")]
+pub struct Cli {
+    /// Folder to serve.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub root: PathBuf,
+
+    /// The same as --root.
+    #[arg(value_name = "DIR", conflicts_with = "root")]
+    pub folder: Option<PathBuf>,
+
+    /// Port to listen on; 0 takes any free one and prints it.
+    #[arg(short, long, value_name = "N", default_value_t = 6789)]
+    pub port: u16,
+
+    /// Address to listen on: IP, IP:PORT or [IPv6]:PORT; may be repeated. Default: all, IPv4 and IPv6.
+    #[arg(short, long, value_name = "ADDR")]
+    pub bind: Vec<String>,
+
+    /// File that stands for its folder; may be repeated, the first one found wins.
+    #[arg(long, value_name = "NAME", default_value = "index.html")]
+    pub index: Vec<String>,
+
+    /// Answer 404 instead of listing a folder.
+    #[arg(long)]
+    pub no_listing: bool,
+
+    /// Answer unknown paths that have no extension with FILE and 200.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "index.html")]
+    pub spa: Option<String>,
+
+    /// Let /about be answered by about.html.
+    #[arg(long)]
+    pub clean_urls: bool,
+
+    /// Also serve files whose names begin with a dot.
+    #[arg(long)]
+    pub hidden: bool,
+
+    /// Which symbolic links are followed.
+    #[arg(long, value_enum, default_value_t)]
+    pub symlinks: Symlinks,
+
+    /// Add a field to every answer; may be repeated.
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+
+    /// Let pages of other origins read everything.
+    #[arg(long)]
+    pub cors: bool,
+
+    /// Isolate the pages from other origins, as shared memory and precise timers need it.
+    #[arg(long)]
+    pub cross_origin_isolated: bool,
+
+    /// Cache-Control by path, such as '/assets/**=max-age=31536000, immutable'; may be repeated, the last one that fits
+    /// wins. Default: no-cache.
+    #[arg(long, value_name = "GLOB=VALUE")]
+    pub cache: Vec<String>,
+
+    /// Content type by extension; may be repeated.
+    #[arg(long, value_name = "EXT=TYPE")]
+    pub mime: Vec<String>,
+
+    /// Do not use .br, .zst and .gz files that lie beside a file.
+    #[arg(long)]
+    pub no_precompressed: bool,
+
+    /// Memory for small files, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    pub cache_memory: usize,
+
+    /// Where the access log goes: a file, - for standard output, or off.
+    #[arg(long, value_name = "FILE|-|off", default_value = "-")]
+    pub access_log: String,
+
+    /// Form of the access log. Default: dev on a terminal, else combined.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+
+    /// Connections at once; more are answered with 503.
+    #[arg(long, value_name = "N", default_value_t = 16384)]
+    pub max_connections: usize,
+
+    /// Connections at once from one address. Default: 1024, loopback not counted.
+    #[arg(long, value_name = "N")]
+    pub max_per_ip: Option<usize>,
+
+    /// Seconds a client has for the head of a request.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub header_timeout: u32,
+
+    /// Seconds a connection may be idle between two requests.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub idle_timeout: u32,
+
+    /// Bytes a second a client must take of an answer, measured over 20 seconds.
+    #[arg(long, value_name = "BYTES", default_value_t = 256)]
+    pub min_rate: u64,
+
+    /// Workers. Default: as many as cores; with 1, requests are handled strictly one at a time.
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+
+    /// Say less: no banner, errors only.
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Say more; may be repeated.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// When to use colour.
+    #[arg(long, value_enum, default_value_t)]
+    pub color: Color,
+}
+
+/// The values of `--symlinks`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Symlinks {
+    /// Those that stay beneath the root.
+    #[default]
+    Inside,
+    /// All of them, wherever they lead.
+    Any,
+    /// None: a path with a link in it does not exist.
+    None,
+}
+
+/// The values of `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Short, for people who watch.
+    Dev,
+    /// Combined Log Format.
+    Combined,
+    /// Common Log Format.
+    Common,
+    /// One JSON object per line.
+    Json,
+}
+
+/// An address of `--bind`: with or without a port.
+pub fn split_bind(text: &str) -> Option<(IpAddr, Option<u16>)> {
+    if let Ok(address) = text.parse::<std::net::SocketAddr>() {
+        return Some((address.ip(), Some(address.port())));
+    }
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().map(|ip| (ip, None))
+}

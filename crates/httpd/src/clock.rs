@@ -1,0 +1,79 @@
+//! The time as a worker sees it: read once per wake-up, formatted once per second.
+//!
+//! A wake-up also has a number. What was checked under that number need not be checked again for the other requests of
+//! the same batch, because all of them had arrived before the check.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, Local, SecondsFormat};
+
+use crate::proto::date;
+
+/// The wall clock and the number of the current wake-up.
+#[derive(Debug)]
+pub struct Clock {
+    started: Instant,
+    wake: u64,
+    now: Duration,
+    date: [u8; date::LENGTH],
+    log_time: String,
+    uptime: u32,
+}
+
+impl Clock {
+    /// A clock that counts its uptime from `started`.
+    pub fn new(started: Instant) -> Self {
+        let mut clock =
+            Self { started, wake: 0, now: Duration::MAX, date: date::format(0), log_time: String::new(), uptime: 0 };
+        clock.tick();
+        clock
+    }
+
+    /// Starts a new wake-up.
+    pub fn tick(&mut self) {
+        let now = SystemTime::now();
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if since_epoch.as_secs() != self.now.as_secs() {
+            self.date = date::format(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX));
+            self.log_time = DateTime::<Local>::from(now).format("%d/%b/%Y:%H:%M:%S %z").to_string();
+        }
+        self.now = since_epoch;
+        self.uptime = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
+        self.wake += 1;
+    }
+
+    /// The number of this wake-up; never 0.
+    pub fn wake(&self) -> u64 {
+        self.wake
+    }
+
+    /// Seconds since 1970.
+    pub fn seconds(&self) -> i64 {
+        i64::try_from(self.now.as_secs()).unwrap_or(i64::MAX)
+    }
+
+    /// Time since 1970.
+    pub fn since_epoch(&self) -> Duration {
+        self.now
+    }
+
+    /// Seconds since the server started; deadlines are kept in this coarse unit.
+    pub fn uptime(&self) -> u32 {
+        self.uptime
+    }
+
+    /// The value of the Date field.
+    pub fn date(&self) -> &[u8] {
+        &self.date
+    }
+
+    /// The local time with milliseconds, as RFC 3339 has it.
+    pub fn rfc3339(&self) -> String {
+        DateTime::<Local>::from(UNIX_EPOCH + self.now).to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
+    /// The time as the combined log format has it, without its brackets.
+    pub fn log_time(&self) -> &str {
+        &self.log_time
+    }
+}

@@ -1,0 +1,258 @@
+//! What the command line means: every option checked, nothing left to be refused later.
+
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use common::{Failure, Kind};
+
+use crate::access_log::Format;
+use crate::cli::{self, Cli, LogFormat};
+use crate::files::Symlinks;
+use crate::limits::Limits;
+use crate::mime::Types;
+use crate::proto::field;
+use crate::proto::response;
+use crate::site::{CacheRules, Site};
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// The folder.
+    pub root: PathBuf,
+    /// How links are treated.
+    pub symlinks: Symlinks,
+    /// Addresses to bind; none means all of them.
+    pub bind: Vec<SocketAddr>,
+    /// The port where an address names none.
+    pub port: u16,
+    /// The rules of the site.
+    pub site: Site,
+    /// Octets for small files, over all workers.
+    pub cache_memory: usize,
+    /// Where the access log goes.
+    pub access_log: LogTarget,
+    /// Its form.
+    pub log_format: Format,
+    /// The limits.
+    pub limits: Limits,
+    /// Number of workers.
+    pub workers: usize,
+    /// Whether to say nothing at the start.
+    pub quiet: bool,
+}
+
+/// Where the access log goes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Config {
+    /// Checks what was typed.
+    pub fn from_cli(cli: Cli) -> Result<Self> {
+        let bind = cli.bind.iter().map(|text| bind_address(text, cli.port)).collect::<Result<_>>()?;
+        let access_log = match cli.access_log.as_str() {
+            "off" => LogTarget::Off,
+            "-" => LogTarget::Stdout,
+            path => LogTarget::File(path.into()),
+        };
+        let watched = access_log == LogTarget::Stdout && io::stdout().is_terminal();
+        let log_format = match cli.log_format {
+            Some(LogFormat::Dev) => Format::Dev,
+            None if watched => Format::Dev,
+            Some(LogFormat::Combined) | None => Format::Combined,
+            Some(LogFormat::Common) => Format::Common,
+            Some(LogFormat::Json) => Format::Json,
+        };
+        let limits = Limits {
+            connections: at_least_one("--max-connections", cli.max_connections)?,
+            per_address: cli.max_per_ip.map(|limit| at_least_one("--max-per-ip", limit)).transpose()?,
+            head: Duration::from_secs(cli.header_timeout.into()),
+            idle: Duration::from_secs(cli.idle_timeout.into()),
+            min_rate: cli.min_rate,
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            site: site(&cli)?,
+            symlinks: match cli.symlinks {
+                cli::Symlinks::Inside => Symlinks::Inside,
+                cli::Symlinks::Any => Symlinks::Any,
+                cli::Symlinks::None => Symlinks::None,
+            },
+            bind,
+            port: cli.port,
+            cache_memory: cli.cache_memory.saturating_mul(1 << 20),
+            access_log,
+            log_format,
+            limits,
+            workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
+            quiet: cli.quiet,
+            root: cli.folder.unwrap_or(cli.root),
+        })
+    }
+}
+
+fn usage(option: &str, value: &str, why: &str) -> anyhow::Error {
+    Failure::new(Kind::Usage, option.to_owned(), value, why.to_owned()).into()
+}
+
+fn at_least_one(option: &str, value: usize) -> Result<usize> {
+    if value == 0 { Err(usage(option, "0", "must be at least 1")) } else { Ok(value) }
+}
+
+fn bind_address(text: &str, port: u16) -> Result<SocketAddr> {
+    match cli::split_bind(text) {
+        Some((ip, own_port)) => Ok(SocketAddr::new(ip, own_port.unwrap_or(port))),
+        None => Err(usage("--bind", text, "is not an IP address, IP:PORT or [IPv6]:PORT")),
+    }
+}
+
+fn site(cli: &Cli) -> Result<Site> {
+    for name in cli.index.iter().chain(&cli.spa) {
+        if name.is_empty() || name.starts_with('/') || name.split('/').any(|segment| segment == "..") {
+            return Err(usage("--index or --spa", name, "is not a file name beneath the root"));
+        }
+    }
+    let mut always = Vec::new();
+    response::field(&mut always, "X-Content-Type-Options", "nosniff");
+    if cli.cors {
+        response::field(&mut always, "Access-Control-Allow-Origin", "*");
+        response::field(&mut always, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
+        response::field(&mut always, "Access-Control-Allow-Headers", "*");
+        response::field(&mut always, "Access-Control-Expose-Headers", "*");
+        response::field(&mut always, "Access-Control-Max-Age", "86400");
+    }
+    if cli.cross_origin_isolated {
+        response::field(&mut always, "Cross-Origin-Opener-Policy", "same-origin");
+        response::field(&mut always, "Cross-Origin-Embedder-Policy", "require-corp");
+        response::field(&mut always, "Cross-Origin-Resource-Policy", "cross-origin");
+    }
+    for header in &cli.header {
+        let (name, value) = header_field(header)?;
+        response::field(&mut always, name, value);
+    }
+    Ok(Site {
+        index: cli.index.iter().map(|name| name.clone().into_bytes()).collect(),
+        listing: !cli.no_listing,
+        hidden: cli.hidden,
+        spa: cli.spa.clone().map(String::into_bytes),
+        clean_urls: cli.clean_urls,
+        precompressed: !cli.no_precompressed,
+        types: Types::new(cli.mime.iter().map(|text| media_type(text)).collect::<Result<Vec<_>>>()?),
+        cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text)).collect::<Result<Vec<_>>>()?),
+        always,
+    })
+}
+
+/// Fields that belong to the framing or are set by the server itself; a second one would contradict the first.
+const OWN_FIELDS: [&str; 10] = [
+    "accept-ranges",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "date",
+    "etag",
+    "last-modified",
+    "transfer-encoding",
+    "x-content-type-options",
+];
+
+fn header_field(text: &str) -> Result<(&str, &str)> {
+    let (name, value) = text.split_once(':').ok_or_else(|| usage("--header", text, "has no colon"))?;
+    let value = value.trim();
+    if name.is_empty() || !name.bytes().all(field::is_token) {
+        return Err(usage("--header", text, "the name is not a token"));
+    }
+    if !value.bytes().all(field::is_value) {
+        return Err(usage("--header", text, "the value holds a control character"));
+    }
+    if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+        return Err(usage("--header", text, "the server sets this field itself"));
+    }
+    Ok((name, value))
+}
+
+fn media_type(text: &str) -> Result<(String, String)> {
+    let (extension, media_type) = text.split_once('=').ok_or_else(|| usage("--mime", text, "is not EXT=TYPE"))?;
+    let extension = extension.trim_start_matches('.').to_ascii_lowercase();
+    if extension.is_empty() || !media_type.contains('/') || !media_type.bytes().all(field::is_value) {
+        return Err(usage("--mime", text, "is not EXT=TYPE"));
+    }
+    Ok((extension, media_type.to_owned()))
+}
+
+fn cache_rule(text: &str) -> Result<(String, String)> {
+    match text.split_once('=') {
+        Some((glob, value)) if !glob.is_empty() && !value.is_empty() && value.bytes().all(field::is_value) => {
+            Ok((glob.to_owned(), value.to_owned()))
+        }
+        _ => Err(usage("--cache", text, "is not GLOB=VALUE")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn config(args: &[&str]) -> Result<Config> {
+        Config::from_cli(Cli::try_parse_from(["httpd"].iter().chain(args))?)
+    }
+
+    fn refused(args: &[&str]) -> String {
+        config(args).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_serve_the_current_folder_on_6789() {
+        let config = config(&[]).unwrap();
+        assert_eq!((config.root, config.port, config.bind), (PathBuf::from("."), 6789, vec![]));
+    }
+
+    #[test]
+    fn the_folder_can_stand_alone() {
+        assert_eq!(config(&["www"]).unwrap().root, PathBuf::from("www"));
+        assert!(config(&["--root", "a", "b"]).is_err());
+    }
+
+    #[test]
+    fn addresses_may_bring_their_own_port() {
+        let bind = config(&["-p", "80", "-b", "127.0.0.1", "-b", "[::1]:81", "-b", "::1"]).unwrap().bind;
+        let bind: Vec<String> = bind.iter().map(ToString::to_string).collect();
+        assert_eq!(bind, ["127.0.0.1:80", "[::1]:81", "[::1]:80"]);
+        assert!(refused(&["-b", "localhost"]).starts_with("--bind localhost: is not an IP address"));
+    }
+
+    #[test]
+    fn fields_that_would_break_the_framing_are_refused() {
+        for header in ["NoColon", "A b: c", "Content-Length: 1", "A: b\nC: d", ": x"] {
+            assert!(refused(&["--header", header]).starts_with("--header"), "{header}");
+        }
+        let site = config(&["--header", "X-A:b", "--cors"]).unwrap().site;
+        let always = String::from_utf8(site.always).unwrap();
+        assert!(always.contains("X-A: b\r\n") && always.contains("Access-Control-Allow-Origin: *\r\n"), "{always}");
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_refused() {
+        assert_eq!(refused(&["--workers", "0"]), "--workers 0: must be at least 1");
+        assert!(refused(&["--max-connections", "0"]).contains("at least 1"));
+    }
+
+    #[test]
+    fn types_and_cache_rules_are_checked() {
+        assert!(config(&["--mime", ".foo=text/x-foo", "--cache", "*.js=max-age=60"]).is_ok());
+        assert!(refused(&["--mime", "foo"]).contains("EXT=TYPE"));
+        assert!(refused(&["--cache", "x"]).contains("GLOB=VALUE"));
+        assert!(refused(&["--index", "../x"]).contains("beneath the root"));
+    }
+}

@@ -1,0 +1,280 @@
+//! Opening files beneath the root, and nothing else (openat2(2)).
+//!
+//! The kernel resolves every path with `RESOLVE_BENEATH`, so no combination of `..`, symbolic links and renames while we
+//! look can lead outside. Only regular files are handed out; opening never blocks, also on a FIFO or a device.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+
+/// How symbolic links are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Symlinks {
+    /// Followed while they stay beneath the root.
+    #[default]
+    Inside,
+    /// Followed wherever they lead.
+    Any,
+    /// Never followed: a path with a link in it does not exist.
+    None,
+}
+
+/// The kernel reports EAGAIN when a rename races with a `..` inside a link; it succeeds on one of the next tries.
+const TRIES: usize = 8;
+
+/// The root folder.
+#[derive(Debug)]
+pub struct Root {
+    folder: OwnedFd,
+    resolve: ResolveFlag,
+}
+
+/// What distinguishes one version of a file from another: any write changes the time of change or the size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    /// Size in octets.
+    pub size: u64,
+    /// Time of the last write: seconds and nanoseconds since 1970.
+    pub modified: (i64, i64),
+    /// Time of the last change of the inode, which nobody can set back.
+    pub changed: (i64, i64),
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub enum Opened {
+    /// A regular file.
+    File(File, Identity),
+    /// A folder.
+    Folder(OwnedFd),
+    /// Nothing that is served: missing, outside, a device, a FIFO, a socket.
+    Absent,
+}
+
+impl Root {
+    /// Opens the root folder.
+    pub fn open_root(path: &Path, symlinks: Symlinks) -> io::Result<Self> {
+        let folder = open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let resolve = match symlinks {
+            Symlinks::Inside => ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+            Symlinks::Any => ResolveFlag::RESOLVE_NO_MAGICLINKS,
+            Symlinks::None => ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS,
+        };
+        let root = Self { folder, resolve };
+        // Says at the start, not at the first request, when the kernel is older than 5.6 or the folder cannot be read.
+        root.resolve(b"", OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
+        Ok(root)
+    }
+
+    /// Opens what the relative path leads to; `b""` is the root itself.
+    pub fn open(&self, relative: &[u8]) -> io::Result<Opened> {
+        match self.resolve(relative, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) {
+            Ok(opened) => classify(opened),
+            Err(error) if is_absence(error) => Ok(Opened::Absent),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The identity of the regular file at this path, without opening it.
+    pub fn identify(&self, relative: &[u8]) -> Option<Identity> {
+        self.describe(relative).filter(|(kind, _)| *kind == Kind::File).map(|(_, identity)| identity)
+    }
+
+    /// What a path leads to, without opening it; `None` for whatever is not served.
+    ///
+    /// A path in the root folder itself that is no link costs one system call; others are resolved by the same rules as
+    /// in [`Root::open`], which takes three.
+    pub fn describe(&self, relative: &[u8]) -> Option<(Kind, Identity)> {
+        if !relative.contains(&b'/') && !relative.is_empty() {
+            let stat = fstatat(&self.folder, relative, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+            if format(&stat) != SFlag::S_IFLNK {
+                return Some((Kind::of(&stat)?, Identity::from(&stat)));
+            }
+        }
+        let handle = self.resolve(relative, OFlag::O_PATH).ok()?;
+        let stat = fstat(handle).ok()?;
+        Some((Kind::of(&stat)?, Identity::from(&stat)))
+    }
+
+    fn resolve(&self, relative: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
+        let path: &[u8] = if relative.is_empty() { b"." } else { relative };
+        let mut outcome = Err(Errno::EAGAIN);
+        for _ in 0..TRIES {
+            let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(self.resolve);
+            outcome = openat2(&self.folder, path, how);
+            if !matches!(outcome, Err(Errno::EAGAIN | Errno::EINTR)) {
+                break;
+            }
+        }
+        outcome
+    }
+}
+
+/// Errors that mean "there is no such file" to a client. ENXIO is a FIFO or socket, EXDEV and ELOOP a link that leads out.
+fn is_absence(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::ENOENT
+            | Errno::ENOTDIR
+            | Errno::ELOOP
+            | Errno::EXDEV
+            | Errno::ENAMETOOLONG
+            | Errno::ENXIO
+            | Errno::ENODEV
+            | Errno::EINVAL
+            | Errno::EAGAIN
+    )
+}
+
+fn classify(opened: OwnedFd) -> io::Result<Opened> {
+    let stat = fstat(opened.as_fd())?;
+    Ok(match Kind::of(&stat) {
+        Some(Kind::File) => Opened::File(opened.into(), Identity::from(&stat)),
+        Some(Kind::Folder) => Opened::Folder(opened),
+        None => Opened::Absent,
+    })
+}
+
+/// The kinds of file that are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+}
+
+impl Kind {
+    fn of(stat: &FileStat) -> Option<Self> {
+        match format(stat) {
+            SFlag::S_IFREG => Some(Self::File),
+            SFlag::S_IFDIR => Some(Self::Folder),
+            _ => None,
+        }
+    }
+}
+
+fn format(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+impl From<&FileStat> for Identity {
+    fn from(stat: &FileStat) -> Self {
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
+impl Identity {
+    /// The identity of an open file as it is now.
+    pub fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::from(&fstat(file)?))
+    }
+
+    /// A strong entity tag that needs no reading of the content.
+    pub fn etag(&self) -> Vec<u8> {
+        let (modified, changed) = (self.modified, self.changed);
+        format!(
+            "\"{:x}-{:x}-{:x}.{:x}-{:x}.{:x}\"",
+            self.inode, self.size, modified.0, modified.1, changed.0, changed.1
+        )
+        .into_bytes()
+    }
+
+    /// The time of the last write in seconds, unless it lies in the years that build tools put where no time is known.
+    pub fn trusted_modified(&self) -> Option<i64> {
+        /// 1981-01-01: container and Nix images stamp their files between 1970 and 1980.
+        const FIRST_TRUSTED: i64 = 347_155_200;
+        Some(self.modified.0).filter(|seconds| *seconds >= FIRST_TRUSTED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn site() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        std::fs::create_dir_all(root.join("sub")).unwrap();
+        std::fs::write(folder.path().join("secret"), "secret").unwrap();
+        std::fs::write(root.join("a.txt"), "hello").unwrap();
+        std::fs::write(root.join("sub/b.txt"), "b").unwrap();
+        symlink("../a.txt", root.join("sub/inside")).unwrap();
+        symlink("../secret", root.join("outside")).unwrap();
+        symlink(folder.path().join("secret"), root.join("absolute")).unwrap();
+        symlink("/proc/self/root", root.join("magic")).unwrap();
+        folder
+    }
+
+    fn root(folder: &tempfile::TempDir, symlinks: Symlinks) -> Root {
+        Root::open_root(&folder.path().join("root"), symlinks).unwrap()
+    }
+
+    fn is_file(root: &Root, path: &str) -> bool {
+        let by_name = root.identify(path.as_bytes()).is_some();
+        let opened = matches!(root.open(path.as_bytes()).unwrap(), Opened::File(..));
+        assert_eq!(by_name, opened, "{path}: both ways must agree");
+        opened
+    }
+
+    #[test]
+    fn links_are_followed_inside_the_root_only() {
+        let folder = site();
+        let root = root(&folder, Symlinks::Inside);
+        assert!(is_file(&root, "a.txt") && is_file(&root, "sub/b.txt") && is_file(&root, "sub/inside"));
+        for path in ["outside", "absolute", "../secret", "sub/../../secret", "magic/etc/passwd", "/etc/passwd"] {
+            assert!(!is_file(&root, path), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_link_is_followed_when_none_are_allowed_and_every_one_when_any_are() {
+        let folder = site();
+        assert!(!is_file(&root(&folder, Symlinks::None), "sub/inside"));
+        let any = root(&folder, Symlinks::Any);
+        assert!(is_file(&any, "outside") && is_file(&any, "absolute"));
+        assert!(!is_file(&any, "magic/etc/passwd"), "magic links lead nowhere, whatever the policy");
+    }
+
+    #[test]
+    fn a_fifo_or_a_device_is_absent_and_blocks_nobody() {
+        let folder = site();
+        nix::unistd::mkfifo(&folder.path().join("root/fifo"), Mode::S_IRWXU).unwrap();
+        assert!(!is_file(&root(&folder, Symlinks::Inside), "fifo"));
+        let dev = Root::open_root(Path::new("/dev"), Symlinks::Inside).unwrap();
+        assert!(!is_file(&dev, "null"));
+    }
+
+    #[test]
+    fn a_rewritten_file_has_another_identity_and_tag() {
+        let folder = site();
+        let root = root(&folder, Symlinks::Inside);
+        let before = root.identify(b"a.txt").unwrap();
+        std::fs::write(folder.path().join("root/a.txt"), "other length").unwrap();
+        let after = root.identify(b"a.txt").unwrap();
+        assert_ne!(before, after);
+        assert_ne!(before.etag(), after.etag());
+    }
+
+    #[test]
+    fn times_that_build_tools_invent_are_not_trusted() {
+        let at = |seconds| Identity { device: 0, inode: 0, size: 0, modified: (seconds, 0), changed: (0, 0) };
+        assert_eq!(at(1).trusted_modified(), None);
+        assert_eq!(at(315_532_800).trusted_modified(), None);
+        assert_eq!(at(1_700_000_000).trusted_modified(), Some(1_700_000_000));
+    }
+}

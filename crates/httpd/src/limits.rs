@@ -1,0 +1,131 @@
+//! How many connections there may be, in all and from one address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The limits as the command line gives them.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections from one address; `None` is [`PER_ADDRESS`], with loopback left out, where proxies live.
+    pub per_address: Option<usize>,
+    /// Time for the whole head of a request, from its first octet or from the accept.
+    pub head: Duration,
+    /// Time between two requests.
+    pub idle: Duration,
+    /// Octets a second that a client must take of an answer.
+    pub min_rate: u64,
+}
+
+/// Connections from one address unless the user says otherwise: enough for a whole office behind one router.
+pub const PER_ADDRESS: usize = 1024;
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The doorkeeper that all workers share.
+#[derive(Debug)]
+pub struct Door {
+    connections: usize,
+    per_address: Option<usize>,
+    counts: Mutex<Counts>,
+}
+
+/// The right to be connected; given back on drop.
+#[derive(Debug)]
+pub struct Admission {
+    door: Arc<Door>,
+    address: IpAddr,
+}
+
+impl Door {
+    /// A door with these limits.
+    pub fn new(limits: &Limits) -> Arc<Self> {
+        let (connections, per_address) = (limits.connections, limits.per_address);
+        Arc::new(Self { connections, per_address, counts: Mutex::default() })
+    }
+
+    /// Lets one more connection from `address` in; `None` when there are too many.
+    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Admission> {
+        let limit = match self.per_address {
+            Some(limit) => limit,
+            None if address.is_loopback() => usize::MAX,
+            None => PER_ADDRESS,
+        };
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = counts.by_address.get(&address).copied().unwrap_or(0);
+        if counts.all >= self.connections || here >= limit {
+            return None;
+        }
+        counts.all += 1;
+        *counts.by_address.entry(address).or_default() += 1;
+        Some(Admission { door: Arc::clone(self), address })
+    }
+
+    /// How many connections there are now.
+    pub fn connections(&self) -> usize {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let mut counts = self.door.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all -= 1;
+        if let Some(here) = counts.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door(connections: usize, per_address: Option<usize>) -> Arc<Door> {
+        let (head, idle) = (Duration::ZERO, Duration::ZERO);
+        Door::new(&Limits { connections, per_address, head, idle, min_rate: 0 })
+    }
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn places_are_limited_in_all_and_given_back_on_drop() {
+        let door = door(2, None);
+        let first = door.admit(address(1)).unwrap();
+        let _second = door.admit(address(2)).unwrap();
+        assert!(door.admit(address(3)).is_none());
+        drop(first);
+        assert!(door.admit(address(3)).is_some());
+        assert_eq!(door.connections(), 1);
+        assert!(door.counts.lock().unwrap().by_address.len() == 1, "nothing is kept for addresses that left");
+    }
+
+    #[test]
+    fn one_address_cannot_take_all_places() {
+        let door = door(10, Some(1));
+        let _first = door.admit(address(1)).unwrap();
+        assert!(door.admit(address(1)).is_none());
+        assert!(door.admit(address(2)).is_some());
+    }
+
+    #[test]
+    fn without_a_word_from_the_user_loopback_is_not_counted() {
+        let door = door(usize::MAX, None);
+        let admissions: Vec<_> = (0..=PER_ADDRESS).map(|_| door.admit(IpAddr::from([127, 0, 0, 1]))).collect();
+        assert!(admissions.iter().all(Option::is_some));
+        let admissions: Vec<_> = (0..=PER_ADDRESS).map(|_| door.admit(address(1))).collect();
+        assert_eq!(admissions.iter().filter(|admission| admission.is_none()).count(), 1);
+    }
+}

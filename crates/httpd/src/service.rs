@@ -1,0 +1,462 @@
+//! From the bytes of a request to the bytes of its answer, in a straight line.
+//!
+//! [`Service::serve`] is called by a worker for each request in its buffer. Answers from memory are appended to the output
+//! at once; whatever has to be read from a disk or could block is described as [`Content`] for the blocking lane.
+
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::access_log::{AccessLog, Entry, OwnedEntry};
+use crate::cache::{Cache, DOCUMENT_MAX, Document};
+use crate::clock::Clock;
+use crate::files::{Identity, Opened, Root};
+use crate::listing::{FolderPage, Form, Order};
+use crate::page;
+use crate::proto::Rejection;
+use crate::proto::field::Name;
+use crate::proto::framing::{self, BodyLength, Drain, Expectation};
+use crate::proto::negotiate::{self, Accepted, Coding};
+use crate::proto::range::Part;
+use crate::proto::request::{self, Head, Method, Parsed, Version};
+use crate::proto::response::{self, Persistence, Status};
+use crate::proto::target::{self, Path, Target, percent_encode};
+use crate::representation::{Representation, Selected};
+use crate::site::{Found, Seen, Site, with_suffix};
+use crate::transfer::Content;
+
+/// Bodies up to this size are copied behind their head, so that one send carries both and pipelined answers share it.
+const COPY_MAX: usize = 16 * 1024;
+
+/// Everything one worker needs to answer requests.
+pub struct Service {
+    site: Arc<Site>,
+    root: Arc<Root>,
+    cache: Cache,
+    /// The time, for all requests of a wake-up.
+    pub clock: Clock,
+    /// The access log of this worker.
+    pub log: AccessLog,
+}
+
+/// An answer: what is in the output buffer already, and what follows.
+#[derive(Debug)]
+pub struct Answer {
+    /// Octets of the input that the head took.
+    pub taken: usize,
+    /// What follows the bytes in the output buffer.
+    pub rest: Rest,
+    /// What happens to the connection.
+    pub after: After,
+}
+
+/// What follows the bytes in the output buffer.
+#[derive(Debug)]
+pub enum Rest {
+    /// Nothing.
+    Nothing,
+    /// Part of a document in memory.
+    Memory(Arc<Document>, Range<usize>),
+    /// Work for the blocking lane, and the log line to write when it is done.
+    Blocking(Content, OwnedEntry),
+}
+
+/// What happens to the connection after the answer.
+#[derive(Debug)]
+pub enum After {
+    /// The next request.
+    Next,
+    /// A request body is eaten, then the next request.
+    Drain(Drain),
+    /// It is closed; nothing more was expected from the client.
+    Close,
+    /// It is closed, but the client may still be sending.
+    Linger,
+}
+
+/// A file that was found, in memory or open.
+enum Source {
+    Memory(Arc<Document>),
+    Disk(File, Representation),
+}
+
+/// The answer to one request as it is being made.
+struct Reply<'r, 'b> {
+    head: &'r Head<'b>,
+    persistence: Persistence,
+    peer: IpAddr,
+    out: &'r mut Vec<u8>,
+}
+
+impl Service {
+    /// A service of `site` beneath `root`.
+    pub fn new(site: Arc<Site>, root: Arc<Root>, cache_memory: usize, clock: Clock, log: AccessLog) -> Self {
+        Self { site, root, cache: Cache::new(cache_memory), clock, log }
+    }
+
+    /// Answers the first request in `input`; `None` when it is not complete.
+    pub fn serve(&mut self, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) -> Option<Answer> {
+        let (head, taken) = match request::parse(input) {
+            Ok(Parsed::Partial) => return None,
+            Ok(Parsed::Complete(head, taken)) => (head, taken),
+            Err(rejection) => return Some(self.reject(rejection, input, peer, out)),
+        };
+        let (length, expectation) = match framing::body_length(&head)
+            .and_then(|length| framing::expectation(&head).map(|expectation| (length, expectation)))
+        {
+            Ok(framing) => framing,
+            Err(rejection) => return Some(self.reject(rejection, input, peer, out)),
+        };
+        let after = after(&head, length, expectation);
+        let persistence = match (&after, head.version) {
+            (After::Close | After::Linger, _) => Persistence::Close,
+            (_, Version::Http10) => Persistence::KeepAliveTold,
+            (_, Version::Http11) => Persistence::KeepAlive,
+        };
+        let mut reply = Reply { head: &head, persistence, peer, out };
+        let rest = match self.answer(&mut reply) {
+            Ok(rest) => rest,
+            Err(rejection) => self.error(&mut reply, rejection.status, rejection.reason),
+        };
+        // A listing for HTTP/1.0 ends with the connection.
+        let after =
+            if reply.persistence == Persistence::Close && matches!(after, After::Next) { After::Close } else { after };
+        Some(Answer { taken, rest, after })
+    }
+
+    /// The answer to a client that did not send its head in time.
+    pub fn time_out(&mut self, pending: &[u8], peer: IpAddr, out: &mut Vec<u8>) {
+        let rejection = Rejection { status: Status::REQUEST_TIMEOUT, reason: "The request did not arrive in time." };
+        self.reject(rejection, pending, peer, out);
+    }
+
+    fn answer(&mut self, reply: &mut Reply) -> Result<Rest, Rejection> {
+        match target::parse(reply.head.target, reply.head.method)? {
+            _ if reply.head.method == Method::NotAllowed => Ok(self.not_allowed(reply)),
+            Target::Server => Ok(self.options(reply)),
+            Target::Resource { .. } if reply.head.method == Method::Options => Ok(self.options(reply)),
+            Target::Resource { path, query, .. } => match self.resource(reply, &path, query) {
+                Ok(rest) => Ok(rest),
+                Err(error) => Err(failure(&path, &error)),
+            },
+        }
+    }
+
+    fn resource(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
+        let accepted = Accepted::from_fields(&reply.head.fields);
+        let site = Arc::clone(&self.site);
+        let found = site.find(path, |relative| self.look(relative, None).map(|seen| with_path(seen, relative)))?;
+        match found {
+            Found::File((relative, source)) => {
+                let Some(source) = self.negotiate(&relative, source, accepted)? else {
+                    return Ok(self.error(reply, Status::NOT_ACCEPTABLE, "No coding of this file is acceptable."));
+                };
+                let selected = source.representation().select(reply.head, self.clock.seconds());
+                Ok(self.send(reply, source, &selected))
+            }
+            Found::Missing(Some((_, page))) => Ok(self.send(reply, page, &Selected::Whole(Status::NOT_FOUND))),
+            Found::Missing(None) => Ok(self.error(reply, Status::NOT_FOUND, "There is nothing under this address.")),
+            Found::AddSlash => Ok(self.add_slash(reply, path, query)),
+            Found::Listing => self.listing(reply, path, query),
+        }
+    }
+
+    /// What lies at a path: from memory if the file is unchanged, else from the disk.
+    fn look(&mut self, relative: &[u8], coding: Option<Coding>) -> io::Result<Seen<Source>> {
+        let wake = self.clock.wake();
+        if let Some(document) = self.cache.find(relative, coding, wake, &self.root) {
+            return Ok(Seen::File(Source::Memory(document)));
+        }
+        match self.root.open(&with_suffix(relative, coding))? {
+            Opened::Folder(_) => Ok(Seen::Folder),
+            Opened::Absent => Ok(Seen::Absent),
+            Opened::File(file, identity) => self.load(relative, coding, file, identity).map(Seen::File),
+        }
+    }
+
+    fn load(&mut self, path: &[u8], coding: Option<Coding>, file: File, identity: Identity) -> io::Result<Source> {
+        if identity.size <= DOCUMENT_MAX {
+            let read = Document::read(&self.site, path, coding, &file, identity, self.clock.seconds())?;
+            if let Some(document) = read.map(Arc::new) {
+                self.cache.keep(path, coding, &document, self.clock.wake(), self.clock.since_epoch());
+                return Ok(Source::Memory(document));
+            }
+        }
+        let (etag, modified) = (identity.etag(), identity.trusted_modified());
+        Ok(Source::Disk(file, self.site.representation(path, coding, identity.size, etag, modified)))
+    }
+
+    /// The best coding of a file that the client accepts; `None` when it accepts none, not even the original.
+    ///
+    /// A compressed file that is older than the original is stale and not used.
+    fn negotiate(&mut self, relative: &[u8], original: Source, accepted: Accepted) -> io::Result<Option<Source>> {
+        if self.site.precompressed {
+            for coding in accepted.codings() {
+                if let Seen::File(coded) = self.look(relative, Some(coding))?
+                    && coded.modified() >= original.modified()
+                {
+                    return Ok(Some(coded));
+                }
+            }
+        }
+        Ok(accepted.identity().then_some(original))
+    }
+
+    fn send(&mut self, reply: &mut Reply, source: Source, selected: &Selected) -> Rest {
+        let now = self.clock.seconds();
+        response::start(reply.out, selected.status(), self.clock.date());
+        match (&source, selected) {
+            (Source::Memory(document), Selected::Whole(Status::OK)) => reply.out.extend_from_slice(&document.fields),
+            _ => source.representation().write_fields(selected, now, reply.out),
+        }
+        response::finish(reply.out, reply.persistence);
+        let parts = match selected {
+            _ if reply.head.method == Method::Head => vec![],
+            Selected::Whole(_) => vec![Part { start: 0, length: source.representation().size }],
+            Selected::One(part) => vec![*part],
+            Selected::Several(parts) => parts.clone(),
+            _ => vec![],
+        };
+        let mut entry = reply.entry(selected.status());
+        match source {
+            Source::Memory(document) => {
+                let start = reply.out.len();
+                let rest = send_document(document, &parts, reply.out);
+                let behind = if let Rest::Memory(_, range) = &rest { range.len() } else { 0 };
+                entry.bytes = (reply.out.len() - start + behind) as u64;
+                self.log.add(&self.clock, &entry);
+                rest
+            }
+            Source::Disk(file, representation) if !parts.is_empty() => {
+                let several = parts.len() > 1;
+                let head = |part| if several { representation.part_head(part) } else { Vec::new() };
+                let pieces = parts.into_iter().map(|part| (head(part), part)).collect();
+                let tail = if several { representation.multipart_tail() } else { Vec::new() };
+                Rest::Blocking(Content::File { file, pieces, tail }, entry.into())
+            }
+            Source::Disk(..) => {
+                self.log.add(&self.clock, &entry);
+                Rest::Nothing
+            }
+        }
+    }
+
+    fn listing(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
+        let Opened::Folder(folder) = self.root.open(path.relative())? else {
+            return Ok(self.error(reply, Status::NOT_FOUND, "There is nothing under this address."));
+        };
+        let (order, form) = Order::from_query(query.unwrap_or_default());
+        let json = negotiate::prefers_json(&reply.head.fields);
+        let form = form.unwrap_or(if json { Form::Json } else { Form::Html });
+        let chunked = reply.head.version == Version::Http11;
+        response::start(reply.out, Status::OK, self.clock.date());
+        response::field(reply.out, "Content-Type", form.content_type());
+        response::field(reply.out, "Cache-Control", "no-cache");
+        response::field(reply.out, "Vary", "Accept");
+        if form == Form::Html {
+            response::field(reply.out, "Content-Security-Policy", crate::listing::POLICY);
+        }
+        reply.out.extend_from_slice(&self.site.always);
+        if chunked {
+            response::field(reply.out, "Transfer-Encoding", "chunked");
+        } else {
+            reply.persistence = Persistence::Close;
+        }
+        response::finish(reply.out, reply.persistence);
+        let entry = reply.entry(Status::OK);
+        if reply.head.method == Method::Head {
+            self.log.add(&self.clock, &entry);
+            return Ok(Rest::Nothing);
+        }
+        let page = FolderPage {
+            root: Arc::clone(&self.root),
+            site: Arc::clone(&self.site),
+            folder,
+            relative: path.relative().to_vec(),
+            order,
+            form,
+            chunked,
+        };
+        Ok(Rest::Blocking(Content::Listing(page), entry.into()))
+    }
+
+    /// A redirect to the same path with a slash behind it; relative to the host, and never beginning with two slashes.
+    fn add_slash(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> Rest {
+        let mut location = b"/".to_vec();
+        percent_encode(path.relative(), &mut location);
+        location.push(b'/');
+        if let Some(query) = query {
+            location.push(b'?');
+            location.extend_from_slice(query);
+        }
+        let location = [("Location", location)];
+        self.page(reply, Status::MOVED_PERMANENTLY, "A folder ends in a slash.", &location)
+    }
+
+    fn options(&mut self, reply: &mut Reply) -> Rest {
+        response::start(reply.out, Status::NO_CONTENT, self.clock.date());
+        response::field(reply.out, "Allow", Method::ALLOWED);
+        reply.out.extend_from_slice(&self.site.always);
+        response::finish(reply.out, reply.persistence);
+        self.log.add(&self.clock, &reply.entry(Status::NO_CONTENT));
+        Rest::Nothing
+    }
+
+    fn not_allowed(&mut self, reply: &mut Reply) -> Rest {
+        let allow = [("Allow", Method::ALLOWED.as_bytes().to_vec())];
+        self.page(reply, Status::METHOD_NOT_ALLOWED, "Files can be read here, and nothing else.", &allow)
+    }
+
+    fn error(&mut self, reply: &mut Reply, status: Status, sentence: &str) -> Rest {
+        self.page(reply, status, sentence, &[])
+    }
+
+    fn page(&mut self, reply: &mut Reply, status: Status, sentence: &str, extra: &[(&str, Vec<u8>)]) -> Rest {
+        let html = page::wants_html(&reply.head.fields);
+        let length = self.write_page(status, sentence, extra, html, reply.persistence, reply.out);
+        let mut entry = reply.entry(status);
+        if reply.head.method == Method::Head {
+            reply.out.truncate(reply.out.len() - length);
+        } else {
+            entry.bytes = length as u64;
+        }
+        self.log.add(&self.clock, &entry);
+        Rest::Nothing
+    }
+
+    /// Writes a whole answer with a page of our own; returns the length of its body.
+    fn write_page(
+        &self,
+        status: Status,
+        sentence: &str,
+        extra: &[(&str, Vec<u8>)],
+        html: bool,
+        persistence: Persistence,
+        out: &mut Vec<u8>,
+    ) -> usize {
+        let page = page::error_page(status, sentence, html);
+        response::start(out, status, self.clock.date());
+        response::field(out, "Content-Type", page.content_type);
+        response::number_field(out, "Content-Length", page.body.len() as u64);
+        for (name, value) in extra {
+            response::field(out, name, value);
+        }
+        response::field(out, "Cache-Control", "no-cache");
+        if html {
+            response::field(out, "Content-Security-Policy", page::POLICY);
+        }
+        out.extend_from_slice(&self.site.always);
+        response::finish(out, persistence);
+        out.extend_from_slice(&page.body);
+        page.body.len()
+    }
+
+    /// The answer to bytes that are no request; the connection cannot go on behind it.
+    fn reject(&mut self, rejection: Rejection, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) -> Answer {
+        let length = self.write_page(rejection.status, rejection.reason, &[], false, Persistence::Close, out);
+        let entry = Entry {
+            peer,
+            line: request::first_line(input),
+            status: rejection.status.code(),
+            bytes: length as u64,
+            referer: None,
+            user_agent: None,
+        };
+        self.log.add(&self.clock, &entry);
+        Answer { taken: input.len(), rest: Rest::Nothing, after: After::Linger }
+    }
+}
+
+/// What a client is told when a file is there but cannot be read.
+fn failure(path: &Path, error: &io::Error) -> Rejection {
+    log::warn!("{}: {}", String::from_utf8_lossy(path.relative()), common::error::reason(error));
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::PermissionDenied, _) => {
+            Rejection { status: Status::FORBIDDEN, reason: "This file may not be read." }
+        }
+        (_, Some(libc_errno::EMFILE | libc_errno::ENFILE)) => {
+            Rejection { status: Status::SERVICE_UNAVAILABLE, reason: "Too many files are open. Try again." }
+        }
+        _ => Rejection { status: Status::INTERNAL_ERROR, reason: "The file cannot be read." },
+    }
+}
+/// The two error numbers for which the standard library has no kind.
+mod libc_errno {
+    use nix::errno::Errno;
+    pub(super) const EMFILE: i32 = Errno::EMFILE as i32;
+    pub(super) const ENFILE: i32 = Errno::ENFILE as i32;
+}
+
+/// What the framing of a request means for its connection.
+fn after(head: &Head, length: BodyLength, expectation: Expectation) -> After {
+    match (length, expectation) {
+        (BodyLength::Octets(0), _) if framing::keeps_alive(head) => After::Next,
+        (BodyLength::Octets(0), _) => After::Close,
+        // Whether the body comes after a final answer is up to the client, so nothing behind it can be understood.
+        (_, Expectation::Continue) => After::Linger,
+        (length, Expectation::None) => match Drain::new(length) {
+            Some(drain) if framing::keeps_alive(head) => After::Drain(drain),
+            _ => After::Linger,
+        },
+    }
+}
+
+/// Appends what is small; the body of a large document follows on its own.
+fn send_document(document: Arc<Document>, parts: &[Part], out: &mut Vec<u8>) -> Rest {
+    let range = |part: &Part| {
+        let start = usize::try_from(part.start).unwrap_or(usize::MAX);
+        start..start.saturating_add(usize::try_from(part.length).unwrap_or(usize::MAX))
+    };
+    match parts {
+        [] => Rest::Nothing,
+        [part] if range(part).len() > COPY_MAX => Rest::Memory(document, range(part)),
+        [part] => {
+            out.extend_from_slice(document.body.get(range(part)).unwrap_or_default());
+            Rest::Nothing
+        }
+        several => {
+            for part in several {
+                out.extend_from_slice(&document.representation.part_head(*part));
+                out.extend_from_slice(document.body.get(range(part)).unwrap_or_default());
+            }
+            out.extend_from_slice(&document.representation.multipart_tail());
+            Rest::Nothing
+        }
+    }
+}
+
+fn with_path(seen: Seen<Source>, relative: &[u8]) -> Seen<(Vec<u8>, Source)> {
+    match seen {
+        Seen::File(source) => Seen::File((relative.to_vec(), source)),
+        Seen::Folder => Seen::Folder,
+        Seen::Absent => Seen::Absent,
+    }
+}
+
+impl Source {
+    fn representation(&self) -> &Representation {
+        match self {
+            Self::Memory(document) => &document.representation,
+            Self::Disk(_, representation) => representation,
+        }
+    }
+
+    fn modified(&self) -> Option<i64> {
+        self.representation().modified
+    }
+}
+
+impl<'b> Reply<'_, 'b> {
+    fn entry(&self, status: Status) -> Entry<'b> {
+        Entry {
+            peer: self.peer,
+            line: self.head.line,
+            status: status.code(),
+            bytes: 0,
+            referer: self.head.fields.first(Name::Referer),
+            user_agent: self.head.fields.first(Name::UserAgent),
+        }
+    }
+}
