@@ -1,1 +1,21 @@
-//! Placeholder of the first commit.
+//! What `httpd` does, shown on the real binary over real sockets.
+//!
+//! - `fixture`: a site in a temporary folder and a server for it
+//! - `serving`: files, folders, types, errors, HEAD, OPTIONS, compressed files, several clients
+//! - `protocol`: request line, fields, framing, persistence, byte by byte
+//! - `conditions`: entity tags, dates, ranges
+//! - `listing`: the page and the JSON for a folder
+//! - `freshness`: files that change, grow, shrink and vanish while they are served
+//! - `root`: nothing outside, links, dot-files, odd names, FIFOs
+//! - `running`: start, bad input, log, signals, limits
+//! - `www`: the site of the quick start says nothing false about itself
+
+mod conditions;
+mod fixture;
+mod freshness;
+mod listing;
+mod protocol;
+mod root;
+mod running;
+mod serving;
+mod www;

@@ -1,0 +1,136 @@
+//! Never a stale byte: every answer shows the file as it was at some moment after the request was sent.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::fixture::Server;
+
+/// The number that a version of the file consists of, repeated; `None` for an answer that is no version at all.
+fn version(body: &[u8]) -> Option<u64> {
+    let line = std::str::from_utf8(body).ok()?.lines().next()?;
+    (body == content(line.parse().ok()?).as_bytes()).then(|| line.parse().ok())?
+}
+
+/// A version has a length of its own, below the limit of what is kept in memory.
+fn content(version: u64) -> String {
+    format!("{version:010}\n").repeat(20 + usize::try_from(version % 50).unwrap())
+}
+
+/// Replaces the file as fast as possible while four clients read it, and compares what they get with what was there.
+fn is_always_fresh(replace: impl Fn(&Server, u64) + Sync) {
+    let server = Server::with_files(&[("sub/f", content(0).as_bytes())]);
+    let (written, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let answers = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let end = Instant::now() + Duration::from_millis(1500);
+            for number in 1.. {
+                if Instant::now() > end {
+                    break;
+                }
+                replace(&server, number);
+                written.store(number, Ordering::SeqCst);
+                // Some versions follow each other at once, others live for a while and get into memory.
+                if number % 4 == 0 {
+                    std::thread::sleep(Duration::from_millis(number % 60));
+                }
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut client = server.connect();
+                while !done.load(Ordering::SeqCst) {
+                    let before = written.load(Ordering::SeqCst);
+                    let response = client.get("/sub/f", "");
+                    assert_eq!(response.status, 200);
+                    let got = version(&response.body).expect("an answer is one version, whole");
+                    assert!(got >= before, "version {got} after version {before} was complete");
+                    answers.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let last = written.load(Ordering::SeqCst);
+    assert_eq!(version(&server.get("/sub/f").body), Some(last));
+    assert!(last > 20 && answers.load(Ordering::Relaxed) > 100, "too little happened to show anything");
+}
+
+#[test]
+fn a_file_that_is_renamed_over_is_never_stale() {
+    is_always_fresh(|server, number| {
+        fs::write(server.path("sub/new"), content(number)).unwrap();
+        fs::rename(server.path("sub/new"), server.path("sub/f")).unwrap();
+    });
+}
+
+#[test]
+fn a_folder_that_is_swapped_is_never_stale() {
+    is_always_fresh(|server, number| {
+        let next = format!("v{number}");
+        fs::create_dir(server.path(&next)).unwrap();
+        fs::write(server.path(&format!("{next}/f")), content(number)).unwrap();
+        std::os::unix::fs::symlink(&next, server.path("link")).unwrap();
+        if number == 1 {
+            fs::rename(server.path("sub"), server.path("v0")).unwrap();
+        }
+        // From the second version on, `sub` is a link that moves from folder to folder.
+        fs::rename(server.path("link"), server.path("sub")).unwrap();
+    });
+}
+
+#[test]
+fn a_file_rewritten_in_place_at_the_same_length_is_seen_at_once() {
+    let server = Server::with_files(&[("f", b"0000")]);
+    let mut client = server.connect();
+    for number in 1..=300 {
+        let text = format!("{number:04}");
+        fs::write(server.path("f"), &text).unwrap();
+        assert_eq!(client.get("/f", "").text(), text);
+        assert_eq!(client.get("/f", "").text(), text);
+        if number % 50 == 0 {
+            // Long enough for the file to count as settled and be answered from memory.
+            std::thread::sleep(Duration::from_millis(60));
+            assert_eq!(client.get("/f", "").text(), text);
+            assert_eq!(client.get("/f", "").text(), text);
+        }
+    }
+}
+
+#[test]
+fn a_deleted_file_is_gone_with_the_next_request() {
+    let server = Server::with_files(&[("f", b"here")]);
+    let mut client = server.connect();
+    std::thread::sleep(Duration::from_millis(60));
+    assert_eq!(client.get("/f", "").text(), "here");
+    assert_eq!(client.get("/f", "").text(), "here");
+    fs::remove_file(server.path("f")).unwrap();
+    assert_eq!(client.get("/f", "").status, 404);
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_ends_the_connection() {
+    let size = 64 << 20;
+    let server = Server::with_files(&[("f", b"")]);
+    fs::File::create(server.path("f")).unwrap().set_len(size).unwrap();
+    let mut client = server.connect();
+    client.send("GET /f HTTP/1.1\r\nHost: h\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(100));
+    fs::File::options().write(true).open(server.path("f")).unwrap().set_len(100).unwrap();
+    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.response()));
+    assert!(broken.is_err(), "a complete answer of a file that was cut");
+    assert_eq!(server.get("/f").body.len(), 100, "the server lives on");
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_sent_comes_at_the_length_that_was_promised() {
+    let server = Server::with_files(&[("f", &vec![b'x'; 8 << 20])]);
+    let mut client = server.connect();
+    client.send("GET /f HTTP/1.1\r\nHost: h\r\n\r\n");
+    let mut file = fs::File::options().append(true).open(server.path("f")).unwrap();
+    std::io::Write::write_all(&mut file, &[b'y'; 1000]).unwrap();
+    let body = client.response().body;
+    assert!(body.len() == 8 << 20 || body.len() == (8 << 20) + 1000, "{}", body.len());
+    assert_eq!(client.get("/f", "Range: bytes=-1\r\n").text(), "y");
+}

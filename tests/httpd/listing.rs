@@ -1,0 +1,75 @@
+//! The listing of a folder, for people and for programs.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::fixture::Server;
+
+#[test]
+fn a_folder_without_index_is_listed_folders_first_in_natural_order() {
+    let server = Server::with_files(&[("d/file10", b"x"), ("d/file2", b"xx"), ("d/sub/x", b""), ("d/.hidden", b"")]);
+    let page = server.get("/d/");
+    assert_eq!(page.field("Content-Type"), Some("text/html; charset=utf-8"));
+    let links: Vec<&str> = page.text().split("href=\"./").skip(2).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(links, ["sub/", "file2", "file10"]);
+    assert!(page.field("Content-Security-Policy").is_some_and(|policy| policy.starts_with("default-src 'none'")));
+}
+
+#[test]
+fn programs_get_json() {
+    let server = Server::with_files(&[("b.txt", b"12345"), ("sub/x", b"")]);
+    for (target, accept) in [("/?format=json", ""), ("/", "Accept: application/json\r\n")] {
+        let response = server.connect().get(target, accept);
+        assert_eq!(response.field("Content-Type"), Some("application/json"));
+        let text = response.text();
+        assert!(text.contains(r#""name":"sub","type":"folder","size":null"#), "{text}");
+        assert!(text.contains(r#""name":"b.txt","type":"file","size":5"#), "{text}");
+    }
+}
+
+#[test]
+fn sorting_works_without_a_script() {
+    let server = Server::with_files(&[("a", b"333"), ("b", b"1"), ("c", b"22")]);
+    let names = |query: &str| {
+        let text = server.get(&format!("/?format=json&{query}")).text().to_owned();
+        text.split("\"name\":\"").skip(1).map(|rest| rest[..1].to_owned()).collect::<String>()
+    };
+    assert_eq!(names("sort=size"), "bca");
+    assert_eq!(names("sort=size&order=desc"), "acb");
+    assert_eq!(names("sort=name&order=desc"), "cba");
+}
+
+#[test]
+fn names_of_any_bytes_are_listed_linked_and_served() {
+    let names: [&[u8]; 8] =
+        [b"a b", b"caf\xe9", b"new\nline", b"quo\"te", b"100%", b"<b>&amp;", b"javascript:alert(1)", b"#?+;"];
+    let folder = tempfile::tempdir().unwrap();
+    for name in names {
+        fs::write(folder.path().join(OsStr::from_bytes(name)), name).unwrap();
+    }
+    let server = Server::start(folder, &[]);
+    let page = server.get("/").text().to_owned();
+    assert!(!page.contains("<b>") && !page.contains("href=\"javascript"));
+    let links = page.split("href=\"./").skip(2).map(|rest| rest.split('"').next().unwrap());
+    let mut contents: Vec<Vec<u8>> = links.map(|link| server.get(&format!("/{link}")).body).collect();
+    contents.sort();
+    let mut expected: Vec<Vec<u8>> = names.iter().map(|name| name.to_vec()).collect();
+    expected.sort();
+    assert_eq!(contents, expected);
+}
+
+#[test]
+fn http_1_0_gets_the_listing_until_the_end_of_the_connection() {
+    let server = Server::with_files(&[("a", b"")]);
+    let response = server.answer("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_eq!((response.field("Transfer-Encoding"), response.field("Connection")), (None, Some("close")));
+    assert!(response.text().ends_with("</html>\n"));
+}
+
+#[test]
+fn listings_can_be_switched_off() {
+    let server = Server::with_options(&[("sub/a", b"a")], &["--no-listing"]);
+    assert_eq!(server.get("/sub/").status, 404);
+    assert_eq!(server.get("/sub/a").text(), "a");
+}

@@ -1,0 +1,213 @@
+//! Starting, refusing to start, logging, limits, stopping.
+
+use std::fs;
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use testkit::process::{Running, finish};
+
+use crate::fixture::{Server, httpd, listening_address};
+
+fn refused(args: &[&str]) -> (i32, String) {
+    let finished = finish(httpd().args(args), b"");
+    assert_eq!(finished.stdout, "");
+    assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
+    assert!(finished.stderr.starts_with("httpd: "), "{}", finished.stderr);
+    (finished.code(), finished.stderr)
+}
+
+#[test]
+fn bad_input_is_one_line_and_exit_code_2() {
+    for (args, text) in [
+        (&["--root", "/no/such/folder"][..], "open folder /no/such/folder: No such file or directory"),
+        (&["--root", "/etc/hostname"], "open folder /etc/hostname: Not a directory"),
+        (&["--prot", "1"], "did you mean '--port'?"),
+        (&["--port", "70000"], "invalid value '70000' for '--port <N>'"),
+        (&["--bind", "example.com"], "--bind example.com: is not an IP address"),
+        (&["--bind", "192.0.2.99"], "listen on 192.0.2.99:6789: Cannot assign requested address"),
+        (&["--header", "nonsense"], "--header nonsense: has no colon"),
+        (&["--workers", "0"], "--workers 0: must be at least 1"),
+        (&["--access-log", "/no/such/folder/log"], "open access log /no/such/folder/log: No such file or directory"),
+        (&["a", "b"], "unexpected argument 'b'"),
+    ] {
+        let (code, line) = refused(args);
+        assert_eq!(code, 2, "{line}");
+        assert!(line.contains(text), "{line}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_told_even_if_another_httpd_has_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let (code, line) = refused(&["--bind", "127.0.0.1", "--port", &port]);
+    assert_eq!((code, line), (2, format!("httpd: listen on 127.0.0.1:{port}: Address already in use\n")));
+    let server = Server::with_files(&[]);
+    let port = server.address.port().to_string();
+    assert!(refused(&["--bind", "127.0.0.1", "--port", &port]).1.contains("already in use"));
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let help = finish(httpd().arg("--help"), b"");
+    assert_eq!((help.code(), help.stderr.as_str()), (0, ""));
+    assert!(help.stdout.contains("--root <DIR>") && help.stdout.contains("Exit codes"));
+    assert!(finish(httpd().arg("--version"), b"").stdout.starts_with("httpd "));
+}
+
+#[test]
+fn without_options_ipv4_and_ipv6_reach_the_current_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let running = Running::start(httpd().args(["--port", "0"]).current_dir(folder.path()));
+    let port = running.wait_for_stderr(|text| {
+        text.split_once("http://localhost:")?.1.split_once('/').and_then(|(port, _)| port.parse::<u16>().ok())
+    });
+    let v4 = (Ipv4Addr::LOCALHOST, port).into();
+    assert_eq!(testkit::http::Client::connect(v4).get("/a", "").text(), "a");
+    if TcpListener::bind("[::1]:0").is_err() {
+        println!("skipped: this host has no IPv6");
+        return;
+    }
+    let v6 = format!("[::1]:{port}").parse().unwrap();
+    assert_eq!(testkit::http::Client::connect(v6).get("/a", "").text(), "a");
+}
+
+#[test]
+fn the_access_log_has_a_line_for_every_answer() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let path = log.path().to_str().unwrap();
+    let big = vec![b'x'; 500_000];
+    let server = Server::with_options(&[("a", b"aaa"), ("big", &big)], &["--access-log", path]);
+    let mut client = server.connect();
+    client.get("/a?x=\"y", "User-Agent: test/1\r\nReferer: http://example.com/\r\n");
+    client.get("/big", "");
+    client.get("/nothing", "");
+    server.answer("nonsense\r\n\r\n");
+    server.running.signal(Signal::SIGTERM);
+    assert_eq!(server.running.finish().code(), 0);
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    // Each worker writes its own lines; only those of one connection have an order.
+    lines.sort_by_key(|line| line.contains("nonsense"));
+    assert!(lines[0].ends_with("\"GET /a?x=\\x22y HTTP/1.1\" 200 3 \"http://example.com/\" \"test/1\""), "{text}");
+    assert!(lines[1].ends_with("\"GET /big HTTP/1.1\" 200 500000 \"-\" \"-\""), "{text}");
+    assert!(lines[2].contains("\"GET /nothing HTTP/1.1\" 404 "), "{text}");
+    assert!(lines[3].contains("\"nonsense\" 400 "), "{text}");
+    assert_eq!(lines.len(), 4, "{text}");
+}
+
+#[test]
+fn the_log_is_opened_again_on_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("log"), folder.path().join("log.1"));
+    let server = Server::with_options(&[("a", b"a")], &["--access-log", first.to_str().unwrap()]);
+    server.get("/a");
+    fs::rename(&first, &second).unwrap();
+    server.running.signal(Signal::SIGHUP);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !first.exists() {
+        assert!(Instant::now() < deadline, "the log was not opened again");
+        sleep(Duration::from_millis(5));
+    }
+    server.get("/a");
+    server.running.signal(Signal::SIGTERM);
+    server.running.finish();
+    let lines = |path| fs::read_to_string(path).unwrap().lines().count();
+    assert_eq!(lines(&first) + lines(&second), 2);
+    assert!(lines(&first) >= 1);
+}
+
+#[test]
+fn a_stop_lets_a_download_finish_and_closes_idle_connections() {
+    let big = vec![b'x'; 30_000_000];
+    let server = Server::with_files(&[("big", &big)]);
+    let mut idle = server.connect();
+    idle.get("/nothing", "");
+    let mut busy = server.connect();
+    busy.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    sleep(Duration::from_millis(50));
+    server.running.signal(Signal::SIGTERM);
+    assert!(idle.is_closed());
+    assert!(busy.response().body == big);
+    assert!(busy.is_closed());
+    assert_eq!(server.running.finish().code(), 0);
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let big = vec![b'x'; 30_000_000];
+    let server = Server::with_files(&[("big", &big)]);
+    let mut busy = server.connect();
+    busy.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    sleep(Duration::from_millis(50));
+    let start = Instant::now();
+    server.running.signal(Signal::SIGINT);
+    sleep(Duration::from_millis(50));
+    server.running.signal(Signal::SIGINT);
+    assert_eq!(server.running.finish().code(), 0);
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn the_port_is_free_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::with_files(&[("a", b"a")]);
+    let port = server.address.port().to_string();
+    let mut client = server.connect();
+    client.get("/a", "");
+    server.running.signal(Signal::SIGKILL);
+    drop(server);
+    let again = Running::start(httpd().args(["-b", "127.0.0.1", "-p", &port]).arg(folder.path()));
+    again.wait_for_stderr(listening_address);
+}
+
+#[test]
+fn a_head_that_does_not_come_in_time_is_408() {
+    let server = Server::with_options(&[], &["--header-timeout", "1", "--idle-timeout", "1"]);
+    let mut slow = server.connect();
+    slow.send("GET / HTT");
+    assert_eq!(slow.response().status, 408);
+    assert!(slow.is_closed());
+    let mut silent = server.connect();
+    assert!(silent.is_closed());
+}
+
+#[test]
+fn connections_over_the_limit_are_told_to_come_back() {
+    for option in ["--max-connections", "--max-per-ip"] {
+        let server = Server::with_options(&[("a", b"a")], &[option, "2"]);
+        let mut first = server.connect();
+        assert_eq!(first.get("/a", "").text(), "a");
+        let mut second = server.connect();
+        assert_eq!(second.get("/a", "").text(), "a");
+        let mut third = server.connect();
+        let refusal = third.response();
+        assert_eq!((refusal.status, refusal.field("Retry-After")), (503, Some("1")));
+        drop(first);
+        sleep(Duration::from_millis(100));
+        assert_eq!(server.get("/a").text(), "a");
+    }
+}
+
+#[test]
+fn a_client_that_reads_nothing_costs_nobody_else_anything() {
+    let big = vec![b'x'; 10_000_000];
+    let server = Server::with_files(&[("big", &big), ("a", b"a")]);
+    let mut stalled: Vec<TcpStream> = Vec::new();
+    for _ in 0..100 {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        std::io::Write::write_all(&mut stream, b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        stalled.push(stream);
+    }
+    let start = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(server.get("/a").text(), "a");
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let mut byte = [0];
+    assert_eq!(stalled[99].read(&mut byte).unwrap(), 1);
+}
