@@ -59,13 +59,28 @@ fn nobody_names(forbidden: &[&str], why: &str, applies: impl Fn(&str) -> bool) {
 }
 
 const PROTOCOL: [&str; 12] = [
-    "std::io", "std::fs", "std::env", "std::process", "std::thread", "TcpStream", "UdpSocket", "SystemTime::now",
-    "Instant::now", "log", "anyhow", "nix",
+    "std::io",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "TcpStream",
+    "UdpSocket",
+    "SystemTime::now",
+    "Instant::now",
+    "log",
+    "anyhow",
+    "nix",
 ];
 /// Engines decide and do not act: the same as the protocol, and no sockets or terminals by way of a crate either.
 const ENGINES: [&str; 7] = [
-    "httpd/src/site.rs", "httpd/src/representation.rs", "httpd/src/page.rs", "smtp-send/src/session.rs",
-    "smtp-send/src/session/", "ping/src/pinger.rs", "ping/src/stats.rs",
+    "httpd/src/site.rs",
+    "httpd/src/representation.rs",
+    "httpd/src/page.rs",
+    "smtp-send/src/session.rs",
+    "smtp-send/src/session/",
+    "ping/src/pinger.rs",
+    "ping/src/stats.rs",
 ];
 
 #[test]
@@ -77,7 +92,8 @@ fn protocol_code_and_engines_do_no_io() {
 
 #[test]
 fn only_the_command_line_knows_clap() {
-    let others = |path: &str| !path.ends_with("/cli.rs") && !path.ends_with("/lib.rs") && !path.starts_with("crates/common/");
+    let others =
+        |path: &str| !path.ends_with("/cli.rs") && !path.ends_with("/lib.rs") && !path.starts_with("crates/common/");
     nobody_names(&["clap"], "clap belongs into cli.rs and lib.rs", others);
 }
 

@@ -96,3 +96,52 @@ fn answers_name_no_path_of_the_file_system() {
         assert!(!response.head.contains(path) && !response.text().contains(path), "{target}");
     }
 }
+
+/// A site whose links lead to places that only the sandbox forbids.
+fn server_with_links_to_proc(options: &[&str]) -> Server {
+    let root = tempfile::tempdir().unwrap();
+    symlink("/proc/self/environ", root.path().join("environ")).unwrap();
+    symlink("/proc/self/root/etc/passwd", root.path().join("passwd")).unwrap();
+    symlink("/etc/hostname", root.path().join("hostname")).unwrap();
+    fs::write(root.path().join("a"), "a").unwrap();
+    Server::start(root, options)
+}
+
+#[test]
+fn a_confined_process_cannot_read_outside_even_through_proc() {
+    let open = server_with_links_to_proc(&["--symlinks", "any", "--no-sandbox"]);
+    assert_eq!(open.get("/environ").status, 200, "without the sandbox the rules for links alone let this through");
+    let confined = server_with_links_to_proc(&["--symlinks", "any", "-v"]);
+    if confined.running.stderr().contains("not in this kernel") {
+        println!("skipped: this kernel has no Landlock");
+        return;
+    }
+    assert_eq!(confined.get("/environ").status, 403);
+    assert_ne!(confined.get("/passwd").status, 200);
+    assert_eq!(confined.get("/a").text(), "a");
+    let beneath = server_with_links_to_proc(&["-v"]);
+    assert!(beneath.running.stderr().contains("Landlock: reads "), "{}", beneath.running.stderr());
+    for target in ["/environ", "/passwd", "/hostname"] {
+        assert_eq!(beneath.get(target).status, 404, "{target}");
+    }
+}
+
+#[test]
+fn root_becomes_another_user_for_good() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can become another user");
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::write(root.path().join("public"), "public").unwrap();
+    fs::write(root.path().join("private"), "private").unwrap();
+    fs::set_permissions(root.path().join("private"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let server = Server::start(root, &["--user", "nobody"]);
+    assert_eq!(server.get("/public").text(), "public");
+    assert_eq!(server.get("/private").status, 403);
+    let status = fs::read_to_string(format!("/proc/{}/status", server.running.id())).unwrap();
+    let line = |key: &str| status.lines().find(|line| line.starts_with(key)).unwrap().to_owned();
+    assert!(!line("Uid:").contains("\t0"), "{status}");
+    assert!(line("NoNewPrivs:").ends_with('1') && line("CapEff:").ends_with("0000"), "{status}");
+}

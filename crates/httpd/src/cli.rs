@@ -122,6 +122,14 @@ pub struct Cli {
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
 
+    /// User to become once the port is bound and the log is open.
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// Do not confine the process to the root by Landlock.
+    #[arg(long)]
+    pub no_sandbox: bool,
+
     /// Say less: no banner, errors only.
     #[arg(short, long)]
     pub quiet: bool,

@@ -40,6 +40,10 @@ pub struct Config {
     pub limits: Limits,
     /// Number of workers.
     pub workers: usize,
+    /// Whom to become.
+    pub user: Option<String>,
+    /// Whether to confine the process.
+    pub sandbox: bool,
     /// Whether to say nothing at the start.
     pub quiet: bool,
 }
@@ -94,6 +98,8 @@ impl Config {
             log_format,
             limits,
             workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
+            user: cli.user,
+            sandbox: !cli.no_sandbox,
             quiet: cli.quiet,
             root: cli.folder.unwrap_or(cli.root),
         })

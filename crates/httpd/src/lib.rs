@@ -20,6 +20,7 @@ pub mod output;
 pub mod page;
 pub mod proto;
 pub mod representation;
+mod sandbox;
 pub mod server;
 pub mod service;
 pub mod site;
@@ -73,6 +74,13 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
     raise_descriptor_limit();
     let Listeners { addresses, by_worker } = bind_all(&config.bind, config.port, config.workers)?;
+    // Everything that needs rights is open. What follows runs without them, and only then is a client heard.
+    if let Some(user) = &config.user {
+        sandbox::become_user(user)?;
+    }
+    if config.sandbox {
+        sandbox::confine(&config)?;
+    }
     announce(&config, &addresses, color);
     let crew = Crew::start(config, root, sink.as_ref(), by_worker, color, started)?;
     crew.obey(&signals, sink.as_deref())
