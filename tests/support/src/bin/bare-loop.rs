@@ -1,0 +1,79 @@
+//! The limit that no web server can pass: a canned answer over epoll, with no parsing, no files and no log.
+//!
+//! `bare-loop PORT BODY THREADS` answers whatever arrives with one answer of BODY octets. The benchmark of httpd prints
+//! its figures beside those of real servers. It ends when it is killed.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::thread;
+
+use anyhow::{Context, Result};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::socket::{MsgFlags, recv, send};
+use socket2::{Domain, Socket, Type};
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut number = || arguments.next().and_then(|text| text.parse::<usize>().ok()).context("PORT BODY THREADS");
+    let (port, body, threads) = (number()?, number()?, number()?);
+    let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port)?));
+    let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {body}\r\n\r\n").into_bytes();
+    answer.resize(answer.len() + body, b'x');
+    let workers: Vec<_> = (0..threads)
+        .map(|_| {
+            let answer = answer.clone();
+            thread::spawn(move || serve(address, &answer))
+        })
+        .collect();
+    workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
+}
+
+fn listener(address: SocketAddr) -> Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(4096)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn serve(address: SocketAddr, answer: &[u8]) -> Result<()> {
+    let listener = listener(address)?;
+    let epoll = Epoll::new(EpollCreateFlags::empty())?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, u64::MAX))?;
+    let mut streams: Vec<Option<TcpStream>> = Vec::new();
+    let mut events = [EpollEvent::empty(); 256];
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let ready = epoll.wait(&mut events, u16::MAX)?;
+        for event in &events[..ready] {
+            if event.data() == u64::MAX {
+                while let Ok((stream, _)) = listener.accept() {
+                    epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, streams.len() as u64))?;
+                    streams.push(Some(stream));
+                }
+                continue;
+            }
+            let place = &mut streams[usize::try_from(event.data())?];
+            let Some(stream) = place else { continue };
+            let alive = recv(stream.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).is_ok_and(|count| count > 0)
+                && send_all(stream, answer);
+            if !alive {
+                *place = None;
+            }
+        }
+    }
+}
+
+/// Sends all of it, waiting if need be; whether the client is still there.
+fn send_all(stream: &TcpStream, mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        match send(stream.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(_) => return false,
+        }
+    }
+    true
+}
