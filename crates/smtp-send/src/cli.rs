@@ -14,11 +14,16 @@ use clap::{Parser, ValueEnum};
     max_term_width = 100,
     override_usage = "smtp-send --server HOST[:PORT] --to ADDRESS [OPTIONS] < TEXT",
     after_help = "\
-Exit codes: 0 every recipient accepted, 64 wrong command line, 65 bad address or text, 66 a file cannot be read,
-67 unknown user, 68 unknown host, 69 refused for good (also in part), 75 try again later, 76 the server breaks the
-protocol, 77 certificate not trusted or access denied, 78 configuration.
+Exit codes:
+   0 every recipient accepted         69 refused for good, also in part
+  64 wrong command line               75 not now; try again later
+  65 bad address or message           76 the server breaks the protocol
+  66 a file cannot be read            77 certificate not trusted, access denied
+  67 unknown user                     78 configuration
+  68 unknown host
 
-Example: echo 'It works.' | smtp-send --server localhost:2525 --to bob@example.com --subject Test"
+Example:
+  echo 'It works.' | smtp-send --server localhost:2525 --to bob@example.com --subject Test"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
 pub struct Cli {
@@ -76,7 +81,7 @@ pub struct Cli {
     #[arg(long, value_name = "ADDRESS", help_heading = "Message")]
     pub reply_to: Vec<String>,
 
-    /// When to encrypt. auto: from the first byte on port 465, elsewhere when the server offers STARTTLS
+    /// When to encrypt
     #[arg(long, value_name = "MODE", value_enum, default_value_t = Tls::Auto, help_heading = "TLS")]
     pub tls: Tls,
     /// File with the certificates to trust, instead of those of this system
@@ -109,13 +114,13 @@ pub struct Cli {
 /// The values of `--tls`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Tls {
-    /// Implicit TLS on port 465, elsewhere STARTTLS when offered.
+    /// From the first byte on port 465, elsewhere when the server offers STARTTLS
     Auto,
-    /// STARTTLS or nothing.
+    /// STARTTLS, or nothing is sent
     Starttls,
-    /// TLS from the first byte.
+    /// TLS from the first byte
     Implicit,
-    /// In clear.
+    /// Never
     Off,
 }
 

@@ -27,11 +27,12 @@ pub fn run(
     mut wire: Transport,
     message: &mut Message,
     policy: &Policy,
-) -> Result<Delivered, Failure> {
-    let mut delivered = Delivered { bytes: 0, encryption: wire.encryption().cloned() };
+    done: &mut Progress,
+) -> Result<(), Failure> {
+    done.encryption = wire.encryption().cloned();
     let mut event = Event::Connected;
     loop {
-        let done = match session.on(event) {
+        let happened = match session.on(event) {
             Action::Await(state) => hear(&mut wire, state),
             Action::Send(bytes, state) => {
                 if state == State::Mail && policy.warn_in_clear && wire.is_exposed() {
@@ -41,7 +42,7 @@ pub fn run(
             }
             Action::StartTls => match wire.start_tls(policy.trust) {
                 Ok(encrypted) => {
-                    delivered.encryption = encrypted.encryption().cloned();
+                    done.encryption = encrypted.encryption().cloned();
                     wire = encrypted;
                     Ok(Event::TlsStarted)
                 }
@@ -50,13 +51,13 @@ pub fn run(
                     return Err(failure);
                 }
             },
-            Action::Upload { eight_bit } => upload(&mut wire, message, eight_bit, &mut delivered.bytes),
+            Action::Upload { eight_bit } => upload(&mut wire, message, eight_bit, &mut done.bytes),
             Action::Close => {
                 wire.close();
-                return Ok(delivered);
+                return Ok(());
             }
         };
-        event = match done {
+        event = match happened {
             Ok(next) => next,
             // The answer to QUIT changes nothing any more.
             Err(failure) if session.is_settled() => {
@@ -80,10 +81,10 @@ pub struct Policy<'a> {
     pub warn_in_clear: bool,
 }
 
-/// What a session that came to its end has done.
-#[derive(Debug)]
-pub struct Delivered {
-    /// Bytes of the message that were sent.
+/// How far a session has come.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Bytes of the message that were sent, stuffed dots and the final one included.
     pub bytes: u64,
     /// How the connection was encrypted.
     pub encryption: Option<crate::transport::Encryption>,

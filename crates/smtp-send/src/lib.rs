@@ -28,7 +28,7 @@ use common::{Failure, Kind};
 
 use cli::{Cli, Tls};
 use config::{Config, ReportStyle, TextSource};
-use deliver::Policy;
+use deliver::{Policy, Progress};
 use message::{Draft, Message, Text};
 use proto::command::HeloName;
 use report::Report;
@@ -122,10 +122,7 @@ fn send(config: &Config, message: &mut Message, limits: Limits) -> Result<Option
         reverse_path: config.reverse_path.clone(),
         recipients: config.recipients.clone(),
         seven_bit_size: message.size(false).map_err(unreadable)?,
-        eight_bit_size: match message.has_eight_bit_form() {
-            true => Some(message.size(true).map_err(unreadable)?),
-            false => None,
-        },
+        eight_bit_size: if message.has_eight_bit_form() { Some(message.size(true).map_err(unreadable)?) } else { None },
     };
     let connected = Transport::connect(server, config.family, limits).and_then(|wire| match config.tls {
         Tls::Implicit => wire.start_tls(&config.trust),
@@ -151,8 +148,10 @@ fn send(config: &Config, message: &mut Message, limits: Limits) -> Result<Option
     };
     let policy = Policy { trust: &config.trust, warn_in_clear: config.tls == Tls::Auto };
     let mut session = Session::new(settings, envelope, config.tls == Tls::Implicit);
-    let ended = deliver::run(&mut session, wire, message, &policy);
-    let (report, failure) = Report::new(&server.to_string(), message.message_id(), &session, config.stop_after, ended);
+    let mut done = Progress::default();
+    let broken = deliver::run(&mut session, wire, message, &policy, &mut done).err();
+    let (report, failure) =
+        Report::new(&server.to_string(), message.message_id(), &session, config.stop_after, &done, broken);
     show(&report, config.report);
     Ok(failure)
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use common::{Failure, Kind, SafeText};
 use serde::Serialize;
 
-use crate::deliver::Delivered;
+use crate::deliver::Progress;
 use crate::proto::address::Address;
 use crate::proto::reply::Reply;
 use crate::session::{Fate, Session, StopAfter, Trouble};
@@ -52,25 +52,22 @@ enum Status {
 }
 
 impl Report {
-    /// A report on `session`, which ended with `ended`; and the error of the whole run, if it is one.
+    /// A report on `session`, which has come as far as `done` and was perhaps `broken` off; and the error of the whole run, if it is one.
     pub fn new(
         server: &str,
         message_id: &str,
         session: &Session,
         stop_after: Option<StopAfter>,
-        ended: Result<Delivered, Failure>,
+        done: &Progress,
+        broken: Option<Failure>,
     ) -> (Self, Option<Failure>) {
-        let (delivered, broken) = match ended {
-            Ok(delivered) => (Some(delivered), None),
-            Err(failure) => (None, Some(failure)),
-        };
-        let encryption = delivered.as_ref().and_then(|delivered| delivered.encryption.clone());
-        let failure = verdict(server, session, broken, encryption.is_some());
+        let failure = verdict(server, session, broken, done.encryption.is_some());
+        let tls = done.encryption.as_ref();
         let report = Self {
             server: server.to_owned(),
             message_id: message_id.to_owned(),
-            bytes: delivered.map_or(0, |delivered| delivered.bytes),
-            tls: encryption.map(|tls| Tls { version: tls.version, certificate_checked: tls.verified }),
+            bytes: done.bytes,
+            tls: tls.map(|tls| Tls { version: tls.version.clone(), certificate_checked: tls.verified }),
             stopped_after: stop_after.map(step_name),
             recipients: session.fates().map(|(address, fate)| recipient(address, fate)).collect(),
             error: failure.as_ref().map(ToString::to_string),

@@ -160,7 +160,8 @@ impl Transport {
                     });
                 }
                 Err(error) => {
-                    last = Some(Failure::io("connect to", shown(server, address), error).with_kind(Kind::Temporary))
+                    let failure = Failure::io("connect to", shown(server, address), error);
+                    last = Some(failure.with_kind(Kind::Temporary));
                 }
             }
         }

@@ -70,7 +70,7 @@ impl DotStuffing {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a failing test may panic")]
+#[expect(clippy::indexing_slicing, reason = "a failing test may panic")]
 mod tests {
     use super::*;
 

@@ -201,7 +201,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             break;
         }
         threads.retain(|(thread, _)| !thread.is_finished());
-        let Ok(handle) = stream.try_clone() else { continue };
+        let (Ok(handle), Ok(ending)) = (stream.try_clone(), stream.try_clone()) else { continue };
         shared.record().open += 1;
         let for_thread = Arc::clone(shared);
         let number = connection;
@@ -209,6 +209,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let thread = thread::spawn(move || {
             // A client that goes away or breaks the rules ends its own connection only.
             let _: conversation::Result = Conversation::new(stream, &for_thread, number).and_then(Conversation::hold);
+            // The listener holds the socket too, so dropping it here would not close the connection.
+            let _ = ending.shutdown(Shutdown::Both);
             for_thread.record().open -= 1;
             for_thread.changed.notify_all();
         });
