@@ -34,6 +34,15 @@ fn json_names_each_recipient_with_codes_and_text() {
 }
 
 #[test]
+fn json_is_ascii_whatever_the_server_says() {
+    let server = Server::start(Script::default().reply("MESSAGE", "250 \x1b[2J \u{9b}2J Grüße 🚀"));
+    let finished = send(&server, &["--json"], b"x\n");
+    assert!(finished.stdout.trim_end().bytes().all(|byte| matches!(byte, b' '..=b'~')), "{finished:?}");
+    let json: serde_json::Value = serde_json::from_str(&finished.stdout).expect("one JSON object");
+    assert_eq!(json["recipients"][0]["text"], "\u{1b}[2J \u{9b}2J Grüße 🚀");
+}
+
+#[test]
 fn the_transcript_shows_both_directions_with_times() {
     let server = Server::start(Script::default());
     let finished = send(&server, &["-v"], b"x\n");

@@ -58,13 +58,12 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let cli = Cli::try_parse_from(arguments)?;
     logger::init("smtp-send", logger::level(u8::from(cli.verbose), cli.quiet), Color::Auto);
     let mut config = Config::new(cli)?;
-    let started = Instant::now();
     let mut message = compose(&mut config)?;
     if config.dry_run {
         print(&mut message)?;
         return Ok(common::exit::SUCCESS);
     }
-    let limits = Limits { timeout: config.timeout, end: config.max_time.map(|time| started + time) };
+    let limits = Limits { timeout: config.timeout, end: config.max_time.map(|time| Instant::now() + time) };
     let failure = send(&config, &mut message, limits)?;
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }

@@ -91,9 +91,21 @@ impl Report {
     }
 
     /// Writes one JSON object on one line.
+    ///
+    /// All of it is ASCII: what a server said may hold characters that JSON allows and a terminal obeys.
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, self)?;
-        out.write_all(b"\n")?;
+        let json = serde_json::to_string(self)?;
+        let mut units = [0; 2];
+        for character in json.chars() {
+            if matches!(character, ' '..='~') {
+                write!(out, "{character}")?;
+            } else {
+                for unit in character.encode_utf16(&mut units) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        writeln!(out)?;
         out.flush()
     }
 

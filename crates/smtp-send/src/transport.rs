@@ -208,8 +208,6 @@ impl Transport {
         timed.until = self.limits.until(HANDSHAKE_PATIENCE);
         while connection.is_handshaking() {
             if let Err(error) = connection.complete_io(&mut timed) {
-                // An alert that tells the peer why may still wait to be sent.
-                let _ = connection.write_tls(&mut timed);
                 return Err(handshake_failed(&self.peer, error));
             }
         }
