@@ -105,7 +105,7 @@ impl Config {
     /// Checks what was typed. Files with addresses are read here; the text is not.
     pub fn new(cli: Cli) -> Result<Self> {
         let server = cli.server.as_deref().map(|typed| server(typed, cli.port, cli.tls)).transpose()?;
-        ensure!(server.is_some() || cli.dry_run, usage("missing --server HOST[:PORT]", "where shall the mail go?"));
+        ensure!(server.is_some() || cli.dry_run, usage("missing --server HOST[:PORT]", "see --help"));
         let stop_after = cli.stop_after.map(stop_after);
 
         let (to, cc, bcc) = (mailboxes("--to", &cli.to)?, mailboxes("--cc", &cli.cc)?, mailboxes("--bcc", &cli.bcc)?);
