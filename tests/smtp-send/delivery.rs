@@ -109,6 +109,15 @@ fn the_text_can_come_from_an_option_or_a_file() {
 }
 
 #[test]
+fn a_subject_and_a_text_may_start_with_a_dash() {
+    let server = Server::start(Script::default());
+    assert_sent(&send(&server, &["--subject", "-5 % today", "--body", "- one\n- two"], b""));
+    let mail = server.mail();
+    assert!(head(&mail.message).contains("Subject: -5 % today\r\n"));
+    assert_eq!(body(&mail.message), b"- one\r\n- two\r\n");
+}
+
+#[test]
 fn other_scripts_are_declared_where_the_server_takes_them_and_encoded_where_not() {
     let text = "Grüße aus Köln an alle, die das lesen\n".as_bytes();
     let server = Server::start(Script::default());

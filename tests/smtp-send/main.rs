@@ -4,6 +4,8 @@
 
 mod support;
 
+/// Files that go with the message.
+mod attachments;
 /// Wrong options, addresses and files: one line and the right code.
 mod bad_input;
 /// Composed messages as whole files.

@@ -66,14 +66,24 @@ pub struct Cli {
     pub envelope_from: Option<String>,
 
     /// Subject, in any script
-    #[arg(short, long, value_name = "TEXT", help_heading = "Message")]
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Message")]
     pub subject: Option<String>,
     /// The text itself
-    #[arg(long, value_name = "TEXT", conflicts_with = "body_file", help_heading = "Message")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "body_file",
+        allow_hyphen_values = true,
+        help_heading = "Message"
+    )]
     pub body: Option<String>,
     /// File with the text; - for standard input
     #[arg(long, value_name = "FILE", help_heading = "Message")]
     pub body_file: Option<PathBuf>,
+    /// File to attach; its type and name for the recipient follow from its name unless they are given;
+    /// - for standard input, together with --body or --body-file; repeatable
+    #[arg(long, value_name = "FILE[;type=T][;name=N]", allow_hyphen_values = true, help_heading = "Message")]
+    pub attach: Vec<String>,
     /// Further header field; repeatable
     #[arg(long, value_name = "NAME: VALUE", help_heading = "Message")]
     pub header: Vec<String>,

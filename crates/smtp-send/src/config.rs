@@ -9,6 +9,7 @@ use common::{Failure, Kind};
 
 use crate::cli::{Cli, Step, Tls};
 use crate::host;
+use crate::message::attach::Wanted;
 use crate::proto::address::{Address, Mailbox, parse_list};
 use crate::proto::command::HeloName;
 use crate::server::{HostPort, Server};
@@ -69,7 +70,9 @@ pub struct Config {
     pub headers: Vec<(String, String)>,
     /// Where the text comes from.
     pub text: TextSource,
-    /// What to do besides sending.
+    /// Files that go with it.
+    pub attachments: Vec<Wanted>,
+    /// Whether the message is only printed.
     pub dry_run: bool,
     /// The step to end a probe at.
     pub stop_after: Option<StopAfter>,
@@ -133,6 +136,7 @@ impl Config {
             _ if stop_after.is_some() => TextSource::Nothing,
             _ => TextSource::Stdin,
         };
+        let attachments = attachments(&cli.attach, &text)?;
         Ok(Self {
             tls: match (cli.tls, &server) {
                 (Tls::Auto, Some(server)) if server.port == SUBMISSIONS => Tls::Implicit,
@@ -157,6 +161,7 @@ impl Config {
             subject: cli.subject.map(|typed| one_line("--subject", typed)).transpose()?,
             headers: cli.header.iter().map(|typed| header(typed)).collect::<Result<_>>()?,
             text,
+            attachments,
             dry_run: cli.dry_run,
             stop_after,
             report: match (cli.quiet, cli.json) {
@@ -217,6 +222,18 @@ fn mailboxes(option: &'static str, typed: &[String]) -> Result<Vec<Mailbox>> {
         }
     }
     Ok(all)
+}
+
+fn attachments(typed: &[String], text: &TextSource) -> Result<Vec<Wanted>> {
+    let wrong = |typed, why| Failure::new(Kind::Usage, "--attach", typed, why);
+    let list: Vec<Wanted> =
+        typed.iter().map(|typed| Wanted::parse(typed).map_err(|why| wrong(typed, why))).collect::<Result<_, _>>()?;
+    let readers = list.iter().filter(|one| one.is_stdin()).count() + usize::from(*text == TextSource::Stdin);
+    ensure!(
+        readers <= 1 || !list.iter().any(Wanted::is_stdin),
+        usage("--attach -", "standard input is needed for the text too; use --body")
+    );
+    Ok(list)
 }
 
 fn own_address() -> Result<Mailbox> {

@@ -29,7 +29,7 @@ use common::{Failure, Kind};
 use cli::{Cli, Tls};
 use config::{Config, ReportStyle, TextSource};
 use deliver::{Policy, Progress};
-use message::{Draft, Message, Text};
+use message::{Attachment, Draft, Message, Text};
 use proto::command::HeloName;
 use report::Report;
 use session::{Envelope, Session, Settings, StartTls};
@@ -69,6 +69,15 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
 }
 
 fn compose(config: &mut Config) -> Result<Message> {
+    // First, so that nobody types a text in vain.
+    let attachments = config
+        .attachments
+        .iter()
+        .map(|wanted| {
+            let unreadable = |error| Failure::io("attach", wanted.path.display(), error).with_kind(Kind::NoInput);
+            Attachment::open(wanted).map_err(unreadable)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     let text = match &config.text {
         TextSource::Nothing => Text::read(io::empty()),
         TextSource::Inline(text) => Text::read(text.as_bytes()),
@@ -97,6 +106,7 @@ fn compose(config: &mut Config) -> Result<Message> {
         message_id,
         headers: std::mem::take(&mut config.headers),
         text,
+        attachments,
     }))
 }
 

@@ -1,4 +1,4 @@
-//! A message out of its parts: header, blank line, encoded text (RFC 5322, RFC 2045).
+//! A message out of its parts: header, encoded text, attachments (RFC 5322, RFC 2045, RFC 2046).
 //!
 //! A message has one form for servers with 8BITMIME and one for all others; the session picks. Both are streamed from the
 //! kept text, so sending twice needs no second copy. Bcc is never part of a message.
@@ -7,6 +7,7 @@ use std::io;
 
 use chrono::{DateTime, FixedOffset};
 
+use super::attach::Attachment;
 use super::encode::Encoder;
 use super::headers::Headers;
 use super::text::{Encoding, Text};
@@ -33,6 +34,8 @@ pub struct Draft {
     pub headers: Vec<(String, String)>,
     /// The text.
     pub text: Text,
+    /// Files that go with it.
+    pub attachments: Vec<Attachment>,
 }
 
 /// A message that can be sent.
@@ -41,6 +44,9 @@ pub struct Message {
     head: Headers,
     id: String,
     text: Text,
+    attachments: Vec<Attachment>,
+    /// The line between the parts of a message with attachments, without its dashes.
+    boundary: String,
 }
 
 impl Message {
@@ -64,6 +70,8 @@ impl Message {
         if !given("Message-ID") {
             head.verbatim("Message-ID", &draft.message_id);
         }
+        // As unique as the Message-ID, and a line that neither base64 nor quoted-printable can contain.
+        let unique: String = draft.message_id.chars().filter(char::is_ascii_alphanumeric).take(38).collect();
         let mut id = draft.message_id;
         for (name, value) in &draft.headers {
             if name.eq_ignore_ascii_case("Message-ID") {
@@ -72,8 +80,7 @@ impl Message {
             head.text(name, value);
         }
         head.verbatim("MIME-Version", "1.0");
-        head.verbatim("Content-Type", &format!("text/plain; charset={}", draft.text.charset()));
-        Self { head, id, text: draft.text }
+        Self { head, id, text: draft.text, attachments: draft.attachments, boundary: format!("=_{unique}") }
     }
 
     /// The Message-ID with its brackets.
@@ -92,9 +99,42 @@ impl Message {
         eight_bit: bool,
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let encoding = self.text.encoding(eight_bit);
-        let mut out = self.head.as_bytes().to_vec();
-        out.extend_from_slice(format!("Content-Transfer-Encoding: {}\r\n\r\n", encoding.name()).as_bytes());
+        sink(self.head.as_bytes())?;
+        if self.attachments.is_empty() {
+            return self.stream_text(eight_bit, &mut sink);
+        }
+        sink(self.multipart_head(eight_bit).as_bytes())?;
+        self.stream_text(eight_bit, &mut sink)?;
+        let boundary = &self.boundary;
+        for attachment in &mut self.attachments {
+            sink(format!("\r\n--{boundary}\r\n{}", attachment.head()).as_bytes())?;
+            attachment.stream(&mut sink)?;
+        }
+        sink(format!("\r\n--{boundary}--\r\n").as_bytes())
+    }
+
+    /// What stands between the header and the header of the text.
+    fn multipart_head(&self, eight_bit: bool) -> String {
+        // What contains a part with bytes over 127 must say so too (RFC 2045, section 6.4).
+        let encoding = match self.text.encoding(eight_bit) {
+            Encoding::EightBit => "Content-Transfer-Encoding: 8bit\r\n",
+            _ => "",
+        };
+        let boundary = &self.boundary;
+        format!("Content-Type: multipart/mixed;\r\n boundary=\"{boundary}\"\r\n{encoding}\r\n--{boundary}\r\n")
+    }
+
+    fn stream_text<E: From<io::Error>>(
+        &mut self,
+        eight_bit: bool,
+        sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (encoding, charset) = (self.text.encoding(eight_bit), self.text.charset());
+        let head = format!(
+            "Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {}\r\n\r\n",
+            encoding.name()
+        );
+        let mut out = head.into_bytes();
         let mut encoder = Encoder::new(encoding);
         self.text.blocks(|block| {
             encoder.push(block, &mut out);
@@ -107,15 +147,22 @@ impl Message {
     }
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
+    ///
+    /// The text is encoded for it once more; attachments are not read.
     pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
-        let (mut size, mut tail) = (0, [0; 1]);
-        self.stream(eight_bit, |block| {
+        let (mut size, mut tail) = (self.head.as_bytes().len() as u64, [0; 1]);
+        self.stream_text(eight_bit, &mut |block: &[u8]| {
             size += block.len() as u64;
             if let Some(last) = block.last() {
                 tail = [*last];
             }
             Ok::<_, io::Error>(())
         })?;
+        if !self.attachments.is_empty() {
+            let line = format!("\r\n--{}\r\n", self.boundary).len() as u64;
+            let parts = self.attachments.iter().map(|one| line + one.head().len() as u64 + one.encoded_size());
+            return Ok(size + self.multipart_head(eight_bit).len() as u64 + parts.sum::<u64>() + line + 2);
+        }
         // The last line gets its CRLF on the way.
         Ok(if tail == *b"\n" { size } else { size + 2 })
     }
@@ -136,6 +183,7 @@ mod tests {
             message_id: "<1@example.com>".into(),
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             text: Text::read(text).unwrap(),
+            attachments: vec![],
         })
     }
 

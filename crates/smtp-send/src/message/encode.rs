@@ -10,7 +10,7 @@ use super::text::Encoding;
 use crate::proto::dot::LineEnds;
 
 /// Bytes of one line of base64: 57 bytes are 76 characters.
-const BASE64_LINE: usize = 57;
+pub const BASE64_LINE: usize = 57;
 /// Characters of a line of quoted-printable, before the `=` of a soft line break.
 const QP_LINE: usize = 75;
 
@@ -27,6 +27,7 @@ enum Form {
     Identity,
     QuotedPrintable(QuotedPrintable),
     Base64 { pending: Vec<u8> },
+    Binary { pending: Vec<u8> },
 }
 
 impl Encoder {
@@ -40,6 +41,11 @@ impl Encoder {
         Self { line_ends: LineEnds::default(), canonical: Vec::new(), form }
     }
 
+    /// An encoder to base64 for bytes that are no text, so that no line end is touched.
+    pub fn binary() -> Self {
+        Self { form: Form::Binary { pending: Vec::new() }, ..Self::new(Encoding::SevenBit) }
+    }
+
     /// Appends `block` to `out`, encoded.
     pub fn push(&mut self, block: &[u8], out: &mut Vec<u8>) {
         self.canonical.clear();
@@ -51,9 +57,11 @@ impl Encoder {
             }
             Form::Base64 { pending } => {
                 self.line_ends.push(block, pending);
-                let whole = pending.len() - pending.len() % BASE64_LINE;
-                base64_lines(&pending[..whole], out);
-                pending.drain(..whole);
+                whole_lines(pending, out);
+            }
+            Form::Binary { pending } => {
+                pending.extend_from_slice(block);
+                whole_lines(pending, out);
             }
         }
     }
@@ -63,9 +71,16 @@ impl Encoder {
         match self.form {
             Form::Identity => {}
             Form::QuotedPrintable(encoder) => encoder.finish(out),
-            Form::Base64 { pending } => base64_lines(&pending, out),
+            Form::Base64 { pending } | Form::Binary { pending } => base64_lines(&pending, out),
         }
     }
+}
+
+/// Encodes what fills whole lines and keeps the rest.
+fn whole_lines(pending: &mut Vec<u8>, out: &mut Vec<u8>) {
+    let whole = pending.len() - pending.len() % BASE64_LINE;
+    base64_lines(&pending[..whole], out);
+    pending.drain(..whole);
 }
 
 fn base64_lines(bytes: &[u8], out: &mut Vec<u8>) {
