@@ -134,6 +134,16 @@ fn tls_off_stays_in_clear_though_starttls_is_offered() {
 }
 
 #[test]
+fn a_probe_for_tls_fails_where_there_is_none() {
+    let without = Server::start(Script::default());
+    assert_fails(&send(&without, &["--stop-after", "tls"], b""), 77, &["does not offer STARTTLS"]);
+    assert_fails(&send(&without, &["--stop-after", "tls", "--tls", "off"], b""), 64, &["--stop-after tls"]);
+    let with = Server::start_tls(Script::default(), &Authority::new(), "127.0.0.1");
+    assert_sent(&send(&with, &["--stop-after", "tls"], b""));
+    assert_eq!(with.mails(), []);
+}
+
+#[test]
 fn a_large_message_arrives_under_tls() {
     let server = Server::start_tls(Script::default(), &Authority::new(), "127.0.0.1");
     let text = b"0123456789 0123456789 0123456789\n".repeat(100_000);

@@ -1,5 +1,6 @@
 //! What was typed, turned into what it means, with every check. Nothing is sent before all of it is known to be good.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -56,11 +57,11 @@ pub struct Config {
     pub from: Mailbox,
     /// Where bounces go; `None` is the null path.
     pub reverse_path: Option<Address>,
-    /// Recipients by field, and all of them once.
+    /// The field To.
     pub to: Vec<Mailbox>,
-    /// Those of Cc.
+    /// The field Cc.
     pub cc: Vec<Mailbox>,
-    /// Everybody, in the order typed, each address once.
+    /// Everybody who gets the message, each address once.
     pub recipients: Vec<Address>,
     /// The field Reply-To.
     pub reply_to: Vec<Mailbox>,
@@ -110,33 +111,18 @@ impl Config {
         let server = cli.server.as_deref().map(|typed| server(typed, cli.port, cli.tls)).transpose()?;
         ensure!(server.is_some() || cli.dry_run, usage("missing --server HOST[:PORT]", "see --help"));
         let stop_after = cli.stop_after.map(stop_after);
+        ensure!(
+            stop_after != Some(StopAfter::Tls) || cli.tls != Tls::Off,
+            usage("--stop-after tls", "no use with --tls off")
+        );
 
         let (to, cc, bcc) = (mailboxes("--to", &cli.to)?, mailboxes("--cc", &cli.cc)?, mailboxes("--bcc", &cli.bcc)?);
-        let mut recipients: Vec<Address> = Vec::new();
-        for mailbox in to.iter().chain(&cc).chain(&bcc) {
-            if !recipients.contains(&mailbox.address) {
-                recipients.push(mailbox.address.clone());
-            }
-        }
+        let recipients = each_once(to.iter().chain(&cc).chain(&bcc));
         let needs_recipient = stop_after.is_none_or(|step| step == StopAfter::Rcpt);
         ensure!(!(recipients.is_empty() && needs_recipient), usage("no recipient", "use --to, --cc or --bcc"));
 
-        let from = match &cli.from {
-            Some(typed) => Mailbox::parse(typed).map_err(|error| bad("--from", typed, error))?,
-            None => own_address()?,
-        };
-        let reverse_path = match cli.envelope_from.as_deref() {
-            Some("" | "<>") => None,
-            Some(typed) => Some(Mailbox::parse(typed).map_err(|error| bad("--envelope-from", typed, error))?.address),
-            None => Some(from.address.clone()),
-        };
-        let text = match (cli.body, cli.body_file) {
-            (Some(text), _) => TextSource::Inline(text),
-            (None, Some(file)) if file.as_os_str() != "-" => TextSource::File(file),
-            _ if stop_after.is_some() => TextSource::Nothing,
-            _ => TextSource::Stdin,
-        };
-        let attachments = attachments(&cli.attach, &text)?;
+        let from = author(cli.from.as_deref())?;
+        let text = text_source(cli.body, cli.body_file, stop_after);
         Ok(Self {
             tls: match (cli.tls, &server) {
                 (Tls::Auto, Some(server)) if server.port == SUBMISSIONS => Tls::Implicit,
@@ -144,31 +130,23 @@ impl Config {
             },
             trust: trust(cli.tls, cli.insecure, cli.tls_ca, cli.tls_server_name)?,
             server,
-            family: match (cli.ipv4, cli.ipv6) {
-                (true, _) => Family::V4,
-                (_, true) => Family::V6,
-                _ => Family::Any,
-            },
+            family: family(cli.ipv4, cli.ipv6),
             helo: cli.helo.map_or_else(|| Ok(own_helo()), |typed| helo(&typed).map(Some))?,
             timeout: cli.timeout.map(|seconds| wait("--timeout", seconds)).transpose()?,
             max_time: cli.max_time.map(|seconds| wait("--max-time", seconds)).transpose()?,
+            reverse_path: reverse_path(cli.envelope_from.as_deref(), &from)?,
             from,
-            reverse_path,
             to,
             cc,
             recipients,
             reply_to: mailboxes("--reply-to", &cli.reply_to)?,
             subject: cli.subject.map(|typed| one_line("--subject", typed)).transpose()?,
             headers: cli.header.iter().map(|typed| header(typed)).collect::<Result<_>>()?,
+            attachments: attachments(&cli.attach, &text)?,
             text,
-            attachments,
             dry_run: cli.dry_run,
             stop_after,
-            report: match (cli.quiet, cli.json) {
-                (_, true) => ReportStyle::Json,
-                (true, false) => ReportStyle::Quiet,
-                (false, false) => ReportStyle::Lines,
-            },
+            report: report_style(cli.json, cli.quiet),
         })
     }
 }
@@ -236,9 +214,54 @@ fn attachments(typed: &[String], text: &TextSource) -> Result<Vec<Wanted>> {
     Ok(list)
 }
 
-fn own_address() -> Result<Mailbox> {
+/// The addresses in their order, without repetitions.
+fn each_once<'a>(mailboxes: impl Iterator<Item = &'a Mailbox>) -> Vec<Address> {
+    let mut seen = HashSet::new();
+    mailboxes.map(|mailbox| &mailbox.address).filter(|address| seen.insert(*address)).cloned().collect()
+}
+
+fn author(typed: Option<&str>) -> Result<Mailbox> {
+    if let Some(typed) = typed {
+        return Mailbox::parse(typed).map_err(|error| bad("--from", typed, error));
+    }
     let address = format!("{}@{}", host::user_name(), host::best_name());
     Mailbox::parse(&address).map_err(|error| bad("no --from, and your own address is not valid:", &address, error))
+}
+
+fn reverse_path(typed: Option<&str>, from: &Mailbox) -> Result<Option<Address>> {
+    match typed {
+        Some("" | "<>") => Ok(None),
+        Some(typed) => {
+            let mailbox = Mailbox::parse(typed).map_err(|error| bad("--envelope-from", typed, error))?;
+            Ok(Some(mailbox.address))
+        }
+        None => Ok(Some(from.address.clone())),
+    }
+}
+
+fn text_source(body: Option<String>, file: Option<PathBuf>, stop_after: Option<StopAfter>) -> TextSource {
+    match (body, file) {
+        (Some(text), _) => TextSource::Inline(text),
+        (None, Some(file)) if file.as_os_str() != "-" => TextSource::File(file),
+        (None, None) if stop_after.is_some() => TextSource::Nothing,
+        _ => TextSource::Stdin,
+    }
+}
+
+fn family(ipv4: bool, ipv6: bool) -> Family {
+    match (ipv4, ipv6) {
+        (true, _) => Family::V4,
+        (_, true) => Family::V6,
+        _ => Family::Any,
+    }
+}
+
+fn report_style(json: bool, quiet: bool) -> ReportStyle {
+    match (json, quiet) {
+        (true, _) => ReportStyle::Json,
+        (false, true) => ReportStyle::Quiet,
+        (false, false) => ReportStyle::Lines,
+    }
 }
 
 /// The full name of this host; a short one is worth less than the address that the socket knows.

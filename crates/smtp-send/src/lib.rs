@@ -17,8 +17,10 @@ pub mod tls;
 pub mod transport;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -29,6 +31,7 @@ use common::{Failure, Kind};
 use cli::{Cli, Tls};
 use config::{Config, ReportStyle, TextSource};
 use deliver::{Policy, Progress};
+use message::attach::Wanted;
 use message::{Attachment, Draft, Message, Text};
 use proto::command::HeloName;
 use report::Report;
@@ -70,30 +73,8 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
 
 fn compose(config: &mut Config) -> Result<Message> {
     // First, so that nobody types a text in vain.
-    let attachments = config
-        .attachments
-        .iter()
-        .map(|wanted| {
-            let unreadable = |error| Failure::io("attach", wanted.path.display(), error).with_kind(Kind::NoInput);
-            Attachment::open(wanted).map_err(unreadable)
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let text = match &config.text {
-        TextSource::Nothing => Text::read(io::empty()),
-        TextSource::Inline(text) => Text::read(text.as_bytes()),
-        TextSource::Stdin => {
-            if io::stdin().is_terminal() {
-                eprintln!("The text is read from here; Ctrl-D on a line of its own ends it.");
-            }
-            Text::read(io::stdin().lock())
-        }
-        TextSource::File(path) => {
-            let unreadable = |error| Failure::io("read", path.display(), error).with_kind(Kind::NoInput);
-            let text = File::open(path).and_then(Text::read).map_err(unreadable)?;
-            Ok(text)
-        }
-    };
-    let text = text.map_err(|error| Failure::io("read", "standard input", error).with_kind(Kind::NoInput))?;
+    let attachments = config.attachments.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let text = read(&config.text)?;
     let date = chrono::Local::now().fixed_offset();
     let message_id = host::message_id(&date, &host::best_name()).context("random numbers")?;
     Ok(Message::compose(Draft {
@@ -108,6 +89,29 @@ fn compose(config: &mut Config) -> Result<Message> {
         text,
         attachments,
     }))
+}
+
+fn open(wanted: &Wanted) -> Result<Attachment, Failure> {
+    let unreadable = |error| Failure::io("attach", wanted.path.display(), error).with_kind(Kind::NoInput);
+    Attachment::open(wanted).map_err(unreadable)
+}
+
+fn read(source: &TextSource) -> Result<Text, Failure> {
+    let unreadable = |error, name: &dyn Display| Failure::io("read", name, error).with_kind(Kind::NoInput);
+    match source {
+        TextSource::Nothing => Text::read(io::empty()),
+        TextSource::Inline(text) => Text::read(text.as_bytes()),
+        TextSource::File(path) => {
+            return File::open(path).and_then(Text::read).map_err(|error| unreadable(error, &path.display()));
+        }
+        TextSource::Stdin => {
+            if io::stdin().is_terminal() {
+                eprintln!("The text is read from here; Ctrl-D on a line of its own ends it.");
+            }
+            Text::read(io::stdin().lock())
+        }
+    }
+    .map_err(|error| unreadable(error, &"standard input"))
 }
 
 /// Prints the message with the line ends of this system.
@@ -126,13 +130,7 @@ fn print(message: &mut Message) -> Result<()> {
 /// Sends the message and reports; gives the error of the run, which is printed last.
 fn send(config: &Config, message: &mut Message, limits: Limits) -> Result<Option<Failure>> {
     let server = config.server.as_ref().context("no server")?;
-    let unreadable = |error| Failure::io("read", "the text", error);
-    let envelope = Envelope {
-        reverse_path: config.reverse_path.clone(),
-        recipients: config.recipients.clone(),
-        seven_bit_size: message.size(false).map_err(unreadable)?,
-        eight_bit_size: if message.has_eight_bit_form() { Some(message.size(true).map_err(unreadable)?) } else { None },
-    };
+    let envelope = envelope(config, message)?;
     let connected = Transport::connect(server, config.family, limits).and_then(|wire| match config.tls {
         Tls::Implicit => wire.start_tls(&config.trust),
         _ => Ok(wire),
@@ -145,16 +143,7 @@ fn send(config: &Config, message: &mut Message, limits: Limits) -> Result<Option
             return Ok(Some(failure));
         }
     };
-    let local = wire.local_address().unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
-    let settings = Settings {
-        helo: config.helo.clone().unwrap_or_else(|| HeloName::literal(local)),
-        starttls: match config.tls {
-            Tls::Auto => StartTls::Offered,
-            Tls::Starttls => StartTls::Required,
-            Tls::Implicit | Tls::Off => StartTls::Never,
-        },
-        stop_after: config.stop_after,
-    };
+    let settings = settings(config, &mut wire);
     let policy = Policy { trust: &config.trust, warn_in_clear: config.tls == Tls::Auto };
     let mut session = Session::new(settings, envelope, config.tls == Tls::Implicit);
     let mut done = Progress::default();
@@ -163,6 +152,29 @@ fn send(config: &Config, message: &mut Message, limits: Limits) -> Result<Option
         Report::new(&server.to_string(), message.message_id(), &session, config.stop_after, &done, broken);
     show(&report, config.report);
     Ok(failure)
+}
+
+fn envelope(config: &Config, message: &mut Message) -> Result<Envelope, Failure> {
+    let unreadable = |error| Failure::io("read", "the text", error);
+    Ok(Envelope {
+        reverse_path: config.reverse_path.clone(),
+        recipients: config.recipients.clone(),
+        seven_bit_size: message.size(false).map_err(unreadable)?,
+        eight_bit_size: if message.has_eight_bit_form() { Some(message.size(true).map_err(unreadable)?) } else { None },
+    })
+}
+
+fn settings(config: &Config, wire: &mut Transport) -> Settings {
+    let local = wire.local_address().unwrap_or(Ipv4Addr::LOCALHOST.into());
+    Settings {
+        helo: config.helo.clone().unwrap_or_else(|| HeloName::literal(local)),
+        starttls: match config.tls {
+            Tls::Auto => StartTls::Offered,
+            Tls::Starttls => StartTls::Required,
+            Tls::Implicit | Tls::Off => StartTls::Never,
+        },
+        stop_after: config.stop_after,
+    }
 }
 
 /// Prints the report. What was delivered stays delivered, so a report that cannot be written is only warned about.

@@ -291,11 +291,12 @@ impl Session {
                 StartTls::Offered | StartTls::Required if self.offered.starttls => {
                     return self.send(State::StartTls);
                 }
-                StartTls::Required => {
+                StartTls::Offered if self.settings.stop_after != Some(StopAfter::Tls) => {}
+                StartTls::Never => {}
+                StartTls::Offered | StartTls::Required => {
                     self.trouble = Some(Trouble::TlsNotOffered);
                     return self.quit();
                 }
-                StartTls::Never | StartTls::Offered => {}
             }
         }
         match self.settings.stop_after {
