@@ -17,7 +17,7 @@ fn server(step: &'static str, behaviour: Behaviour) -> Server {
 fn a_server_that_closes_is_a_temporary_failure_at_every_point() {
     for step in STEPS {
         let finished = send(&server(step, Behaviour::Close), &[], b"x\n");
-        let words = if step == "MESSAGE" { "may have been delivered" } else { "closed the connection" };
+        let words = if step == "MESSAGE" { "may have been delivered" } else { "it closed the connection" };
         assert_fails(&finished, 75, &[words]);
     }
 }
@@ -41,10 +41,10 @@ fn a_silent_server_is_left_after_the_timeout_at_every_point() {
 #[test]
 fn a_dripping_server_cannot_stretch_the_timeout() {
     // Each byte comes well within the timeout, the whole line does not.
-    let drip = Behaviour::Drip("220 an endless greeting of a very slow server".into(), Duration::from_millis(50));
+    let drip = Behaviour::Drip("220 an endless greeting of a very slow server".into(), Duration::from_millis(100));
     let started = Instant::now();
     assert_fails(&send(&server("CONNECT", drip), &["--timeout", "0.3"], b"x\n"), 75, &["within 0.3 s"]);
-    assert!(started.elapsed() < Duration::from_millis(1500));
+    assert!(started.elapsed() < Duration::from_secs(4));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn max_time_bounds_the_whole_run() {
     );
     let started = Instant::now();
     let finished = send(&Server::start(script), &["--timeout", "20", "--max-time", "0.6"], b"x\n");
-    assert_fails(&finished, 75, &["no complete reply to MAIL"]);
+    assert_fails(&finished, 75, &["no complete reply to"]);
     assert!(started.elapsed() < Duration::from_secs(3));
 }
 

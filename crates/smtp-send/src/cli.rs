@@ -1,5 +1,6 @@
 //! What can be typed on the command line. What it means is decided in `config`, nothing is checked here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
@@ -119,6 +120,13 @@ pub struct Cli {
     /// Print errors only
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Seeing")]
     pub quiet: bool,
+}
+
+impl Cli {
+    /// Reads the arguments, the name of the program first.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(arguments)
+    }
 }
 
 /// The values of `--tls`.

@@ -24,7 +24,6 @@ use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::Parser;
 use common::logger::{self, Color};
 use common::{Failure, Kind};
 
@@ -58,7 +57,7 @@ pub fn code_of(kind: Kind) -> u8 {
 
 /// The whole program, from its arguments to its exit code.
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
-    let cli = Cli::try_parse_from(arguments)?;
+    let cli = Cli::read(arguments)?;
     logger::init("smtp-send", logger::level(u8::from(cli.verbose), cli.quiet), Color::Auto);
     let mut config = Config::new(cli)?;
     let mut message = compose(&mut config)?;

@@ -229,14 +229,15 @@ impl Transport {
 
     /// Reads one reply within `patience`, all its lines together.
     pub fn reply(&mut self, patience: Duration, awaited: &str) -> Result<Reply, Failure> {
-        let started = Instant::now();
-        self.stream.timed().until = self.limits.until(patience);
+        let until = self.limits.until(patience);
+        let allowed = until.saturating_duration_since(Instant::now());
+        self.stream.timed().until = until;
         loop {
             if let Some(reply) = self.parsed()? {
                 return Ok(reply);
             }
             if let Err(error) = self.fill() {
-                return Err(self.no_reply(error, awaited, started.elapsed()));
+                return Err(self.no_reply(error, awaited, allowed));
             }
         }
     }
@@ -295,17 +296,18 @@ impl Transport {
         }
     }
 
-    fn no_reply(&self, error: io::Error, awaited: &str, waited: Duration) -> Failure {
+    fn no_reply(&self, error: io::Error, awaited: &str, allowed: Duration) -> Failure {
         let why = match error.kind() {
             io::ErrorKind::TimedOut if awaited == "the greeting" && self.encryption.is_none() => format!(
                 "nothing within {}; a server that expects TLS from the first byte is silent too (--tls implicit)",
-                seconds(waited)
+                seconds(allowed)
             ),
-            io::ErrorKind::TimedOut => format!("no complete reply to {awaited} within {}", seconds(waited)),
+            io::ErrorKind::TimedOut => format!("no complete reply to {awaited} within {}", seconds(allowed)),
+            io::ErrorKind::UnexpectedEof if awaited == "the greeting" => "it closed the connection at once".to_owned(),
             io::ErrorKind::UnexpectedEof => format!("it closed the connection instead of answering {awaited}"),
             _ => return Failure::io("read reply of", &self.peer, error).with_kind(Kind::Temporary),
         };
-        Failure::new(Kind::Temporary, "read reply of", &self.peer, why.replace("answering the greeting", "greeting"))
+        Failure::new(Kind::Temporary, "read reply of", &self.peer, why)
     }
 }
 

@@ -284,6 +284,9 @@ impl<'a> Conversation<'a> {
             }
             Behaviour::Drip(reply, pause) => {
                 for byte in format!("{reply}\r\n").bytes() {
+                    if self.shared.stopping.load(Ordering::SeqCst) {
+                        return Ok((Next::End, 0));
+                    }
                     thread::sleep(pause);
                     self.stream.write(&[byte])?;
                 }
