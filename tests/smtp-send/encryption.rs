@@ -134,6 +134,17 @@ fn tls_off_stays_in_clear_though_starttls_is_offered() {
 }
 
 #[test]
+fn a_handshake_that_never_comes_is_ended() {
+    let silent = Behaviour::Raw(b"220 Go on\r\n".to_vec());
+    let server = Server::start(Script::default().extensions(&["STARTTLS"]).at("STARTTLS", 0, silent));
+    let finished = send(&server, &["--timeout", "0.3"], b"x\n");
+    // A random byte of the handshake may look like a line end; the server then answers in clear.
+    assert!([75, 76].contains(&finished.code()), "{finished:?}");
+    assert!(finished.stderr.contains("start TLS with"), "{finished:?}");
+    assert_eq!(server.mails(), []);
+}
+
+#[test]
 fn a_probe_for_tls_fails_where_there_is_none() {
     let without = Server::start(Script::default());
     assert_fails(&send(&without, &["--stop-after", "tls"], b""), 77, &["does not offer STARTTLS"]);
