@@ -1,1 +1,22 @@
-//! Placeholder of the first commit.
+//! smtp-send as people use it: the real binary against real sockets.
+//!
+//! The server is the scripted one of the test kit. Programs written by others are in tests/interop.
+
+mod support;
+
+/// Files that go with the message.
+mod attachments;
+/// Wrong options, addresses and files: one line and the right code.
+mod bad_input;
+/// Composed messages as whole files.
+mod composed;
+/// A message from the command line to the other side: text, envelope, header.
+mod delivery;
+/// What is said and in which order: EHLO, HELO, pipelining, refusals, SIZE, 421.
+mod dialogue;
+/// STARTTLS, implicit TLS, certificates, and what is never done.
+mod encryption;
+/// Servers that close, stall, drip or talk nonsense at every point.
+mod hostile_server;
+/// What is printed: lines, JSON, transcript.
+mod report;

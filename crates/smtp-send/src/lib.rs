@@ -1,1 +1,192 @@
-//! Placeholder of the first commit.
+//! smtp-send: sends one message by SMTP and says for each recipient what became of it.
+//!
+//! `cli` holds what was typed, `config` what it means; `message` is what is sent, `session` decides what is said,
+//! `transport` carries it, `deliver` is the loop between the two, `report` tells the result. `proto` and `session` touch
+//! nothing outside themselves.
+
+pub mod cli;
+pub mod config;
+pub mod deliver;
+pub mod host;
+pub mod message;
+pub mod proto;
+pub mod report;
+pub mod server;
+pub mod session;
+pub mod tls;
+pub mod transport;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use common::logger::{self, Color};
+use common::{Failure, Kind};
+
+use cli::{Cli, Tls};
+use config::{Config, ReportStyle, TextSource};
+use deliver::{Policy, Progress};
+use message::attach::Wanted;
+use message::{Attachment, Draft, Message, Text};
+use proto::command::HeloName;
+use report::Report;
+use session::{Envelope, Session, Settings, StartTls};
+use transport::{Limits, Transport};
+
+/// The exit code for each kind of failure (sysexits.h).
+pub fn code_of(kind: Kind) -> u8 {
+    match kind {
+        Kind::Usage => 64,
+        Kind::BadData => 65,
+        Kind::NoInput => 66,
+        Kind::UnknownUser => 67,
+        Kind::UnknownHost => 68,
+        Kind::Refused => 69,
+        Kind::System => 71,
+        Kind::Temporary => 75,
+        Kind::Protocol => 76,
+        Kind::Denied => 77,
+        Kind::Config => 78,
+        Kind::OutputClosed => common::exit::SUCCESS,
+    }
+}
+
+/// The whole program, from its arguments to its exit code.
+pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
+    let cli = Cli::read(arguments)?;
+    logger::init("smtp-send", logger::level(u8::from(cli.verbose), cli.quiet), Color::Auto);
+    let mut config = Config::new(cli)?;
+    let mut message = compose(&mut config)?;
+    if config.dry_run {
+        print(&mut message)?;
+        return Ok(common::exit::SUCCESS);
+    }
+    let limits = Limits { timeout: config.timeout, end: config.max_time.map(|time| Instant::now() + time) };
+    let failure = send(&config, &mut message, limits)?;
+    failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
+}
+
+fn compose(config: &mut Config) -> Result<Message> {
+    // First, so that nobody types a text in vain.
+    let attachments = config.attachments.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let text = read(&config.text)?;
+    let date = chrono::Local::now().fixed_offset();
+    let message_id = host::message_id(&date, &host::best_name()).context("random numbers")?;
+    Ok(Message::compose(Draft {
+        from: config.from.clone(),
+        reply_to: std::mem::take(&mut config.reply_to),
+        to: std::mem::take(&mut config.to),
+        cc: std::mem::take(&mut config.cc),
+        subject: config.subject.take(),
+        date,
+        message_id,
+        headers: std::mem::take(&mut config.headers),
+        text,
+        attachments,
+    }))
+}
+
+fn open(wanted: &Wanted) -> Result<Attachment, Failure> {
+    let unreadable = |error| Failure::io("attach", wanted.path.display(), error).with_kind(Kind::NoInput);
+    Attachment::open(wanted).map_err(unreadable)
+}
+
+fn read(source: &TextSource) -> Result<Text, Failure> {
+    let unreadable = |error, name: &dyn Display| Failure::io("read", name, error).with_kind(Kind::NoInput);
+    match source {
+        TextSource::Nothing => Text::read(io::empty()),
+        TextSource::Inline(text) => Text::read(text.as_bytes()),
+        TextSource::File(path) => {
+            return File::open(path).and_then(Text::read).map_err(|error| unreadable(error, &path.display()));
+        }
+        TextSource::Stdin => {
+            if io::stdin().is_terminal() {
+                eprintln!("The text is read from here; Ctrl-D on a line of its own ends it.");
+            }
+            Text::read(io::stdin().lock())
+        }
+    }
+    .map_err(|error| unreadable(error, &"standard input"))
+}
+
+/// Prints the message with the line ends of this system.
+fn print(message: &mut Message) -> Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    message
+        .stream(true, |block| {
+            let lines = block.split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
+            out.write_all(&lines)
+        })
+        .and_then(|()| out.flush())
+        .map_err(Failure::output)?;
+    Ok(())
+}
+
+/// Sends the message and reports; gives the error of the run, which is printed last.
+fn send(config: &Config, message: &mut Message, limits: Limits) -> Result<Option<Failure>> {
+    let server = config.server.as_ref().context("no server")?;
+    let envelope = envelope(config, message)?;
+    let connected = Transport::connect(server, config.family, limits).and_then(|wire| match config.tls {
+        Tls::Implicit => wire.start_tls(&config.trust),
+        _ => Ok(wire),
+    });
+    let mut wire = match connected {
+        Ok(wire) => wire,
+        Err(failure) => {
+            let report = Report::unsent(&server.to_string(), message.message_id(), &config.recipients, &failure);
+            show(&report, config.report);
+            return Ok(Some(failure));
+        }
+    };
+    let settings = settings(config, &mut wire);
+    let policy = Policy { trust: &config.trust, warn_in_clear: config.tls == Tls::Auto };
+    let mut session = Session::new(settings, envelope, config.tls == Tls::Implicit);
+    let mut done = Progress::default();
+    let broken = deliver::run(&mut session, wire, message, &policy, &mut done).err();
+    let (report, failure) =
+        Report::new(&server.to_string(), message.message_id(), &session, config.stop_after, &done, broken);
+    show(&report, config.report);
+    Ok(failure)
+}
+
+fn envelope(config: &Config, message: &mut Message) -> Result<Envelope, Failure> {
+    let unreadable = |error| Failure::io("read", "the text", error);
+    Ok(Envelope {
+        reverse_path: config.reverse_path.clone(),
+        recipients: config.recipients.clone(),
+        seven_bit_size: message.size(false).map_err(unreadable)?,
+        eight_bit_size: if message.has_eight_bit_form() { Some(message.size(true).map_err(unreadable)?) } else { None },
+    })
+}
+
+fn settings(config: &Config, wire: &mut Transport) -> Settings {
+    let local = wire.local_address().unwrap_or(Ipv4Addr::LOCALHOST.into());
+    Settings {
+        helo: config.helo.clone().unwrap_or_else(|| HeloName::literal(local)),
+        starttls: match config.tls {
+            Tls::Auto => StartTls::Offered,
+            Tls::Starttls => StartTls::Required,
+            Tls::Implicit | Tls::Off => StartTls::Never,
+        },
+        stop_after: config.stop_after,
+    }
+}
+
+/// Prints the report. What was delivered stays delivered, so a report that cannot be written is only warned about.
+fn show(report: &Report, style: ReportStyle) {
+    let mut out = io::stdout().lock();
+    let written = match style {
+        ReportStyle::Lines => report.write_lines(&mut out),
+        ReportStyle::Json => report.write_json(&mut out),
+        ReportStyle::Quiet => Ok(()),
+    };
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        log::warn!("{}", Failure::output(error));
+    }
+}

@@ -6,3 +6,4 @@
 pub mod golden;
 pub mod http;
 pub mod process;
+pub mod smtp;

@@ -1,0 +1,82 @@
+//! Who and where we are: the full name of this host, the name of the user, and names unique for all time.
+//!
+//! Nothing here asks the network. A host that does not know its full name gets its short one, and the caller decides
+//! whether that is good enough.
+
+use std::fs;
+
+use chrono::{DateTime, FixedOffset};
+use nix::unistd::{User, gethostname, getuid};
+
+use crate::proto::address::is_domain;
+
+/// The full name of this host when it has one with a dot, from its host name or from /etc/hosts.
+pub fn full_name() -> Option<String> {
+    let name = short_name();
+    if name.contains('.') {
+        return Some(name);
+    }
+    let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
+    full_name_in(&hosts, &name)
+}
+
+/// The full name of this host, or the best there is.
+pub fn best_name() -> String {
+    full_name().unwrap_or_else(short_name)
+}
+
+/// The login name of the user, made of characters that an address may hold.
+pub fn user_name() -> String {
+    let name = User::from_uid(getuid()).ok().flatten().map_or_else(|| format!("uid{}", getuid()), |user| user.name);
+    let valid = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    name.chars().map(|character| if valid(character) { character } else { '_' }).collect()
+}
+
+/// A Message-ID: the time, 96 random bits, the host.
+pub fn message_id(date: &DateTime<FixedOffset>, host: &str) -> Result<String, getrandom::Error> {
+    let mut random = [0; 12];
+    getrandom::fill(&mut random)?;
+    let random = random.map(|byte| format!("{byte:02x}")).concat();
+    Ok(format!("<{}.{random}@{host}>", date.format("%Y%m%d%H%M%S")))
+}
+
+/// The host name with what cannot stand in a domain replaced.
+fn short_name() -> String {
+    let name = gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let name = name.replace('_', "-");
+    if is_domain(&name) { name } else { "localhost".to_owned() }
+}
+
+/// The first name with a dot in the line of a hosts file that names `host`.
+fn full_name_in(hosts: &str, host: &str) -> Option<String> {
+    let lines = hosts.lines().filter_map(|line| line.split('#').next());
+    let mut names = lines.map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>());
+    let line = names.find(|names| names.contains(&host))?;
+    line.into_iter().find(|name| name.contains('.') && is_domain(name)).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hosts_file_knows_the_full_name() {
+        let hosts = "127.0.0.1 localhost\n127.0.1.1 box.example.com box # ours\n10.0.0.1 other.example.com other\n";
+        assert_eq!(full_name_in(hosts, "box"), Some("box.example.com".into()));
+        assert_eq!(full_name_in(hosts, "localhost"), None);
+        assert_eq!(full_name_in(hosts, "nobody"), None);
+    }
+
+    #[test]
+    fn two_message_ids_differ_and_end_in_the_host() {
+        let date = DateTime::parse_from_rfc3339("2026-02-03T04:05:06+01:00").unwrap();
+        let ids = [message_id(&date, "example.com").unwrap(), message_id(&date, "example.com").unwrap()];
+        assert_ne!(ids[0], ids[1]);
+        assert!(ids[0].starts_with("<20260203040506.") && ids[0].ends_with("@example.com>"), "{}", ids[0]);
+    }
+
+    #[test]
+    fn the_user_name_can_stand_in_an_address() {
+        assert!(user_name().bytes().all(crate::proto::address::is_atom_byte));
+    }
+}

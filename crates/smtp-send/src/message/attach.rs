@@ -1,0 +1,247 @@
+//! Attachments: opened before anything is sent, then streamed in base64 (RFC 2045, section 6.8; RFC 2183).
+//!
+//! Memory does not grow with a file. Its size is known from the start, so the size of the message can be announced without
+//! reading it; a file that turns out to have another size ends the upload, because the message would be incomplete.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use email_encoding::headers::rfc2231;
+use email_encoding::headers::writer::EmailWriter;
+
+use super::encode::{BASE64_LINE, Encoder};
+
+/// Bytes read at once: whole lines of base64, about 48 KiB.
+const BLOCK: usize = 840 * BASE64_LINE;
+
+/// What somebody wants to attach: `FILE[;type=T][;name=N]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The file; `-` is standard input.
+    pub path: PathBuf,
+    /// The media type, when it shall not follow from the name.
+    pub media_type: Option<String>,
+    /// The name for the recipient, when it shall not be that of the file.
+    pub name: Option<String>,
+}
+
+impl Wanted {
+    /// Reads `FILE[;type=T][;name=N]`. A semicolon followed by anything else belongs to the name of the file.
+    pub fn parse(typed: &str) -> Result<Self, &'static str> {
+        let (mut rest, mut media_type, mut name) = (typed, None, None);
+        while let Some((before, last)) = rest.rsplit_once(';') {
+            match last.split_once('=') {
+                Some(("type", value)) if is_media_type(value) => media_type = Some(value.to_owned()),
+                Some(("type", _)) => return Err("a type is written like image/png"),
+                Some(("name", value)) if is_name(value) => name = Some(value.to_owned()),
+                Some(("name", _)) => return Err("a name is not empty and has no control characters"),
+                _ => break,
+            }
+            rest = before;
+        }
+        if rest.is_empty() {
+            return Err("no file");
+        }
+        Ok(Self { path: rest.into(), media_type, name })
+    }
+
+    /// Whether it is standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.path == Path::new("-")
+    }
+
+    fn name(&self) -> String {
+        match (&self.name, self.path.file_name()) {
+            (Some(name), _) => name.clone(),
+            (None, Some(name)) if !self.is_stdin() => {
+                let clean = |character: char| if character.is_control() { '_' } else { character };
+                name.to_string_lossy().chars().map(clean).collect()
+            }
+            _ => "attachment".to_owned(),
+        }
+    }
+}
+
+fn is_media_type(text: &str) -> bool {
+    let token = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+._".contains(&byte))
+    };
+    // A part that contains parts must not be encoded in base64, and an attachment is.
+    let composite = text.starts_with("multipart/") || text.starts_with("message/");
+    text.len() <= 127 && !composite && text.split_once('/').is_some_and(|(kind, sub)| token(kind) && token(sub))
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 255 && !text.contains(char::is_control)
+}
+
+/// An open attachment.
+#[derive(Debug)]
+pub struct Attachment {
+    file: File,
+    size: u64,
+    media_type: String,
+    name: String,
+}
+
+impl Attachment {
+    /// Opens a file, or copies standard input into a temporary one. Folders, pipes and devices are refused.
+    pub fn open(wanted: &Wanted) -> io::Result<Self> {
+        let (file, size) = if wanted.is_stdin() {
+            let mut file = tempfile::tempfile()?;
+            let size = io::copy(&mut io::stdin().lock(), &mut file)?;
+            (file, size)
+        } else {
+            // Looked at before it is opened: opening a pipe would wait for its other end.
+            if !std::fs::metadata(&wanted.path)?.is_file() {
+                return Err(io::Error::other("not a regular file"));
+            }
+            let file = File::open(&wanted.path)?;
+            let size = file.metadata()?.len();
+            (file, size)
+        };
+        let name = wanted.name();
+        let media_type = wanted.media_type.clone().unwrap_or_else(|| guessed_type(&name));
+        Ok(Self { file, size, media_type, name })
+    }
+
+    /// The header of its part, with the blank line.
+    pub(super) fn head(&self) -> String {
+        let mut disposition = String::from("Content-Disposition: attachment;");
+        let length = disposition.len();
+        let mut writer = EmailWriter::new(&mut disposition, length, 1, true);
+        let written = rfc2231::encode("filename", &self.name, &mut writer);
+        debug_assert!(written.is_ok(), "a String takes everything");
+        drop(writer);
+        let media_type = &self.media_type;
+        format!("Content-Type: {media_type}\r\n{disposition}\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+    }
+
+    /// How many bytes [`Attachment::stream`] will hand over.
+    pub(super) fn encoded_size(&self) -> u64 {
+        let line = BASE64_LINE as u64;
+        let (lines, rest) = (self.size / line, self.size % line);
+        let last = if rest == 0 { 0 } else { rest.div_ceil(3) * 4 + 2 };
+        lines * (line / 3 * 4 + 2) + last
+    }
+
+    /// Hands the file in base64 to `sink`, block by block, from its start.
+    pub(super) fn stream<E: From<io::Error>>(
+        &mut self,
+        sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let (mut block, mut out) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK / 3 * 4 + BLOCK / 20));
+        let mut encoder = Encoder::binary();
+        let mut left = self.size;
+        while left > 0 {
+            block.clear();
+            let length = (&mut self.file).take(left.min(BLOCK as u64)).read_to_end(&mut block)? as u64;
+            if length == 0 {
+                return Err(self.changed().into());
+            }
+            left -= length;
+            encoder.push(&block, &mut out);
+            sink(&out)?;
+            out.clear();
+        }
+        if self.file.read(&mut [0])? > 0 {
+            return Err(self.changed().into());
+        }
+        encoder.finish(&mut out);
+        sink(&out)
+    }
+
+    fn changed(&self) -> io::Error {
+        io::Error::other(format!("{} changed its size while it was being sent", self.name))
+    }
+}
+
+fn guessed_type(name: &str) -> String {
+    let guess = mime_guess::from_path(name).first_or_octet_stream();
+    // A ready message inside a message would have to be sent as it is; as a file it keeps its bytes.
+    if matches!(guess.type_().as_str(), "message" | "multipart") {
+        return "application/octet-stream".to_owned();
+    }
+    guess.essence_str().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn attachment(bytes: &[u8], name: &str) -> Attachment {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        Attachment { file, size: bytes.len() as u64, media_type: guessed_type(name), name: name.into() }
+    }
+
+    fn streamed(attachment: &mut Attachment) -> io::Result<String> {
+        let mut all = Vec::new();
+        attachment.stream(&mut |block| {
+            all.extend_from_slice(block);
+            Ok::<_, io::Error>(())
+        })?;
+        Ok(String::from_utf8(all).unwrap())
+    }
+
+    #[test]
+    fn type_and_name_can_be_given_in_any_order() {
+        let wanted = Wanted::parse("a;b.bin;name=Ü.png;type=image/png").unwrap();
+        let expected =
+            Wanted { path: "a;b.bin".into(), media_type: Some("image/png".into()), name: Some("Ü.png".into()) };
+        assert_eq!(wanted, expected);
+        assert_eq!(Wanted::parse("x;y=z").unwrap().path, PathBuf::from("x;y=z"));
+        for wrong in
+            ["", ";type=a/b", "a;type=x", "a;type=a/b\r\nX: y", "a;name=", "a;name=b\nc", "a;type=message/rfc822"]
+        {
+            assert!(Wanted::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_announced_size_is_the_streamed_size() {
+        for size in [0, 1, 2, 3, 56, 57, 58, 113, 114, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7] {
+            let mut attachment = attachment(&vec![0xff; size], "x.bin");
+            assert_eq!(streamed(&mut attachment).unwrap().len() as u64, attachment.encoded_size(), "{size}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_look_like_line_ends_are_not_touched() {
+        assert_eq!(streamed(&mut attachment(b"\r\n\r\n\n\r", "x")).unwrap(), "DQoNCgoN\r\n");
+    }
+
+    #[test]
+    fn a_file_that_shrinks_or_grows_is_never_completed() {
+        for change in [10, 2000] {
+            let mut attachment = attachment(&[1; 1000], "log.txt");
+            attachment.file.set_len(change).unwrap();
+            let told = streamed(&mut attachment).unwrap_err().to_string();
+            assert!(told.contains("log.txt changed its size"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_another_script_is_encoded_and_a_plain_one_quoted() {
+        assert!(
+            attachment(b"", "a b.png")
+                .head()
+                .contains("image/png\r\nContent-Disposition: attachment; filename=\"a b.png\"\r\n")
+        );
+        assert!(attachment(b"", "Ü.pdf").head().contains("filename*0*=utf-8''%C3%9C.pdf\r\n"));
+        assert!(attachment(b"", &"n".repeat(255)).head().lines().all(|line| line.len() <= 78));
+    }
+
+    #[test]
+    fn types_follow_from_the_name() {
+        for (name, expected) in
+            [("a.pdf", "application/pdf"), ("A.TXT", "text/plain"), ("x", "application/octet-stream")]
+        {
+            assert_eq!(guessed_type(name), expected);
+        }
+        assert_eq!(guessed_type("mail.eml"), "application/octet-stream");
+    }
+}

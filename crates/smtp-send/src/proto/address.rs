@@ -1,0 +1,350 @@
+//! Addresses as the envelope needs them (RFC 5321, section 4.1.2) and mailboxes as people write them (RFC 5322,
+//! section 3.4): `Name <a@b>`, `"Last, First" <a@b>`, `a@b (Name)`, comma lists.
+//!
+//! An [`Address`] holds only printable ASCII without spaces outside quotes, and never `<`, `>`, CR, LF or NUL, so it can be
+//! put between angle brackets as it is.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// RFC 5321, section 4.5.3.1.1.
+const MAX_LOCAL_PART: usize = 64;
+/// RFC 5321, section 4.5.3.1.2.
+const MAX_DOMAIN: usize = 255;
+/// A path has 256 bytes with its brackets (RFC 5321, section 4.5.3.1.3).
+const MAX_ADDRESS: usize = 254;
+/// RFC 1035, section 2.3.4.
+const MAX_LABEL: usize = 63;
+
+/// Why a text is not an address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Nothing where an address should be.
+    #[error("an address is missing")]
+    Empty,
+    /// No `@`.
+    #[error("no '@' and domain: write NAME@HOST")]
+    NoDomain,
+    /// The part before the `@` has characters that need quotes, or dots in wrong places.
+    #[error("the part before '@' is not valid")]
+    LocalPart,
+    /// The part behind the `@` is neither a domain nor an address literal.
+    #[error("the part behind '@' is not a domain")]
+    Domain,
+    /// A part, or the whole, is longer than RFC 5321 allows.
+    #[error("longer than an address can be")]
+    TooLong,
+    /// Characters outside ASCII.
+    #[error("not ASCII: write the domain in its xn-- form; other scripts before '@' are not supported")]
+    NotAscii,
+    /// A line break, NUL or other control character.
+    #[error("a line break or control character in an address")]
+    Control,
+    /// Brackets or quotes that do not match.
+    #[error("unbalanced quotes or brackets")]
+    Unbalanced,
+    /// Words behind `<a@b>`.
+    #[error("text behind the address; separate addresses by commas")]
+    Trailing,
+}
+
+/// `local-part@domain`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Address {
+    text: String,
+    at: usize,
+}
+
+impl Address {
+    /// Reads an address without name and brackets.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if text.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(AddressError::Control);
+        }
+        if !text.is_ascii() {
+            return Err(AddressError::NotAscii);
+        }
+        let at = text.rfind('@').ok_or(AddressError::NoDomain)?;
+        let (local_part, domain) = text.split_at_checked(at).ok_or(AddressError::NoDomain)?;
+        let domain = domain.strip_prefix('@').unwrap_or(domain);
+        if local_part.len() > MAX_LOCAL_PART || domain.len() > MAX_DOMAIN || text.len() > MAX_ADDRESS {
+            return Err(AddressError::TooLong);
+        }
+        if !is_dot_string(local_part) && !is_quoted_string(local_part) {
+            return Err(AddressError::LocalPart);
+        }
+        if !is_domain(domain) {
+            return Err(AddressError::Domain);
+        }
+        Ok(Self { text: text.to_owned(), at })
+    }
+
+    /// The part behind the `@`.
+    pub fn domain(&self) -> &str {
+        self.text.get(self.at.saturating_add(1)..).unwrap_or_default()
+    }
+
+    /// The whole address.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// An address with the name of its owner, as it stands in a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    /// The display name, without quotes; any script, no control characters.
+    pub name: Option<String>,
+    /// The address.
+    pub address: Address,
+}
+
+impl Mailbox {
+    /// Reads exactly one mailbox.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let mut list = parse_list(text)?;
+        match (list.pop(), list.is_empty()) {
+            (Some(mailbox), true) => Ok(mailbox),
+            (None, _) => Err(AddressError::Empty),
+            (Some(_), false) => Err(AddressError::Trailing),
+        }
+    }
+}
+
+/// Reads a comma list of mailboxes; empty places between commas are passed over.
+pub fn parse_list(text: &str) -> Result<Vec<Mailbox>, AddressError> {
+    if text.chars().any(|character| character.is_control() && character != '\t') {
+        return Err(AddressError::Control);
+    }
+    let mut list = Vec::new();
+    let mut scan = Scan { rest: text.chars() };
+    while !scan.rest.as_str().is_empty() {
+        list.extend(scan.mailbox()?);
+    }
+    Ok(list)
+}
+
+/// Walks over a list; each call of [`Scan::mailbox`] eats up to the next comma.
+struct Scan<'a> {
+    rest: std::str::Chars<'a>,
+}
+
+impl Scan<'_> {
+    /// The next mailbox; `None` is an empty place.
+    fn mailbox(&mut self) -> Result<Option<Mailbox>, AddressError> {
+        let (mut words, mut bare, mut comment) = (String::new(), String::new(), String::new());
+        let mut route: Option<String> = None;
+        while let Some(character) = self.rest.next() {
+            match character {
+                ',' => break,
+                '"' => self.quoted(&mut words, &mut bare)?,
+                '(' => self.comment(&mut comment)?,
+                '<' if route.is_none() => route = Some(self.until_bracket()?),
+                '<' | '>' | ')' => return Err(AddressError::Unbalanced),
+                _ if route.is_some() && !character.is_whitespace() => return Err(AddressError::Trailing),
+                _ => {
+                    words.push(character);
+                    bare.push(character);
+                }
+            }
+        }
+        let name =
+            |text: &str| Some(text.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|name| !name.is_empty());
+        match route {
+            Some(address) => Ok(Some(Mailbox { name: name(&words), address: Address::parse(address.trim())? })),
+            None if bare.trim().is_empty() => Ok(None),
+            None => Ok(Some(Mailbox { name: name(&comment), address: Address::parse(bare.trim())? })),
+        }
+    }
+
+    /// A quoted string: its meaning goes to `words`, its spelling to `bare` (it may be a local part).
+    fn quoted(&mut self, words: &mut String, bare: &mut String) -> Result<(), AddressError> {
+        bare.push('"');
+        while let Some(character) = self.rest.next() {
+            bare.push(character);
+            match character {
+                '"' => return Ok(()),
+                '\\' => {
+                    let escaped = self.rest.next().ok_or(AddressError::Unbalanced)?;
+                    bare.push(escaped);
+                    words.push(escaped);
+                }
+                _ => words.push(character),
+            }
+        }
+        Err(AddressError::Unbalanced)
+    }
+
+    fn comment(&mut self, comment: &mut String) -> Result<(), AddressError> {
+        let mut depth: usize = 1;
+        while let Some(character) = self.rest.next() {
+            match character {
+                '(' => depth = depth.saturating_add(1),
+                ')' => depth = depth.saturating_sub(1),
+                '\\' => comment.push(self.rest.next().ok_or(AddressError::Unbalanced)?),
+                _ => comment.push(character),
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+        Err(AddressError::Unbalanced)
+    }
+
+    fn until_bracket(&mut self) -> Result<String, AddressError> {
+        let (mut address, mut quoted, mut escaped) = (String::new(), false, false);
+        for character in self.rest.by_ref() {
+            match character {
+                '>' if !quoted => return Ok(address),
+                '"' if !escaped => quoted = !quoted,
+                _ => {}
+            }
+            escaped = character == '\\' && !escaped;
+            address.push(character);
+        }
+        Err(AddressError::Unbalanced)
+    }
+}
+
+/// Whether a byte may stand in an atom (RFC 5322, section 3.2.3).
+pub fn is_atom_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
+}
+
+fn is_dot_string(text: &str) -> bool {
+    text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_byte))
+}
+
+/// A quoted local part. `<` and `>` would be allowed by RFC 5321, but too many servers stumble over them.
+fn is_quoted_string(text: &str) -> bool {
+    let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return false;
+    };
+    let mut bytes = inner.bytes();
+    while let Some(byte) = bytes.next() {
+        let allowed = match byte {
+            b'\\' => bytes.next().is_some_and(|escaped| matches!(escaped, b' '..=b'~') && !b"<>".contains(&escaped)),
+            b'"' | b'<' | b'>' => false,
+            _ => matches!(byte, b' '..=b'~'),
+        };
+        if !allowed {
+            return false;
+        }
+    }
+    !inner.is_empty()
+}
+
+/// A domain of letters, digits and hyphens, or an address literal in brackets.
+pub fn is_domain(text: &str) -> bool {
+    if let Some(literal) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return match literal.strip_prefix("IPv6:") {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => literal.parse::<Ipv4Addr>().is_ok(),
+        };
+    }
+    text.len() <= MAX_DOMAIN && text.split('.').all(is_label)
+}
+
+fn is_label(label: &str) -> bool {
+    (1..=MAX_LABEL).contains(&label.len())
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_addresses_are_accepted() {
+        for good in
+            ["bob@example.com", "a.b+c@x-y.example", "o'neil@example.org", "\"a b\"@example.com", "x@[192.0.2.1]"]
+        {
+            assert_eq!(Address::parse(good).map(|address| address.to_string()), Ok(good.to_owned()));
+        }
+        assert_eq!(Address::parse("\"a@b\"@example.com").unwrap().domain(), "example.com");
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_address_is_named() {
+        let cases = [
+            ("", AddressError::Empty),
+            ("root", AddressError::NoDomain),
+            ("a..b@example.com", AddressError::LocalPart),
+            ("a b@example.com", AddressError::LocalPart),
+            ("@example.com", AddressError::LocalPart),
+            ("a@", AddressError::Domain),
+            ("a@b_c", AddressError::Domain),
+            ("a@-b.example", AddressError::Domain),
+            ("a@[300.1.1.1]", AddressError::Domain),
+            ("jörg@example.com", AddressError::NotAscii),
+            ("a@example.com\r\nRCPT TO:<b@example.com>", AddressError::Control),
+            ("a\0@example.com", AddressError::Control),
+            ("\"<x>\"@example.com", AddressError::LocalPart),
+        ];
+        for (text, error) in cases {
+            assert_eq!(Address::parse(text), Err(error), "{text:?}");
+        }
+        assert_eq!(Address::parse(&format!("{}@example.com", "a".repeat(65))), Err(AddressError::TooLong));
+    }
+
+    #[test]
+    fn no_accepted_address_can_leave_its_brackets() {
+        for byte in 0..=127u8 {
+            let inserted = char::from(byte);
+            for text in [format!("a{inserted}b@example.com"), format!("\"a{inserted}b\"@x"), format!("a@x{inserted}y")]
+            {
+                if let Ok(address) = Address::parse(&text) {
+                    assert!(!address.as_str().contains(['<', '>', '\r', '\n', '\0']), "{text:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lists_hold_names_quotes_comments_and_plain_addresses() {
+        let list = parse_list("Bob B. <bob@x.example>, \"Last, First\" <c@d>,, e@f (Eve), <g@h>, Jörg <j@k>").unwrap();
+        let seen: Vec<_> = list.iter().map(|one| (one.name.as_deref(), one.address.as_str())).collect();
+        let expected = [
+            (Some("Bob B."), "bob@x.example"),
+            (Some("Last, First"), "c@d"),
+            (Some("Eve"), "e@f"),
+            (None, "g@h"),
+            (Some("Jörg"), "j@k"),
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_quoted_local_part_survives_in_a_list() {
+        assert_eq!(parse_list("\"a, b\"@example.com").unwrap()[0].address.as_str(), "\"a, b\"@example.com");
+        assert_eq!(parse_list("X <\"a>b\"@example.com>"), Err(AddressError::LocalPart));
+    }
+
+    #[test]
+    fn broken_lists_are_refused() {
+        let cases = [
+            ("Bob <bob@x", AddressError::Unbalanced),
+            ("\"Bob <bob@x>", AddressError::Unbalanced),
+            ("a@b>", AddressError::Unbalanced),
+            ("<a@b> c@d", AddressError::Trailing),
+            ("Bob\n <a@b>", AddressError::Control),
+        ];
+        for (text, error) in cases {
+            assert_eq!(parse_list(text), Err(error), "{text:?}");
+        }
+        assert_eq!(Mailbox::parse("a@b, c@d"), Err(AddressError::Trailing));
+        assert_eq!(Mailbox::parse(" "), Err(AddressError::Empty));
+    }
+}

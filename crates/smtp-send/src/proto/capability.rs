@@ -1,0 +1,73 @@
+//! What a server offers in its reply to EHLO (RFC 5321, section 4.1.1.1).
+//!
+//! Keywords are compared as whole words in any case. What is not known is passed over.
+
+use crate::proto::reply::Reply;
+
+/// The extensions of one EHLO reply that this program uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of independent offers")]
+pub struct Capabilities {
+    /// STARTTLS (RFC 3207).
+    pub starttls: bool,
+    /// PIPELINING (RFC 2920).
+    pub pipelining: bool,
+    /// 8BITMIME (RFC 6152).
+    pub eight_bit_mime: bool,
+    /// SIZE (RFC 1870) is offered, so MAIL may announce a size.
+    pub size: bool,
+    /// The largest message in bytes that SIZE names; `None` when it names none, or 0 for "no limit".
+    pub size_limit: Option<u64>,
+}
+
+impl Capabilities {
+    /// Reads the keywords of a positive reply to EHLO. The first line is the greeting and holds none.
+    pub fn of(reply: &Reply) -> Self {
+        let mut offered = Self::default();
+        for line in reply.lines().skip(1) {
+            let line = String::from_utf8_lossy(line);
+            let mut words = line.split_ascii_whitespace();
+            match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
+                "STARTTLS" => offered.starttls = true,
+                "PIPELINING" => offered.pipelining = true,
+                "8BITMIME" => offered.eight_bit_mime = true,
+                "SIZE" => {
+                    offered.size = true;
+                    offered.size_limit = words.next().and_then(|limit| limit.parse().ok()).filter(|limit| *limit > 0);
+                }
+                _ => {}
+            }
+        }
+        offered
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+    use crate::proto::reply::ReplyParser;
+
+    fn offered(reply: &[u8]) -> Capabilities {
+        Capabilities::of(&ReplyParser::default().push(reply).unwrap().1.unwrap())
+    }
+
+    #[test]
+    fn keywords_count_as_whole_words_in_any_case() {
+        let found = offered(b"250-mail.example.com\r\n250-starttls\r\n250-PIPELININGS\r\n250 8BitMime\r\n");
+        assert_eq!(found, Capabilities { starttls: true, eight_bit_mime: true, ..Capabilities::default() });
+    }
+
+    #[test]
+    fn the_greeting_line_is_not_a_keyword() {
+        assert_eq!(offered(b"250 STARTTLS\r\n"), Capabilities::default());
+    }
+
+    #[test]
+    fn a_size_of_zero_or_without_number_is_no_limit() {
+        assert_eq!(offered(b"250-x\r\n250 SIZE 1000\r\n").size_limit, Some(1000));
+        for unlimited in [&b"250-x\r\n250 SIZE 0\r\n"[..], b"250-x\r\n250 SIZE\r\n", b"250-x\r\n250 SIZE x\r\n"] {
+            assert_eq!((offered(unlimited).size, offered(unlimited).size_limit), (true, None));
+        }
+    }
+}

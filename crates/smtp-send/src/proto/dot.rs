@@ -1,0 +1,136 @@
+//! The data phase (RFC 5321, sections 2.3.8 and 4.5.2): line ends made CRLF, dots stuffed, the end marked.
+//!
+//! CR, LF and CRLF each become one CRLF, so that no bare CR or LF ever leaves: servers disagree about what those mean, and
+//! that disagreement lets a message smuggle in another one. State is kept between blocks; where a block is cut makes no
+//! difference to what comes out.
+
+/// Makes every line end CRLF, block by block.
+#[derive(Debug, Default)]
+pub struct LineEnds {
+    after_cr: bool,
+    within_line: bool,
+    stuffing: bool,
+}
+
+impl LineEnds {
+    /// Appends `block` to `out` with its line ends made CRLF.
+    pub fn push(&mut self, block: &[u8], out: &mut Vec<u8>) {
+        let mut rest = block;
+        while !rest.is_empty() {
+            if std::mem::take(&mut self.after_cr)
+                && let Some(behind) = rest.strip_prefix(b"\n")
+            {
+                rest = behind;
+                continue;
+            }
+            let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+            let (line, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            if !line.is_empty() {
+                if self.stuffing && !self.within_line && line.starts_with(b".") {
+                    out.push(b'.');
+                }
+                out.extend_from_slice(line);
+                self.within_line = true;
+            }
+            if let Some((end, behind)) = behind.split_first() {
+                out.extend_from_slice(b"\r\n");
+                self.within_line = false;
+                self.after_cr = *end == b'\r';
+                rest = behind;
+            } else {
+                rest = behind;
+            }
+        }
+    }
+}
+
+/// Turns a message into the bytes that follow the 354: line ends as in [`LineEnds`], dots doubled, the final dot.
+#[derive(Debug)]
+pub struct DotStuffing(LineEnds);
+
+impl Default for DotStuffing {
+    fn default() -> Self {
+        Self(LineEnds { stuffing: true, ..LineEnds::default() })
+    }
+}
+
+impl DotStuffing {
+    /// Appends `block` to `out` in the form that may be sent.
+    pub fn push(&mut self, block: &[u8], out: &mut Vec<u8>) {
+        self.0.push(block, out);
+    }
+
+    /// Appends the final dot, ending an unfinished line first. No blank line is added.
+    pub fn finish(self, out: &mut Vec<u8>) {
+        if self.0.within_line {
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b".\r\n");
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+
+    fn sent(message: &[u8]) -> Vec<u8> {
+        let (mut stuffing, mut out) = (DotStuffing::default(), Vec::new());
+        stuffing.push(message, &mut out);
+        stuffing.finish(&mut out);
+        out
+    }
+
+    #[test]
+    fn every_line_end_becomes_crlf() {
+        assert_eq!(sent(b"a\nb\rc\r\nd"), b"a\r\nb\r\nc\r\nd\r\n.\r\n");
+        assert_eq!(sent(b"a\r\r\nb\n\r"), b"a\r\n\r\nb\r\n\r\n.\r\n");
+    }
+
+    #[test]
+    fn dots_at_the_start_of_lines_are_doubled_the_first_byte_included() {
+        assert_eq!(sent(b".\n..\na.b\n"), b"..\r\n...\r\na.b\r\n.\r\n");
+        assert_eq!(sent(b"a\r.b"), b"a\r\n..b\r\n.\r\n");
+    }
+
+    #[test]
+    fn no_blank_line_is_added() {
+        assert_eq!(sent(b"a\n"), b"a\r\n.\r\n");
+        assert_eq!(sent(b""), b".\r\n");
+        assert_eq!(sent(b"a\r"), b"a\r\n.\r\n");
+    }
+
+    #[test]
+    fn where_blocks_are_cut_makes_no_difference() {
+        let message = b".a\r\n.b\r.c\n.\r\n\r\n..\r\n.\n\r.";
+        let whole = sent(message);
+        for first in 0..=message.len() {
+            for second in first..=message.len() {
+                let (mut stuffing, mut out) = (DotStuffing::default(), Vec::new());
+                for block in [&message[..first], &message[first..second], &message[second..]] {
+                    stuffing.push(block, &mut out);
+                }
+                stuffing.finish(&mut out);
+                assert_eq!(out, whole, "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_bare_cr_or_lf_leaves_and_the_end_comes_once() {
+        // Every message of up to six bytes over the four bytes that matter.
+        for number in 0..4usize.pow(6) {
+            let message: Vec<u8> = (0..6).map(|digit| b"\r\n.a"[number / 4usize.pow(digit) % 4]).collect();
+            let out = sent(&message);
+            for (at, byte) in out.iter().enumerate() {
+                match byte {
+                    b'\r' => assert_eq!(out[at + 1], b'\n'),
+                    b'\n' => assert_eq!(out[at - 1], b'\r'),
+                    _ => {}
+                }
+            }
+            let framed = [b"\r\n", out.as_slice()].concat();
+            assert_eq!(framed.windows(5).filter(|window| window == b"\r\n.\r\n").count(), 1, "{message:?}");
+        }
+    }
+}

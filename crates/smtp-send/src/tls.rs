@@ -1,0 +1,156 @@
+//! TLS by rustls: whom to trust, and what a failed handshake means for a person.
+//!
+//! A certificate is always checked, with two exceptions that are visible: `--insecure`, and the mode auto towards a
+//! loopback address. What is sent to this machine itself may go in clear anyway (there is nobody between), so demanding a
+//! certificate that no mail server has for "localhost" would protect nothing and keep people from their own server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::{Failure, Kind};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, InvalidMessage, RootCertStore,
+    SignatureScheme,
+};
+
+/// Whom to trust.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trust {
+    /// File with the certificates of the issuers to trust, instead of those of the system.
+    pub ca: Option<PathBuf>,
+    /// The name that the certificate must carry, when it is not the host.
+    pub server_name: Option<String>,
+    /// When the certificate is checked.
+    pub check: Check,
+}
+
+/// When a certificate is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Check {
+    /// Always.
+    #[default]
+    Always,
+    /// Unless the server has a loopback address.
+    OffLoopback,
+    /// Never.
+    Never,
+}
+
+/// The client side of a connection to `host`, before its first byte. Says too whether the certificate will be checked.
+pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnection, bool), Failure> {
+    let checked = match trust.check {
+        Check::Always => true,
+        Check::OffLoopback => !loopback,
+        Check::Never => false,
+    };
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Failure::new(Kind::System, "", "TLS", error))?;
+    let config = if checked {
+        builder.with_root_certificates(roots(trust)?).with_no_client_auth()
+    } else {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider))).with_no_client_auth()
+    };
+    let name = trust.server_name.as_deref().unwrap_or(host);
+    let server_name = ServerName::try_from(name.to_owned())
+        .map_err(|_| Failure::new(Kind::Usage, "--tls-server-name", name, "not a name that a certificate can carry"))?;
+    let connection = ClientConnection::new(Arc::new(config), server_name)
+        .map_err(|error| Failure::new(Kind::System, "start TLS with", host, error))?;
+    Ok((connection, checked))
+}
+
+fn roots(trust: &Trust) -> Result<RootCertStore, Failure> {
+    let mut roots = RootCertStore::empty();
+    let Some(file) = &trust.ca else {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            log::debug!("trusted certificates of this system: {error}");
+        }
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            let why = "this system has none (package ca-certificates), and --tls-ca is not given";
+            return Err(Failure::new(Kind::Config, "", "trusted certificates", why));
+        }
+        return Ok(roots);
+    };
+    let unusable = |why: String| Failure::new(Kind::NoInput, "--tls-ca", file.display(), why);
+    let text =
+        std::fs::read(file).map_err(|error| Failure::io("--tls-ca", file.display(), error).with_kind(Kind::NoInput))?;
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable("no certificate in PEM form in this file".into()));
+    }
+    Ok(roots)
+}
+
+/// What went wrong in a handshake with `peer`, and what helps.
+pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
+    let cure = "; --tls-ca FILE names an issuer to trust, --insecure accepts any certificate, --tls off sends in clear";
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            let why = format!("issued by nobody who is trusted here{cure}");
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(
+            wrong @ (CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }),
+        ) => {
+            let why = format!("{wrong}; --tls-server-name NAME expects another name");
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(wrong) => {
+            Failure::new(Kind::Denied, "certificate of", peer, format!("{wrong}{cure}"))
+        }
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            let why = "it answers without TLS; use --tls starttls, or --tls off to send in clear";
+            Failure::new(Kind::Protocol, "start TLS with", peer, why)
+        }
+        _ => Failure::new(Kind::Protocol, "start TLS with", peer, error.to_string()),
+    }
+}
+
+/// Accepts every certificate, but still demands that the peer holds its key.
+#[derive(Debug)]
+struct Unchecked(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
