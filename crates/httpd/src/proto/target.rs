@@ -78,7 +78,7 @@ fn absolute_form(bytes: &[u8]) -> Result<&[u8], Rejection> {
     if request::is_authority(authority) { Ok(origin) } else { Err(MALFORMED) }
 }
 
-/// Decodes a raw path once, then drops empty and `.` segments and resolves `..`.
+/// Decodes a raw path of visible ASCII once, then drops empty and `.` segments and resolves `..`.
 pub fn decode_path(raw: &[u8]) -> Result<Path<'_>, Rejection> {
     if let Some(path) = plain_path(raw) {
         return Ok(path);
