@@ -7,10 +7,10 @@ python3 -c 'import selenium' 2>/dev/null || skip "selenium is not installed"
 
 mkdir site
 # Noise cannot be compressed, so a few seconds of it are more than a browser reads ahead.
-ffmpeg -loglevel error -f lavfi -i "color=size=320x240:rate=10:duration=40,noise=alls=100:allf=t" \
+ffmpeg -loglevel error -f lavfi -i "color=size=480x360:rate=10:duration=40,noise=alls=100:allf=t" \
     -c:v libvpx -deadline realtime -cpu-used 8 -b:v 12M -g 10 site/noise.webm
 size=$(stat -c %s site/noise.webm)
-[[ $size -gt 12000000 ]] || fail "the video is too small to show anything: $size"
+[[ $size -gt 30000000 ]] || fail "the video is too small to show anything: $size"
 echo '<!doctype html><title>video</title><video src="noise.webm" preload="metadata" muted></video>' >site/index.html
 serve site
 PYTHONPATH=$HERE/httpd python3 - "$URL" "$size" <<'EOF'
@@ -32,7 +32,7 @@ try:
     browser.get(url)
     for time in [35, 5, 20]:
         answer = browser.execute_async_script(SEEK, time)
-        assert isinstance(answer, list) and abs(answer[0] - time) < 0.2 and answer[1] == 320, answer
+        assert isinstance(answer, list) and abs(answer[0] - time) < 0.2 and answer[1] == 480, answer
         assert abs(answer[2] - 40) < 1, answer
 finally:
     browser.quit()
