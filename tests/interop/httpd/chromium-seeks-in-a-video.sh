@@ -10,7 +10,7 @@ mkdir site
 ffmpeg -loglevel error -f lavfi -i "color=size=480x360:rate=10:duration=40,noise=alls=100:allf=t" \
     -c:v libvpx -deadline realtime -cpu-used 8 -b:v 12M -g 10 site/noise.webm
 size=$(stat -c %s site/noise.webm)
-[[ $size -gt 30000000 ]] || fail "the video is too small to show anything: $size"
+[[ $size -gt 20000000 ]] || fail "the video is too small to show anything: $size"
 echo '<!doctype html><title>video</title><video src="noise.webm" preload="metadata" muted></video>' >site/index.html
 serve site
 PYTHONPATH=$HERE/httpd python3 - "$URL" "$size" <<'EOF'
