@@ -225,7 +225,7 @@ pub fn is_authority(bytes: &[u8]) -> bool {
     };
     let is_port = match port {
         [] | [b':'] => true,
-        [b':', digits @ ..] => framing::decimal(digits).is_some_and(|port| port <= u64::from(u16::MAX)),
+        [b':', digits @ ..] => framing::decimal(digits).is_some_and(|port| u16::try_from(port).is_ok()),
         _ => false,
     };
     is_host && is_port
