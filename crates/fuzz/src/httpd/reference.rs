@@ -62,11 +62,10 @@ pub(super) fn ranges(value: &[u8], size: u64) -> Option<Ranges> {
     let mut octets = vec![false; usize::try_from(size).ok()?];
     for spec in &specs {
         let (first, last) = spec.split_once('-')?;
-        let (start, end) = match (number(first)?, number(last)?) {
-            (None, None) => return None,
-            (None, Some(suffix)) => (size.saturating_sub(suffix), size),
-            (Some(start), None) => (start, size),
-            (Some(start), Some(end)) if start <= end => (start, end.saturating_add(1)),
+        let (start, end) = match (first, last) {
+            ("", suffix) => (size.saturating_sub(number(suffix)?), size),
+            (start, "") => (number(start)?, size),
+            (start, end) if number(start)? <= number(end)? => (number(start)?, number(end)?.saturating_add(1)),
             _ => return None,
         };
         for octet in start..end.min(size) {
@@ -77,12 +76,10 @@ pub(super) fn ranges(value: &[u8], size: u64) -> Option<Ranges> {
     (!specs.is_empty()).then_some(Ranges { octets, named: specs.len(), runs })
 }
 
-/// An optional number: `Some(None)` for nothing, `None` for junk.
-fn number(digits: &str) -> Option<Option<u64>> {
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    Some(if digits.is_empty() { None } else { Some(digits.parse().unwrap_or(u64::MAX)) })
+/// A number of digits; one that does not fit lies past the end of every file.
+fn number(digits: &str) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 /// The weights of an Accept-Encoding field by name.

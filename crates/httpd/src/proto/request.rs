@@ -210,18 +210,15 @@ fn check_host(head: &Head) -> Result<(), Rejection> {
 
 /// Whether `bytes` is `uri-host [":" port]` with a host that is not empty (RFC 3986 section 3.2.2) and a port that exists.
 pub fn is_authority(bytes: &[u8]) -> bool {
-    let (is_host, port) = match bytes {
-        [b'[', rest @ ..] => {
-            let Some(close) = memchr::memchr(b']', rest) else { return false };
-            let (literal, tail) = rest.split_at_checked(close).unwrap_or_default();
-            let address = std::str::from_utf8(literal).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
-            (address.is_some(), tail.get(1..).unwrap_or_default())
-        }
-        _ => {
-            let colon = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
-            let (name, port) = bytes.split_at_checked(colon).unwrap_or_default();
-            (is_registered_name(name), port)
-        }
+    let (is_host, port) = if let [b'[', rest @ ..] = bytes {
+        let Some(close) = memchr::memchr(b']', rest) else { return false };
+        let (literal, tail) = rest.split_at_checked(close).unwrap_or_default();
+        let address = std::str::from_utf8(literal).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
+        (address.is_some(), tail.get(1..).unwrap_or_default())
+    } else {
+        let colon = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
+        let (name, port) = bytes.split_at_checked(colon).unwrap_or_default();
+        (is_registered_name(name), port)
     };
     let is_port = match port {
         [] | [b':'] => true,
