@@ -24,7 +24,7 @@ fail() {
 
 # skip REASON: this machine lacks what the case needs.
 skip() {
-    echo "$*"
+    echo "$*" >"$TMP/.skipped"
     exit 77
 }
 
