@@ -147,7 +147,12 @@ impl Service {
     fn resource(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
         let accepted = Accepted::from_fields(&reply.head.fields);
         let site = Arc::clone(&self.site);
-        let found = site.find(path, |relative| self.look(relative, None).map(|seen| with_path(seen, relative)))?;
+        // The path of what was found is needed only to look for compressed files beside it.
+        let is_wanted = site.precompressed && accepted.codings().next().is_some();
+        let found = site.find(path, |relative| {
+            let path = if is_wanted { relative.to_vec() } else { Vec::new() };
+            self.look(relative, None).map(|seen| with_path(seen, path))
+        })?;
         match found {
             Found::File((relative, source)) => {
                 let Some(source) = self.negotiate(&relative, source, accepted)? else {
@@ -188,11 +193,11 @@ impl Service {
         Ok(Source::Disk(file, self.site.representation(path, coding, identity.size, etag, modified)))
     }
 
-    /// The best coding of a file that the client accepts; `None` when it accepts none, not even the original.
+    /// The best coding of a file that the client accepts, looked for where `relative` names it; `None` when it accepts none, not even the original.
     ///
     /// A compressed file that is older than the original is stale and not used.
     fn negotiate(&mut self, relative: &[u8], original: Source, accepted: Accepted) -> io::Result<Option<Source>> {
-        if self.site.precompressed {
+        if !relative.is_empty() {
             for coding in accepted.codings() {
                 if let Seen::File(coded) = self.look(relative, Some(coding))?
                     && coded.modified() >= original.modified()
@@ -427,9 +432,9 @@ fn send_document(document: Arc<Document>, parts: &[Part], out: &mut Vec<u8>) -> 
     }
 }
 
-fn with_path(seen: Seen<Source>, relative: &[u8]) -> Seen<(Vec<u8>, Source)> {
+fn with_path(seen: Seen<Source>, path: Vec<u8>) -> Seen<(Vec<u8>, Source)> {
     match seen {
-        Seen::File(source) => Seen::File((relative.to_vec(), source)),
+        Seen::File(source) => Seen::File((path, source)),
         Seen::Folder => Seen::Folder,
         Seen::Absent => Seen::Absent,
     }
