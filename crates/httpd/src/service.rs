@@ -150,12 +150,12 @@ impl Service {
         // The path of what was found is needed only to look for compressed files beside it.
         let is_wanted = site.precompressed && accepted.codings().next().is_some();
         let found = site.find(path, |relative| {
-            let path = if is_wanted { relative.to_vec() } else { Vec::new() };
+            let path = is_wanted.then(|| relative.to_vec());
             self.look(relative, None).map(|seen| with_path(seen, path))
         })?;
         match found {
             Found::File((relative, source)) => {
-                let Some(source) = self.negotiate(&relative, source, accepted)? else {
+                let Some(source) = self.negotiate(relative.as_deref(), source, accepted)? else {
                     return Ok(self.error(reply, Status::NOT_ACCEPTABLE, "No coding of this file is acceptable."));
                 };
                 let selected = source.representation().select(reply.head, self.clock.seconds());
@@ -193,11 +193,16 @@ impl Service {
         Ok(Source::Disk(file, self.site.representation(path, coding, identity.size, etag, modified)))
     }
 
-    /// The best coding of a file that the client accepts, looked for where `relative` names it; `None` when it accepts none, not even the original.
+    /// The best coding of a file that the client accepts, looked for beside `relative` if that is given; `None` when it accepts none, not even the original.
     ///
     /// A compressed file that is older than the original is stale and not used.
-    fn negotiate(&mut self, relative: &[u8], original: Source, accepted: Accepted) -> io::Result<Option<Source>> {
-        if !relative.is_empty() {
+    fn negotiate(
+        &mut self,
+        relative: Option<&[u8]>,
+        original: Source,
+        accepted: Accepted,
+    ) -> io::Result<Option<Source>> {
+        if let Some(relative) = relative {
             for coding in accepted.codings() {
                 if let Seen::File(coded) = self.look(relative, Some(coding))?
                     && coded.modified() >= original.modified()
@@ -432,7 +437,7 @@ fn send_document(document: Arc<Document>, parts: &[Part], out: &mut Vec<u8>) -> 
     }
 }
 
-fn with_path(seen: Seen<Source>, path: Vec<u8>) -> Seen<(Vec<u8>, Source)> {
+fn with_path(seen: Seen<Source>, path: Option<Vec<u8>>) -> Seen<(Option<Vec<u8>>, Source)> {
     match seen {
         Seen::File(source) => Seen::File((path, source)),
         Seen::Folder => Seen::Folder,
