@@ -1,3 +1,7 @@
-//! Placeholder of the first commit.
+//! The `ping` program; everything it does is in the library beside this file.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    common::exit::run("ping", ping::exit_code, || ping::run_from(std::env::args_os()))
+}
