@@ -30,7 +30,7 @@ pub const TIMESTAMP: usize = 16;
 pub enum Family {
     /// IPv4 and ICMP.
     V4,
-    /// IPv6 and ICMPv6.
+    /// IPv6 and `ICMPv6`.
     V6,
 }
 

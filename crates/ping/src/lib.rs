@@ -51,7 +51,8 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let called = arguments.first().and_then(|name| Path::new(name).file_name()?.to_str());
     let config = Config::new(cli::Cli::try_parse_from(&arguments)?, Family::of_program(called.unwrap_or_default()))?;
-    logger::init("ping", logger::level(config.verbose, false), Color::Auto);
+    // The first -v belongs to the lines of the replies.
+    logger::init("ping", logger::level(config.verbose.saturating_sub(1), false), Color::Auto);
 
     let candidates = resolve::addresses(&config.destination, config.family)?;
     let (mut socket, target) = open_first(&config, candidates)?;

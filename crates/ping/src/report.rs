@@ -304,9 +304,9 @@ impl fmt::Display for SixDigits {
         let scientific = format!("{:.5e}", self.0);
         let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         let exponent: i32 = exponent.parse().unwrap_or(0);
-        let trim = |text: &str| match text.contains('.') {
-            true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-            false => text.to_owned(),
+        let trim = |text: &str| {
+            let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
+            text.to_owned()
         };
         if exponent < -4 {
             return write!(f, "{}e-{:02}", trim(mantissa), exponent.unsigned_abs());

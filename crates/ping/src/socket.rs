@@ -1,6 +1,6 @@
 //! The ICMP socket: raw where the right is there, the unprivileged datagram socket (`net.ipv4.ping_group_range`) else.
 //!
-//! All options and the packet filter are set before the first send. The error queue (IP_RECVERR, RFC 4443 errors and
+//! All options and the packet filter are set before the first send. The error queue (`IP_RECVERR`, RFC 4443 errors and
 //! the kernel's send stamps alike) is read here and handed on as plain values. It must not decide what anything means.
 
 use std::io::{self, IoSliceMut};
@@ -42,7 +42,7 @@ impl From<Failure> for OpenError {
 
 /// The socket of one run, with what it knows about its ends.
 pub(crate) struct Socket {
-    socket: socket2::Socket,
+    descriptor: socket2::Socket,
     destination: SockAddr,
     /// What makes a datagram ours.
     pub(crate) expected: Expected,
@@ -107,7 +107,8 @@ impl Socket {
         let is_group = target.ip().is_multicast() || config.broadcast;
         let expected =
             Expected { framing, identifier, source: (!is_group).then_some(target.ip()), target: target.ip() };
-        let opened = Self { socket, destination, expected, source, connected: config.connect, first_key: 1 };
+        let opened =
+            Self { descriptor: socket, destination, expected, source, connected: config.connect, first_key: 1 };
         opened.set_stamps(true).map_err(option_failed("time stamps"))?;
         log::info!("{} socket, identifier {identifier}, source {source}", if is_raw { "raw" } else { "datagram" });
         Ok(opened)
@@ -115,8 +116,11 @@ impl Socket {
 
     /// Sends one ICMP message.
     pub(crate) fn send(&self, message: &[u8]) -> io::Result<()> {
-        let sent =
-            if self.connected { self.socket.send(message) } else { self.socket.send_to(message, &self.destination) };
+        let sent = if self.connected {
+            self.descriptor.send(message)
+        } else {
+            self.descriptor.send_to(message, &self.destination)
+        };
         sent.map(|_| ())
     }
 
@@ -132,7 +136,7 @@ impl Socket {
     pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Option<Datagram>, Failure> {
         let mut control = [0; CONTROL_SPACE];
         let mut parts = [IoSliceMut::new(buffer)];
-        let fd = self.socket.as_raw_fd();
+        let fd = self.descriptor.as_raw_fd();
         let message = match recvmsg::<SockaddrStorage>(fd, &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT) {
             Ok(message) => message,
             Err(Errno::EAGAIN) => return Ok(None),
@@ -159,11 +163,12 @@ impl Socket {
         let mut control = [0; CONTROL_SPACE];
         let mut parts = [IoSliceMut::new(buffer)];
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-        let message = match recvmsg::<SockaddrStorage>(self.socket.as_raw_fd(), &mut parts, Some(&mut control), flags) {
-            Ok(message) => message,
-            Err(Errno::EAGAIN) => return Ok(None),
-            Err(errno) => return Err(Failure::io("receive", "errors", errno.into())),
-        };
+        let message =
+            match recvmsg::<SockaddrStorage>(self.descriptor.as_raw_fd(), &mut parts, Some(&mut control), flags) {
+                Ok(message) => message,
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(errno) => return Err(Failure::io("receive", "errors", errno.into())),
+            };
         let (mut error, mut from, mut stamp) = (None, None, None);
         for part in message.cmsgs().into_iter().flatten() {
             match part {
@@ -206,13 +211,13 @@ impl Socket {
             | TimestampingFlag::SOF_TIMESTAMPING_OPT_ID
             | TimestampingFlag::SOF_TIMESTAMPING_OPT_TSONLY;
         let flags = if on { flags | sending } else { flags };
-        Ok(setsockopt(&self.socket, sockopt::Timestamping, &flags)?)
+        Ok(setsockopt(&self.descriptor, sockopt::Timestamping, &flags)?)
     }
 }
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.descriptor.as_fd()
     }
 }
 
@@ -361,7 +366,7 @@ fn option_failed(what: &'static str) -> impl Fn(io::Error) -> Failure {
 
 /// Lets only replies with our identifier pass, and on IPv4 redirects; errors come through the error queue.
 ///
-/// A raw IPv4 socket sees the packet from its IPv4 header, an ICMPv6 socket from its ICMPv6 header.
+/// A raw IPv4 socket sees the packet from its IPv4 header, an `ICMPv6` socket from its `ICMPv6` header.
 fn filter(framing: Framing, identifier: u16) -> Vec<SockFilter> {
     const HEADER_LENGTH_TO_X: u16 = 0xb1;
     const BYTE_AT: u16 = 0x30;

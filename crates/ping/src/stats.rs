@@ -51,9 +51,12 @@ impl Stats {
     pub fn figures(&self) -> Option<Figures> {
         let count = u128::from(self.count);
         let average = self.sum.checked_div(count)?;
-        // The variance times the squared count needs no division of the mean, so nothing is rounded before the root.
-        let spread = count.checked_mul(self.sum_of_squares)?.saturating_sub(self.sum.saturating_mul(self.sum));
-        let deviation = (spread / (count * count)).isqrt();
+        // As one fraction nothing is rounded before the root; sums too large for that lose little by rounding first.
+        let variance = match (count.checked_mul(self.sum_of_squares), self.sum.checked_mul(self.sum)) {
+            (Some(squares), Some(square)) => squares.saturating_sub(square) / (count * count),
+            _ => (self.sum_of_squares / count).saturating_sub(average.saturating_mul(average)),
+        };
+        let deviation = variance.isqrt();
         Some(Figures {
             minimum: Duration::from_nanos(self.minimum),
             average: nanoseconds(average),
@@ -74,7 +77,9 @@ mod tests {
 
     fn of(times: &[u64]) -> Figures {
         let mut stats = Stats::default();
-        times.iter().for_each(|time| stats.add(Duration::from_nanos(*time)));
+        for time in times {
+            stats.add(Duration::from_nanos(*time));
+        }
         stats.figures().unwrap()
     }
 
@@ -94,9 +99,9 @@ mod tests {
     #[test]
     fn the_deviation_is_that_of_the_population() {
         let figures = of(&[2000, 4000, 4000, 4000, 5000, 5000, 7000, 9000]);
-        assert_eq!(figures.average, Duration::from_nanos(5000));
-        assert_eq!(figures.deviation, Duration::from_nanos(2000));
-        assert_eq!((figures.minimum, figures.maximum), (Duration::from_nanos(2000), Duration::from_nanos(9000)));
+        assert_eq!(figures.average, Duration::from_micros(5));
+        assert_eq!(figures.deviation, Duration::from_micros(2));
+        assert_eq!((figures.minimum, figures.maximum), (Duration::from_micros(2), Duration::from_micros(9)));
     }
 
     #[test]

@@ -4,4 +4,5 @@
 //! when its guard is dropped, also when the test panics.
 
 pub mod golden;
+pub mod netns;
 pub mod process;

@@ -14,7 +14,7 @@ pub enum Framing {
     Ip4,
     /// An ICMP datagram socket: ICMP at once, checked by the kernel.
     Icmp4,
-    /// Any ICMPv6 socket: ICMPv6 at once, checked by the kernel.
+    /// Any `ICMPv6` socket: `ICMPv6` at once, checked by the kernel.
     Icmp6,
 }
 

@@ -34,6 +34,6 @@ mod tests {
 
     #[test]
     fn a_long_run_of_ones_folds_all_carries() {
-        assert_eq!(checksum(&[0xff; 65_535]), !0xff00);
+        assert_eq!(checksum(&vec![0xff; 65_535]), !0xff00);
     }
 }

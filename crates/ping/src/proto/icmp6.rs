@@ -1,6 +1,6 @@
-//! ICMPv6 (RFC 4443): the echo request and the words for the errors.
+//! `ICMPv6` (RFC 4443): the echo request and the words for the errors.
 //!
-//! The kernel computes and checks the ICMPv6 checksum, because only it knows the pseudo-header; here it stays zero. The
+//! The kernel computes and checks the `ICMPv6` checksum, because only it knows the pseudo-header; here it stays zero. The
 //! words are those that people and scripts know from iputils.
 
 use super::{Echo, Malformed, byte};
@@ -23,7 +23,7 @@ pub fn write_request(echo: &Echo<'_>) -> Vec<u8> {
     echo.write(ECHO_REQUEST)
 }
 
-/// What an ICMPv6 error says, in words; `info` is the second word of its header (MTU or pointer).
+/// What an `ICMPv6` error says, in words; `info` is the second word of its header (MTU or pointer).
 pub fn describe(kind: u8, code: u8, info: u32) -> String {
     match kind {
         1 => match code {

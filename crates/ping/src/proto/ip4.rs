@@ -56,7 +56,7 @@ pub fn quoted_echo(quote: &[u8]) -> Option<(Ipv4Addr, Echo<'_>)> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::indexing_slicing, reason = "a test may panic")]
+    #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
 

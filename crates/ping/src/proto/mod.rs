@@ -1,4 +1,4 @@
-//! The packets of ping: ICMP (RFC 792), ICMPv6 (RFC 4443) and the IPv4 header around them (RFC 791).
+//! The packets of ping: ICMP (RFC 792), `ICMPv6` (RFC 4443) and the IPv4 header around them (RFC 791).
 //!
 //! Everything here works on slices with checked offsets and never panics, whatever the network sends. It does no I/O,
 //! reads no clock and keeps no state.
@@ -10,7 +10,7 @@ pub mod icmp4;
 pub mod icmp6;
 pub mod ip4;
 
-/// Length of the ICMP and ICMPv6 echo header: type, code, checksum, identifier, sequence.
+/// Length of the ICMP and `ICMPv6` echo header: type, code, checksum, identifier, sequence.
 pub const ECHO_HEADER: usize = 8;
 
 /// Why bytes are not the packet they should be.
@@ -36,7 +36,7 @@ pub struct Echo<'a> {
 }
 
 impl<'a> Echo<'a> {
-    /// Reads identifier, sequence and payload of the ICMP or ICMPv6 message in `bytes`, type and code unseen.
+    /// Reads identifier, sequence and payload of the ICMP or `ICMPv6` message in `bytes`, type and code unseen.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let payload = bytes.get(ECHO_HEADER..).ok_or(Malformed::Truncated)?;
         Ok(Self { identifier: be16(bytes, 4)?, sequence: be16(bytes, 6)?, payload })
