@@ -47,7 +47,7 @@ fn sends_do_not_drift() {
     let (_, tail) = finished.stdout.split_once("packet loss, time ").unwrap();
     let milliseconds: u64 = tail.split_once("ms").unwrap().0.parse().unwrap();
     // Twenty steps; a busy machine may delay the last one, but delays do not add up.
-    assert!((400..420).contains(&milliseconds), "{milliseconds}");
+    assert!((400..470).contains(&milliseconds), "{milliseconds}");
 }
 
 #[test]

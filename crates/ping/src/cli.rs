@@ -1,4 +1,7 @@
-//! What may be typed: the options of ping, as strings and numbers. What they mean is decided in `config`.
+//! What may be typed: the options of ping, named and lettered as in iputils.
+//!
+//! Values stay strings here; `config` decides what they mean and refuses the wrong ones with a reason of its own. An
+//! option that is not listed is refused by clap, so nothing is accepted that has no effect.
 
 use clap::{ArgAction, Parser};
 

@@ -1,4 +1,6 @@
-//! The `ping` program; everything it does is in the library beside this file.
+//! The `ping` program: hands its arguments to the library and its result to the system.
+//!
+//! Everything it does is in `lib.rs` and below; the one line for an error is printed by `common::exit::run`.
 
 use std::process::ExitCode;
 
