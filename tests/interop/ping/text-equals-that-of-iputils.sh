@@ -35,9 +35,9 @@ normal() {
 # A router spends one unit a second on "no route"; PAUSE lets it earn one before each run.
 same() {
     sleep "${PAUSE:-0}"
-    ip netns exec "$a" ping "$@" >theirs.out 2>theirs.err; their_code=$?
+    ip netns exec "$a" ping "$@" >theirs.out 2>theirs.err && their_code=0 || their_code=$?
     sleep "${PAUSE:-0}"
-    ip netns exec "$a" "$BIN/ping" "$@" >ours.out 2>ours.err; our_code=$?
+    ip netns exec "$a" "$BIN/ping" "$@" >ours.out 2>ours.err && our_code=0 || our_code=$?
     normal <theirs.out >theirs.txt; normal <ours.out >ours.txt
     diff theirs.txt ours.txt >difference || fail "ping $*: $(cat difference)"
     diff theirs.err ours.err >difference || fail "ping $*, standard error: $(cat difference)"

@@ -12,8 +12,8 @@ as_nobody() {
     ip netns exec "np$$" setpriv --reuid=65534 --regid=65534 --clear-groups "$TMP/ping" "$@"
 }
 
-as_nobody -c 1 127.0.0.1 >out.txt 2>err.txt
-code=$?
+code=0
+as_nobody -c 1 127.0.0.1 >out.txt 2>err.txt || code=$?
 [ "$code" = 2 ] || fail "code $code instead of 2"
 [ ! -s out.txt ] || fail "something on standard output: $(cat out.txt)"
 [ "$(wc -l <err.txt)" = 1 ] || fail "not one line: $(cat err.txt)"
