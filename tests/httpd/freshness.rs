@@ -52,16 +52,30 @@ fn is_always_fresh(may_be_absent: bool, replace: impl Fn(&Server, u64) + Sync) {
             }
             done.store(true, Ordering::SeqCst);
         });
-        for _ in 0..4 {
-            scope.spawn(|| {
+        for number in 0..4 {
+            let (server, written, answers, done) = (&server, &written, &answers, &done);
+            scope.spawn(move || {
                 let mut client = server.connect();
                 while !done.load(Ordering::SeqCst) {
-                    let before = written.load(Ordering::SeqCst);
-                    match shown(&client.get("/sub/f", "")) {
-                        Some(got) => assert!(got >= before, "version {got} after version {before} was complete"),
-                        None => assert!(may_be_absent, "the file was there all the time"),
+                    // One client connects anew each time, one sends the second request before the first is answered.
+                    if number == 2 {
+                        client = server.connect();
                     }
-                    answers.fetch_add(1, Ordering::Relaxed);
+                    let requests = if number == 3 { 2 } else { 1 };
+                    let before: Vec<u64> = (0..requests)
+                        .map(|_| {
+                            let before = written.load(Ordering::SeqCst);
+                            client.send("GET /sub/f HTTP/1.1\r\nHost: h\r\n\r\n");
+                            before
+                        })
+                        .collect();
+                    for before in before {
+                        match shown(&client.response()) {
+                            Some(got) => assert!(got >= before, "version {got} after version {before} was complete"),
+                            None => assert!(may_be_absent, "the file was there all the time"),
+                        }
+                        answers.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
             });
         }

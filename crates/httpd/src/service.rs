@@ -170,8 +170,8 @@ impl Service {
 
     /// What lies at a path: from memory if the file is unchanged, else from the disk.
     fn look(&mut self, relative: &[u8], coding: Option<Coding>) -> io::Result<Seen<Source>> {
-        let wake = self.clock.wake();
-        if let Some(document) = self.cache.find(relative, coding, wake, &self.root) {
+        let batch = self.clock.batch();
+        if let Some(document) = self.cache.find(relative, coding, batch, &self.root) {
             return Ok(Seen::File(Source::Memory(document)));
         }
         match self.root.open(&with_suffix(relative, coding))? {
@@ -185,7 +185,7 @@ impl Service {
         if identity.size <= DOCUMENT_MAX {
             let read = Document::read(&self.site, path, coding, &file, identity, self.clock.seconds())?;
             if let Some(document) = read.map(Arc::new) {
-                self.cache.keep(path, coding, &document, self.clock.wake(), self.clock.since_epoch());
+                self.cache.keep(path, coding, &document, self.clock.batch(), self.clock.since_epoch());
                 return Ok(Source::Memory(document));
             }
         }
