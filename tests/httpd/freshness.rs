@@ -4,6 +4,8 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use testkit::process::PATIENCE;
+
 use crate::fixture::Server;
 
 /// The number that a version of the file consists of, repeated; `None` for an answer that is no version at all.
@@ -17,16 +19,28 @@ fn content(version: u64) -> String {
     format!("{version:010}\n").repeat(20 + usize::try_from(version % 50).unwrap())
 }
 
-/// Replaces the file as fast as possible while four clients read it, and compares what they get with what was there.
-fn is_always_fresh(replace: impl Fn(&Server, u64) + Sync) {
+/// What one answer shows: a whole version, nothing yet (an empty file), or no file at all.
+fn shown(response: &testkit::http::Response) -> Option<u64> {
+    match (response.status, response.body.as_slice()) {
+        (404, _) | (200, b"") => None,
+        (200, body) => Some(version(body).expect("an answer is one version, whole")),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Changes the file as fast as possible while four clients read it, and compares what they get with what was there.
+///
+/// `replace` may leave the file empty or missing for a moment when `may_be_absent`; a version never comes back.
+fn is_always_fresh(may_be_absent: bool, replace: impl Fn(&Server, u64) + Sync) {
     let server = Server::with_files(&[("sub/f", content(0).as_bytes())]);
     let (written, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let answers = AtomicU64::new(0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let end = Instant::now() + Duration::from_millis(1500);
+            let end = Instant::now() + PATIENCE;
             for number in 1.. {
-                if Instant::now() > end {
+                // On a busy machine it takes longer until enough has happened to show anything.
+                if Instant::now() > end || (number > 60 && answers.load(Ordering::Relaxed) > 500) {
                     break;
                 }
                 replace(&server, number);
@@ -38,36 +52,69 @@ fn is_always_fresh(replace: impl Fn(&Server, u64) + Sync) {
             }
             done.store(true, Ordering::SeqCst);
         });
-        for _ in 0..4 {
-            scope.spawn(|| {
+        for number in 0..4 {
+            let (server, written, answers, done) = (&server, &written, &answers, &done);
+            scope.spawn(move || {
                 let mut client = server.connect();
                 while !done.load(Ordering::SeqCst) {
-                    let before = written.load(Ordering::SeqCst);
-                    let response = client.get("/sub/f", "");
-                    assert_eq!(response.status, 200);
-                    let got = version(&response.body).expect("an answer is one version, whole");
-                    assert!(got >= before, "version {got} after version {before} was complete");
-                    answers.fetch_add(1, Ordering::Relaxed);
+                    // One client connects anew each time, one sends the second request before the first is answered.
+                    if number == 2 {
+                        client = server.connect();
+                    }
+                    let requests = if number == 3 { 2 } else { 1 };
+                    let before: Vec<u64> = (0..requests)
+                        .map(|_| {
+                            let before = written.load(Ordering::SeqCst);
+                            client.send("GET /sub/f HTTP/1.1\r\nHost: h\r\n\r\n");
+                            before
+                        })
+                        .collect();
+                    for before in before {
+                        match shown(&client.response()) {
+                            Some(got) => assert!(got >= before, "version {got} after version {before} was complete"),
+                            None => assert!(may_be_absent, "the file was there all the time"),
+                        }
+                        answers.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
             });
         }
     });
     let last = written.load(Ordering::SeqCst);
     assert_eq!(version(&server.get("/sub/f").body), Some(last));
-    assert!(last > 20 && answers.load(Ordering::Relaxed) > 100, "too little happened to show anything");
+    assert!(last >= 60 && answers.load(Ordering::Relaxed) > 500, "too little happened to show anything");
 }
 
 #[test]
 fn a_file_that_is_renamed_over_is_never_stale() {
-    is_always_fresh(|server, number| {
+    is_always_fresh(false, |server, number| {
         fs::write(server.path("sub/new"), content(number)).unwrap();
         fs::rename(server.path("sub/new"), server.path("sub/f")).unwrap();
     });
 }
 
 #[test]
+fn a_file_that_is_deleted_and_made_anew_is_never_stale() {
+    is_always_fresh(true, |server, number| {
+        fs::remove_file(server.path("sub/f")).unwrap();
+        fs::write(server.path("sub/new"), content(number)).unwrap();
+        fs::rename(server.path("sub/new"), server.path("sub/f")).unwrap();
+    });
+}
+
+#[test]
+fn a_file_that_is_truncated_and_rewritten_in_place_is_never_stale() {
+    // One write of less than a page, so that a reader sees it empty or whole.
+    is_always_fresh(true, |server, number| {
+        let mut file = fs::File::options().write(true).open(server.path("sub/f")).unwrap();
+        file.set_len(0).unwrap();
+        std::io::Write::write_all(&mut file, content(number).as_bytes()).unwrap();
+    });
+}
+
+#[test]
 fn a_folder_that_is_swapped_is_never_stale() {
-    is_always_fresh(|server, number| {
+    is_always_fresh(false, |server, number| {
         let next = format!("v{number}");
         fs::create_dir(server.path(&next)).unwrap();
         fs::write(server.path(&format!("{next}/f")), content(number)).unwrap();

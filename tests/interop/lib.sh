@@ -13,8 +13,8 @@ _finish() {
 }
 trap _finish EXIT
 
-# cleanup COMMAND: runs it when the case ends, the last one given first.
-cleanup() { _cleanups+=("$1"); }
+# cleanup COMMAND...: runs it when the case ends, the last one given first.
+cleanup() { _cleanups+=("$*"); }
 
 # fail MESSAGE
 fail() {
@@ -24,7 +24,7 @@ fail() {
 
 # skip REASON: this machine lacks what the case needs.
 skip() {
-    echo "$*"
+    echo "$*" >"$TMP/.skipped"
     exit 77
 }
 

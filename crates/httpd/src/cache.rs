@@ -1,8 +1,8 @@
 //! Small files in memory, each worker for itself, and never a stale byte.
 //!
-//! A document is used only after the file it came from was looked at during the same wake-up of the worker and found
-//! unchanged. All requests answered in that wake-up had arrived before, so every answer shows the file as it was after
-//! its request came in. The total is bounded; what was not used lately makes room.
+//! A document is used only after the file it came from was looked at for the same batch of requests and found unchanged.
+//! All requests of a batch had begun to arrive before, so every answer shows the file as it was after its request was sent.
+//! The total is bounded; what was not used lately makes room.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -23,7 +23,7 @@ use crate::site::{Site, with_suffix};
 pub const DOCUMENT_MAX: u64 = 128 * 1024;
 
 /// Kernels stamp files with a clock that moves in steps of up to 10 ms. A file that changed less than this ago may change
-/// again without a new stamp, so it is read anew in the next wake-up.
+/// again without a new stamp, so it is read anew for the next batch.
 const SETTLED: Duration = Duration::from_millis(40);
 
 /// How often a file that changes while it is read is read again before what was read is taken.
@@ -96,7 +96,7 @@ fn read_all(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
 
 struct Slot {
     document: Arc<Document>,
-    /// The wake-up in which the file was last seen to be this version.
+    /// The batch for which the file was last seen to be this version.
     checked: u64,
     /// Whether the file was old enough when it was read that a later change must show in its stamps.
     settled: bool,
@@ -119,28 +119,28 @@ impl Cache {
     }
 
     /// The document for a path, if it is here and the file is still that version.
-    pub fn find(&mut self, path: &[u8], coding: Option<Coding>, wake: u64, root: &Root) -> Option<Arc<Document>> {
+    pub fn find(&mut self, path: &[u8], coding: Option<Coding>, batch: u64, root: &Root) -> Option<Arc<Document>> {
         let slot = self.slots[shelf(coding)].get_mut(path)?;
-        if slot.checked != wake {
+        if slot.checked != batch {
             if !slot.settled || root.identify(&with_suffix(path, coding)) != Some(slot.document.identity) {
                 // It stays until it is replaced or makes room, so that the order need not be searched for it.
                 return None;
             }
-            slot.checked = wake;
+            slot.checked = batch;
         }
         slot.used = true;
         Some(Arc::clone(&slot.document))
     }
 
-    /// Keeps a document that was read during wake-up `wake` at the time `now` (since 1970).
-    pub fn keep(&mut self, path: &[u8], coding: Option<Coding>, document: &Arc<Document>, wake: u64, now: Duration) {
+    /// Keeps a document that was read for `batch` at the time `now` (since 1970).
+    pub fn keep(&mut self, path: &[u8], coding: Option<Coding>, document: &Arc<Document>, batch: u64, now: Duration) {
         let weight = document.weight() + path.len();
         if weight > self.limit {
             return;
         }
         self.make_room(weight);
         let settled = is_settled(document.identity, now) && !is_dated_early(&document.representation, now);
-        let slot = Slot { document: Arc::clone(document), checked: wake, settled, used: false };
+        let slot = Slot { document: Arc::clone(document), checked: batch, settled, used: false };
         self.weight += weight;
         match self.slots[shelf(coding)].insert(path.to_vec(), slot) {
             Some(old) => self.weight -= old.document.weight() + path.len(),
@@ -218,8 +218,8 @@ mod tests {
             }
         }
 
-        fn find(&self, cache: &mut Cache, name: &str, wake: u64) -> Option<Vec<u8>> {
-            cache.find(name.as_bytes(), None, wake, &self.root).map(|document| document.body.clone())
+        fn find(&self, cache: &mut Cache, name: &str, batch: u64) -> Option<Vec<u8>> {
+            cache.find(name.as_bytes(), None, batch, &self.root).map(|document| document.body.clone())
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_or_deleted_file_is_noticed_at_the_next_wake_up() {
+    fn a_changed_or_deleted_file_is_noticed_by_the_next_batch() {
         let fixture = Fixture::new();
         let mut cache = Cache::new(1 << 20);
         fixture.write("a", "one");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changed_a_moment_ago_is_used_for_one_wake_up_only() {
+    fn a_file_that_changed_a_moment_ago_is_used_for_one_batch_only() {
         let fixture = Fixture::new();
         let mut cache = Cache::new(1 << 20);
         fixture.write("a", "one");

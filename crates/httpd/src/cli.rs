@@ -33,7 +33,7 @@ pub struct Cli {
     #[arg(short, long, value_name = "N", default_value_t = 6789)]
     pub port: u16,
 
-    /// Address to listen on: IP, IP:PORT or [IPv6]:PORT; may be repeated. Default: all, IPv4 and IPv6.
+    /// Address to listen on, with or without a port (IPv6 then in brackets); may be repeated. Default: all of IPv4 and IPv6.
     #[arg(short, long, value_name = "ADDR")]
     pub bind: Vec<String>,
 

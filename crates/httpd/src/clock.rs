@@ -1,7 +1,7 @@
 //! The time as a worker sees it: read once per wake-up, formatted once per second.
 //!
-//! A wake-up also has a number. What was checked under that number need not be checked again for the other requests of
-//! the same batch, because all of them had arrived before the check.
+//! Requests are answered in batches, and a batch has a number. What was checked under that number need not be checked
+//! again for the other requests of the batch, because all of them had begun to arrive before the check.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,11 +9,11 @@ use chrono::{DateTime, Local, SecondsFormat};
 
 use crate::proto::date;
 
-/// The wall clock and the number of the current wake-up.
+/// The wall clock and the number of the current batch.
 #[derive(Debug)]
 pub struct Clock {
     started: Instant,
-    wake: u64,
+    batch: u64,
     now: Duration,
     date: [u8; date::LENGTH],
     log_time: String,
@@ -24,12 +24,12 @@ impl Clock {
     /// A clock that counts its uptime from `started`.
     pub fn new(started: Instant) -> Self {
         let mut clock =
-            Self { started, wake: 0, now: Duration::MAX, date: date::format(0), log_time: String::new(), uptime: 0 };
+            Self { started, batch: 0, now: Duration::MAX, date: date::format(0), log_time: String::new(), uptime: 0 };
         clock.tick();
         clock
     }
 
-    /// Starts a new wake-up.
+    /// Reads the time and starts a new batch: for what was ready when the worker woke up.
     pub fn tick(&mut self) {
         let now = SystemTime::now();
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -39,12 +39,17 @@ impl Clock {
         }
         self.now = since_epoch;
         self.uptime = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
-        self.wake += 1;
+        self.new_batch();
     }
 
-    /// The number of this wake-up; never 0.
-    pub fn wake(&self) -> u64 {
-        self.wake
+    /// Starts a new batch within the same wake-up: for requests that may have been sent after the last check.
+    pub fn new_batch(&mut self) {
+        self.batch += 1;
+    }
+
+    /// The number of this batch; never 0.
+    pub fn batch(&self) -> u64 {
+        self.batch
     }
 
     /// Seconds since 1970.

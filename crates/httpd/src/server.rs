@@ -19,7 +19,7 @@ use crate::lane::{Home, Lane, carry_out_safely};
 use crate::limits::{Door, Limits};
 use crate::output::send_now;
 use crate::proto::framing::{DRAIN_MAX, Drained};
-use crate::service::{After, Rest, Service};
+use crate::service::{After, Answer, Rest, Service};
 use crate::stop::Stop;
 use crate::transfer::{Content, Done, Job};
 
@@ -188,7 +188,9 @@ impl Worker {
                     };
                     let deadline = self.deadline(self.limits.head);
                     let connection = Connection::new(stream, peer, Some(admission), deadline);
-                    // The request has often come with the connection, so it is looked for before waiting.
+                    // The request has often come with the connection, so it is looked for before waiting. It may have
+                    // come after this worker woke up.
+                    self.service.clock.new_batch();
                     self.serve_safely(connection, None);
                 }
                 Err(error) => {
@@ -242,12 +244,12 @@ impl Worker {
                 connection.deadline = self.service.clock.uptime() + LINGER_SECONDS;
                 self.settle(connection, place);
             }
-            Next::Leave(ready, content, entry, closes) => {
+            Next::Leave(ready, content, entry, ends) => {
                 if place.is_some() {
                     let _ = self.epoll.delete(&connection.stream);
                 }
                 self.vacate(place);
-                if closes {
+                if ends {
                     connection.phase = Phase::Lingering;
                 }
                 self.leave(Job { connection, ready, content, entry, min_rate: self.limits.min_rate });
@@ -257,82 +259,103 @@ impl Worker {
 
     /// Reads what has arrived and answers every complete request in it.
     fn converse(&mut self, connection: &mut Connection) -> Next {
-        let carried = connection.pending.len();
-        self.input[..carried].copy_from_slice(&connection.pending);
-        let received = match recv(connection.stream.as_raw_fd(), &mut self.input[carried..], MsgFlags::MSG_DONTWAIT) {
-            Ok(0) => return Next::Close,
-            Ok(count) => count,
-            Err(Errno::EAGAIN | Errno::EINTR) if carried == 0 => return Next::Stay,
-            Err(Errno::EAGAIN | Errno::EINTR) => 0,
-            Err(_) => return Next::Close,
+        let arrived = match self.receive(connection) {
+            Ok(0) => return Next::Stay,
+            Ok(arrived) => arrived,
+            Err(()) => return Next::Close,
         };
-        let arrived = carried + received;
+        if matches!(connection.phase, Phase::Lingering) {
+            return Next::Stay;
+        }
         let mut position = 0;
         loop {
-            match &mut connection.phase {
-                Phase::Lingering => return Next::Stay,
-                Phase::Draining(drain) => match drain.feed(&self.input[position..arrived]) {
-                    Drained::More => {
-                        connection.pending.clear();
-                        return self.flush(connection);
-                    }
-                    Drained::Done(count) => {
-                        position += count;
-                        connection.phase = Phase::Idle;
-                    }
+            if let Phase::Draining(drain) = &mut connection.phase {
+                match drain.feed(&self.input[position..arrived]) {
+                    Drained::Done(count) => position += count,
+                    Drained::More => return self.keep_pending(connection, arrived, arrived),
                     Drained::GiveUp => return self.flush_and(connection, Next::Linger),
-                },
-                Phase::Idle | Phase::Head => {}
+                }
+                connection.phase = Phase::Idle;
+                self.service.clock.new_batch();
             }
             let input = &self.input[position..arrived];
             let Some(answer) = self.service.serve(input, connection.peer, &mut self.output) else {
-                self.keep_pending(connection, position, arrived);
-                return self.flush(connection);
+                return self.keep_pending(connection, position, arrived);
             };
             position += answer.taken;
-            let (linger, close) = (matches!(answer.after, After::Linger), matches!(answer.after, After::Close));
-            connection.phase = match answer.after {
-                After::Drain(drain) => Phase::Draining(Box::new(drain)),
-                _ => Phase::Idle,
-            };
-            let content = match answer.rest {
-                Rest::Nothing => Content::Nothing,
-                Rest::Memory(document, range) => match self.send_document(connection, &document.body[range.clone()]) {
-                    Ok(0) => Content::Nothing,
-                    Ok(left) => Content::Memory(document, range.end - left..range.end),
-                    Err(_) => return Next::Close,
-                },
-                Rest::Blocking(content, entry) => {
-                    connection.pending = self.input[position..arrived].to_vec();
-                    return Next::Leave(std::mem::take(&mut self.output), content, Some(entry), linger || close);
-                }
-            };
-            if !matches!(content, Content::Nothing) {
-                connection.pending = self.input[position..arrived].to_vec();
-                return Next::Leave(std::mem::take(&mut self.output), content, None, linger || close);
+            if let Some(next) = self.deliver(connection, answer, position, arrived) {
+                return next;
             }
-            if linger || (close && position < arrived) {
-                return self.flush_and(connection, Next::Linger);
-            }
-            if close {
-                return self.flush_and(connection, Next::Close);
-            }
+            // The first request had begun when this worker woke up. The next one may have been sent after the last check.
+            self.service.clock.new_batch();
         }
     }
 
-    /// Keeps the beginning of a request for the next wake-up; the time for its head runs from its first octet.
-    fn keep_pending(&mut self, connection: &mut Connection, position: usize, arrived: usize) {
-        let rest = &self.input[position..arrived];
-        let has_begun = !rest.is_empty();
-        if has_begun && !matches!(connection.phase, Phase::Head) {
-            connection.phase = Phase::Head;
-            connection.deadline = self.deadline(self.limits.head);
-        } else if !has_begun {
-            connection.phase = Phase::Idle;
-            connection.deadline = self.deadline(self.limits.idle);
+    /// Fills the input with what was kept and what has arrived: how much there is, 0 when there is nothing new to do.
+    fn receive(&mut self, connection: &Connection) -> Result<usize, ()> {
+        let kept = connection.pending.len();
+        self.input[..kept].copy_from_slice(&connection.pending);
+        match recv(connection.stream.as_raw_fd(), &mut self.input[kept..], MsgFlags::MSG_DONTWAIT) {
+            Ok(0) => Err(()),
+            Ok(count) => Ok(kept + count),
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(kept),
+            Err(_) => Err(()),
         }
+    }
+
+    /// Does what an answer asks for; `None` when the next request can be looked at.
+    fn deliver(
+        &mut self,
+        connection: &mut Connection,
+        answer: Answer,
+        position: usize,
+        arrived: usize,
+    ) -> Option<Next> {
+        let ends = matches!(answer.after, After::Close | After::Linger);
+        // Closing while the client may still be sending would reset the last answer away.
+        let lingers = matches!(answer.after, After::Linger) || position < arrived;
+        connection.phase = match answer.after {
+            After::Drain(drain) => {
+                connection.deadline = self.deadline(self.limits.head);
+                Phase::Draining(Box::new(drain))
+            }
+            _ => Phase::Idle,
+        };
+        let (content, entry) = match answer.rest {
+            Rest::Nothing => (Content::Nothing, None),
+            Rest::Memory(document, range) => match self.send_document(connection, &document.body[range.clone()]) {
+                Ok(0) => (Content::Nothing, None),
+                Ok(left) => (Content::Memory(document, range.end - left..range.end), None),
+                Err(_) => return Some(Next::Close),
+            },
+            Rest::Blocking(content, entry) => (content, Some(entry)),
+        };
+        if !matches!(content, Content::Nothing) {
+            connection.pending = self.input[position..arrived].to_vec();
+            return Some(Next::Leave(std::mem::take(&mut self.output), content, entry, ends));
+        }
+        match (ends, lingers) {
+            (false, _) => None,
+            (true, false) => Some(self.flush_and(connection, Next::Close)),
+            (true, true) => Some(self.flush_and(connection, Next::Linger)),
+        }
+    }
+
+    /// Sends what is ready and keeps the beginning of a request for the next wake-up. The time for a head runs from its
+    /// first octet, that for a body from its head.
+    fn keep_pending(&mut self, connection: &mut Connection, position: usize, arrived: usize) -> Next {
+        let rest = &self.input[position..arrived];
         connection.pending.clear();
         connection.pending.extend_from_slice(rest);
+        match connection.phase {
+            Phase::Idle if !rest.is_empty() => {
+                connection.phase = Phase::Head;
+                connection.deadline = self.deadline(self.limits.head);
+            }
+            Phase::Idle => connection.deadline = self.deadline(self.limits.idle),
+            Phase::Head | Phase::Draining(_) | Phase::Lingering => {}
+        }
+        self.flush_and(connection, Next::Stay)
     }
 
     /// Sends the output and a body behind it in one call; returns how much of the body is left. The output is empty
@@ -342,10 +365,6 @@ impl Worker {
         let from_output = sent.min(self.output.len());
         self.output.drain(..from_output);
         Ok(body.len() - (sent - from_output))
-    }
-
-    fn flush(&mut self, connection: &mut Connection) -> Next {
-        self.flush_and(connection, Next::Stay)
     }
 
     /// Sends the output; what does not go out at once leaves for the blocking lane.
@@ -390,6 +409,7 @@ impl Worker {
             self.settle(connection, None);
         } else if !self.stop.is_requested() {
             connection.deadline = self.deadline(self.limits.idle);
+            self.service.clock.new_batch();
             self.serve_safely(connection, None);
         }
     }

@@ -147,10 +147,15 @@ impl Service {
     fn resource(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
         let accepted = Accepted::from_fields(&reply.head.fields);
         let site = Arc::clone(&self.site);
-        let found = site.find(path, |relative| self.look(relative, None).map(|seen| with_path(seen, relative)))?;
+        // The path of what was found is needed only to look for compressed files beside it.
+        let is_wanted = site.precompressed && accepted.codings().next().is_some();
+        let found = site.find(path, |relative| {
+            let path = is_wanted.then(|| relative.to_vec());
+            self.look(relative, None).map(|seen| with_path(seen, path))
+        })?;
         match found {
             Found::File((relative, source)) => {
-                let Some(source) = self.negotiate(&relative, source, accepted)? else {
+                let Some(source) = self.negotiate(relative.as_deref(), source, accepted)? else {
                     return Ok(self.error(reply, Status::NOT_ACCEPTABLE, "No coding of this file is acceptable."));
                 };
                 let selected = source.representation().select(reply.head, self.clock.seconds());
@@ -165,8 +170,8 @@ impl Service {
 
     /// What lies at a path: from memory if the file is unchanged, else from the disk.
     fn look(&mut self, relative: &[u8], coding: Option<Coding>) -> io::Result<Seen<Source>> {
-        let wake = self.clock.wake();
-        if let Some(document) = self.cache.find(relative, coding, wake, &self.root) {
+        let batch = self.clock.batch();
+        if let Some(document) = self.cache.find(relative, coding, batch, &self.root) {
             return Ok(Seen::File(Source::Memory(document)));
         }
         match self.root.open(&with_suffix(relative, coding))? {
@@ -180,7 +185,7 @@ impl Service {
         if identity.size <= DOCUMENT_MAX {
             let read = Document::read(&self.site, path, coding, &file, identity, self.clock.seconds())?;
             if let Some(document) = read.map(Arc::new) {
-                self.cache.keep(path, coding, &document, self.clock.wake(), self.clock.since_epoch());
+                self.cache.keep(path, coding, &document, self.clock.batch(), self.clock.since_epoch());
                 return Ok(Source::Memory(document));
             }
         }
@@ -188,11 +193,16 @@ impl Service {
         Ok(Source::Disk(file, self.site.representation(path, coding, identity.size, etag, modified)))
     }
 
-    /// The best coding of a file that the client accepts; `None` when it accepts none, not even the original.
+    /// The best coding of a file that the client accepts, looked for beside `relative` if that is given; `None` when it accepts none, not even the original.
     ///
     /// A compressed file that is older than the original is stale and not used.
-    fn negotiate(&mut self, relative: &[u8], original: Source, accepted: Accepted) -> io::Result<Option<Source>> {
-        if self.site.precompressed {
+    fn negotiate(
+        &mut self,
+        relative: Option<&[u8]>,
+        original: Source,
+        accepted: Accepted,
+    ) -> io::Result<Option<Source>> {
+        if let Some(relative) = relative {
             for coding in accepted.codings() {
                 if let Seen::File(coded) = self.look(relative, Some(coding))?
                     && coded.modified() >= original.modified()
@@ -427,9 +437,9 @@ fn send_document(document: Arc<Document>, parts: &[Part], out: &mut Vec<u8>) -> 
     }
 }
 
-fn with_path(seen: Seen<Source>, relative: &[u8]) -> Seen<(Vec<u8>, Source)> {
+fn with_path(seen: Seen<Source>, path: Option<Vec<u8>>) -> Seen<(Option<Vec<u8>>, Source)> {
     match seen {
-        Seen::File(source) => Seen::File((relative.to_vec(), source)),
+        Seen::File(source) => Seen::File((path, source)),
         Seen::Folder => Seen::Folder,
         Seen::Absent => Seen::Absent,
     }

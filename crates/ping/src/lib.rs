@@ -1,1 +1,84 @@
-//! Placeholder of the first commit.
+//! ping: sends ICMP echo requests and tells what became of each, in the words of iputils.
+//!
+//! The parts: `cli` is what may be typed, `config` what it means; `proto`, `pinger` and `stats` decide without I/O;
+//! `socket`, `probe_loop` and `report` do what was decided. Privileges end in [`run_from`], between opening the socket
+//! and reading the first packet.
+
+pub mod cli;
+mod clock;
+pub mod config;
+pub mod pinger;
+mod privilege;
+mod probe_loop;
+pub mod proto;
+mod report;
+mod resolve;
+mod signals;
+mod socket;
+pub mod stats;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::Parser;
+use common::logger::{self, Color};
+use common::{Failure, Kind};
+
+use crate::config::{Config, Family};
+use crate::pinger::Pinger;
+use crate::report::Report;
+use crate::resolve::{Names, Target};
+use crate::signals::Signals;
+use crate::socket::Socket;
+
+/// Some reply came (with `-w`: as many as asked for).
+pub const ANSWERED: u8 = 0;
+/// No reply came, or too few.
+pub const UNANSWERED: u8 = 1;
+/// Anything else went wrong.
+pub const FAILED: u8 = 2;
+
+/// The exit code for an error of `kind`: always 2, as 1 is kept for a host that does not answer.
+pub fn exit_code(kind: Kind) -> u8 {
+    match kind {
+        Kind::OutputClosed => ANSWERED,
+        _ => FAILED,
+    }
+}
+
+/// Runs ping with these arguments, the first being the name it was called by (`ping4` and `ping6` choose a family).
+pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let called = arguments.first().and_then(|name| Path::new(name).file_name()?.to_str());
+    let config = Config::new(cli::Cli::try_parse_from(&arguments)?, Family::of_program(called.unwrap_or_default()))?;
+    // The first -v belongs to the lines of the replies.
+    logger::init("ping", logger::level(config.verbose.saturating_sub(1), false), Color::Auto);
+
+    let candidates = resolve::addresses(&config.destination, config.family)?;
+    let (mut socket, target) = open_first(&config, candidates)?;
+    let signals = Signals::take_over()?;
+    privilege::drop_all()?;
+
+    let names = Names::new(config.numeric || (target.is_literal && !config.always_names));
+    let mut report = Report::new(&config, &target, &socket, names, std::io::stdout());
+    report.header()?;
+    let mut pinger = Pinger::new(config.plan.clone(), clock::now()?.steady);
+    probe_loop::run(&mut socket, &signals, &config.payload, &mut pinger, &mut report)?;
+    report.summary(&pinger)?;
+    Ok(if pinger.is_success() { ANSWERED } else { UNANSWERED })
+}
+
+/// Opens a socket towards the first address that there is a route to; the last failure is the one that is told.
+fn open_first(config: &Config, candidates: Vec<Target>) -> Result<(Socket, Target), Failure> {
+    let mut failure = None;
+    for target in candidates {
+        match Socket::open(config, target.address) {
+            Ok(socket) => return Ok((socket, target)),
+            Err(error) if error.is_unroutable => failure = Some(error.failure),
+            Err(error) => return Err(error.failure),
+        }
+    }
+    Err(failure.unwrap_or_else(|| {
+        Failure::new(Kind::UnknownHost, "", &config.destination, "No address associated with hostname")
+    }))
+}

@@ -5,5 +5,6 @@
 
 pub mod golden;
 pub mod http;
+pub mod netns;
 pub mod process;
 pub mod smtp;

@@ -1,6 +1,6 @@
 //! The limit that no web server can pass: a canned answer over epoll, with no parsing, no files and no log.
 //!
-//! `bare-loop PORT BODY THREADS` answers whatever arrives with one answer of BODY octets. The benchmark of httpd prints
+//! `bare-loop PORT BODY THREADS` answers whatever arrives with the same fields as httpd and BODY octets. The benchmark of httpd prints
 //! its figures beside those of real servers. It ends when it is killed.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,12 +12,17 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::{MsgFlags, recv, send};
 use socket2::{Domain, Socket, Type};
 
+/// The fields that httpd sends, so that client and kernel have the same work with both.
+const FIELDS: &str = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/octet-stream\r\n\
+    ETag: \"00000000000000000000000000000000\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nAccept-Ranges: bytes\r\n\
+    Cache-Control: no-cache\r\nVary: Accept-Encoding\r\nX-Content-Type-Options: nosniff\r\n";
+
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let mut number = || arguments.next().and_then(|text| text.parse::<usize>().ok()).context("PORT BODY THREADS");
     let (port, body, threads) = (number()?, number()?, number()?);
     let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port)?));
-    let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {body}\r\n\r\n").into_bytes();
+    let mut answer = format!("{FIELDS}Content-Length: {body}\r\n\r\n").into_bytes();
     answer.resize(answer.len() + body, b'x');
     let workers: Vec<_> = (0..threads)
         .map(|_| {

@@ -1,0 +1,104 @@
+//! What may be typed: the options of ping, named and lettered as in iputils.
+//!
+//! Values stay strings here; `config` decides what they mean and refuses the wrong ones with a reason of its own. An
+//! option that is not listed is refused by clap, so nothing is accepted that has no effect.
+
+use clap::{ArgAction, Parser};
+
+/// Send ICMP echo requests to a host and tell what comes back.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "ping",
+    version,
+    after_help = "Exit code: 0 some reply, 1 no reply (or fewer than -c before -w), 2 any other error."
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct Cli {
+    /// Host name or address
+    #[arg(value_name = "DESTINATION")]
+    pub destination: String,
+    /// Use IPv4
+    #[arg(short = '4', conflicts_with = "v6")]
+    pub v4: bool,
+    /// Use IPv6
+    #[arg(short = '6')]
+    pub v6: bool,
+    /// Show times with microseconds always
+    #[arg(short = '3')]
+    pub precise: bool,
+    /// Ring the bell at each reply
+    #[arg(short = 'a')]
+    pub audible: bool,
+    /// Allow a broadcast address
+    #[arg(short = 'b')]
+    pub broadcast: bool,
+    /// Keep the source address of the first probe
+    #[arg(short = 'B')]
+    pub sticky: bool,
+    /// Stop after COUNT probes (with -w: replies)
+    #[arg(short, value_name = "COUNT")]
+    pub count: Option<String>,
+    /// Connect the socket to the destination
+    #[arg(short = 'C')]
+    pub connect: bool,
+    /// Print the time before each line
+    #[arg(short = 'D')]
+    pub timestamps: bool,
+    /// Identifier of the requests [default: random]
+    #[arg(short = 'e', value_name = "IDENTIFIER")]
+    pub identifier: Option<String>,
+    /// Look names up even for a destination given as an address
+    #[arg(short = 'H')]
+    pub names: bool,
+    /// Seconds between two probes
+    #[arg(short, value_name = "INTERVAL", default_value = "1", allow_hyphen_values = true)]
+    pub interval: String,
+    /// Interface to send through, or source address
+    #[arg(short = 'I', value_name = "INTERFACE")]
+    pub interface: Option<String>,
+    /// Send PRELOAD probes at once at the start
+    #[arg(short = 'l', value_name = "PRELOAD")]
+    pub preload: Option<String>,
+    /// Do not loop multicast packets back
+    #[arg(short = 'L')]
+    pub no_loop: bool,
+    /// Mark of the packets, for routing and firewall
+    #[arg(short, value_name = "MARK")]
+    pub mark: Option<String>,
+    /// Print addresses, never names
+    #[arg(short)]
+    pub numeric: bool,
+    /// Report probes without an answer (they are reported anyway)
+    #[arg(short = 'O')]
+    pub outstanding: bool,
+    /// Fill the payload with these hexadecimal digits, up to 16 bytes
+    #[arg(short, value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// Only the first line and the summary
+    #[arg(short)]
+    pub quiet: bool,
+    /// Type of service or traffic class, decimal or 0x hexadecimal
+    #[arg(short = 'Q', value_name = "TCLASS")]
+    pub tclass: Option<String>,
+    /// Bytes of payload
+    #[arg(short, value_name = "SIZE", default_value = "56")]
+    pub size: String,
+    /// Size of the send buffer
+    #[arg(short = 'S', value_name = "BYTES")]
+    pub send_buffer: Option<String>,
+    /// Time to live, or hop limit
+    #[arg(short, value_name = "TTL")]
+    pub ttl: Option<String>,
+    /// Measure from program to program, without the kernel's stamps
+    #[arg(short = 'U')]
+    pub user_times: bool,
+    /// Say more; twice and more for a log on standard error
+    #[arg(short, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Stop after DEADLINE seconds, whatever has come
+    #[arg(short = 'w', value_name = "DEADLINE")]
+    pub deadline: Option<String>,
+    /// Seconds to wait for each reply
+    #[arg(short = 'W', value_name = "TIMEOUT", default_value = "1")]
+    pub timeout: String,
+}

@@ -1,0 +1,183 @@
+//! What a datagram that came in means for one run of ping: a reply, a redirect, or none of our business.
+//!
+//! The rules stand in one place for every kind of socket: right identifier, right source, intact, long enough. It must
+//! not decide what is printed or counted.
+
+use std::net::IpAddr;
+
+use super::{ECHO_HEADER, Echo, icmp4, icmp6, ip4};
+
+/// How the bytes that a socket delivers begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// A raw IPv4 socket: IPv4 header, then ICMP.
+    Ip4,
+    /// An ICMP datagram socket: ICMP at once, checked by the kernel.
+    Icmp4,
+    /// Any `ICMPv6` socket: `ICMPv6` at once, checked by the kernel.
+    Icmp6,
+}
+
+/// What makes a datagram ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    /// How datagrams begin.
+    pub framing: Framing,
+    /// The identifier in our requests.
+    pub identifier: u16,
+    /// The address that must answer; `None` for a group, where anybody may.
+    pub source: Option<IpAddr>,
+    /// Where the requests go.
+    pub target: IpAddr,
+}
+
+/// A datagram that is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival<'a> {
+    /// An echo reply to one of our requests.
+    Reply {
+        /// Sequence as it was on the wire.
+        sequence: u16,
+        /// Hops left, where the packet itself shows them.
+        ttl: Option<u8>,
+        /// Length of the ICMP message in bytes.
+        length: usize,
+        /// What came back.
+        payload: &'a [u8],
+        /// Whether the ICMP checksum is right.
+        intact: bool,
+    },
+    /// A router sent our request on and names a better next hop.
+    Redirect {
+        /// Sequence of the request.
+        sequence: u16,
+        /// For a host or a network.
+        code: u8,
+        /// The better next hop, as 32 bits.
+        gateway: u32,
+    },
+}
+
+/// Reads what came from `from`; `None` when it is malformed or meant for somebody else.
+pub fn read<'a>(expected: &Expected, from: IpAddr, bytes: &'a [u8]) -> Option<Arrival<'a>> {
+    match expected.framing {
+        Framing::Ip4 => {
+            let packet = ip4::Packet::parse(bytes).ok()?;
+            let intact = icmp4::is_intact(packet.payload);
+            (packet.protocol == ip4::PROTOCOL_ICMP)
+                .then(|| icmp4_message(expected, from, packet.payload, Some(packet.ttl), intact))?
+        }
+        Framing::Icmp4 => icmp4_message(expected, from, bytes, None, true),
+        Framing::Icmp6 => reply(expected, from, icmp6::parse_reply(bytes).ok()??, None, true),
+    }
+}
+
+fn icmp4_message<'a>(
+    expected: &Expected,
+    from: IpAddr,
+    bytes: &'a [u8],
+    ttl: Option<u8>,
+    intact: bool,
+) -> Option<Arrival<'a>> {
+    match icmp4::parse(bytes).ok()? {
+        icmp4::Message::EchoReply(echo) => reply(expected, from, echo, ttl, intact),
+        icmp4::Message::Redirect { code, gateway, destination, request } => {
+            let ours =
+                intact && request.identifier == expected.identifier && IpAddr::V4(destination) == expected.target;
+            ours.then_some(Arrival::Redirect { sequence: request.sequence, code, gateway: gateway.to_bits() })
+        }
+        icmp4::Message::Other => None,
+    }
+}
+
+fn reply<'a>(expected: &Expected, from: IpAddr, echo: Echo<'a>, ttl: Option<u8>, intact: bool) -> Option<Arrival<'a>> {
+    let ours = echo.identifier == expected.identifier && expected.source.is_none_or(|source| source == from);
+    let length = ECHO_HEADER.saturating_add(echo.payload.len());
+    ours.then_some(Arrival::Reply { sequence: echo.sequence, ttl, length, payload: echo.payload, intact })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+
+    fn expected(framing: Framing) -> Expected {
+        Expected { framing, identifier: 5, source: Some(PEER), target: PEER }
+    }
+
+    fn raw_reply() -> Vec<u8> {
+        let mut bytes = vec![0; 20];
+        bytes[0] = 0x45;
+        bytes[8] = 61;
+        bytes[9] = 1;
+        let mut icmp = icmp4::write_request(&Echo { identifier: 5, sequence: 9, payload: b"payload!" });
+        icmp[0] = icmp4::ECHO_REPLY;
+        icmp[2..4].fill(0);
+        let sum = crate::proto::checksum::checksum(&icmp);
+        icmp[2..4].copy_from_slice(&sum.to_be_bytes());
+        bytes.extend(icmp);
+        bytes
+    }
+
+    #[test]
+    fn a_reply_on_a_raw_socket_is_read_with_its_ttl() {
+        let bytes = raw_reply();
+        let arrival = read(&expected(Framing::Ip4), PEER, &bytes);
+        let payload = b"payload!".as_slice();
+        let reply = Arrival::Reply { sequence: 9, ttl: Some(61), length: 16, payload, intact: true };
+        assert_eq!(arrival, Some(reply));
+    }
+
+    #[test]
+    fn a_reply_of_another_run_or_from_another_host_is_not_ours() {
+        let bytes = raw_reply();
+        let stranger = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8));
+        assert_eq!(read(&expected(Framing::Ip4), stranger, &bytes), None);
+        let other = Expected { identifier: 6, ..expected(Framing::Ip4) };
+        assert_eq!(read(&other, PEER, &bytes), None);
+        let group = Expected { source: None, ..expected(Framing::Ip4) };
+        assert!(read(&group, stranger, &bytes).is_some());
+    }
+
+    #[test]
+    fn a_broken_checksum_is_told() {
+        let mut bytes = raw_reply();
+        bytes[30] ^= 1;
+        let arrival = read(&expected(Framing::Ip4), PEER, &bytes);
+        assert!(matches!(arrival, Some(Arrival::Reply { intact: false, .. })));
+    }
+
+    #[test]
+    fn a_packet_cut_anywhere_in_its_headers_is_dropped_without_panic() {
+        let bytes = raw_reply();
+        for length in 0..28 {
+            assert_eq!(read(&expected(Framing::Ip4), PEER, &bytes[..length]), None);
+        }
+        for words in 0..=15 {
+            let mut odd = bytes.clone();
+            odd[0] = 0x40 | words;
+            assert_eq!(read(&expected(Framing::Ip4), PEER, &odd).is_some(), words == 5);
+        }
+    }
+
+    #[test]
+    fn a_redirect_counts_only_when_it_quotes_our_request_to_our_target() {
+        let mut bytes = raw_reply()[..20].to_vec();
+        let mut quote = bytes.clone();
+        quote[16..20].copy_from_slice(&[192, 0, 2, 7]);
+        quote.extend(icmp4::write_request(&Echo { identifier: 5, sequence: 3, payload: b"" }));
+        let mut icmp = vec![icmp4::REDIRECT, 1, 0, 0, 10, 0, 0, 9];
+        icmp.extend(&quote);
+        let sum = crate::proto::checksum::checksum(&icmp);
+        icmp[2..4].copy_from_slice(&sum.to_be_bytes());
+        bytes.extend(&icmp);
+        let arrival = read(&expected(Framing::Ip4), PEER, &bytes);
+        assert_eq!(arrival, Some(Arrival::Redirect { sequence: 3, code: 1, gateway: 0x0a00_0009 }));
+        let elsewhere = Expected { target: IpAddr::V4(Ipv4Addr::LOCALHOST), ..expected(Framing::Ip4) };
+        assert_eq!(read(&elsewhere, PEER, &bytes), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! Names to addresses before the first probe, and addresses to names beside the replies.
+//!
+//! Forward look-ups go through the C library's getaddrinfo (RFC 6724 order, hosts file, search list). A reverse look-up
+//! runs in a thread of its own and is waited for only briefly; what comes later is used from then on. Names from DNS are
+//! escaped by whoever prints them.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use common::{Failure, Kind};
+use dns_lookup::{AddrInfoHints, LookupErrorKind};
+use nix::libc;
+
+use crate::config::Family;
+
+/// How long a line may wait for the name in it: long enough for a hosts file or a near server.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Addresses whose names are looked up in one run; strangers decide how many answer, so there is an end.
+const REMEMBERED: usize = 64;
+/// `NI_NAMEREQD`: an address without a name is an error, not a number in letters.
+const NAME_REQUIRED: i32 = libc::NI_NAMEREQD;
+
+/// An address to ping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Address with port 0, and the scope of a link-local one.
+    pub(crate) address: SocketAddr,
+    /// The name that DNS holds to be the real one, or what was typed.
+    pub(crate) name: String,
+    /// Whether an address was typed, not a name.
+    pub(crate) is_literal: bool,
+}
+
+/// All addresses of `host` in the order in which they are to be tried.
+pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target>, Failure> {
+    let literal = literal(host);
+    if let Some(address) = literal {
+        let fits = family.is_none_or(|family| family.is_of(address.ip()));
+        return if fits {
+            Ok(vec![Target { address, name: host.to_owned(), is_literal: true }])
+        } else {
+            Err(Failure::new(Kind::UnknownHost, "", host, "Address family for hostname not supported"))
+        };
+    }
+    let hints = AddrInfoHints {
+        flags: libc::AI_CANONNAME,
+        address: match family {
+            None => libc::AF_UNSPEC,
+            Some(Family::V4) => libc::AF_INET,
+            Some(Family::V6) => libc::AF_INET6,
+        },
+        socktype: libc::SOCK_DGRAM,
+        protocol: 0,
+    };
+    let found = dns_lookup::getaddrinfo(Some(host), None, Some(hints)).map_err(|error| {
+        let kind = match error.kind() {
+            LookupErrorKind::Again => Kind::Temporary,
+            _ => Kind::UnknownHost,
+        };
+        let text = io::Error::from(error).to_string();
+        let reason = text.rsplit(": ").next().unwrap_or_default().to_owned();
+        Failure::new(kind, "", host, reason)
+    })?;
+    let mut canonical = None;
+    let mut targets = Vec::new();
+    for info in found {
+        let info = info.map_err(|cause| Failure::io("resolve", host, cause))?;
+        // The C library gives the canonical name with the first address only.
+        canonical = canonical.or(info.canonname);
+        let name = canonical.clone().unwrap_or_else(|| host.to_owned());
+        targets.push(Target { address: info.sockaddr, name, is_literal: false });
+    }
+    Ok(targets)
+}
+
+/// An address typed as such; IPv6 may name its interface, `fe80::1%eth0`.
+fn literal(host: &str) -> Option<SocketAddr> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Some(match address {
+            IpAddr::V4(v4) => SocketAddrV4::new(v4, 0).into(),
+            IpAddr::V6(v6) => SocketAddrV6::new(v6, 0, 0, 0).into(),
+        });
+    }
+    let (address, zone) = host.split_once('%')?;
+    let scope = zone.parse().ok().or_else(|| nix::net::if_::if_nametoindex(zone).ok())?;
+    Some(SocketAddrV6::new(address.parse::<Ipv6Addr>().ok()?, 0, 0, scope).into())
+}
+
+/// Names of the addresses that answer.
+#[derive(Debug)]
+pub(crate) struct Names {
+    numeric: bool,
+    known: HashMap<IpAddr, Lookup>,
+}
+
+#[derive(Debug)]
+enum Lookup {
+    Running(Receiver<Option<String>>),
+    Done(Option<String>),
+}
+
+impl Names {
+    /// Looks names up, unless `numeric`.
+    pub(crate) fn new(numeric: bool) -> Self {
+        Self { numeric, known: HashMap::new() }
+    }
+
+    /// The name of `address`, as far as it is known within 200 ms at the first and at once at each later call.
+    pub(crate) fn name(&mut self, address: IpAddr) -> Option<&str> {
+        if self.numeric || (self.known.len() >= REMEMBERED && !self.known.contains_key(&address)) {
+            return None;
+        }
+        let mut patience = Duration::ZERO;
+        let lookup = self.known.entry(address).or_insert_with(|| {
+            patience = PATIENCE;
+            start_lookup(address)
+        });
+        if let Lookup::Running(answer) = lookup {
+            match answer.recv_timeout(patience) {
+                Ok(name) => *lookup = Lookup::Done(name),
+                Err(mpsc::RecvTimeoutError::Disconnected) => *lookup = Lookup::Done(None),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+        match lookup {
+            Lookup::Done(Some(name)) => Some(name),
+            Lookup::Done(None) | Lookup::Running(_) => None,
+        }
+    }
+}
+
+fn start_lookup(address: IpAddr) -> Lookup {
+    let (sender, receiver) = mpsc::channel();
+    let look_up = move || {
+        let name = dns_lookup::getnameinfo(&SocketAddr::new(address, 0), NAME_REQUIRED).ok().map(|(name, _)| name);
+        // Nobody listens any more when the run is over.
+        let _ = sender.send(name);
+    };
+    match thread::Builder::new().name("reverse-name".to_owned()).spawn(look_up) {
+        Ok(_) => Lookup::Running(receiver),
+        // Without a thread there are no names; the replies matter more.
+        Err(_) => Lookup::Done(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_is_taken_as_it_is_and_must_fit_the_family() {
+        let one = addresses("127.0.0.1", None).unwrap();
+        assert_eq!((one.len(), one[0].name.as_str(), one[0].is_literal), (1, "127.0.0.1", true));
+        assert!(addresses("::1", Some(Family::V4)).is_err());
+        assert_eq!(
+            addresses("::1%7", None).unwrap()[0].address,
+            SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 0, 7).into()
+        );
+    }
+
+    #[test]
+    fn the_loopback_address_has_a_name_unless_numbers_are_wanted() {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        assert_eq!(Names::new(true).name(loopback), None);
+        let mut names = Names::new(false);
+        names.name(loopback);
+        assert_eq!(names.known.len(), 1);
+    }
+}

@@ -1,0 +1,72 @@
+# proves: side by side with iputils the same bytes are printed, times and identifiers aside, with the same exit code
+# needs: iputils-ping iproute2
+. "$HERE/lib.sh"
+
+export LC_ALL=C
+ping -V | grep -q iputils || skip "the ping of this system is not that of iputils"
+a="ia$$" r="ir$$" b="ib$$"
+for host in "$a" "$r" "$b"; do
+    ip netns add "$host" || skip "no network namespaces"
+    cleanup ip netns del "$host"
+    ip -n "$host" link set lo up
+done
+ip link add near0 netns "$a" type veth peer name near1 netns "$r"
+ip link add far0 netns "$r" type veth peer name far1 netns "$b"
+ip -n "$a" addr add 10.0.1.2/24 dev near0
+ip -n "$r" addr add 10.0.1.1/24 dev near1
+ip -n "$r" addr add 10.0.2.1/24 dev far0
+ip -n "$b" addr add 10.0.2.2/24 dev far1
+ip -n "$a" addr add fd00:1::2/64 dev near0 nodad
+ip -n "$r" addr add fd00:1::1/64 dev near1 nodad
+for end in "$a near0" "$r near1" "$r far0" "$b far1"; do
+    set -- $end
+    ip -n "$1" link set "$2" up
+done
+ip -n "$a" route add default via 10.0.1.1
+ip -n "$a" -6 route add default via fd00:1::1
+ip -n "$b" route add default via 10.0.2.1
+ip netns exec "$r" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
+    echo 1 >/proc/sys/net/ipv6/conf/all/forwarding; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit'
+ip netns exec "$a" sh -c 'echo 100 >/proc/sys/net/ipv4/neigh/near0/retrans_time_ms'
+
+normal() {
+    sed -E 's/time=[0-9.]+ ms/time=T ms/; s/time [0-9]+ms/time Tms/; s/= [0-9.]+\/.* ms/= T ms/; s/^\[[0-9.]+\]/[T]/; s/, pipe [0-9]+$//; s/^pipe [0-9]+$//; s/ident=[0-9]+/ident=N/'
+}
+# A router spends one unit a second on "no route"; PAUSE lets it earn one before each run.
+same() {
+    sleep "${PAUSE:-0}"
+    ip netns exec "$a" ping "$@" >theirs.out 2>theirs.err && their_code=0 || their_code=$?
+    sleep "${PAUSE:-0}"
+    ip netns exec "$a" "$BIN/ping" "$@" >ours.out 2>ours.err && our_code=0 || our_code=$?
+    normal <theirs.out >theirs.txt; normal <ours.out >ours.txt
+    diff theirs.txt ours.txt >difference || fail "ping $*: $(cat difference)"
+    diff theirs.err ours.err >difference || fail "ping $*, standard error: $(cat difference)"
+    [ "$their_code" = "$our_code" ] || fail "ping $*: $their_code there, $our_code here"
+}
+
+same -c 1 127.0.0.1
+same -c 3 -i 0.02 10.0.2.2
+same -c 1 ::1
+same -c 1 localhost
+same -c 1 -n localhost
+same -q -c 2 -i 0.02 10.0.2.2
+same -D -c 1 127.0.0.1
+same -p ff00 -c 1 127.0.0.1
+same -I lo -c 1 127.0.0.1
+same -I 10.0.1.2 -c 1 10.0.2.2
+same -I near0 -c 1 fd00:1::1
+same -s 0 -c 1 127.0.0.1
+same -s 15 -c 1 ::1
+same -s 1400 -c 1 10.0.2.2
+same -a -c 1 127.0.0.1
+same -l 3 -c 3 -i 0.02 127.0.0.1
+same -c 1 0.0.0.0
+same -t 1 -c 2 -i 0.02 10.0.2.2
+PAUSE=1.2 same -c 1 192.0.2.1
+same -c 1 2001:db8::1
+same -c 1 10.0.1.77
+same -w 1 -c 1 10.0.2.2
+same -I nosuch 127.0.0.1
+same -I 10.9.9.9 127.0.0.1
+same -4 ::1
+same nosuch.invalid

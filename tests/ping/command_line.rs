@@ -1,0 +1,61 @@
+//! Wrong input: one line on standard error that names what is wrong, nothing on standard output, code 2.
+
+use super::run_ping;
+
+fn refused(words: &str, line: &str) {
+    let finished = run_ping(words);
+    assert_eq!(finished.stderr, format!("ping: {line}\n"), "ping {words}");
+    assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""), "ping {words}");
+}
+
+#[test]
+fn a_host_that_does_not_exist() {
+    let finished = run_ping("nosuch.invalid");
+    assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
+    // Without any name server the C library speaks of a temporary failure.
+    let line = finished.stderr.strip_prefix("ping: nosuch.invalid: ").unwrap();
+    assert!(["Name or service not known\n", "Temporary failure in name resolution\n"].contains(&line), "{line}");
+}
+
+#[test]
+fn no_destination_or_an_unknown_option() {
+    refused("", "missing <DESTINATION>: see --help");
+    refused("--bogus 127.0.0.1", "unexpected argument '--bogus' found: see --help");
+}
+
+#[test]
+fn options_of_iputils_that_are_not_there_are_refused_not_ignored() {
+    for option in ["-f", "-A", "-R", "-r", "-d"] {
+        refused(&format!("{option} 127.0.0.1"), &format!("unexpected argument '{option}' found: see --help"));
+    }
+}
+
+#[test]
+fn numbers_out_of_range() {
+    refused("-t 300 ::1", "invalid argument: -t '300': out of range: 1 <= value <= 255");
+    refused("-c 0 ::1", "invalid argument: -c '0': out of range: 1 <= value <= 9223372036854775807");
+    refused("-s 70000 ::1", "invalid argument: -s '70000': out of range: 0 <= value <= 65507");
+    refused("-i -1 ::1", "invalid argument: -i '-1': not a number of seconds");
+    refused("-W x ::1", "invalid argument: -W 'x': not a number of seconds");
+    refused("-p xyz ::1", "patterns must be specified as hex digits: xyz");
+}
+
+#[test]
+fn an_address_of_the_other_family() {
+    refused("-4 ::1", "::1: Address family for hostname not supported");
+    refused("-6 127.0.0.1", "127.0.0.1: Address family for hostname not supported");
+}
+
+#[test]
+fn a_name_cannot_write_to_the_terminal() {
+    let finished = testkit::process::finish(super::ping().arg("\u{1b}[31m.invalid"), b"");
+    assert!(finished.stderr.starts_with("ping: \\x1b[31m.invalid: "), "{finished:?}");
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let help = run_ping("--help");
+    assert_eq!((help.code(), help.stderr.as_str()), (0, ""));
+    assert!(help.stdout.contains("Usage: ping [OPTIONS] <DESTINATION>"));
+    assert!(run_ping("-V").stdout.starts_with("ping "));
+}

@@ -1,0 +1,140 @@
+//! Hosts, routers and loss in network namespaces. Each test makes its own network and skips itself without root.
+
+use std::process::Command;
+
+use testkit::netns::Network;
+use testkit::process::{Finished, Running, finish};
+
+use super::without_times;
+
+fn network(hosts: &[&str]) -> Option<Network> {
+    Network::new(hosts).inspect_err(|why| eprintln!("skipped: {why}")).ok()
+}
+
+fn ping_in(network: &Network, host: &str, words: &str) -> Finished {
+    finish(command_in(network, host, words).arg("-n"), b"")
+}
+
+fn command_in(network: &Network, host: &str, words: &str) -> Command {
+    let mut command = network.command(host, env!("CARGO_BIN_EXE_ping"));
+    command.args(words.split_whitespace());
+    command
+}
+
+/// Two hosts side by side, whose address resolution gives up after 0.3 s.
+fn pair() -> Option<Network> {
+    let network = network(&["a", "b"])?;
+    network.link(("a", "10.0.0.1/24"), ("b", "10.0.0.2/24"));
+    network.set("a", "net/ipv4/neigh/to-b/retrans_time_ms", "100");
+    Some(network)
+}
+
+/// Two hosts with a router between them; the router answers every expired packet.
+fn routed() -> Option<Network> {
+    let network = network(&["a", "r", "b"])?;
+    network.link(("a", "10.0.1.2/24"), ("r", "10.0.1.1/24"));
+    network.link(("r", "10.0.2.1/24"), ("b", "10.0.2.2/24"));
+    network.ip("a", "-6 addr add fd00:1::2/64 dev to-r nodad");
+    network.ip("r", "-6 addr add fd00:1::1/64 dev to-a nodad");
+    network.ip("a", "route add default via 10.0.1.1");
+    network.ip("a", "-6 route add default via fd00:1::1");
+    network.ip("b", "route add default via 10.0.2.1");
+    network.set("r", "net/ipv4/ip_forward", "1");
+    network.set("r", "net/ipv6/conf/all/forwarding", "1");
+    network.set("r", "net/ipv4/icmp_ratelimit", "0");
+    network.set("r", "net/ipv6/icmp/ratelimit", "0");
+    Some(network)
+}
+
+#[test]
+fn a_router_says_that_the_time_to_live_is_over() {
+    let Some(network) = routed() else { return };
+    let finished = ping_in(&network, "a", "-t 1 -c 2 -i 0.01 10.0.2.2");
+    let text = without_times(&finished.stdout);
+    assert!(text.contains("\nFrom 10.0.1.1 icmp_seq=1 Time to live exceeded\n"), "{text}");
+    assert!(text.contains("\nFrom 10.0.1.1 icmp_seq=2 Time to live exceeded\n"), "{text}");
+    assert!(text.contains("\n2 packets transmitted, 0 received, +2 errors, 100% packet loss, time TIME\n"), "{text}");
+    assert_eq!((finished.code(), finished.stderr.as_str()), (1, ""));
+}
+
+#[test]
+fn the_hops_left_are_those_of_the_reply() {
+    let Some(network) = routed() else { return };
+    let finished = ping_in(&network, "a", "-c 1 10.0.2.2");
+    assert!(finished.stdout.contains("64 bytes from 10.0.2.2: icmp_seq=1 ttl=63 time="), "{finished:?}");
+}
+
+#[test]
+fn a_router_without_a_way_is_named_with_its_reason() {
+    let Some(network) = routed() else { return };
+    let finished = ping_in(&network, "a", "-c 1 192.0.2.1");
+    assert!(finished.stdout.contains("\nFrom 10.0.1.1 icmp_seq=1 Destination Net Unreachable\n"), "{finished:?}");
+    let finished = ping_in(&network, "a", "-c 1 2001:db8::1");
+    let line = "\nFrom fd00:1::1 icmp_seq=1 Destination unreachable: No route\n";
+    assert!(finished.stdout.contains(line), "{finished:?}");
+}
+
+#[test]
+fn a_host_that_is_not_there_is_unreachable_and_the_next_probe_still_leaves() {
+    let Some(network) = pair() else { return };
+    let finished = ping_in(&network, "a", "-c 3 -i 0.2 10.0.0.9");
+    for sequence in 1..=3 {
+        let line = format!("\nFrom 10.0.0.1 icmp_seq={sequence} Destination Host Unreachable\n");
+        assert!(finished.stdout.contains(&line), "{finished:?}");
+    }
+    assert!(finished.stdout.contains("3 packets transmitted, 0 received, +3 errors, 100% packet loss"));
+    assert!(finished.stdout.contains("\npipe "), "{finished:?}");
+    assert_eq!((finished.code(), finished.stderr.as_str()), (1, ""));
+}
+
+#[test]
+fn without_any_route_nothing_is_sent() {
+    let Some(network) = network(&["a"]) else { return };
+    let finished = ping_in(&network, "a", "-c 1 192.0.2.1");
+    assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
+    assert_eq!(finished.stderr, "ping: connect: Network is unreachable\n");
+}
+
+#[test]
+fn every_second_probe_lost_is_told_at_once_and_counted() {
+    let Some(network) = pair() else { return };
+    let rules = "table ip t { chain c { type filter hook input priority 0; \
+                 icmp type echo-request numgen inc mod 2 1 drop; } }";
+    let filter = finish(network.command("b", "nft").arg("-f").arg("-"), rules.as_bytes());
+    if !filter.status.success() {
+        return eprintln!("skipped: no nft: {}", filter.stderr);
+    }
+    let finished = ping_in(&network, "a", "-c 4 -i 0.05 -W 0.3 10.0.0.2");
+    assert_eq!(finished.stdout.matches("no answer yet for icmp_seq=").count(), 2, "{finished:?}");
+    assert!(finished.stdout.contains("\n4 packets transmitted, 2 received, 50% packet loss, "), "{finished:?}");
+    assert_eq!(finished.code(), 0);
+}
+
+#[test]
+fn a_late_reply_is_shown_and_address_resolution_stays_out_of_its_time() {
+    let Some(network) = pair() else { return };
+    network.set("a", "net/ipv4/neigh/to-b/mcast_solicit", "50");
+    network.ip("b", "addr del 10.0.0.2/24 dev to-a");
+    let running = Running::start(command_in(&network, "a", "-n -c 2 -i 1 -W 0.3 10.0.0.2").arg("-v"));
+    running.wait_for_stdout(|text| text.contains("no answer yet for icmp_seq=1\n").then_some(()));
+    network.ip("b", "addr add 10.0.0.2/24 dev to-a");
+    let finished = running.finish();
+    let late = finished.stdout.lines().find(|line| line.contains("icmp_seq=1 ident=")).expect(&finished.stdout);
+    let time: f64 = late.split_once("time=").unwrap().1.strip_suffix(" ms").unwrap().parse().unwrap();
+    assert!(time < 100.0, "{late}");
+    assert!(finished.stdout.contains("2 packets transmitted, 2 received, 0% packet loss"), "{finished:?}");
+}
+
+#[test]
+fn a_path_that_dies_and_comes_back_does_not_end_the_run() {
+    let Some(network) = pair() else { return };
+    let running = Running::start(&mut command_in(&network, "a", "-n -i 0.05 10.0.0.2"));
+    running.wait_for_stdout(|text| text.contains("icmp_seq=2 ").then_some(()));
+    network.ip("a", "link set to-b down");
+    running.wait_for_stderr(|text| text.contains("ping: sendmsg: Network is unreachable\n").then_some(()));
+    let seen = running.stdout().matches(" bytes from").count();
+    network.ip("a", "link set to-b up");
+    running.wait_for_stdout(|text| (text.matches(" bytes from").count() > seen + 1).then_some(()));
+    running.signal(nix::sys::signal::Signal::SIGINT);
+    assert_eq!(running.finish().code(), 0);
+}
