@@ -77,7 +77,28 @@ fn clients_that_read_nothing_harm_nobody_by_the_hundred() {
     others_are_served(&server);
 }
 
-/// A server that may have only so many descriptors, and the client that keeps it from having more.
+#[test]
+fn clients_that_ask_much_and_read_nothing_take_little_memory() {
+    const CLIENTS: u64 = 20;
+    let server = Server::with_files(&[("a", b"a"), ("kept", &vec![b'x'; 100_000])]);
+    let before = peak_memory(server.running.id());
+    let flood = "GET /kept HTTP/1.1\nHost: h\nRange: bytes=0-0,2-\n\n".repeat(2000);
+    let flooding: Vec<TcpStream> = (0..CLIENTS)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            let _ = stream.write(flood.as_bytes());
+            stream
+        })
+        .collect();
+    others_are_served(&server);
+    sleep(Duration::from_millis(500));
+    let grown = peak_memory(server.running.id()) - before;
+    assert!(grown < CLIENTS * 1024, "{grown} KiB for {CLIENTS} clients");
+    drop(flooding);
+}
+
+/// A server that may have only so many descriptors.
 fn server_with_descriptors(limit: usize) -> (Running, std::net::SocketAddr, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();

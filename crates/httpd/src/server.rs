@@ -29,6 +29,8 @@ const EVENTS: usize = 256;
 const ACCEPTS: usize = 64;
 /// One receive: more than the largest head, so that a head of any allowed size fits beside what is pending.
 const RECEIVE: usize = 64 * 1024;
+/// Answers prepared before they are sent: a kilobyte of requests can ask for megabytes.
+const OUTPUT_MAX: usize = 64 * 1024;
 /// How long accepting pauses when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -335,9 +337,24 @@ impl Worker {
             return Some(Next::Leave(std::mem::take(&mut self.output), content, entry, ends));
         }
         match (ends, lingers) {
+            (false, _) if self.output.len() > OUTPUT_MAX => self.make_way(connection, position, arrived),
             (false, _) => None,
             (true, false) => Some(self.flush_and(connection, Next::Close)),
             (true, true) => Some(self.flush_and(connection, Next::Linger)),
+        }
+    }
+
+    /// Sends what has been prepared so far. A client that does not take it gets no further answer prepared.
+    fn make_way(&mut self, connection: &mut Connection, position: usize, arrived: usize) -> Option<Next> {
+        match self.flush_and(connection, Next::Stay) {
+            Next::Stay => {
+                self.output.clear();
+                None
+            }
+            next => {
+                connection.pending = self.input[position..arrived].to_vec();
+                Some(next)
+            }
         }
     }
 
