@@ -156,7 +156,9 @@ impl Service {
         match found {
             Found::File((relative, source)) => {
                 let Some(source) = self.negotiate(relative.as_deref(), source, accepted)? else {
-                    return Ok(self.error(reply, Status::NOT_ACCEPTABLE, "No coding of this file is acceptable."));
+                    let vary = [("Vary", b"Accept-Encoding".to_vec())];
+                    let sentence = "No coding of this file is acceptable.";
+                    return Ok(self.page(reply, Status::NOT_ACCEPTABLE, sentence, &vary));
                 };
                 let selected = source.representation().select(reply.head, self.clock.seconds());
                 Ok(self.send(reply, source, &selected))

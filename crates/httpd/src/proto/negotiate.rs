@@ -44,7 +44,7 @@ type Weight = u16;
 pub struct Accepted {
     codings: [Weight; 3],
     identity: Weight,
-    /// Whether identity was named, itself or by `*`, and so takes part in the ordering.
+    /// Whether identity was named itself, and so takes part in the ordering.
     identity_is_named: bool,
 }
 
