@@ -6,9 +6,10 @@
 //! cargo run --release --bin httpd-range -- -max_total_time=300 corpus/httpd-range seeds/httpd-range
 //! ```
 //!
-//! The first folder (make it before) receives what was found worth keeping, the second is only read. An input that panics
-//! is saved as `crash-*` and run again by giving its name; it then becomes a test beside the parser. With a nightly compiler
-//! `cargo fuzz run httpd-range` works as well. A target compares with a second opinion: another parser, or a slow reference.
+//! The first folder (make it before) receives what was found worth keeping, the second is only read; `-runs=0` reads both
+//! and stops. An input that panics is saved as `crash-*` and run again by giving its name; it then becomes a test beside the
+//! parser. `cargo fuzz run --fuzz-dir . --sanitizer none httpd-range` does the same for those who have cargo-fuzz. A target
+//! compares with a second opinion: another parser, or a slow reference.
 #![forbid(unsafe_code)]
 
 pub mod httpd;
