@@ -45,6 +45,18 @@ fn a_client_that_has_the_file_gets_304() {
 }
 
 #[test]
+fn a_date_never_hides_a_change_within_the_same_second() {
+    let server = Server::with_files(&[("small", b"one"), ("big", &vec![b'1'; 300_000])]);
+    for (target, next) in [("/small", b"two".to_vec()), ("/big", vec![b'2'; 300_000])] {
+        let mut client = server.connect();
+        let date = client.get(target, "").field("Last-Modified").unwrap().to_owned();
+        std::fs::write(server.path(&target[1..]), &next).unwrap();
+        let again = client.get(target, &format!("If-Modified-Since: {date}\r\n"));
+        assert!(again.status == 200 && again.body == next, "{target}: {}", again.head);
+    }
+}
+
+#[test]
 fn a_failed_precondition_is_412() {
     let (server, _) = server();
     let mut client = server.connect();

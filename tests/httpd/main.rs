@@ -4,6 +4,7 @@
 //! - `serving`: files, folders, types, errors, HEAD, OPTIONS, compressed files, several clients
 //! - `protocol`: request line, fields, framing, persistence, byte by byte
 //! - `conditions`: entity tags, dates, ranges
+//! - `limits`: attackers by the hundred, no descriptors left, large listings
 //! - `listing`: the page and the JSON for a folder
 //! - `freshness`: files that change, grow, shrink and vanish while they are served
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
@@ -13,6 +14,7 @@
 mod conditions;
 mod fixture;
 mod freshness;
+mod limits;
 mod listing;
 mod protocol;
 mod root;

@@ -66,6 +66,22 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
+fn a_single_worker_answers_pipelined_requests_without_end() {
+    const COUNT: usize = 20_000;
+    let server = Server::with_options(&[("sub/", b"")], &["--workers", "1", "--access-log", "off"]);
+    let mut client = server.connect();
+    let mut sending = client.sending_half();
+    let sender = std::thread::spawn(move || {
+        // HTTP/1.1 needs no more than this, and the shorter a request, the more of them wait at once.
+        std::io::Write::write_all(&mut sending, "GET /sub/?format=json HTTP/1.1\nHost:h\n\n".repeat(COUNT).as_bytes())
+    });
+    for _ in 0..COUNT {
+        assert_eq!(client.response().body, b"[\n]\n");
+    }
+    sender.join().unwrap().unwrap();
+}
+
+#[test]
 fn a_head_may_arrive_byte_by_byte() {
     let server = server();
     let mut client = server.connect();

@@ -107,6 +107,8 @@ fn only_reading_is_allowed() {
         let response = server.answer(format!("{method} /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxx"));
         assert_eq!((response.status, response.field("Allow")), (405, Some("GET, HEAD, OPTIONS")), "{method}");
     }
+    let response = server.answer("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n");
+    assert_eq!((response.status, response.field("Allow")), (405, Some("GET, HEAD, OPTIONS")));
     for target in ["/a", "*"] {
         let response = server.answer(format!("OPTIONS {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
         assert_eq!((response.status, response.field("Allow")), (204, Some("GET, HEAD, OPTIONS")), "{target}");

@@ -139,7 +139,7 @@ impl Cache {
             return;
         }
         self.make_room(weight);
-        let settled = is_settled(document.identity, now);
+        let settled = is_settled(document.identity, now) && !is_dated_early(&document.representation, now);
         let slot = Slot { document: Arc::clone(document), checked: batch, settled, used: false };
         self.weight += weight;
         match self.slots[shelf(coding)].insert(path.to_vec(), slot) {
@@ -176,6 +176,13 @@ fn is_settled(identity: Identity, now: Duration) -> bool {
     let (seconds, nanoseconds) = identity.changed;
     let changed = Duration::new(u64::try_from(seconds).unwrap_or(0), u32::try_from(nanoseconds).unwrap_or(0));
     now.checked_sub(changed).is_some_and(|age| age >= SETTLED)
+}
+
+/// Whether the document was read so soon after the change that its Last-Modified had to be moved back to the present.
+fn is_dated_early(representation: &Representation, now: Duration) -> bool {
+    let ahead = representation.modified.and_then(|modified| u64::try_from(modified).ok()?.checked_sub(now.as_secs()));
+    // Files that come from the future altogether are another matter, and are kept.
+    matches!(ahead, Some(1 | 2))
 }
 
 #[cfg(test)]

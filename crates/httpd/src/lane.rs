@@ -48,7 +48,8 @@ impl Home {
         let _ = self.bell.write(1);
     }
 
-    fn bring(&self, done: Done) {
+    /// Brings a finished job, and wakes the worker if it has not been woken already.
+    pub fn bring(&self, done: Done) {
         let mut finished = lock(&self.finished);
         finished.push(done);
         if finished.len() == 1 {

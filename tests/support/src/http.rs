@@ -96,6 +96,14 @@ impl Client {
         self.read_response(true)
     }
 
+    /// Another hold of the same connection, for a test that sends and reads at the same time.
+    ///
+    /// # Panics
+    /// When the system has no descriptor left.
+    pub fn sending_half(&self) -> TcpStream {
+        self.stream.try_clone().expect("a descriptor")
+    }
+
     /// Says that nothing more will be sent.
     pub fn finish_sending(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);

@@ -234,8 +234,13 @@ fn take_line(line: &mut Line, bytes: &[u8]) -> Option<(usize, Option<Line>)> {
 
 /// The size at the start of a chunk line, extensions ignored (RFC 9112 section 7.1).
 fn chunk_size(line: &[u8]) -> Option<u64> {
-    let digits = line.split(|byte| *byte == b';').next().map(field::trim)?;
-    if digits.is_empty() || digits.len() > 15 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    // Space before an extension is bad but allowed; in front of the number it is not, and others refuse it.
+    let digits = line.split(|byte| *byte == b';').next()?;
+    if !digits.first().is_some_and(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let digits = field::trim(digits);
+    if digits.len() > 15 || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
@@ -337,7 +342,9 @@ mod tests {
 
     #[test]
     fn malformed_chunks_end_the_connection() {
-        for body in ["x\r\n", "-1\r\n", "\r\n", "5\nhello", "3\r\nhello\r\n", "1000000000000000\r\n", "1\r\naX\r\n"] {
+        for body in
+            ["x\r\n", " 1\r\n", "-1\r\n", "\r\n", "5\nhello", "3\r\nhello\r\n", "1000000000000000\r\n", "1\r\naX\r\n"]
+        {
             let mut drain = Drain::new(BodyLength::Chunked).unwrap();
             assert_eq!(drain.feed(body.as_bytes()), Drained::GiveUp, "{body:?}");
         }

@@ -4,9 +4,12 @@
 //! buffer, or rejects. It is strict wherever leniency has led to request smuggling, and lenient only where the RFC asks
 //! for it: empty lines before the request line, and a bare LF as the end of a line.
 
+use std::net::Ipv6Addr;
+
 use super::Rejection;
 use super::field::{self, Fields, Name};
 use super::response::Status;
+use super::{framing, target};
 
 /// Longest request line, in octets. RFC 9112 section 3 asks for at least 8,000; longer ones are a mistake or an attack.
 pub const REQUEST_LINE_MAX: usize = 16 * 1024;
@@ -146,8 +149,10 @@ const TOO_MANY: Rejection = Rejection::new(Status::FIELDS_TOO_LARGE, "There are 
 const TOO_LONG: Rejection = Rejection::new(Status::URI_TOO_LONG, "The request target is too long.");
 
 fn incomplete_line<'b>(lines: &Lines<'b>) -> Result<Parsed<'b>, Rejection> {
-    let started = lines.bytes.len().saturating_sub(lines.position);
-    if started > REQUEST_LINE_MAX { Err(TOO_LONG) } else { Ok(Parsed::Partial) }
+    let started = lines.bytes.get(lines.position..).unwrap_or_default();
+    // The CR of the line end may have come without its LF.
+    let started = started.strip_suffix(b"\r").unwrap_or(started);
+    if started.len() > REQUEST_LINE_MAX { Err(TOO_LONG) } else { Ok(Parsed::Partial) }
 }
 
 fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), Rejection> {
@@ -203,28 +208,29 @@ fn check_host(head: &Head) -> Result<(), Rejection> {
     }
 }
 
-/// Whether `bytes` is `uri-host [":" port]` with a host that is not empty (RFC 3986 section 3.2.2).
+/// Whether `bytes` is `uri-host [":" port]` with a host that is not empty (RFC 3986 section 3.2.2) and a port that exists.
 pub fn is_authority(bytes: &[u8]) -> bool {
-    let (host, port) = match bytes {
-        [b'[', rest @ ..] => {
-            let Some(close) = memchr::memchr(b']', rest) else { return false };
-            let (literal, tail) = rest.split_at_checked(close).unwrap_or_default();
-            let valid =
-                !literal.is_empty() && literal.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
-            if !valid {
-                return false;
-            }
-            (literal, tail.get(1..).unwrap_or_default())
-        }
-        _ => bytes.split_at_checked(memchr::memchr(b':', bytes).unwrap_or(bytes.len())).unwrap_or_default(),
+    let (is_host, port) = if let [b'[', rest @ ..] = bytes {
+        let Some(close) = memchr::memchr(b']', rest) else { return false };
+        let (literal, tail) = rest.split_at_checked(close).unwrap_or_default();
+        let address = std::str::from_utf8(literal).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
+        (address.is_some(), tail.get(1..).unwrap_or_default())
+    } else {
+        let colon = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
+        let (name, port) = bytes.split_at_checked(colon).unwrap_or_default();
+        (is_registered_name(name), port)
     };
-    let port_is_valid = match port {
-        [] => true,
-        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+    let is_port = match port {
+        [] | [b':'] => true,
+        [b':', digits @ ..] => framing::decimal(digits).is_some_and(|port| u16::try_from(port).is_ok()),
         _ => false,
     };
-    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:".contains(byte);
-    !host.is_empty() && port_is_valid && host.iter().all(is_host)
+    is_host && is_port
+}
+
+fn is_registered_name(name: &[u8]) -> bool {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+    !name.is_empty() && name.iter().all(is_allowed) && target::percent_decode(name).is_some()
 }
 
 /// Lines that end in CRLF or LF; anything else that looks like the end of a line is an error.
@@ -351,6 +357,16 @@ mod tests {
     }
 
     #[test]
+    fn a_request_line_at_the_limit_may_arrive_in_any_pieces() {
+        let target = "a".repeat(REQUEST_LINE_MAX - "GET / HTTP/1.1".len());
+        let text = format!("GET /{target} HTTP/1.1\r\nHost: h\r\n\r\n");
+        head(&text);
+        for end in REQUEST_LINE_MAX - 1..text.len() {
+            assert!(matches!(parse(&text.as_bytes()[..end]), Ok(Parsed::Partial)), "{end}");
+        }
+    }
+
+    #[test]
     fn malformed_fields_are_400() {
         for field in [
             " folded",
@@ -386,11 +402,15 @@ mod tests {
             "Host: a b\r\n",
             "Host: a/b\r\n",
             "Host: a:x\r\n",
+            "Host: a:65536\r\n",
+            "Host: a%zz\r\n",
             "Host: [::1\r\n",
+            "Host: [::::]\r\n",
+            "Host: [::1]a\r\n",
         ] {
             assert_eq!(rejected(&format!("GET / HTTP/1.1\r\n{text}\r\n")), 400, "{text:?}");
         }
-        for host in ["a", "a.example:8080", "127.0.0.1", "[::1]:80", "a:"] {
+        for host in ["a", "a.example:8080", "127.0.0.1", "[::1]:80", "a:", "a%2Eb:65535"] {
             head(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         }
     }

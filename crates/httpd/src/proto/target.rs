@@ -21,7 +21,7 @@ pub enum Target<'b> {
         /// What followed the first question mark, if there was one.
         query: Option<&'b [u8]>,
     },
-    /// `*`: the server as a whole, for OPTIONS only.
+    /// The server as a whole: `*` for OPTIONS, or the authority that CONNECT names, for methods that are not allowed.
     Server,
 }
 
@@ -53,6 +53,7 @@ pub fn parse(bytes: &[u8], method: Method) -> Result<Target<'_>, Rejection> {
     let origin = match bytes {
         [b'/', ..] => bytes,
         b"*" if method == Method::Options => return Ok(Target::Server),
+        _ if method == Method::NotAllowed && request::is_authority(bytes) => return Ok(Target::Server),
         _ => absolute_form(bytes)?,
     };
     let (raw_path, query) = match memchr::memchr(b'?', origin) {
@@ -78,7 +79,7 @@ fn absolute_form(bytes: &[u8]) -> Result<&[u8], Rejection> {
     if request::is_authority(authority) { Ok(origin) } else { Err(MALFORMED) }
 }
 
-/// Decodes a raw path once, then drops empty and `.` segments and resolves `..`.
+/// Decodes a raw path of visible ASCII once, then drops empty and `.` segments and resolves `..`.
 pub fn decode_path(raw: &[u8]) -> Result<Path<'_>, Rejection> {
     if let Some(path) = plain_path(raw) {
         return Ok(path);
@@ -250,6 +251,12 @@ mod tests {
     #[test]
     fn the_asterisk_is_for_options_alone() {
         assert_eq!(parse(b"*", Method::Options), Ok(Target::Server));
+    }
+
+    #[test]
+    fn an_authority_is_for_methods_that_are_not_allowed() {
+        assert_eq!(parse(b"example.com:443", Method::NotAllowed), Ok(Target::Server));
+        assert!(parse(b"example.com:443", Method::Get).is_err());
     }
 
     #[test]

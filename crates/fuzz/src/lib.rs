@@ -1,0 +1,14 @@
+//! Fuzz targets for every parser that strangers can reach; one module per program, one function per parser.
+//!
+//! Coverage-guided by libFuzzer, on a stable compiler (`.cargo/config.toml` holds the options). In this folder:
+//!
+//! ```text
+//! cargo run --release --bin httpd-range -- -max_total_time=300 corpus/httpd-range seeds/httpd-range
+//! ```
+//!
+//! The first folder (make it before) receives what was found worth keeping, the second is only read. An input that panics
+//! is saved as `crash-*` and run again by giving its name; it then becomes a test beside the parser. With a nightly compiler
+//! `cargo fuzz run httpd-range` works as well. A target compares with a second opinion: another parser, or a slow reference.
+#![forbid(unsafe_code)]
+
+pub mod httpd;

@@ -1,0 +1,64 @@
+# proves: HAProxy in front of two httpd gets every answer right (keep-alive, HEAD, ranges, 304), also while one is stopped
+# needs: haproxy curl python3
+. "$HERE/lib.sh"
+require haproxy curl python3
+
+mkdir site
+head -c 3000000 /dev/urandom >site/big
+echo hello >site/hello.txt
+serve site
+first=$HTTPD_PID first_port=$PORT
+mv access.log first.log
+serve site
+second_port=$PORT
+front=$(free_port)
+cat >haproxy.cfg <<EOF
+global
+    maxconn 200
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 10s
+    timeout server 10s
+    retries 3
+    option redispatch
+    http-reuse always
+    retry-on conn-failure empty-response
+frontend front
+    bind 127.0.0.1:$front
+    default_backend files
+backend files
+    option httpchk GET /hello.txt
+    default-server check inter 200ms fall 1 rise 1
+    server one 127.0.0.1:$first_port
+    server two 127.0.0.1:$second_port
+EOF
+haproxy -f haproxy.cfg -db >haproxy.out 2>&1 &
+cleanup "end $!"
+wait_for_port "$front"
+URL=http://127.0.0.1:$front
+
+for _ in 1 2; do # One after the other is asked.
+    curl -sS --fail -o whole "$URL/big" && cmp whole site/big || fail "the whole file"
+    curl -sS --fail -r 1000000-1999999 -o part "$URL/big" && cmp part <(tail -c +1000001 site/big | head -c 1000000) || fail "a part"
+    equal "$(curl -sS -I "$URL/big" | tr -d '\r' | sed -n 's/^[Cc]ontent-[Ll]ength: //p')" 3000000 "length of HEAD"
+done
+curl -sS --fail --etag-save tag -o /dev/null "$URL/hello.txt"
+for _ in 1 2; do # Two servers give the same tag to the same content.
+    equal "$(curl -sS --etag-compare tag -o /dev/null -w '%{http_code}' "$URL/hello.txt")" 304 "the same version"
+done
+equal "$(curl -sS -d x=y -o /dev/null -w '%{http_code}' "$URL/hello.txt")" 405 "a POST with a body"
+
+# A stop under load loses no request: what is under way is finished, idle connections are closed, others go elsewhere.
+urls=()
+for _ in {1..400}; do urls+=("$URL/hello.txt"); done
+for client in 1 2 3 4; do
+    curl -sS --fail "${urls[@]}" >"answers.$client" 2>"errors.$client" &
+    clients[client]=$!
+done
+sleep 0.1
+end "$first"
+for client in 1 2 3 4; do
+    wait "${clients[client]}" || fail "client $client: $(tail -3 "errors.$client")"
+    equal "$(sort -u "answers.$client") $(wc -l <"answers.$client")" "hello 400" "answers"
+done
