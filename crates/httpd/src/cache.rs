@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::clock::last_full_second;
 use crate::files::{Identity, Root};
 use crate::proto::negotiate::Coding;
 use crate::proto::response::Status;
@@ -52,7 +53,7 @@ impl Document {
         coding: Option<Coding>,
         file: &File,
         opened: Identity,
-        now: i64,
+        last_full_second: i64,
     ) -> io::Result<Option<Self>> {
         let mut identity = opened;
         let mut body = Vec::new();
@@ -72,7 +73,7 @@ impl Document {
         let etag = format!("\"{:032x}\"", xxh3_128(&body)).into_bytes();
         let representation = site.representation(path, coding, body.len() as u64, etag, identity.trusted_modified());
         let mut fields = Vec::new();
-        representation.write_fields(&Selected::Whole(Status::OK), now, &mut fields);
+        representation.write_fields(&Selected::Whole(Status::OK), last_full_second, &mut fields);
         Ok(Some(Self { representation, fields, body, identity }))
     }
 
@@ -178,9 +179,9 @@ fn is_settled(identity: Identity, now: Duration) -> bool {
     now.checked_sub(changed).is_some_and(|age| age >= SETTLED)
 }
 
-/// Whether the document was read so soon after the change that its Last-Modified had to be moved back to the present.
+/// Whether the document was read within the second of its last change, so that its Last-Modified will be another one soon.
 fn is_dated_early(representation: &Representation, now: Duration) -> bool {
-    let ahead = representation.modified.and_then(|modified| u64::try_from(modified).ok()?.checked_sub(now.as_secs()));
+    let ahead = representation.modified.map(|modified| modified - last_full_second(now));
     // Files that come from the future altogether are another matter, and are kept.
     matches!(ahead, Some(1 | 2))
 }

@@ -9,6 +9,13 @@ use chrono::{DateTime, Local, SecondsFormat};
 
 use crate::proto::date;
 
+/// The last second in which no file can be changed any more, in seconds since 1970; `now` is the time since 1970.
+pub fn last_full_second(now: Duration) -> i64 {
+    /// Kernels stamp files with a clock that runs up to 10 ms behind.
+    const STAMP_LAG: Duration = Duration::from_millis(20);
+    i64::try_from(now.saturating_sub(STAMP_LAG).as_secs()).unwrap_or(i64::MAX).saturating_sub(1)
+}
+
 /// The wall clock and the number of the current batch.
 #[derive(Debug)]
 pub struct Clock {
@@ -55,6 +62,11 @@ impl Clock {
     /// Seconds since 1970.
     pub fn seconds(&self) -> i64 {
         i64::try_from(self.now.as_secs()).unwrap_or(i64::MAX)
+    }
+
+    /// The last second that is over for every file; see [`last_full_second`].
+    pub fn last_full_second(&self) -> i64 {
+        last_full_second(self.now)
     }
 
     /// Time since 1970.

@@ -193,22 +193,11 @@ impl Identity {
         .into_bytes()
     }
 
-    /// The time of the last write in whole seconds, unless it lies in the years that build tools put where no time is known.
-    ///
-    /// Rounded up: a second version may be written within the second of the first, and a client that got the first one
-    /// must not be told by date that it has the second (RFC 9110 section 8.8.2.2).
+    /// The time of the last write in seconds, unless it lies in the years that build tools put where no time is known.
     pub fn trusted_modified(&self) -> Option<i64> {
         /// 1981-01-01: container and Nix images stamp their files between 1970 and 1980.
         const FIRST_TRUSTED: i64 = 347_155_200;
-        /// Kernels stamp files with a clock that runs up to 10 ms behind.
-        const NEXT_SECOND: i64 = 990_000_000;
-        let (seconds, nanoseconds) = self.modified;
-        let rounded = match nanoseconds {
-            0 => seconds,
-            1..NEXT_SECOND => seconds.saturating_add(1),
-            _ => seconds.saturating_add(2),
-        };
-        Some(rounded).filter(|_| seconds >= FIRST_TRUSTED)
+        Some(self.modified.0).filter(|seconds| *seconds >= FIRST_TRUSTED)
     }
 }
 
@@ -286,12 +275,6 @@ mod tests {
         assert_eq!(at(1, 0).trusted_modified(), None);
         assert_eq!(at(315_532_800, 5).trusted_modified(), None);
         assert_eq!(at(1_700_000_000, 0).trusted_modified(), Some(1_700_000_000));
-    }
-
-    #[test]
-    fn a_time_within_a_second_counts_as_its_end() {
-        assert_eq!(at(1_700_000_000, 1).trusted_modified(), Some(1_700_000_001));
-        assert_eq!(at(1_700_000_000, 999_999_999).trusted_modified(), Some(1_700_000_002));
     }
 
     fn at(seconds: i64, nanoseconds: i64) -> Identity {

@@ -108,15 +108,16 @@ fn raise_descriptor_limit() {
 }
 
 fn announce(config: &Config, addresses: &[std::net::SocketAddr], color: Color) {
-    let urls = banner::urls(addresses);
     if config.quiet {
         return;
     }
+    let urls = banner::urls(addresses);
+    // The whole path, because "." says nothing in a terminal that was left open since yesterday.
+    let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
     if io::stderr().is_terminal() {
-        eprint!("{}", banner::banner(&config.root, &urls, color.applies_to(&io::stderr())));
+        eprint!("{}", banner::banner(&root, &urls, color.applies_to(&io::stderr())));
     } else {
-        let root = config.root.as_os_str().as_encoded_bytes();
-        eprintln!("httpd: serving {} at {}", common::SafeText(root), urls.join(" "));
+        eprintln!("httpd: serving {} at {}", common::SafeText(root.as_os_str().as_encoded_bytes()), urls.join(" "));
     }
 }
 

@@ -67,8 +67,12 @@ impl Representation {
         }
     }
 
-    /// Appends every field of the answer but Date and Connection. `now` keeps Last-Modified from lying in the future.
-    pub fn write_fields(&self, selected: &Selected, now: i64, out: &mut Vec<u8>) {
+    /// Appends every field of the answer but Date and Connection.
+    ///
+    /// Last-Modified counts whole seconds, but a file may change twice within one. No later second than
+    /// `last_full_second` is named, so a client never holds a date that a further change would not exceed
+    /// (RFC 9110 section 8.8.2.2); nor does the date lie in the future.
+    pub fn write_fields(&self, selected: &Selected, last_full_second: i64, out: &mut Vec<u8>) {
         match selected {
             Selected::Whole(_) => {
                 self.write_content_type(out);
@@ -98,7 +102,7 @@ impl Representation {
         if !matches!(selected, Selected::Whole(Status::NOT_FOUND)) {
             response::field(out, "ETag", &self.etag);
             if let Some(modified) = self.modified {
-                response::field(out, "Last-Modified", crate::proto::date::format(modified.min(now)));
+                response::field(out, "Last-Modified", crate::proto::date::format(modified.min(last_full_second)));
             }
             response::field(out, "Accept-Ranges", "bytes");
         }

@@ -185,7 +185,7 @@ impl Service {
 
     fn load(&mut self, path: &[u8], coding: Option<Coding>, file: File, identity: Identity) -> io::Result<Source> {
         if identity.size <= DOCUMENT_MAX {
-            let read = Document::read(&self.site, path, coding, &file, identity, self.clock.seconds())?;
+            let read = Document::read(&self.site, path, coding, &file, identity, self.clock.last_full_second())?;
             if let Some(document) = read.map(Arc::new) {
                 self.cache.keep(path, coding, &document, self.clock.batch(), self.clock.since_epoch());
                 return Ok(Source::Memory(document));
@@ -217,11 +217,11 @@ impl Service {
     }
 
     fn send(&mut self, reply: &mut Reply, source: Source, selected: &Selected) -> Rest {
-        let now = self.clock.seconds();
+        let last_full_second = self.clock.last_full_second();
         response::start(reply.out, selected.status(), self.clock.date());
         match (&source, selected) {
             (Source::Memory(document), Selected::Whole(Status::OK)) => reply.out.extend_from_slice(&document.fields),
-            _ => source.representation().write_fields(selected, now, reply.out),
+            _ => source.representation().write_fields(selected, last_full_second, reply.out),
         }
         response::finish(reply.out, reply.persistence);
         let parts = match selected {
