@@ -19,4 +19,5 @@ wget -q -c "$URL/a%20folder/deep/100%25.bin" && cmp 100%.bin "site/a folder/deep
 grep -q '"GET /a%20folder/deep/100%25.bin HTTP/1.1" 206 200000' <(sleep 1.2 && cat access.log) || fail "not continued"
 
 wget -q -N "$URL/a%20folder/file%201.txt"
-wget -N "$URL/a%20folder/file%201.txt" 2>&1 | grep -qE "304 Not Modified|not modified" || fail "fetched twice"
+wget -N "$URL/a%20folder/file%201.txt" 2>again.out || fail "wget ended with $?: $(cat again.out)"
+grep -qE "304 Not Modified|not modified" again.out || fail "fetched twice: $(cat again.out)"
