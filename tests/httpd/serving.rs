@@ -49,6 +49,20 @@ fn a_single_worker_does_everything_itself() {
 }
 
 #[test]
+fn a_single_worker_survives_any_number_of_pipelined_downloads() {
+    let big = vec![b'x'; 130 * 1024];
+    let server = Server::with_options(&[("big", &big)], &["--workers", "1"]);
+    let mut client = server.connect();
+    let mut sender = client.stream().try_clone().unwrap();
+    let requests = "GET /big HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1000);
+    let sending = std::thread::spawn(move || std::io::Write::write_all(&mut sender, requests.as_bytes()));
+    for _ in 0..1000 {
+        assert_eq!(client.response().body.len(), big.len());
+    }
+    sending.join().unwrap().unwrap();
+}
+
+#[test]
 fn head_has_the_fields_of_get_and_no_body() {
     let big = vec![b'x'; 300_000];
     let server = Server::with_files(&[("small", b"small"), ("big", &big), ("folder/x", b"")]);

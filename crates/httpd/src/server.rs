@@ -383,12 +383,15 @@ impl Worker {
     }
 
     fn leave(&mut self, job: Job) {
+        self.away += 1;
         if let Some(lane) = &self.lane {
-            self.away += 1;
             lane.submit(job, &self.home);
         } else {
-            let done = carry_out_safely(job);
-            self.come_back(done);
+            // It comes back through the loop like any other job. Going on with this connection from here would nest one
+            // call in the other for as long as the client has a further request ready.
+            self.home.bring(carry_out_safely(job));
+            // The job may have taken long, and the rest of this wake-up counts deadlines from now.
+            self.service.clock.tick();
         }
     }
 
