@@ -194,6 +194,35 @@ fn connections_over_the_limit_are_told_to_come_back() {
 }
 
 #[test]
+fn on_a_single_core_a_client_that_reads_nothing_does_not_stop_the_others() {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::unistd::Pid;
+    let all = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::count()).find(|core| all.is_set(*core).unwrap_or(false)).unwrap()).unwrap();
+    // For this thread and what it starts: the server counts its cores when it starts.
+    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+    let server = Server::with_files(&[("big", &vec![b'x'; 10_000_000]), ("a", b"a")]);
+    sched_setaffinity(Pid::from_raw(0), &all).unwrap();
+    let mut stalled = server.connect();
+    stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    sleep(Duration::from_millis(50));
+    let start = Instant::now();
+    assert_eq!(server.get("/a").text(), "a");
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_stop_ends_a_single_worker_in_the_middle_of_a_download_too() {
+    let server = Server::with_options(&[("big", &vec![b'x'; 30_000_000])], &["--workers", "1"]);
+    let mut stalled = server.connect();
+    stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    sleep(Duration::from_millis(100));
+    server.running.signal(Signal::SIGTERM);
+    assert_eq!(server.running.finish().code(), 0);
+}
+
+#[test]
 fn a_client_that_reads_nothing_costs_nobody_else_anything() {
     let big = vec![b'x'; 10_000_000];
     let server = Server::with_files(&[("big", &big), ("a", b"a")]);

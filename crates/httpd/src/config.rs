@@ -40,6 +40,8 @@ pub struct Config {
     pub limits: Limits,
     /// Number of workers.
     pub workers: usize,
+    /// Whether requests are handled strictly one at a time, as `--workers 1` asks for.
+    pub one_at_a_time: bool,
     /// Whom to become.
     pub user: Option<String>,
     /// Whether to confine the process.
@@ -97,6 +99,8 @@ impl Config {
             access_log,
             log_format,
             limits,
+            // Not on a machine that happens to have one core: there a slow client must not hold up the others either.
+            one_at_a_time: cli.workers == Some(1),
             workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
             user: cli.user,
             sandbox: !cli.no_sandbox,

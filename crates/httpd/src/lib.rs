@@ -138,7 +138,7 @@ impl Crew {
     ) -> Result<Self> {
         let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
         let door = Door::new(&config.limits);
-        let lane = (config.workers > 1).then(|| Arc::new(Lane::default()));
+        let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
         let mut crew = Self { workers: Vec::new(), homes: Vec::new(), stop: Arc::clone(&stop) };
         for (number, listeners) in listeners.into_iter().enumerate() {
@@ -180,14 +180,15 @@ impl Crew {
         }
     }
 
-    /// Lets everything under way come to its end; a second signal does not wait for it.
+    /// Lets everything under way come to its end, as far as the time for it allows; a second signal does not wait for it.
     fn finish(self, signals: &Signals) -> Result<u8> {
         log::info!("stopping, answers under way have {} s", stop::GRACE.as_secs());
         self.stop.request();
         for home in &self.homes {
             home.ring();
         }
-        while !self.workers.iter().all(JoinHandle::is_finished) {
+        // Workers look at the time themselves, but one that handles requests one at a time may be blocked in a send.
+        while !self.workers.iter().all(JoinHandle::is_finished) && !self.stop.is_long_overdue() {
             if let Some(Signal::SIGINT | Signal::SIGTERM) = signals.wait(Duration::from_millis(5))? {
                 return Ok(exit::SUCCESS);
             }

@@ -50,7 +50,7 @@ pub struct Worker {
     door: Arc<Door>,
     limits: Limits,
     home: Arc<Home>,
-    /// `None` for a single worker, which does everything itself, one request at a time.
+    /// `None` where requests are handled strictly one at a time.
     lane: Option<Arc<Lane>>,
     stop: Arc<Stop>,
     swept_at: u32,
