@@ -29,6 +29,9 @@ const EVENTS: usize = 256;
 const ACCEPTS: usize = 64;
 /// One receive: more than the largest head, so that a head of any allowed size fits beside what is pending.
 const RECEIVE: usize = 64 * 1024;
+/// Answers are collected up to this size before they are sent; without a limit, short requests for cached files that come
+/// in one packet would pile up a thousand times their own size.
+const OUTPUT_MAX: usize = 128 * 1024;
 /// How long accepting pauses when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -296,7 +299,9 @@ impl Worker {
         let kept = connection.pending.len();
         self.input[..kept].copy_from_slice(&connection.pending);
         match recv(connection.stream.as_raw_fd(), &mut self.input[kept..], MsgFlags::MSG_DONTWAIT) {
-            Ok(0) => Err(()),
+            // What was kept while an answer was sent has not been looked at yet, and may hold whole requests. The beginning
+            // of a head will stay one.
+            Ok(0) if kept == 0 || matches!(connection.phase, Phase::Head) => Err(()),
             Ok(count) => Ok(kept + count),
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(kept),
             Err(_) => Err(()),
@@ -335,7 +340,16 @@ impl Worker {
             return Some(Next::Leave(std::mem::take(&mut self.output), content, entry, ends));
         }
         match (ends, lingers) {
-            (false, _) => None,
+            (false, _) if self.output.len() < OUTPUT_MAX => None,
+            (false, _) => {
+                let next = self.flush_and(connection, Next::Stay);
+                self.output.clear();
+                if matches!(next, Next::Stay) {
+                    return None;
+                }
+                connection.pending = self.input[position..arrived].to_vec();
+                Some(next)
+            }
             (true, false) => Some(self.flush_and(connection, Next::Close)),
             (true, true) => Some(self.flush_and(connection, Next::Linger)),
         }
