@@ -121,8 +121,11 @@ impl Service {
             Err(rejection) => self.error(&mut reply, rejection.status, rejection.reason),
         };
         // A listing for HTTP/1.0 ends with the connection.
-        let after =
-            if reply.persistence == Persistence::Close && matches!(after, After::Next) { After::Close } else { after };
+        let after = match after {
+            After::Next if reply.persistence == Persistence::Close => After::Close,
+            After::Drain(_) if reply.persistence == Persistence::Close => After::Linger,
+            after => after,
+        };
         Some(Answer { taken, rest, after })
     }
 
