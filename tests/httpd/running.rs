@@ -179,7 +179,7 @@ fn a_head_that_does_not_come_in_time_is_408() {
 #[test]
 fn connections_over_the_limit_are_told_to_come_back() {
     for option in ["--max-connections", "--max-per-ip"] {
-        let server = Server::with_options(&[("a", b"a")], &[option, "2"]);
+        let server = Server::with_options(&[("a", b"a")], &[option, "2", "--header", "X-Team: web"]);
         let mut first = server.connect();
         assert_eq!(first.get("/a", "").text(), "a");
         let mut second = server.connect();
@@ -187,6 +187,9 @@ fn connections_over_the_limit_are_told_to_come_back() {
         let mut third = server.connect();
         let refusal = third.response();
         assert_eq!((refusal.status, refusal.field("Retry-After")), (503, Some("1")));
+        assert!(refusal.field("Date").is_some(), "{}", refusal.head);
+        assert_eq!(refusal.field("X-Content-Type-Options"), Some("nosniff"));
+        assert_eq!(refusal.field("X-Team"), Some("web"));
         drop(first);
         sleep(Duration::from_millis(100));
         assert_eq!(server.get("/a").text(), "a");

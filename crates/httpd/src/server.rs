@@ -4,7 +4,7 @@
 //! blocks on a client: what does not go out at once goes to the blocking lane and comes back when it is done.
 
 use std::io;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -186,7 +186,7 @@ impl Worker {
             match listener.accept() {
                 Ok((stream, peer)) => {
                     let Some(admission) = self.door.admit(peer.ip().to_canonical()) else {
-                        self.turn_away(&stream);
+                        self.turn_away(&stream, peer.ip().to_canonical());
                         continue;
                     };
                     let deadline = self.deadline(self.limits.head);
@@ -209,12 +209,12 @@ impl Worker {
         }
     }
 
-    fn turn_away(&mut self, stream: &TcpStream) {
-        const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
-                              Content-Type: text/plain\r\nContent-Length: 36\r\n\r\nToo many connections, try it later.\n";
-        let _ = send_now(stream, &[BUSY]);
+    fn turn_away(&mut self, stream: &TcpStream, peer: IpAddr) {
         // What the client has sent by now is read, so that closing does not reset the answer away.
-        let _ = recv(stream.as_raw_fd(), &mut self.input, MsgFlags::MSG_DONTWAIT);
+        let arrived = recv(stream.as_raw_fd(), &mut self.input, MsgFlags::MSG_DONTWAIT).unwrap_or(0);
+        self.output.clear();
+        self.service.turn_away(&self.input[..arrived], peer, &mut self.output);
+        let _ = send_now(stream, &[&self.output]);
         let _ = stream.shutdown(Shutdown::Write);
     }
 

@@ -30,6 +30,9 @@ use crate::transfer::Content;
 /// Bodies up to this size are copied behind their head, so that one send carries both and pipelined answers share it.
 const COPY_MAX: usize = 16 * 1024;
 
+/// Seconds after which a client may try again when there was no room for it: places come free all the time.
+const RETRY_AFTER: &str = "1";
+
 /// Everything one worker needs to answer requests.
 pub struct Service {
     site: Arc<Site>,
@@ -127,6 +130,13 @@ impl Service {
             after => after,
         };
         Some(Answer { taken, rest, after })
+    }
+
+    /// The answer to a client for which there is no place now.
+    pub fn turn_away(&mut self, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) {
+        let rejection =
+            Rejection { status: Status::SERVICE_UNAVAILABLE, reason: "There are too many connections. Try again." };
+        self.reject(rejection, input, peer, out);
     }
 
     /// The answer to a client that did not send its head in time.
@@ -355,6 +365,9 @@ impl Service {
         response::number_field(out, "Content-Length", page.body.len() as u64);
         for (name, value) in extra {
             response::field(out, name, value);
+        }
+        if status == Status::SERVICE_UNAVAILABLE {
+            response::field(out, "Retry-After", RETRY_AFTER);
         }
         response::field(out, "Cache-Control", "no-cache");
         if html {
