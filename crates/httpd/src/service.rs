@@ -146,8 +146,11 @@ impl Service {
     }
 
     fn answer(&mut self, reply: &mut Reply) -> Result<Rest, Rejection> {
+        // Their targets have forms of their own: an authority for CONNECT.
+        if reply.head.method == Method::NotAllowed {
+            return Ok(self.not_allowed(reply));
+        }
         match target::parse(reply.head.target, reply.head.method)? {
-            _ if reply.head.method == Method::NotAllowed => Ok(self.not_allowed(reply)),
             Target::Server => Ok(self.options(reply)),
             Target::Resource { .. } if reply.head.method == Method::Options => Ok(self.options(reply)),
             Target::Resource { path, query, .. } => match self.resource(reply, &path, query) {
@@ -169,7 +172,9 @@ impl Service {
         match found {
             Found::File((relative, source)) => {
                 let Some(source) = self.negotiate(relative.as_deref(), source, accepted)? else {
-                    return Ok(self.error(reply, Status::NOT_ACCEPTABLE, "No coding of this file is acceptable."));
+                    let vary = [("Vary", b"Accept-Encoding".to_vec())];
+                    let sentence = "No coding of this file is acceptable.";
+                    return Ok(self.page(reply, Status::NOT_ACCEPTABLE, sentence, &vary));
                 };
                 let selected = source.representation().select(reply.head, self.clock.seconds());
                 Ok(self.send(reply, source, &selected))
@@ -217,7 +222,8 @@ impl Service {
     ) -> io::Result<Option<Source>> {
         if let Some(relative) = relative {
             for coding in accepted.codings() {
-                if let Seen::File(coded) = self.look(relative, Some(coding))?
+                // One that cannot be read is no reason to withhold the original.
+                if let Ok(Seen::File(coded)) = self.look(relative, Some(coding))
                     && coded.modified() >= original.modified()
                 {
                     return Ok(Some(coded));
