@@ -180,6 +180,20 @@ fn fields_can_be_added_to_every_answer() {
 }
 
 #[test]
+fn a_preflight_request_is_told_that_it_may() {
+    let ask = "OPTIONS /a HTTP/1.1\r\nHost: h\r\nOrigin: http://example.org\r\nAccess-Control-Request-Method: GET\r\n\
+               Access-Control-Request-Headers: authorization, x-a\r\nAccess-Control-Request-Private-Network: true\r\n\r\n";
+    let answer = Server::with_options(&[("a", b"a")], &["--cors"]).answer(ask);
+    assert_eq!((answer.status, answer.field("Access-Control-Allow-Origin")), (204, Some("*")));
+    assert_eq!(answer.field("Access-Control-Allow-Methods"), Some("GET, HEAD, OPTIONS"));
+    assert_eq!(answer.field("Access-Control-Allow-Headers"), Some("authorization, x-a"));
+    assert_eq!(answer.field("Access-Control-Allow-Private-Network"), Some("true"));
+    assert!(answer.field("Access-Control-Max-Age").is_some());
+    let closed = Server::with_files(&[("a", b"a")]).answer(ask);
+    assert!(!closed.head.contains("Access-Control"), "{}", closed.head);
+}
+
+#[test]
 fn single_page_applications_and_clean_urls_find_their_files() {
     let files: &[(&str, &[u8])] = &[("index.html", b"app"), ("about.html", b"about"), ("a.js", b"js")];
     let server = Server::with_options(files, &["--spa", "--clean-urls"]);

@@ -135,10 +135,7 @@ fn site(cli: &Cli) -> Result<Site> {
     response::field(&mut always, "X-Content-Type-Options", "nosniff");
     if cli.cors {
         response::field(&mut always, "Access-Control-Allow-Origin", "*");
-        response::field(&mut always, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
-        response::field(&mut always, "Access-Control-Allow-Headers", "*");
         response::field(&mut always, "Access-Control-Expose-Headers", "*");
-        response::field(&mut always, "Access-Control-Max-Age", "86400");
     }
     if cli.cross_origin_isolated {
         response::field(&mut always, "Cross-Origin-Opener-Policy", "same-origin");
@@ -158,6 +155,7 @@ fn site(cli: &Cli) -> Result<Site> {
         precompressed: !cli.no_precompressed,
         types: Types::new(cli.mime.iter().map(|text| media_type(text)).collect::<Result<Vec<_>>>()?),
         cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text)).collect::<Result<Vec<_>>>()?),
+        cors: cli.cors,
         always,
     })
 }

@@ -327,6 +327,9 @@ impl Service {
     fn options(&mut self, reply: &mut Reply) -> Rest {
         response::start(reply.out, Status::NO_CONTENT, self.clock.date());
         response::field(reply.out, "Allow", Method::ALLOWED);
+        if self.site.cors && reply.head.fields.first(Name::AccessControlRequestMethod).is_some() {
+            preflight(reply);
+        }
         reply.out.extend_from_slice(&self.site.always);
         response::finish(reply.out, reply.persistence);
         self.log.add(&self.clock, &reply.entry(Status::NO_CONTENT));
@@ -433,6 +436,22 @@ fn after(head: &Head, length: BodyLength, expectation: Expectation) -> After {
             _ => After::Linger,
         },
     }
+}
+
+/// The fields that answer a preflight request (Fetch, "CORS-preflight fetch"): whatever it asks for is allowed.
+///
+/// The names of fields are repeated, because `*` does not stand for Authorization.
+fn preflight(reply: &mut Reply) {
+    /// Seconds a browser need not ask again; none of them keeps it for more than a day.
+    const MAX_AGE: u64 = 86_400;
+    let asked = &reply.head.fields;
+    response::field(reply.out, "Access-Control-Allow-Methods", Method::ALLOWED);
+    let names = asked.only(Name::AccessControlRequestHeaders).unwrap_or(b"*");
+    response::field(reply.out, "Access-Control-Allow-Headers", names);
+    if asked.first(Name::AccessControlRequestPrivateNetwork).is_some() {
+        response::field(reply.out, "Access-Control-Allow-Private-Network", "true");
+    }
+    response::number_field(reply.out, "Access-Control-Max-Age", MAX_AGE);
 }
 
 /// Appends what is small; the body of a large document follows on its own.
