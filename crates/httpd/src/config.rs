@@ -144,6 +144,13 @@ fn site(cli: &Cli) -> Result<Site> {
     }
     for header in &cli.header {
         let (name, value) = header_field(header)?;
+        // A browser takes two of these for none.
+        let stands = |line: &[u8]| {
+            line.split(|byte| *byte == b':').next().unwrap_or_default().eq_ignore_ascii_case(name.as_bytes())
+        };
+        if name.to_ascii_lowercase().starts_with("access-control-") && always.split(|byte| *byte == b'\n').any(stands) {
+            return Err(usage("--header", header, "--cors sets this field already"));
+        }
         response::field(&mut always, name, value);
     }
     Ok(Site {
@@ -161,8 +168,9 @@ fn site(cli: &Cli) -> Result<Site> {
 }
 
 /// Fields that belong to the framing or are set by the server itself; a second one would contradict the first.
-const OWN_FIELDS: [&str; 10] = [
+const OWN_FIELDS: [&str; 13] = [
     "accept-ranges",
+    "allow",
     "connection",
     "content-encoding",
     "content-length",
@@ -170,6 +178,8 @@ const OWN_FIELDS: [&str; 10] = [
     "date",
     "etag",
     "last-modified",
+    "location",
+    "retry-after",
     "transfer-encoding",
     "x-content-type-options",
 ];
@@ -182,6 +192,12 @@ fn header_field(text: &str) -> Result<(&str, &str)> {
     }
     if !value.bytes().all(field::is_value) {
         return Err(usage("--header", text, "the value holds a control character"));
+    }
+    if name.eq_ignore_ascii_case("cache-control") {
+        return Err(usage("--header", text, "use --cache '**=VALUE' for this field"));
+    }
+    if name.eq_ignore_ascii_case("content-type") {
+        return Err(usage("--header", text, "use --mime for this field"));
     }
     if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
         return Err(usage("--header", text, "the server sets this field itself"));
@@ -245,6 +261,10 @@ mod tests {
         for header in ["NoColon", "A b: c", "Content-Length: 1", "A: b\nC: d", ": x"] {
             assert!(refused(&["--header", header]).starts_with("--header"), "{header}");
         }
+        assert!(refused(&["--header", "Cache-Control: no-store"]).contains("use --cache"));
+        assert!(refused(&["--header", "content-type: text/plain"]).contains("use --mime"));
+        assert!(refused(&["--cors", "--header", "access-control-allow-origin: x"]).contains("--cors sets"));
+        assert!(config(&["--header", "Access-Control-Allow-Origin: https://example.org"]).is_ok());
         let site = config(&["--header", "X-A:b", "--cors"]).unwrap().site;
         let always = String::from_utf8(site.always).unwrap();
         assert!(always.contains("X-A: b\r\n") && always.contains("Access-Control-Allow-Origin: *\r\n"), "{always}");
