@@ -77,6 +77,25 @@ fn without_options_ipv4_and_ipv6_reach_the_current_folder() {
 }
 
 #[test]
+fn both_unspecified_addresses_can_be_named_beside_each_other() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        println!("skipped: this host has no IPv6");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let port = testkit::process::free_port();
+    for addresses in [["0.0.0.0", "::"], ["::", "127.0.0.1"]] {
+        let options = ["-b", addresses[0], "-b", addresses[1], "-p", &port.to_string()];
+        let running = Running::start(httpd().args(options).arg(folder.path()));
+        running.wait_for_stderr(|text| text.contains("serving").then_some(()));
+        for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+            assert_eq!(testkit::http::Client::connect(address.parse().unwrap()).get("/a", "").text(), "a", "{address}");
+        }
+    }
+}
+
+#[test]
 fn the_access_log_has_a_line_for_every_answer() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let path = log.path().to_str().unwrap();

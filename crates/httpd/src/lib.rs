@@ -73,7 +73,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let sink = open_log(&config.access_log)?;
     let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
     raise_descriptor_limit();
-    let Listeners { addresses, by_worker } = bind_all(&config.bind, config.port, config.workers)?;
+    let Listeners { addresses, by_worker, .. } = bind_all(&config.bind, config.port, config.workers)?;
     // Everything that needs rights is open. What follows runs without them, and only then is a client heard.
     if let Some(user) = &config.user {
         sandbox::become_user(user)?;
