@@ -196,6 +196,30 @@ fn a_head_that_does_not_come_in_time_is_408() {
 }
 
 #[test]
+fn an_idle_connection_keeps_nothing_of_a_head_that_came_in_pieces() {
+    let server = Server::with_files(&[("a", b"a")]);
+    let resident = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", server.running.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().to_owned();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    let field = format!("Cookie: {}\r\n", "x".repeat(8000)).repeat(3);
+    let before = resident();
+    let idle: Vec<_> = (0..300)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(format!("GET /a HTTP/1.1\r\nHost: h\r\n{field}"));
+            sleep(Duration::from_millis(1));
+            client.send("\r\n");
+            assert_eq!(client.response().text(), "a");
+            client
+        })
+        .collect();
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 4000, "{grown} KiB for {} idle connections", idle.len());
+}
+
+#[test]
 fn connections_over_the_limit_are_told_to_come_back() {
     for option in ["--max-connections", "--max-per-ip"] {
         let server = Server::with_options(&[("a", b"a")], &[option, "2", "--header", "X-Team: web"]);

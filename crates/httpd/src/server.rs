@@ -359,8 +359,8 @@ impl Worker {
     /// first octet, that for a body from its head.
     fn keep_pending(&mut self, connection: &mut Connection, position: usize, arrived: usize) -> Next {
         let rest = &self.input[position..arrived];
-        connection.pending.clear();
-        connection.pending.extend_from_slice(rest);
+        // A new one each time, so that a connection that has become idle holds no buffer.
+        connection.pending = rest.to_vec();
         match connection.phase {
             Phase::Idle if !rest.is_empty() => {
                 connection.phase = Phase::Head;
@@ -423,10 +423,13 @@ impl Worker {
         let Some(mut connection) = done.connection else { return };
         if matches!(connection.phase, Phase::Lingering) {
             let _ = connection.stream.shutdown(Shutdown::Write);
+            connection.pending = Vec::new();
             connection.deadline = self.service.clock.uptime() + LINGER_SECONDS;
             self.settle(connection, None);
         } else if !self.stop.is_requested() {
-            connection.deadline = self.deadline(self.limits.idle);
+            // Time does not run while an answer is sent, and then as long as for what the connection was waiting for.
+            let time = if matches!(connection.phase, Phase::Idle) { self.limits.idle } else { self.limits.head };
+            connection.deadline = self.deadline(time);
             self.service.clock.new_batch();
             self.serve_safely(connection, None);
         }
