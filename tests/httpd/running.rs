@@ -120,6 +120,24 @@ fn the_access_log_has_a_line_for_every_answer() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_any_more_holds_up_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    nix::unistd::mkfifo(&log, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let _reader = fs::File::options().read(true).write(true).open(&log).unwrap();
+    let server = Server::with_options(&[("a", b"a")], &["--access-log", log.to_str().unwrap()]);
+    let mut client = server.connect();
+    let field = format!("User-Agent: {}\r\n", "x".repeat(3000));
+    let start = Instant::now();
+    for _ in 0..200 {
+        assert_eq!(client.get("/a", &field).text(), "a");
+    }
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let complaint = "access log: nobody reads it; lines are lost";
+    server.running.wait_for_stderr(|text| text.contains(complaint).then_some(()));
+}
+
+#[test]
 fn the_log_is_opened_again_on_sighup() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (folder.path().join("log"), folder.path().join("log.1"));

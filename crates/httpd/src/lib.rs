@@ -89,7 +89,9 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
 fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>> {
     Ok(match target {
         LogTarget::Off => None,
-        LogTarget::Stdout => Some(Arc::new(Sink::stdout())),
+        LogTarget::Stdout => {
+            Some(Arc::new(Sink::stdout().map_err(|error| Failure::io("open access log", "standard output", error))?))
+        }
         LogTarget::File(path) => Some(Arc::new(
             Sink::file(path.clone())
                 .map_err(|error| Failure::io("open access log", path.display(), error).with_kind(Kind::Config))?,
