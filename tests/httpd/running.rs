@@ -190,6 +190,20 @@ fn a_second_signal_does_not_wait() {
 }
 
 #[test]
+fn a_standard_error_that_takes_nothing_does_not_keep_it_from_serving() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let port = testkit::process::free_port();
+    let script = "exec \"$0\" -b 127.0.0.1 -p \"$1\" \"$2\" 2>/dev/full";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_httpd"), &port.to_string()]).arg(folder.path());
+    let _running = Running::start(&mut command);
+    let address = (Ipv4Addr::LOCALHOST, port).into();
+    testkit::process::wait_until_listening(address);
+    assert_eq!(testkit::http::Client::connect(address).get("/a", "").text(), "a");
+}
+
+#[test]
 fn the_port_is_free_again_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::with_files(&[("a", b"a")]);

@@ -252,30 +252,36 @@ fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, color: bool) {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line {
     time: String,
     remote: IpAddr,
     request: String,
     status: u16,
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    referer: Option<std::borrow::Cow<'a, str>>,
+    referer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<std::borrow::Cow<'a, str>>,
+    user_agent: Option<String>,
 }
 
 fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
     let line = Line {
         time: clock.rfc3339(),
         remote: entry.peer,
-        request: String::from_utf8_lossy(entry.line).into_owned(),
+        request: text(entry.line),
         status: entry.status,
         bytes: entry.bytes,
-        referer: entry.referer.map(String::from_utf8_lossy),
-        user_agent: entry.user_agent.map(String::from_utf8_lossy),
+        referer: entry.referer.map(text),
+        user_agent: entry.user_agent.map(text),
     };
     // Neither the type nor a Vec can make this fail.
     let _ = serde_json::to_writer(out, &line);
+}
+
+/// Text for JSON, where DEL and the controls above ASCII would stand as they are; a terminal takes some of them for orders.
+fn text(bytes: &[u8]) -> String {
+    let is_raw_control = |character: char| matches!(character, '\u{7f}'..='\u{9f}');
+    String::from_utf8_lossy(bytes).replace(is_raw_control, "\u{fffd}")
 }
 
 fn address(out: &mut Vec<u8>, address: IpAddr) {
@@ -340,7 +346,7 @@ mod tests {
         status: 200,
         bytes: 12,
         referer: None,
-        user_agent: Some(b"x\\\n\xff"),
+        user_agent: Some(b"x\\\n\xff\xc2\x9b"),
     };
 
     fn line(write: fn(&mut Vec<u8>, &Clock, &Entry)) -> (String, String) {
@@ -353,7 +359,8 @@ mod tests {
     #[test]
     fn the_combined_format_escapes_what_a_client_can_put_into_it() {
         let (text, time) = line(combined);
-        let expected = "127.0.0.1 - - [TIME] \"GET /a\\x22b\\x1B HTTP/1.1\" 200 12 \"-\" \"x\\x5C\\x0A\\xFF\"";
+        let expected =
+            "127.0.0.1 - - [TIME] \"GET /a\\x22b\\x1B HTTP/1.1\" 200 12 \"-\" \"x\\x5C\\x0A\\xFF\\xC2\\x9B\"";
         assert_eq!(text, expected.replace("TIME", &time));
     }
 
@@ -364,6 +371,7 @@ mod tests {
         assert_eq!((value["status"].as_u64(), value["bytes"].as_u64()), (Some(200), Some(12)));
         assert_eq!(value["request"], "GET /a\"b\u{1b} HTTP/1.1");
         assert!(value.get("referer").is_none());
+        assert!(!text.chars().any(char::is_control), "no order to a terminal: {text:?}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub mod stop;
 pub mod transfer;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -114,12 +114,14 @@ fn announce(config: &Config, addresses: &[std::net::SocketAddr], color: Color) {
     if config.quiet {
         return;
     }
-    if io::stderr().is_terminal() {
-        eprint!("{}", banner::banner(&config.root, &urls, color.applies_to(&io::stderr())));
+    let text = if io::stderr().is_terminal() {
+        banner::banner(&config.root, &urls, color.applies_to(&io::stderr()))
     } else {
         let root = config.root.as_os_str().as_encoded_bytes();
-        eprintln!("httpd: serving {} at {}", common::SafeText(root), urls.join(" "));
-    }
+        format!("httpd: serving {} at {}\n", common::SafeText(root), urls.join(" "))
+    };
+    // Nobody reading what it says is no reason not to serve, and eprint! would panic.
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// The workers and what they share.
