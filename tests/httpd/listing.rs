@@ -65,6 +65,8 @@ fn http_1_0_gets_the_listing_until_the_end_of_the_connection() {
     let response = server.answer("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     assert_eq!((response.field("Transfer-Encoding"), response.field("Connection")), (None, Some("close")));
     assert!(response.text().ends_with("</html>\n"));
+    let unread_body = "GET / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nx";
+    assert!(server.answer(unread_body).text().ends_with("</html>\n"), "also when a body is still to come");
 }
 
 #[test]

@@ -82,6 +82,34 @@ fn a_single_worker_answers_pipelined_requests_without_end() {
 }
 
 #[test]
+fn answers_to_pipelined_requests_do_not_pile_up_in_memory() {
+    let server = Server::with_files(&[("page", &vec![b'x'; 16 * 1024])]);
+    let mut client = server.connect();
+    sleep(Duration::from_millis(50));
+    client.send("GET /page HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1800));
+    sleep(Duration::from_millis(500));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.running.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kibibytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kibibytes < 20_000, "{kibibytes} KiB for one connection");
+    for _ in 0..1800 {
+        assert_eq!(client.response().body.len(), 16 * 1024);
+    }
+}
+
+#[test]
+fn requests_sent_before_the_client_finished_sending_are_all_answered() {
+    let big = vec![b'x'; 1_000_000];
+    let server = Server::with_files(&[("big", &big), ("a", b"aaa")]);
+    let mut client = server.connect();
+    client.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /a HTT");
+    client.finish_sending();
+    assert!(client.response().body == big);
+    assert_eq!(client.response().text(), "aaa");
+    assert!(client.is_closed());
+}
+
+#[test]
 fn a_head_may_arrive_byte_by_byte() {
     let server = server();
     let mut client = server.connect();

@@ -137,8 +137,13 @@ fn root_becomes_another_user_for_good() {
     fs::write(root.path().join("public"), "public").unwrap();
     fs::write(root.path().join("private"), "private").unwrap();
     fs::set_permissions(root.path().join("private"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let secret_copy = root.path().join("public.gz");
+    fs::write(&secret_copy, "gzipped").unwrap();
+    fs::set_permissions(secret_copy, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let server = Server::start(root, &["--user", "nobody"]);
     assert_eq!(server.get("/public").text(), "public");
+    let original = server.connect().get("/public", "Accept-Encoding: gzip\r\n");
+    assert_eq!(original.text(), "public", "a compressed file that cannot be read is not used");
     assert_eq!(server.get("/private").status, 403);
     let status = fs::read_to_string(format!("/proc/{}/status", server.running.id())).unwrap();
     let line = |key: &str| status.lines().find(|line| line.starts_with(key)).unwrap().to_owned();

@@ -76,6 +76,25 @@ fn without_options_ipv4_and_ipv6_reach_the_current_folder() {
 }
 
 #[test]
+fn both_unspecified_addresses_can_be_named_beside_each_other() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        println!("skipped: this host has no IPv6");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let port = testkit::process::free_port();
+    for addresses in [["0.0.0.0", "::"], ["::", "127.0.0.1"]] {
+        let options = ["-b", addresses[0], "-b", addresses[1], "-p", &port.to_string()];
+        let running = Running::start(httpd().args(options).arg(folder.path()));
+        running.wait_for_stderr(|text| text.contains("serving").then_some(()));
+        for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+            assert_eq!(testkit::http::Client::connect(address.parse().unwrap()).get("/a", "").text(), "a", "{address}");
+        }
+    }
+}
+
+#[test]
 fn the_access_log_has_a_line_for_every_answer() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let path = log.path().to_str().unwrap();
@@ -113,6 +132,24 @@ fn every_line_of_the_json_log_is_json_whatever_was_asked() {
     lines.sort_by_key(|line| line["status"].as_u64());
     assert_eq!((&lines[0]["status"], &lines[0]["bytes"]), (&200.into(), &3.into()), "{text}");
     assert_eq!((lines.len(), &lines[1]["status"]), (2, &400.into()), "{text}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_holds_up_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    nix::unistd::mkfifo(&log, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let _reader = fs::File::options().read(true).write(true).open(&log).unwrap();
+    let server = Server::with_options(&[("a", b"a")], &["--access-log", log.to_str().unwrap()]);
+    let mut client = server.connect();
+    let field = format!("User-Agent: {}\r\n", "x".repeat(3000));
+    let start = Instant::now();
+    for _ in 0..200 {
+        assert_eq!(client.get("/a", &field).text(), "a");
+    }
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let complaint = "access log: nobody reads it; lines are lost";
+    server.running.wait_for_stderr(|text| text.contains(complaint).then_some(()));
 }
 
 #[test]
@@ -168,6 +205,20 @@ fn a_second_signal_does_not_wait() {
 }
 
 #[test]
+fn a_standard_error_that_takes_nothing_does_not_keep_it_from_serving() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let port = testkit::process::free_port();
+    let script = "exec \"$0\" -b 127.0.0.1 -p \"$1\" \"$2\" 2>/dev/full";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_httpd"), &port.to_string()]).arg(folder.path());
+    let _running = Running::start(&mut command);
+    let address = (Ipv4Addr::LOCALHOST, port).into();
+    testkit::process::wait_until_listening(address);
+    assert_eq!(testkit::http::Client::connect(address).get("/a", "").text(), "a");
+}
+
+#[test]
 fn the_port_is_free_again_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::with_files(&[("a", b"a")]);
@@ -192,9 +243,33 @@ fn a_head_that_does_not_come_in_time_is_408() {
 }
 
 #[test]
+fn an_idle_connection_keeps_nothing_of_a_head_that_came_in_pieces() {
+    let server = Server::with_files(&[("a", b"a")]);
+    let resident = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", server.running.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().to_owned();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    let field = format!("Cookie: {}\r\n", "x".repeat(8000)).repeat(3);
+    let before = resident();
+    let idle: Vec<_> = (0..300)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(format!("GET /a HTTP/1.1\r\nHost: h\r\n{field}"));
+            sleep(Duration::from_millis(1));
+            client.send("\r\n");
+            assert_eq!(client.response().text(), "a");
+            client
+        })
+        .collect();
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 4000, "{grown} KiB for {} idle connections", idle.len());
+}
+
+#[test]
 fn connections_over_the_limit_are_told_to_come_back() {
     for option in ["--max-connections", "--max-per-ip"] {
-        let server = Server::with_options(&[("a", b"a")], &[option, "2"]);
+        let server = Server::with_options(&[("a", b"a")], &[option, "2", "--header", "X-Team: web"]);
         let mut first = server.connect();
         assert_eq!(first.get("/a", "").text(), "a");
         let mut second = server.connect();
@@ -202,8 +277,40 @@ fn connections_over_the_limit_are_told_to_come_back() {
         let mut third = server.connect();
         let refusal = third.response();
         assert_eq!((refusal.status, refusal.field("Retry-After")), (503, Some("1")));
+        assert!(refusal.field("Date").is_some(), "{}", refusal.head);
+        assert_eq!(refusal.field("X-Content-Type-Options"), Some("nosniff"));
+        assert_eq!(refusal.field("X-Team"), Some("web"));
         drop(first);
         sleep(Duration::from_millis(100));
         assert_eq!(server.get("/a").text(), "a");
     }
+}
+
+#[test]
+fn on_a_single_core_a_client_that_reads_nothing_does_not_stop_the_others() {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::unistd::Pid;
+    let all = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::count()).find(|core| all.is_set(*core).unwrap_or(false)).unwrap()).unwrap();
+    // For this thread and what it starts: the server counts its cores when it starts.
+    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+    let server = Server::with_files(&[("big", &vec![b'x'; 10_000_000]), ("a", b"a")]);
+    sched_setaffinity(Pid::from_raw(0), &all).unwrap();
+    let mut stalled = server.connect();
+    stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    sleep(Duration::from_millis(50));
+    let start = Instant::now();
+    assert_eq!(server.get("/a").text(), "a");
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_stop_ends_a_single_worker_in_the_middle_of_a_download_too() {
+    let server = Server::with_options(&[("big", &vec![b'x'; 30_000_000])], &["--workers", "1"]);
+    let mut stalled = server.connect();
+    stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    sleep(Duration::from_millis(100));
+    server.running.signal(Signal::SIGTERM);
+    assert_eq!(server.running.finish().code(), 0);
 }

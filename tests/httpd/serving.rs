@@ -49,6 +49,20 @@ fn a_single_worker_does_everything_itself() {
 }
 
 #[test]
+fn a_single_worker_survives_any_number_of_pipelined_downloads() {
+    let big = vec![b'x'; 130 * 1024];
+    let server = Server::with_options(&[("big", &big)], &["--workers", "1"]);
+    let mut client = server.connect();
+    let mut sender = client.stream().try_clone().unwrap();
+    let requests = "GET /big HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1000);
+    let sending = std::thread::spawn(move || std::io::Write::write_all(&mut sender, requests.as_bytes()));
+    for _ in 0..1000 {
+        assert_eq!(client.response().body.len(), big.len());
+    }
+    sending.join().unwrap().unwrap();
+}
+
+#[test]
 fn head_has_the_fields_of_get_and_no_body() {
     let big = vec![b'x'; 300_000];
     let server = Server::with_files(&[("small", b"small"), ("big", &big), ("folder/x", b"")]);
@@ -163,6 +177,20 @@ fn fields_can_be_added_to_every_answer() {
         assert_eq!(answer.field("Cross-Origin-Opener-Policy"), Some("same-origin"), "{}", answer.head);
     }
     assert_eq!(answers[0].field("Cache-Control"), Some("max-age=60"));
+}
+
+#[test]
+fn a_preflight_request_is_told_that_it_may() {
+    let ask = "OPTIONS /a HTTP/1.1\r\nHost: h\r\nOrigin: http://example.org\r\nAccess-Control-Request-Method: GET\r\n\
+               Access-Control-Request-Headers: authorization, x-a\r\nAccess-Control-Request-Private-Network: true\r\n\r\n";
+    let answer = Server::with_options(&[("a", b"a")], &["--cors"]).answer(ask);
+    assert_eq!((answer.status, answer.field("Access-Control-Allow-Origin")), (204, Some("*")));
+    assert_eq!(answer.field("Access-Control-Allow-Methods"), Some("GET, HEAD, OPTIONS"));
+    assert_eq!(answer.field("Access-Control-Allow-Headers"), Some("authorization, x-a"));
+    assert_eq!(answer.field("Access-Control-Allow-Private-Network"), Some("true"));
+    assert!(answer.field("Access-Control-Max-Age").is_some());
+    let closed = Server::with_files(&[("a", b"a")]).answer(ask);
+    assert!(!closed.head.contains("Access-Control"), "{}", closed.head);
 }
 
 #[test]

@@ -6,10 +6,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
 use crate::clock::Clock;
@@ -17,6 +20,12 @@ use crate::proto::response::number;
 
 /// A full buffer is written at once; large enough that under load one write carries hundreds of lines.
 const BUFFER: usize = 32 * 1024;
+
+/// How long a log that is read by another program may keep a worker waiting before lines are dropped: a moment without
+/// reading is no reason to lose any, a reader that has stopped must not stop the server.
+const STALL: Duration = Duration::from_secs(1);
+/// What a pipe that can be written at all takes at once (`PIPE_BUF`, pipe(7)).
+const PIPE_PIECE: usize = 4096;
 
 /// The form of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,42 +100,60 @@ impl OwnedEntry {
 #[derive(Debug)]
 pub struct Sink {
     path: Option<PathBuf>,
-    file: Mutex<Option<File>>,
+    file: Mutex<File>,
     failed: AtomicBool,
 }
 
 impl Sink {
     /// Lines go to standard output.
-    pub fn stdout() -> Self {
-        Self { path: None, file: Mutex::new(None), failed: AtomicBool::new(false) }
+    pub fn stdout() -> io::Result<Self> {
+        let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        Ok(Self { path: None, file: Mutex::new(file), failed: AtomicBool::new(false) })
     }
 
     /// Lines are appended to the file at `path`, which is created if need be.
     pub fn file(path: PathBuf) -> io::Result<Self> {
         let file = append_to(&path)?;
-        Ok(Self { path: Some(path), file: Mutex::new(Some(file)), failed: AtomicBool::new(false) })
+        Ok(Self { path: Some(path), file: Mutex::new(file), failed: AtomicBool::new(false) })
     }
 
     /// Opens the file again under its name, after it was renamed.
     pub fn reopen(&self) -> io::Result<()> {
         if let Some(path) = &self.path {
             let file = append_to(path)?;
-            *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+            *self.file.lock().unwrap_or_else(PoisonError::into_inner) = file;
             self.failed.store(false, Ordering::Relaxed);
         }
         Ok(())
     }
 
     fn write(&self, lines: &[u8]) {
-        let outcome = match &mut *self.file.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(file) => file.write_all(lines),
-            None => io::stdout().lock().write_all(lines).and_then(|()| io::stdout().flush()),
-        };
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let outcome = if is_regular { file.write_all(lines) } else { self.write_patiently(&mut file, lines) };
         if let Err(error) = outcome
             && !self.failed.swap(true, Ordering::Relaxed)
         {
             log::error!("access log: {}; lines are lost", common::error::reason(&error));
         }
+    }
+
+    /// Writes to a pipe or terminal as long as somebody reads there; waits once, then only when that has gone well again.
+    fn write_patiently(&self, file: &mut File, mut lines: &[u8]) -> io::Result<()> {
+        while !lines.is_empty() {
+            let patience = if self.failed.load(Ordering::Relaxed) { Duration::ZERO } else { STALL };
+            let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
+            if poll(&mut [PollFd::new(file.as_fd(), PollFlags::POLLOUT)], timeout)? == 0 {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads it"));
+            }
+            // Whole lines as far as they fit, so that what is dropped does not begin in the middle of one.
+            let most = lines.len().min(PIPE_PIECE);
+            let piece = memchr::memrchr(b'\n', &lines[..most]).map_or(most, |end| end + 1);
+            file.write_all(&lines[..piece])?;
+            self.failed.store(false, Ordering::Relaxed);
+            lines = &lines[piece..];
+        }
+        Ok(())
     }
 }
 
@@ -225,30 +252,36 @@ fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, color: bool) {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line {
     time: String,
     remote: IpAddr,
     request: String,
     status: u16,
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    referer: Option<std::borrow::Cow<'a, str>>,
+    referer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<std::borrow::Cow<'a, str>>,
+    user_agent: Option<String>,
 }
 
 fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
     let line = Line {
         time: clock.rfc3339(),
         remote: entry.peer,
-        request: String::from_utf8_lossy(entry.line).into_owned(),
+        request: text(entry.line),
         status: entry.status,
         bytes: entry.bytes,
-        referer: entry.referer.map(String::from_utf8_lossy),
-        user_agent: entry.user_agent.map(String::from_utf8_lossy),
+        referer: entry.referer.map(text),
+        user_agent: entry.user_agent.map(text),
     };
     // Neither the type nor a Vec can make this fail.
     let _ = serde_json::to_writer(out, &line);
+}
+
+/// Text for JSON, where DEL and the controls above ASCII would stand as they are; a terminal takes some of them for orders.
+fn text(bytes: &[u8]) -> String {
+    let is_raw_control = |character: char| matches!(character, '\u{7f}'..='\u{9f}');
+    String::from_utf8_lossy(bytes).replace(is_raw_control, "\u{fffd}")
 }
 
 fn address(out: &mut Vec<u8>, address: IpAddr) {
@@ -313,7 +346,7 @@ mod tests {
         status: 200,
         bytes: 12,
         referer: None,
-        user_agent: Some(b"x\\\n\xff"),
+        user_agent: Some(b"x\\\n\xff\xc2\x9b"),
     };
 
     fn line(write: fn(&mut Vec<u8>, &Clock, &Entry)) -> (String, String) {
@@ -326,7 +359,8 @@ mod tests {
     #[test]
     fn the_combined_format_escapes_what_a_client_can_put_into_it() {
         let (text, time) = line(combined);
-        let expected = "127.0.0.1 - - [TIME] \"GET /a\\x22b\\x1B HTTP/1.1\" 200 12 \"-\" \"x\\x5C\\x0A\\xFF\"";
+        let expected =
+            "127.0.0.1 - - [TIME] \"GET /a\\x22b\\x1B HTTP/1.1\" 200 12 \"-\" \"x\\x5C\\x0A\\xFF\\xC2\\x9B\"";
         assert_eq!(text, expected.replace("TIME", &time));
     }
 
@@ -337,6 +371,7 @@ mod tests {
         assert_eq!((value["status"].as_u64(), value["bytes"].as_u64()), (Some(200), Some(12)));
         assert_eq!(value["request"], "GET /a\"b\u{1b} HTTP/1.1");
         assert!(value.get("referer").is_none());
+        assert!(!text.chars().any(char::is_control), "no order to a terminal: {text:?}");
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(crate) fn urls(bound: &[SocketAddr]) -> Vec<String> {
         let own = own_addresses().into_iter().filter(|own| own.is_ipv4() || address.is_ipv6());
         urls.extend(own.map(|own| url(own, address.port())));
     }
+    // 0.0.0.0 and :: beside each other name the IPv4 addresses both.
+    let mut seen = std::collections::HashSet::new();
+    urls.retain(|url| seen.insert(url.clone()));
     urls
 }
 

@@ -40,6 +40,8 @@ pub struct Config {
     pub limits: Limits,
     /// Number of workers.
     pub workers: usize,
+    /// Whether requests are handled strictly one at a time, as `--workers 1` asks for.
+    pub one_at_a_time: bool,
     /// Whom to become.
     pub user: Option<String>,
     /// Whether to confine the process.
@@ -97,6 +99,8 @@ impl Config {
             access_log,
             log_format,
             limits,
+            // Not on a machine that happens to have one core: there a slow client must not hold up the others either.
+            one_at_a_time: cli.workers == Some(1),
             workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
             user: cli.user,
             sandbox: !cli.no_sandbox,
@@ -131,10 +135,7 @@ fn site(cli: &Cli) -> Result<Site> {
     response::field(&mut always, "X-Content-Type-Options", "nosniff");
     if cli.cors {
         response::field(&mut always, "Access-Control-Allow-Origin", "*");
-        response::field(&mut always, "Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
-        response::field(&mut always, "Access-Control-Allow-Headers", "*");
         response::field(&mut always, "Access-Control-Expose-Headers", "*");
-        response::field(&mut always, "Access-Control-Max-Age", "86400");
     }
     if cli.cross_origin_isolated {
         response::field(&mut always, "Cross-Origin-Opener-Policy", "same-origin");
@@ -143,6 +144,13 @@ fn site(cli: &Cli) -> Result<Site> {
     }
     for header in &cli.header {
         let (name, value) = header_field(header)?;
+        // A browser takes two of these for none.
+        let stands = |line: &[u8]| {
+            line.split(|byte| *byte == b':').next().unwrap_or_default().eq_ignore_ascii_case(name.as_bytes())
+        };
+        if name.to_ascii_lowercase().starts_with("access-control-") && always.split(|byte| *byte == b'\n').any(stands) {
+            return Err(usage("--header", header, "--cors sets this field already"));
+        }
         response::field(&mut always, name, value);
     }
     Ok(Site {
@@ -154,13 +162,15 @@ fn site(cli: &Cli) -> Result<Site> {
         precompressed: !cli.no_precompressed,
         types: Types::new(cli.mime.iter().map(|text| media_type(text)).collect::<Result<Vec<_>>>()?),
         cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text)).collect::<Result<Vec<_>>>()?),
+        cors: cli.cors,
         always,
     })
 }
 
 /// Fields that belong to the framing or are set by the server itself; a second one would contradict the first.
-const OWN_FIELDS: [&str; 10] = [
+const OWN_FIELDS: [&str; 13] = [
     "accept-ranges",
+    "allow",
     "connection",
     "content-encoding",
     "content-length",
@@ -168,6 +178,8 @@ const OWN_FIELDS: [&str; 10] = [
     "date",
     "etag",
     "last-modified",
+    "location",
+    "retry-after",
     "transfer-encoding",
     "x-content-type-options",
 ];
@@ -180,6 +192,12 @@ fn header_field(text: &str) -> Result<(&str, &str)> {
     }
     if !value.bytes().all(field::is_value) {
         return Err(usage("--header", text, "the value holds a control character"));
+    }
+    if name.eq_ignore_ascii_case("cache-control") {
+        return Err(usage("--header", text, "use --cache '**=VALUE' for this field"));
+    }
+    if name.eq_ignore_ascii_case("content-type") {
+        return Err(usage("--header", text, "use --mime for this field"));
     }
     if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
         return Err(usage("--header", text, "the server sets this field itself"));
@@ -243,6 +261,10 @@ mod tests {
         for header in ["NoColon", "A b: c", "Content-Length: 1", "A: b\nC: d", ": x"] {
             assert!(refused(&["--header", header]).starts_with("--header"), "{header}");
         }
+        assert!(refused(&["--header", "Cache-Control: no-store"]).contains("use --cache"));
+        assert!(refused(&["--header", "content-type: text/plain"]).contains("use --mime"));
+        assert!(refused(&["--cors", "--header", "access-control-allow-origin: x"]).contains("--cors sets"));
+        assert!(config(&["--header", "Access-Control-Allow-Origin: https://example.org"]).is_ok());
         let site = config(&["--header", "X-A:b", "--cors"]).unwrap().site;
         let always = String::from_utf8(site.always).unwrap();
         assert!(always.contains("X-A: b\r\n") && always.contains("Access-Control-Allow-Origin: *\r\n"), "{always}");

@@ -1,7 +1,7 @@
 //! The blocking lane: threads that carry out answers which may block, so that no other client waits for them.
 //!
 //! A thread is started when none is idle, and ends after a while without work. There are never more threads than
-//! connections, because each job owns one. With a single worker there is no lane: the job is done on the spot.
+//! connections, because each job owns one. With `--workers 1` there is no lane: the job is done on the spot.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -28,7 +28,7 @@ pub mod stop;
 pub mod transfer;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let sink = open_log(&config.access_log)?;
     let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
     raise_descriptor_limit();
-    let Listeners { addresses, by_worker } = bind_all(&config.bind, config.port, config.workers)?;
+    let Listeners { addresses, by_worker, .. } = bind_all(&config.bind, config.port, config.workers)?;
     // Everything that needs rights is open. What follows runs without them, and only then is a client heard.
     if let Some(user) = &config.user {
         sandbox::become_user(user)?;
@@ -89,7 +89,9 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
 fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>> {
     Ok(match target {
         LogTarget::Off => None,
-        LogTarget::Stdout => Some(Arc::new(Sink::stdout())),
+        LogTarget::Stdout => {
+            Some(Arc::new(Sink::stdout().map_err(|error| Failure::io("open access log", "standard output", error))?))
+        }
         LogTarget::File(path) => Some(Arc::new(
             Sink::file(path.clone())
                 .map_err(|error| Failure::io("open access log", path.display(), error).with_kind(Kind::Config))?,
@@ -114,11 +116,13 @@ fn announce(config: &Config, addresses: &[std::net::SocketAddr], color: Color) {
     let urls = banner::urls(addresses);
     // The whole path, because "." says nothing in a terminal that was left open since yesterday.
     let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
-    if io::stderr().is_terminal() {
-        eprint!("{}", banner::banner(&root, &urls, color.applies_to(&io::stderr())));
+    let text = if io::stderr().is_terminal() {
+        banner::banner(&root, &urls, color.applies_to(&io::stderr()))
     } else {
-        eprintln!("httpd: serving {} at {}", common::SafeText(root.as_os_str().as_encoded_bytes()), urls.join(" "));
-    }
+        format!("httpd: serving {} at {}\n", common::SafeText(root.as_os_str().as_encoded_bytes()), urls.join(" "))
+    };
+    // Nobody reading what it says is no reason not to serve, and eprint! would panic.
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// The workers and what they share.
@@ -139,7 +143,7 @@ impl Crew {
     ) -> Result<Self> {
         let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
         let door = Door::new(&config.limits);
-        let lane = (config.workers > 1).then(|| Arc::new(Lane::default()));
+        let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
         let mut crew = Self { workers: Vec::new(), homes: Vec::new(), stop: Arc::clone(&stop) };
         for (number, listeners) in listeners.into_iter().enumerate() {
@@ -181,14 +185,15 @@ impl Crew {
         }
     }
 
-    /// Lets everything under way come to its end; a second signal does not wait for it.
+    /// Lets everything under way come to its end, as far as the time for it allows; a second signal does not wait for it.
     fn finish(self, signals: &Signals) -> Result<u8> {
         log::info!("stopping, answers under way have {} s", stop::GRACE.as_secs());
         self.stop.request();
         for home in &self.homes {
             home.ring();
         }
-        while !self.workers.iter().all(JoinHandle::is_finished) {
+        // Workers look at the time themselves, but one that handles requests one at a time may be blocked in a send.
+        while !self.workers.iter().all(JoinHandle::is_finished) && !self.stop.is_long_overdue() {
             if let Some(Signal::SIGINT | Signal::SIGTERM) = signals.wait(Duration::from_millis(5))? {
                 return Ok(exit::SUCCESS);
             }

@@ -16,11 +16,14 @@ pub struct Listeners {
     pub addresses: Vec<SocketAddr>,
     /// For each worker its listeners, one per address, not blocking.
     pub by_worker: Vec<Vec<TcpListener>>,
+    /// Whether `::` takes IPv4 as well.
+    dual_stack: bool,
 }
 
 /// Binds every address of `wanted` once for each worker; without any, all addresses of the host at `port`.
 pub fn bind_all(wanted: &[SocketAddr], port: u16, workers: usize) -> Result<Listeners, Failure> {
-    let mut listeners = Listeners { addresses: Vec::new(), by_worker: (0..workers).map(|_| Vec::new()).collect() };
+    let by_worker = (0..workers).map(|_| Vec::new()).collect();
+    let mut listeners = Listeners { addresses: Vec::new(), by_worker, dual_stack: true };
     if wanted.is_empty() {
         let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         match listeners.bind(everywhere) {
@@ -32,6 +35,9 @@ pub fn bind_all(wanted: &[SocketAddr], port: u16, workers: usize) -> Result<List
         }
     }
     for address in wanted {
+        // Beside an IPv4 address of the same port `::` is IPv6 alone; as dual stack it would claim that address as well.
+        let shared = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port() && address.port() != 0;
+        listeners.dual_stack = !wanted.iter().any(shared);
         listeners.bind_or_fail(*address)?;
     }
     Ok(listeners)
@@ -45,11 +51,11 @@ impl Listeners {
     fn bind(&mut self, wanted: SocketAddr) -> io::Result<()> {
         // Sockets with SO_REUSEPORT share a port with each other. One without tells whether somebody else has it.
         if wanted.port() != 0 {
-            socket(wanted)?.bind(&wanted.into())?;
+            socket(wanted, self.dual_stack)?.bind(&wanted.into())?;
         }
         let mut bound = wanted;
         for listeners in &mut self.by_worker {
-            let socket = socket(bound)?;
+            let socket = socket(bound, self.dual_stack)?;
             socket.set_reuse_port(true)?;
             socket.set_tcp_nodelay(true)?;
             socket.bind(&bound.into())?;
@@ -64,12 +70,12 @@ impl Listeners {
     }
 }
 
-fn socket(address: SocketAddr) -> io::Result<Socket> {
+fn socket(address: SocketAddr, dual_stack: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A server that was just ended leaves connections in TIME_WAIT, which must not keep it from starting again.
     socket.set_reuse_address(true)?;
     if let IpAddr::V6(ip) = address.ip() {
-        socket.set_only_v6(!ip.is_unspecified())?;
+        socket.set_only_v6(!(ip.is_unspecified() && dual_stack))?;
     }
     Ok(socket)
 }

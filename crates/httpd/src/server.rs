@@ -4,7 +4,7 @@
 //! blocks on a client: what does not go out at once goes to the blocking lane and comes back when it is done.
 
 use std::io;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub struct Worker {
     door: Arc<Door>,
     limits: Limits,
     home: Arc<Home>,
-    /// `None` for a single worker, which does everything itself, one request at a time.
+    /// `None` where requests are handled strictly one at a time.
     lane: Option<Arc<Lane>>,
     stop: Arc<Stop>,
     swept_at: u32,
@@ -185,7 +185,7 @@ impl Worker {
             match listener.accept() {
                 Ok((stream, peer)) => {
                     let Some(admission) = self.door.admit(peer.ip().to_canonical()) else {
-                        self.turn_away(&stream);
+                        self.turn_away(&stream, peer.ip().to_canonical());
                         continue;
                     };
                     let deadline = self.deadline(self.limits.head);
@@ -208,12 +208,12 @@ impl Worker {
         }
     }
 
-    fn turn_away(&mut self, stream: &TcpStream) {
-        const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
-                              Content-Type: text/plain\r\nContent-Length: 36\r\n\r\nToo many connections, try it later.\n";
-        let _ = send_now(stream, &[BUSY]);
+    fn turn_away(&mut self, stream: &TcpStream, peer: IpAddr) {
         // What the client has sent by now is read, so that closing does not reset the answer away.
-        let _ = recv(stream.as_raw_fd(), &mut self.input, MsgFlags::MSG_DONTWAIT);
+        let arrived = recv(stream.as_raw_fd(), &mut self.input, MsgFlags::MSG_DONTWAIT).unwrap_or(0);
+        self.output.clear();
+        self.service.turn_away(&self.input[..arrived], peer, &mut self.output);
+        let _ = send_now(stream, &[&self.output]);
         let _ = stream.shutdown(Shutdown::Write);
     }
 
@@ -298,7 +298,9 @@ impl Worker {
         let kept = connection.pending.len();
         self.input[..kept].copy_from_slice(&connection.pending);
         match recv(connection.stream.as_raw_fd(), &mut self.input[kept..], MsgFlags::MSG_DONTWAIT) {
-            Ok(0) => Err(()),
+            // What was kept while an answer was sent has not been looked at yet, and may hold whole requests. The beginning
+            // of a head will stay one.
+            Ok(0) if kept == 0 || matches!(connection.phase, Phase::Head) => Err(()),
             Ok(count) => Ok(kept + count),
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(kept),
             Err(_) => Err(()),
@@ -362,8 +364,8 @@ impl Worker {
     /// first octet, that for a body from its head.
     fn keep_pending(&mut self, connection: &mut Connection, position: usize, arrived: usize) -> Next {
         let rest = &self.input[position..arrived];
-        connection.pending.clear();
-        connection.pending.extend_from_slice(rest);
+        // A new one each time, so that a connection that has become idle holds no buffer.
+        connection.pending = rest.to_vec();
         match connection.phase {
             Phase::Idle if !rest.is_empty() => {
                 connection.phase = Phase::Head;
@@ -401,10 +403,14 @@ impl Worker {
 
     fn leave(&mut self, job: Job) {
         self.away += 1;
-        match &self.lane {
-            Some(lane) => lane.submit(job, &self.home),
-            // It comes back by the bell all the same: served at once from here, a pipelining client would build up calls.
-            None => self.home.bring(carry_out_safely(job)),
+        if let Some(lane) = &self.lane {
+            lane.submit(job, &self.home);
+        } else {
+            // It comes back through the loop like any other job. Going on with this connection from here would nest one
+            // call in the other for as long as the client has a further request ready.
+            self.home.bring(carry_out_safely(job));
+            // The job may have taken long, and the rest of this wake-up counts deadlines from now.
+            self.service.clock.tick();
         }
     }
 
@@ -422,10 +428,13 @@ impl Worker {
         let Some(mut connection) = done.connection else { return };
         if matches!(connection.phase, Phase::Lingering) {
             let _ = connection.stream.shutdown(Shutdown::Write);
+            connection.pending = Vec::new();
             connection.deadline = self.service.clock.uptime() + LINGER_SECONDS;
             self.settle(connection, None);
         } else if !self.stop.is_requested() {
-            connection.deadline = self.deadline(self.limits.idle);
+            // Time does not run while an answer is sent, and then as long as for what the connection was waiting for.
+            let time = if matches!(connection.phase, Phase::Idle) { self.limits.idle } else { self.limits.head };
+            connection.deadline = self.deadline(time);
             self.service.clock.new_batch();
             self.serve_safely(connection, None);
         }

@@ -30,6 +30,9 @@ use crate::transfer::Content;
 /// Bodies up to this size are copied behind their head, so that one send carries both and pipelined answers share it.
 const COPY_MAX: usize = 16 * 1024;
 
+/// Seconds after which a client may try again when there was no room for it: places come free all the time.
+const RETRY_AFTER: &str = "1";
+
 /// Everything one worker needs to answer requests.
 pub struct Service {
     site: Arc<Site>,
@@ -121,9 +124,19 @@ impl Service {
             Err(rejection) => self.error(&mut reply, rejection.status, rejection.reason),
         };
         // A listing for HTTP/1.0 ends with the connection.
-        let after =
-            if reply.persistence == Persistence::Close && matches!(after, After::Next) { After::Close } else { after };
+        let after = match after {
+            After::Next if reply.persistence == Persistence::Close => After::Close,
+            After::Drain(_) if reply.persistence == Persistence::Close => After::Linger,
+            after => after,
+        };
         Some(Answer { taken, rest, after })
+    }
+
+    /// The answer to a client for which there is no place now.
+    pub fn turn_away(&mut self, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) {
+        let rejection =
+            Rejection { status: Status::SERVICE_UNAVAILABLE, reason: "There are too many connections. Try again." };
+        self.reject(rejection, input, peer, out);
     }
 
     /// The answer to a client that did not send its head in time.
@@ -133,8 +146,11 @@ impl Service {
     }
 
     fn answer(&mut self, reply: &mut Reply) -> Result<Rest, Rejection> {
+        // Their targets have forms of their own: an authority for CONNECT.
+        if reply.head.method == Method::NotAllowed {
+            return Ok(self.not_allowed(reply));
+        }
         match target::parse(reply.head.target, reply.head.method)? {
-            _ if reply.head.method == Method::NotAllowed => Ok(self.not_allowed(reply)),
             Target::Server => Ok(self.options(reply)),
             Target::Resource { .. } if reply.head.method == Method::Options => Ok(self.options(reply)),
             Target::Resource { path, query, .. } => match self.resource(reply, &path, query) {
@@ -155,7 +171,7 @@ impl Service {
         })?;
         match found {
             Found::File((relative, source)) => {
-                let Some(source) = self.negotiate(relative.as_deref(), source, accepted)? else {
+                let Some(source) = self.negotiate(relative.as_deref(), source, accepted) else {
                     let vary = [("Vary", b"Accept-Encoding".to_vec())];
                     let sentence = "No coding of this file is acceptable.";
                     return Ok(self.page(reply, Status::NOT_ACCEPTABLE, sentence, &vary));
@@ -198,22 +214,18 @@ impl Service {
     /// The best coding of a file that the client accepts, looked for beside `relative` if that is given; `None` when it accepts none, not even the original.
     ///
     /// A compressed file that is older than the original is stale and not used.
-    fn negotiate(
-        &mut self,
-        relative: Option<&[u8]>,
-        original: Source,
-        accepted: Accepted,
-    ) -> io::Result<Option<Source>> {
+    fn negotiate(&mut self, relative: Option<&[u8]>, original: Source, accepted: Accepted) -> Option<Source> {
         if let Some(relative) = relative {
             for coding in accepted.codings() {
-                if let Seen::File(coded) = self.look(relative, Some(coding))?
+                // One that cannot be read is no reason to withhold the original.
+                if let Ok(Seen::File(coded)) = self.look(relative, Some(coding))
                     && coded.modified() >= original.modified()
                 {
-                    return Ok(Some(coded));
+                    return Some(coded);
                 }
             }
         }
-        Ok(accepted.identity().then_some(original))
+        accepted.identity().then_some(original)
     }
 
     fn send(&mut self, reply: &mut Reply, source: Source, selected: &Selected) -> Rest {
@@ -310,6 +322,9 @@ impl Service {
     fn options(&mut self, reply: &mut Reply) -> Rest {
         response::start(reply.out, Status::NO_CONTENT, self.clock.date());
         response::field(reply.out, "Allow", Method::ALLOWED);
+        if self.site.cors && reply.head.fields.first(Name::AccessControlRequestMethod).is_some() {
+            preflight(reply);
+        }
         reply.out.extend_from_slice(&self.site.always);
         response::finish(reply.out, reply.persistence);
         self.log.add(&self.clock, &reply.entry(Status::NO_CONTENT));
@@ -354,6 +369,9 @@ impl Service {
         response::number_field(out, "Content-Length", page.body.len() as u64);
         for (name, value) in extra {
             response::field(out, name, value);
+        }
+        if status == Status::SERVICE_UNAVAILABLE {
+            response::field(out, "Retry-After", RETRY_AFTER);
         }
         response::field(out, "Cache-Control", "no-cache");
         if html {
@@ -413,6 +431,22 @@ fn after(head: &Head, length: BodyLength, expectation: Expectation) -> After {
             _ => After::Linger,
         },
     }
+}
+
+/// The fields that answer a preflight request (Fetch, "CORS-preflight fetch"): whatever it asks for is allowed.
+///
+/// The names of fields are repeated, because `*` does not stand for Authorization.
+fn preflight(reply: &mut Reply) {
+    /// Seconds a browser need not ask again; none of them keeps it for more than a day.
+    const MAX_AGE: u64 = 86_400;
+    let asked = &reply.head.fields;
+    response::field(reply.out, "Access-Control-Allow-Methods", Method::ALLOWED);
+    let names = asked.only(Name::AccessControlRequestHeaders).unwrap_or(b"*");
+    response::field(reply.out, "Access-Control-Allow-Headers", names);
+    if asked.first(Name::AccessControlRequestPrivateNetwork).is_some() {
+        response::field(reply.out, "Access-Control-Allow-Private-Network", "true");
+    }
+    response::number_field(reply.out, "Access-Control-Max-Age", MAX_AGE);
 }
 
 /// Appends what is small; the body of a large document follows on its own.

@@ -34,6 +34,8 @@ pub struct Site {
     pub types: Types,
     /// The value of Cache-Control by path.
     pub cache: CacheRules,
+    /// Whether a browser that asks beforehand is told that other origins may read everything.
+    pub cors: bool,
     /// Complete field lines that stand in every answer.
     pub always: Vec<u8>,
 }
@@ -74,6 +76,7 @@ impl Default for Site {
             precompressed: true,
             types: Types::default(),
             cache: CacheRules::default(),
+            cors: false,
             always: Vec::new(),
         }
     }

@@ -13,6 +13,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 /// How long answers that are under way may take after a stop was asked for.
 pub const GRACE: Duration = Duration::from_secs(10);
 
+/// How long workers may take after that to write their logs and end: they look at the time once a second.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Whether and since when the server is to stop.
 #[derive(Debug, Default)]
 pub struct Stop(OnceLock<Instant>);
@@ -31,6 +34,11 @@ impl Stop {
     /// Whether the time for answers under way is over.
     pub fn is_overdue(&self) -> bool {
         self.0.get().is_some_and(|since| since.elapsed() >= GRACE)
+    }
+
+    /// Whether the workers should have ended by now.
+    pub fn is_long_overdue(&self) -> bool {
+        self.0.get().is_some_and(|since| since.elapsed() >= GRACE + LAST_WORDS)
     }
 }
 

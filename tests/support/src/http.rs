@@ -60,6 +60,11 @@ impl Client {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// The connection itself, for what the other functions do not cover.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// Sends bytes as they are.
     ///
     /// # Panics

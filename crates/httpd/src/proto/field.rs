@@ -11,6 +11,7 @@ pub enum Name {
     AcceptEncoding,
     AccessControlRequestHeaders,
     AccessControlRequestMethod,
+    AccessControlRequestPrivateNetwork,
     Connection,
     ContentLength,
     Expect,
@@ -27,11 +28,12 @@ pub enum Name {
     UserAgent,
 }
 
-const NAMES: [(Name, &[u8]); 18] = [
+const NAMES: [(Name, &[u8]); 19] = [
     (Name::Accept, b"accept"),
     (Name::AcceptEncoding, b"accept-encoding"),
     (Name::AccessControlRequestHeaders, b"access-control-request-headers"),
     (Name::AccessControlRequestMethod, b"access-control-request-method"),
+    (Name::AccessControlRequestPrivateNetwork, b"access-control-request-private-network"),
     (Name::Connection, b"connection"),
     (Name::ContentLength, b"content-length"),
     (Name::Expect, b"expect"),
