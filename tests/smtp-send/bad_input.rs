@@ -63,7 +63,7 @@ fn a_server_that_accepts_and_says_nothing_is_left() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let finished = run(&["--server", &address, "--to", "a@example.com", "--timeout", "0.2"], b"x\n");
-    assert_fails(&finished, 75, &["nothing within"]);
+    assert_fails(&finished, 75, &["no complete greeting within"]);
 }
 
 #[test]
