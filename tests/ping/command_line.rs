@@ -47,6 +47,13 @@ fn an_address_of_the_other_family() {
 }
 
 #[test]
+fn a_source_address_of_the_other_family() {
+    refused("-I 127.0.0.1 ::1", "::1: Address family for hostname not supported");
+    refused("-I ::1 127.0.0.1", "127.0.0.1: Address family for hostname not supported");
+    refused("-4 -I ::1 localhost", "invalid argument: -I '::1': an address of the other family");
+}
+
+#[test]
 fn a_name_cannot_write_to_the_terminal() {
     let finished = testkit::process::finish(super::ping().arg("\u{1b}[31m.invalid"), b"");
     assert!(finished.stderr.starts_with("ping: \\x1b[31m.invalid: "), "{finished:?}");

@@ -96,6 +96,28 @@ fn without_any_route_nothing_is_sent() {
 }
 
 #[test]
+fn a_link_local_address_needs_its_link_and_takes_it_from_the_target_the_source_or_the_interface() {
+    let Some(network) = pair() else { return };
+    for (host, address) in [("a", "fe80::a"), ("b", "fe80::b")] {
+        let peer = if host == "a" { "b" } else { "a" };
+        network.ip(host, &format!("-6 addr add {address}/64 dev to-{peer} nodad"));
+    }
+    for words in ["fe80::b%to-b", "-I to-b fe80::b", "-I fe80::a%to-b fe80::b", "-I fe80::a fe80::b%to-b"] {
+        let finished = ping_in(&network, "a", &format!("-c 1 -w 2 {words}"));
+        assert!(finished.stdout.contains("64 bytes from fe80::b%to-b: icmp_seq=1 "), "{words}: {finished:?}");
+    }
+    let finished = ping_in(&network, "a", "-c 1 -I fe80::a%to-b fe80::b");
+    assert!(
+        finished.stdout.starts_with("PING fe80::b(fe80::b) from fe80::a%to-b to-b: 56 data bytes\n"),
+        "{finished:?}"
+    );
+    let finished = ping_in(&network, "a", "-c 1 fe80::b");
+    assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
+    let line = "ping: fe80::b: holds on one link only, which fe80::b%INTERFACE or -I INTERFACE names\n";
+    assert_eq!(finished.stderr, line);
+}
+
+#[test]
 fn every_second_probe_lost_is_told_at_once_and_counted() {
     let Some(network) = pair() else { return };
     let rules = "table ip t { chain c { type filter hook input priority 0; \

@@ -5,7 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use testkit::process::{Running, finish};
 
 use super::{can_reach, ping, run_ping};
@@ -88,4 +89,28 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
     let mut told = String::new();
     child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert_eq!((status.code(), told.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_reader_that_reads_no_more_cannot_keep_it_from_ending() {
+    if !can_reach("127.0.0.1") {
+        return;
+    }
+    let mut command = super::ping();
+    let lengthy = command.args(["-D", "-v", "-n", "-i", "0.002", "127.0.0.1"]);
+    let mut child = lengthy.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // Some 70 KiB of lines: more than a pipe holds.
+    std::thread::sleep(Duration::from_millis(1500));
+    let pid = Pid::from_raw(child.id().try_into().unwrap());
+    kill(pid, Signal::SIGTERM).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let ended = loop {
+        match child.try_wait().unwrap() {
+            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            ended => break ended,
+        }
+    };
+    let _ = child.kill();
+    let _ = child.wait();
+    assert!(ended.is_some_and(|status| status.code() == Some(0)), "{ended:?}");
 }

@@ -1,13 +1,18 @@
 //! Files that go with the message.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use testkit::golden;
-use testkit::smtp::{Script, Server};
+use testkit::process::finish;
+use testkit::smtp::{Behaviour, Script, Server};
 
-use crate::support::{assert_fails, assert_sent, run, send};
+use crate::support::{assert_fails, assert_sent, run, send, smtp_send};
 
 fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> String {
     let path = folder.path().join(name);
@@ -58,6 +63,45 @@ fn standard_input_can_be_attached() {
     assert_sent(&send(&server, &["--body", "see below", "--attach", "-;name=report.csv"], b"a,b\n"));
     let message = String::from_utf8(server.mail().message).unwrap();
     assert!(message.contains("filename=\"report.csv\"") && message.contains("\r\nYSxiCg==\r\n"), "{message}");
+}
+
+#[test]
+fn a_file_that_grows_during_the_upload_is_not_completed_and_may_be_sent_later() {
+    let folder = TempDir::new().unwrap();
+    let log = file(&folder, "growing.log", b"start\n");
+    // Long enough for the file to grow between its opening and its upload.
+    let slowly = Behaviour::Drip("354 Go on".into(), Duration::from_millis(30));
+    let server = Server::start(Script::default().at("DATA", 1, slowly));
+    let done = AtomicBool::new(false);
+    let finished = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = fs::OpenOptions::new().append(true).open(&log).unwrap();
+            while !done.load(Ordering::SeqCst) {
+                file.write_all(b"more\n").unwrap();
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let finished = send(&server, &["--attach", &log, "--body", "x"], b"");
+        done.store(true, Ordering::SeqCst);
+        finished
+    });
+    assert_fails(&finished, 75, &["send the message: growing.log changed its size"]);
+    assert_eq!(server.mails(), []);
+}
+
+#[test]
+fn a_temporary_folder_that_takes_nothing_is_not_blamed_on_the_text() {
+    let folder = TempDir::new().unwrap();
+    let gone = folder.path().join("gone");
+    let large = b"0123456789\n".repeat(200_000);
+    let server = Server::start(Script::default());
+    let address = server.address().to_string();
+    for args in [&["--body-file", "-"][..], &["--body", "x", "--attach", "-"]] {
+        let mut command = smtp_send(&[&["--server", &address, "--to", "bob@example.com"], args].concat());
+        let finished = finish(command.env("TMPDIR", &gone), &large);
+        assert_fails(&finished, 75, &[&format!("keep standard input in {}: No such file", gone.display())]);
+    }
+    assert_eq!(server.lines(), Vec::<String>::new());
 }
 
 #[test]

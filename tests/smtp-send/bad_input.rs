@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use testkit::process::free_port;
 use testkit::smtp::{Script, Server};
 
-use crate::support::{assert_fails, run, send, send_to};
+use crate::support::{assert_fails, run, send, send_to, smtp_send};
 
 #[test]
 fn without_a_recipient_nothing_is_sent() {
@@ -63,7 +63,7 @@ fn a_server_that_accepts_and_says_nothing_is_left() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let finished = run(&["--server", &address, "--to", "a@example.com", "--timeout", "0.2"], b"x\n");
-    assert_fails(&finished, 75, &["nothing within"]);
+    assert_fails(&finished, 75, &["no complete greeting within"]);
 }
 
 #[test]
@@ -148,4 +148,13 @@ fn options_that_contradict_each_other_are_refused() {
     {
         assert_fails(&send(&server, args, b""), 64, &[]);
     }
+}
+
+#[test]
+fn an_output_that_takes_nothing_is_told_with_a_code_that_the_help_names() {
+    let mut command = smtp_send(&["--to", "bob@example.com", "--body", "x", "--dry-run"]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(71), "{output:?}");
+    assert!(run(&["--help"], b"").stdout.contains("71 this system refuses"));
 }

@@ -67,6 +67,14 @@ fn a_certificate_for_another_name_ends_the_session() {
 }
 
 #[test]
+fn a_certificate_signed_by_itself_is_refused_in_words() {
+    let server = Server::start_self_signed(Script::default(), "127.0.0.1");
+    let finished = send(&server, &["--tls", "implicit"], b"x\n");
+    assert_fails(&finished, 77, &["certificate of", "signed by itself", "CA:TRUE", "--insecure"]);
+    assert!(!finished.stderr.contains("Other"), "{finished:?}");
+}
+
+#[test]
 fn insecure_accepts_any_certificate() {
     let server = Server::start_tls(Script::default(), &Authority::new(), "other.example.com");
     assert_sent(&send(&server, &["--tls", "starttls", "--insecure"], b"x\n"));

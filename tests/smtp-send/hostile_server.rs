@@ -117,3 +117,24 @@ fn a_hundred_recipients_are_refused_one_by_one_without_blocking() {
     assert_fails(&finished, 67, &["1000 of 1000"]);
     assert_eq!(finished.stdout.lines().count(), 1000);
 }
+
+#[test]
+fn a_server_that_skips_the_message_has_accepted_nobody() {
+    for script in [
+        Script::default().reply("DATA", "250 2.0.0 Ok"),
+        Script::default().at("DATA", 1, Behaviour::Raw(b"354 Go on\r\n250 2.0.0 Ok\r\n".to_vec())),
+    ] {
+        let server = Server::start(script);
+        let finished = send(&server, &["--json"], b"x\n");
+        assert_fails(&finished, 76, &["unexpected reply to"]);
+        assert!(finished.stdout.contains(r#""status":"unsent""#), "{finished:?}");
+    }
+}
+
+#[test]
+fn an_answer_to_the_final_dot_that_is_neither_yes_nor_no_leaves_the_fate_unknown() {
+    let server = Server::start(Script::default().reply("MESSAGE", "354 More"));
+    let finished = send(&server, &[], b"x\n");
+    assert_fails(&finished, 75, &["may have been delivered", "354 More"]);
+    assert_eq!(finished.stdout, "bob@example.com: unknown, may have been delivered\n");
+}

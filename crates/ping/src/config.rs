@@ -2,7 +2,7 @@
 //!
 //! A value that cannot be used is refused with the option, the value and the reason; nothing is ignored silently.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use common::{Failure, Kind};
@@ -44,19 +44,37 @@ impl Family {
         }
     }
 
+    /// The family of `address`.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
     /// Whether `address` belongs to this family.
     pub fn is_of(self, address: IpAddr) -> bool {
-        address.is_ipv4() == (self == Self::V4)
+        Self::of(address) == self
     }
 }
 
-/// Where probes shall leave from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+/// Where probes shall leave from; `fe80::1%eth0` names both parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
     /// This address of this host.
-    Address(IpAddr),
+    pub address: Option<IpAddr>,
     /// This interface.
-    Interface(String),
+    pub interface: Option<String>,
+}
+
+impl Origin {
+    fn parse(text: &str) -> Self {
+        if let Ok(address) = text.parse() {
+            return Self { address: Some(address), interface: None };
+        }
+        let zoned = text.split_once('%').and_then(|(address, zone)| Some((address.parse::<Ipv6Addr>().ok()?, zone)));
+        match zoned {
+            Some((address, zone)) => Self { address: Some(address.into()), interface: Some(zone.to_owned()) },
+            None => Self { address: None, interface: Some(text.to_owned()) },
+        }
+    }
 }
 
 /// Everything a run needs to know.
@@ -67,8 +85,8 @@ pub struct Config {
     pub destination: String,
     /// The family that was asked for.
     pub family: Option<Family>,
-    /// Source address or interface.
-    pub origin: Option<Origin>,
+    /// Source address or interface, or neither.
+    pub origin: Origin,
     /// When to send and when to stop.
     pub plan: Plan,
     /// What each probe carries; its first bytes are replaced by the time.
@@ -120,6 +138,15 @@ impl Config {
             (_, true) => Some(Family::V6),
             _ => called_as,
         };
+        let origin = cli.interface.as_deref().map(Origin::parse).unwrap_or_default();
+        let family = match (family, origin.address) {
+            (Some(family), Some(address)) if !family.is_of(address) => {
+                return Err(bad("-I", &address.to_string(), "an address of the other family"));
+            }
+            // A name with addresses of both families is pinged from where the user stands.
+            (None, Some(address)) => Some(Family::of(address)),
+            (family, _) => family,
+        };
         let pattern = cli.pattern.as_deref().map(pattern_bytes).transpose()?;
         let size = number("-s", &cli.size, 0, LONGEST_PAYLOAD)?;
         let optional = |option, value: &Option<String>, least, most| {
@@ -135,10 +162,7 @@ impl Config {
             mark: optional("-m", &cli.mark, 0, u32::MAX.into())?.and_then(|value| u32::try_from(value).ok()),
             send_buffer: optional("-S", &cli.send_buffer, 1, i32::MAX as u64)?
                 .and_then(|value| usize::try_from(value).ok()),
-            origin: cli.interface.map(|text| match text.parse() {
-                Ok(address) => Origin::Address(address),
-                Err(_) => Origin::Interface(text),
-            }),
+            origin,
             destination: cli.destination,
             family,
             multicast_loop: !cli.no_loop,
@@ -280,8 +304,13 @@ mod tests {
 
     #[test]
     fn an_origin_is_an_address_or_else_an_interface() {
-        assert_eq!(config(&["-I", "::1"]).unwrap().origin, Some(Origin::Address("::1".parse().unwrap())));
-        assert_eq!(config(&["-I", "lo"]).unwrap().origin, Some(Origin::Interface("lo".to_owned())));
+        let origin = |typed: &str| {
+            let Origin { address, interface } = config(&["-I", typed]).unwrap().origin;
+            (address.map(|address| address.to_string()), interface)
+        };
+        assert_eq!(origin("::1"), (Some("::1".to_owned()), None));
+        assert_eq!(origin("fe80::1%eth0"), (Some("fe80::1".to_owned()), Some("eth0".to_owned())));
+        assert_eq!(origin("lo"), (None, Some("lo".to_owned())));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod cli;
 mod clock;
 pub mod config;
+mod output;
 pub mod pinger;
 mod privilege;
 mod probe_loop;
@@ -25,6 +26,7 @@ use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use crate::config::{Config, Family};
+use crate::output::Output;
 use crate::pinger::Pinger;
 use crate::report::Report;
 use crate::resolve::{Names, Target};
@@ -60,7 +62,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result
     privilege::drop_all()?;
 
     let names = Names::new(config.numeric || (target.is_literal && !config.always_names));
-    let mut report = Report::new(&config, &target, &socket, names, std::io::stdout());
+    let mut report = Report::new(&config, &target, &socket, names, Output::new(&signals));
     report.header()?;
     let mut pinger = Pinger::new(config.plan.clone(), clock::now()?.steady);
     probe_loop::run(&mut socket, &signals, &config.payload, &mut pinger, &mut report)?;

@@ -61,10 +61,16 @@ impl<'a, W: Write> Report<'a, W> {
             }
             line.push('\n');
         }
-        let from = match &self.config.origin {
+        let Origin { address, interface } = &self.config.origin;
+        let from = match interface {
+            Some(name) => {
+                let name = SafeText(name.as_bytes());
+                let is_local = matches!(address, Some(IpAddr::V6(v6)) if v6.is_unicast_link_local());
+                let zone = if is_local { format!("%{name}") } else { String::new() };
+                format!("from {}{zone} {name}: ", self.source)
+            }
+            None if address.is_some() => format!("from {} : ", self.source),
             None => String::new(),
-            Some(Origin::Address(_)) => format!("from {} : ", self.source),
-            Some(Origin::Interface(name)) => format!("from {} {}: ", self.source, SafeText(name.as_bytes())),
         };
         let size = self.config.payload.len();
         let name = SafeText(self.target.name.as_bytes());

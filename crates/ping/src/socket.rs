@@ -4,7 +4,7 @@
 //! the kernel's send stamps alike) is read here and handed on as plain values. It must not decide what anything means.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use common::{Failure, Kind};
@@ -16,7 +16,7 @@ use nix::sys::socket::{
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Type};
 
-use crate::config::{Config, Origin};
+use crate::config::Config;
 use crate::proto::arrival::{Expected, Framing};
 use crate::proto::{icmp4, icmp6};
 
@@ -86,10 +86,7 @@ impl Socket {
         let source = route(config, target)?;
         // The unspecified address means this host, which answers from the address it was asked at.
         let target = if target.ip().is_unspecified() { SocketAddr::new(source, 0) } else { target };
-        let bound = match config.origin {
-            Some(Origin::Address(address)) => Some(address),
-            _ => config.sticky_source.then_some(source),
-        };
+        let bound = config.origin.address.or(config.sticky_source.then_some(source));
         let identifier = bind(&socket, target, bound, is_raw, config.identifier)?;
         set_options(&socket, config, target)?;
         let framing = match (target, is_raw) {
@@ -183,7 +180,7 @@ impl Socket {
                     error = Some(told);
                     from = offender.map(|address| {
                         let ip = address.sin6_addr.s6_addr.into();
-                        std::net::SocketAddrV6::new(ip, 0, 0, address.sin6_scope_id).into()
+                        SocketAddrV6::new(ip, 0, 0, address.sin6_scope_id).into()
                     });
                 }
                 _ => {}
@@ -250,11 +247,19 @@ fn open_any(target: SocketAddr, identifier: Option<u16>) -> Result<(socket2::Soc
 }
 
 fn bind_interface(socket: &socket2::Socket, config: &Config) -> Result<(), Failure> {
-    match &config.origin {
-        Some(Origin::Interface(name)) => socket
+    match &config.origin.interface {
+        Some(name) => socket
             .bind_device(Some(name.as_bytes()))
             .map_err(|cause| Failure::io("SO_BINDTODEVICE", name, cause).with_kind(Kind::System)),
-        _ => Ok(()),
+        None => Ok(()),
+    }
+}
+
+/// `source` to bind to; one that holds on its link only is meant on the link of the target.
+fn source_towards(target: SocketAddr, source: IpAddr) -> SocketAddr {
+    match (source, target) {
+        (IpAddr::V6(source), SocketAddr::V6(target)) => SocketAddrV6::new(source, 0, 0, target.scope_id()).into(),
+        (source, _) => SocketAddr::new(source, 0),
     }
 }
 
@@ -269,8 +274,8 @@ fn route(config: &Config, target: SocketAddr) -> Result<IpAddr, OpenError> {
     if let Some(mark) = config.mark {
         probe.set_mark(mark).map_err(option_failed("mark"))?;
     }
-    if let Some(Origin::Address(address)) = config.origin {
-        probe.bind(&SocketAddr::new(address, 0).into()).map_err(|cause| Failure::io("bind", "", cause))?;
+    if let Some(address) = config.origin.address {
+        probe.bind(&source_towards(target, address).into()).map_err(|cause| Failure::io("bind", "", cause))?;
     }
     let mut there = target;
     there.set_port(ROUTE_PORT);
@@ -281,12 +286,20 @@ fn route(config: &Config, target: SocketAddr) -> Result<IpAddr, OpenError> {
             let hint = "Do you want to ping broadcast? Then -b. If not, check your local firewall rules";
             return OpenError::from(Failure::new(Kind::Denied, "", target.ip(), hint));
         }
+        if cause.kind() == io::ErrorKind::InvalidInput && needs_zone(target) {
+            let hint = format!("holds on one link only, which {}%INTERFACE or -I INTERFACE names", target.ip());
+            return OpenError::from(Failure::new(Kind::Usage, "", target.ip(), hint));
+        }
         let unroutable = matches!(
             cause.raw_os_error(),
             Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
         );
         OpenError { failure: Failure::io("connect", "", cause), is_unroutable: unroutable }
     })
+}
+
+fn needs_zone(target: SocketAddr) -> bool {
+    matches!(target, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
 }
 
 /// Binds the socket where needed and returns the identifier of our requests: a datagram socket gets its from the kernel.
@@ -304,14 +317,16 @@ fn bind(
     let failed = |cause| Failure::io("bind", "", cause);
     if is_raw {
         if let Some(source) = source {
-            socket.bind(&SocketAddr::new(source, 0).into()).map_err(failed)?;
+            socket.bind(&source_towards(target, source).into()).map_err(failed)?;
         }
         return match wanted {
             Some(identifier) => Ok(identifier),
             None => random_identifier(),
         };
     }
-    socket.bind(&SocketAddr::new(source.unwrap_or(any), wanted.unwrap_or(0)).into()).map_err(failed)?;
+    let mut local = source_towards(target, source.unwrap_or(any));
+    local.set_port(wanted.unwrap_or(0));
+    socket.bind(&local.into()).map_err(failed)?;
     let local = socket.local_addr().map_err(failed)?;
     Ok(local.as_socket().map_or(0, |address| address.port()))
 }
@@ -420,7 +435,7 @@ fn is_icmp_error(errno: Errno) -> bool {
 fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
     match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
         (Some(v4), _) => Some(std::net::SocketAddrV4::from(*v4).into()),
-        (_, Some(v6)) => Some(std::net::SocketAddrV6::from(*v6).into()),
+        (_, Some(v6)) => Some(SocketAddrV6::from(*v6).into()),
         _ => None,
     }
 }

@@ -17,11 +17,11 @@ use clap::{Parser, ValueEnum};
     after_help = "\
 Exit codes:
    0 every recipient accepted         69 refused for good, also in part
-  64 wrong command line               75 not now; try again later
-  65 bad address or message           76 the server breaks the protocol
-  66 a file cannot be read            77 certificate not trusted, access denied
-  67 unknown user                     78 configuration
-  68 unknown host
+  64 wrong command line               71 this system refuses something else
+  65 bad address or message           75 not now; try again later
+  66 a file cannot be read            76 the server breaks the protocol
+  67 unknown user                     77 certificate not trusted, access denied
+  68 unknown host                     78 configuration
 
 Example:
   echo 'It works.' | smtp-send --server localhost:2525 --to bob@example.com --subject Test"

@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use common::Failure;
+use common::{Failure, Kind};
 
 use crate::message::Message;
 use crate::proto::dot::DotStuffing;
@@ -142,7 +142,8 @@ fn upload(wire: &mut Transport, message: &mut Message, eight_bit: bool, sent: &m
             }
             Err(_) => Err(failure),
         },
-        Err(Interruption::Text(error)) => Err(Failure::io("read", "the text", error)),
+        // A file that was being written will be complete later.
+        Err(Interruption::Text(error)) => Err(Failure::io("send", "the message", error).with_kind(Kind::Temporary)),
     }
 }
 

@@ -31,11 +31,14 @@ use cli::{Cli, Tls};
 use config::{Config, ReportStyle, TextSource};
 use deliver::{Policy, Progress};
 use message::attach::Wanted;
-use message::{Attachment, Draft, Message, Text};
+use message::{Attachment, Draft, Message, SpoolError, Text};
 use proto::command::HeloName;
 use report::Report;
 use session::{Envelope, Session, Settings, StartTls};
 use transport::{Limits, Transport};
+
+/// What standard input is called in messages.
+const STDIN: &str = "standard input";
 
 /// The exit code for each kind of failure (sysexits.h).
 pub fn code_of(kind: Kind) -> u8 {
@@ -91,17 +94,17 @@ fn compose(config: &mut Config) -> Result<Message> {
 }
 
 fn open(wanted: &Wanted) -> Result<Attachment, Failure> {
-    let unreadable = |error| Failure::io("attach", wanted.path.display(), error).with_kind(Kind::NoInput);
-    Attachment::open(wanted).map_err(unreadable)
+    let name: &dyn Display = if wanted.is_stdin() { &STDIN } else { &wanted.path.display() };
+    Attachment::open(wanted).map_err(|error| unreadable("attach", name, error))
 }
 
 fn read(source: &TextSource) -> Result<Text, Failure> {
-    let unreadable = |error, name: &dyn Display| Failure::io("read", name, error).with_kind(Kind::NoInput);
     match source {
         TextSource::Nothing => Text::read(io::empty()),
         TextSource::Inline(text) => Text::read(text.as_bytes()),
         TextSource::File(path) => {
-            return File::open(path).and_then(Text::read).map_err(|error| unreadable(error, &path.display()));
+            let file = File::open(path).map_err(SpoolError::Read);
+            return file.and_then(Text::read).map_err(|error| unreadable("read", &path.display(), error));
         }
         TextSource::Stdin => {
             if io::stdin().is_terminal() {
@@ -110,7 +113,18 @@ fn read(source: &TextSource) -> Result<Text, Failure> {
             Text::read(io::stdin().lock())
         }
     }
-    .map_err(|error| unreadable(error, &"standard input"))
+    .map_err(|error| unreadable("read", &STDIN, error))
+}
+
+/// A full disk is not the fault of the text: room may be there later.
+fn unreadable(operation: &'static str, name: &dyn Display, error: SpoolError) -> Failure {
+    match error {
+        SpoolError::Read(cause) => Failure::io(operation, name, cause).with_kind(Kind::NoInput),
+        SpoolError::Keep(cause) => {
+            let place = format!("{name} in {}", std::env::temp_dir().display());
+            Failure::io("keep", place, cause).with_kind(Kind::Temporary)
+        }
+    }
 }
 
 /// Prints the message with the line ends of this system.

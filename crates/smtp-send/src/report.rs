@@ -166,12 +166,14 @@ fn recipient(address: &Address, fate: &Fate) -> Recipient {
 /// The error of the whole run: the worst that happened to anybody.
 fn verdict(server: &str, session: &Session, broken: Option<Failure>, encrypted: bool) -> Option<Failure> {
     let fates: Vec<_> = session.fates().collect();
-    if let Some(failure) = broken {
-        if fates.iter().any(|(_, fate)| matches!(fate, Fate::Unknown)) {
-            let why = format!("the message may have been delivered, sending it again may deliver it twice ({failure})");
-            return Some(Failure::new(Kind::Temporary, "no answer after the final dot from", server, why));
-        }
-        return Some(failure);
+    if fates.iter().any(|(_, fate)| matches!(fate, Fate::Unknown)) {
+        let cause = broken.map(|failure| failure.to_string()).or(session.trouble().map(ToString::to_string));
+        let cause = cause.unwrap_or_default();
+        let why = format!("the message may have been delivered, sending it again may deliver it twice ({cause})");
+        return Some(Failure::new(Kind::Temporary, "no answer after the final dot from", server, why));
+    }
+    if broken.is_some() {
+        return broken;
     }
     if let Some(trouble) = session.trouble() {
         // A server that closes after it took the message for everybody has done its work.

@@ -267,7 +267,7 @@ impl Session {
             State::Rcpt(index) => self.rcpt_answered(index, reply),
             State::Data => self.data_answered(reply),
             State::Upload => self.interrupted(reply),
-            State::Message => self.message_answered(&reply),
+            State::Message => self.message_answered(reply),
             State::LoneDot => self.quit(),
             State::Quit | State::Closed => self.close(),
         }
@@ -417,10 +417,7 @@ impl Session {
                 self.state = State::LoneDot;
                 Action::Send(b".\r\n".to_vec(), State::LoneDot)
             }
-            (false, true) if reply.is_positive() => {
-                self.trouble = Some(Trouble::Unexpected { state: State::Data, reply });
-                self.close()
-            }
+            (false, true) if reply.is_positive() => self.out_of_step(&Fate::Unsent, reply),
             (false, _) => {
                 self.decide(&Fate::Refused(State::Data, reply));
                 self.next_transaction()
@@ -428,22 +425,27 @@ impl Session {
         }
     }
 
-    fn message_answered(&mut self, reply: &Reply) -> Action {
-        self.decide(&if reply.is_positive() {
-            Fate::Accepted(reply.clone())
-        } else {
-            Fate::Refused(State::Message, reply.clone())
-        });
+    fn message_answered(&mut self, reply: Reply) -> Action {
+        if reply.is_intermediate() {
+            return self.out_of_step(&Fate::Unknown, reply);
+        }
+        self.decide(&if reply.is_positive() { Fate::Accepted(reply) } else { Fate::Refused(State::Message, reply) });
         self.next_transaction()
     }
 
     /// A reply while the message is still on its way. Only closing the connection can stop a message halfway.
     fn interrupted(&mut self, reply: Reply) -> Action {
         if reply.is_positive() || reply.is_intermediate() {
-            self.trouble = Some(Trouble::Unexpected { state: State::Upload, reply });
-        } else {
-            self.decide(&Fate::Refused(State::Upload, reply));
+            return self.out_of_step(&Fate::Unsent, reply);
         }
+        self.decide(&Fate::Refused(State::Upload, reply));
+        self.close()
+    }
+
+    /// The reply makes no sense here, so none that follows can be trusted.
+    fn out_of_step(&mut self, fate: &Fate, reply: Reply) -> Action {
+        self.decide(fate);
+        self.trouble = Some(Trouble::Unexpected { state: self.state, reply });
         self.close()
     }
 

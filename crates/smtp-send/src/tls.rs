@@ -105,6 +105,14 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
             let why = format!("{wrong}; --tls-server-name NAME expects another name");
             Failure::new(Kind::Denied, "certificate of", peer, why)
         }
+        // The library has no variant for this one, though every second self-made certificate looks like that.
+        rustls::Error::InvalidCertificate(CertificateError::Other(other))
+            if other.0.to_string() == "CaUsedAsEndEntity" =>
+        {
+            let why = "signed by itself and marked as an authority (CA:TRUE), which no server's own certificate may be; \
+                       --insecure accepts any certificate, --tls off sends in clear";
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
         rustls::Error::InvalidCertificate(wrong) => {
             Failure::new(Kind::Denied, "certificate of", peer, format!("{wrong}{cure}"))
         }

@@ -244,6 +244,10 @@ impl Transport {
 
     /// A reply that is there although none is awaited; does not wait for one.
     pub fn early_reply(&mut self) -> Result<Option<Reply>, Failure> {
+        // It may have come together with the last one.
+        if let Some(reply) = self.parsed()? {
+            return Ok(Some(reply));
+        }
         if !self.is_readable() {
             return Ok(None);
         }
@@ -299,7 +303,7 @@ impl Transport {
     fn no_reply(&self, error: io::Error, awaited: &str, allowed: Duration) -> Failure {
         let why = match error.kind() {
             io::ErrorKind::TimedOut if awaited == "the greeting" && self.encryption.is_none() => format!(
-                "nothing within {}; a server that expects TLS from the first byte is silent too (--tls implicit)",
+                "no complete greeting within {}; a server that expects TLS from the first byte is silent too (--tls implicit)",
                 seconds(allowed)
             ),
             io::ErrorKind::TimedOut => format!("no complete reply to {awaited} within {}", seconds(allowed)),

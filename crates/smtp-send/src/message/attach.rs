@@ -11,6 +11,7 @@ use email_encoding::headers::rfc2231;
 use email_encoding::headers::writer::EmailWriter;
 
 use super::encode::{BASE64_LINE, Encoder};
+use super::spool::{self, SpoolError};
 
 /// Bytes read at once: whole lines of base64, about 48 KiB.
 const BLOCK: usize = 840 * BASE64_LINE;
@@ -87,15 +88,15 @@ pub struct Attachment {
 
 impl Attachment {
     /// Opens a file, or copies standard input into a temporary one. Folders, pipes and devices are refused.
-    pub fn open(wanted: &Wanted) -> io::Result<Self> {
+    pub fn open(wanted: &Wanted) -> Result<Self, SpoolError> {
         let (file, size) = if wanted.is_stdin() {
-            let mut file = tempfile::tempfile()?;
-            let size = io::copy(&mut io::stdin().lock(), &mut file)?;
+            let mut file = tempfile::tempfile().map_err(SpoolError::Keep)?;
+            let size = spool::copy(io::stdin().lock(), &mut file, |_| {})?;
             (file, size)
         } else {
             // Looked at before it is opened: opening a pipe would wait for its other end.
             if !std::fs::metadata(&wanted.path)?.is_file() {
-                return Err(io::Error::other("not a regular file"));
+                return Err(io::Error::other("not a regular file").into());
             }
             let file = File::open(&wanted.path)?;
             let size = file.metadata()?.len();

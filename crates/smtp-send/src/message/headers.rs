@@ -12,6 +12,8 @@ use crate::proto::address::{Mailbox, is_atom_byte};
 
 /// A line has at most 998 bytes (RFC 5322, section 2.1.1); a word that cannot be folded must leave room for its name.
 const MAX_WORD: usize = 900;
+/// A longer run of spaces is encoded: folding keeps a run together, and one can be longer than a line.
+const MAX_GAP: usize = 40;
 
 /// Header fields as they are sent, each with its CRLF.
 #[derive(Debug, Default, Clone)]
@@ -66,6 +68,9 @@ impl Headers {
 
 /// Plain words as they are; from the first to the last word that needs it, encoded words.
 fn write_text(writer: &mut EmailWriter<'_>, value: &str) -> std::fmt::Result {
+    if value.contains(&" ".repeat(MAX_GAP + 1)) {
+        return rfc2047::encode(value, writer);
+    }
     let words: Vec<&str> = value.split_inclusive(' ').collect();
     let Some(first) = words.iter().position(|word| needs_encoding(word)) else {
         return writer.folding().write_str(value);
@@ -93,12 +98,13 @@ fn write_mailbox(writer: &mut EmailWriter<'_>, mailbox: &Mailbox) -> std::fmt::R
     let Some(name) = &mailbox.name else {
         return writer.folding().write_str(address);
     };
-    if needs_encoding(name) {
+    let plain = name.bytes().all(|byte| is_atom_byte(byte) || byte == b' ');
+    let phrase = if plain { name.clone() } else { quoted(name) };
+    // Quoting may double a name, so its length counts as it will stand in the line.
+    if needs_encoding(name) || phrase.len() > MAX_WORD {
         rfc2047::encode(name, writer)?;
-    } else if name.bytes().all(|byte| is_atom_byte(byte) || byte == b' ') {
-        writer.folding().write_str(name)?;
     } else {
-        writer.folding().write_str(&quoted(name))?;
+        writer.folding().write_str(&phrase)?;
     }
     writer.space();
     writer.folding().write_str(&format!("<{address}>"))
@@ -158,6 +164,24 @@ mod tests {
             assert!(field.lines().skip(1).all(|line| line.starts_with(' ')), "{field}");
             assert!(field.lines().all(|line| !line.trim().is_empty()), "{field}");
         }
+    }
+
+    #[test]
+    fn a_run_of_spaces_makes_neither_an_endless_nor_a_blank_line() {
+        for gap in [2, 40, 41, 80, 300, 2500] {
+            let gap = " ".repeat(gap);
+            for value in [format!("a{gap}b"), format!("{gap}x"), format!("{}{gap}{}", "a".repeat(67), "b".repeat(70))] {
+                let field = text(&value);
+                assert!(field.lines().all(|line| line.len() <= 998 && !line.trim().is_empty()), "{field}");
+            }
+        }
+        assert_eq!(text("One.  Two."), "Subject: One.  Two.\r\n");
+    }
+
+    #[test]
+    fn a_name_that_grows_by_its_quoting_still_fits_into_a_line() {
+        let field = to(&format!("\"{}\" <b@x>", "\\\"".repeat(600)));
+        assert!(field.lines().all(|line| line.len() <= 998), "{field}");
     }
 
     #[test]

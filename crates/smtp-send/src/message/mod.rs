@@ -7,8 +7,10 @@ pub mod attach;
 pub mod compose;
 pub mod encode;
 pub mod headers;
+pub mod spool;
 pub mod text;
 
 pub use attach::Attachment;
 pub use compose::{Draft, Message};
+pub use spool::SpoolError;
 pub use text::Text;

@@ -3,9 +3,11 @@
 //! Up to a bound it stays in memory, beyond it goes to an unlinked temporary file. What was learned while reading decides
 //! the transfer encoding (RFC 2045, section 6).
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use tempfile::SpooledTempFile;
+
+use super::spool::{self, SpoolError};
 
 /// Texts up to this size stay in memory; that is nearly every text a person or a script writes.
 const IN_MEMORY: usize = 1 << 20;
@@ -60,20 +62,10 @@ pub struct Text {
 
 impl Text {
     /// Reads `source` to its end.
-    pub fn read(mut source: impl Read) -> io::Result<Self> {
+    pub fn read(source: impl Read) -> Result<Self, SpoolError> {
         let mut spool = SpooledTempFile::new(IN_MEMORY);
         let mut scan = Scan::default();
-        let mut block = vec![0; BLOCK];
-        loop {
-            let length = match source.read(&mut block) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            scan.push(&block[..length]);
-            spool.write_all(&block[..length])?;
-        }
+        spool::copy(source, &mut spool, |block| scan.push(block))?;
         Ok(Self { spool, facts: scan.finish() })
     }
 

@@ -10,7 +10,7 @@ use rustls::ServerConfig;
 
 use super::conversation::{self, Conversation};
 use super::script::Script;
-use super::tls::Authority;
+use super::tls::{self, Authority};
 use crate::process::PATIENCE;
 
 /// A line that a client said.
@@ -106,6 +106,15 @@ impl Server {
         }
         let tls = Some(authority.server_config(name));
         Self::listen("127.0.0.1:0".parse().expect("an address"), script, tls, None).expect("listen")
+    }
+
+    /// The same with a certificate for `name` that is signed by itself and marked as an authority, TLS from the first byte.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    pub fn start_self_signed(script: Script, name: &str) -> Self {
+        let tls = Some(tls::self_signed(name));
+        Self::listen("127.0.0.1:0".parse().expect("an address"), script.implicit_tls(), tls, None).expect("listen")
     }
 
     /// A server on `address` that shows each message to `observer` before it accepts it, and records nothing.

@@ -1,0 +1,53 @@
+//! Standard output that nobody may be reading: a wait for room ends with the signal that ends the run.
+//!
+//! Signals are blocked and read by the loop, so a plain write into a full pipe could be ended by nothing but SIGKILL.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::signals::{Request, Signals};
+
+/// Standard output, given up when a signal asks for the end while there is no room in it.
+pub(crate) struct Output<'a> {
+    signals: &'a Signals,
+}
+
+impl<'a> Output<'a> {
+    /// Standard output beside these signals.
+    pub(crate) fn new(signals: &'a Signals) -> Self {
+        Self { signals }
+    }
+
+    fn wait_for_room(&self) -> io::Result<()> {
+        let stdout = io::stdout();
+        loop {
+            let mut waiting =
+                [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT), PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+            let [room, _] = match poll(&mut waiting, PollTimeout::NONE) {
+                Ok(_) => waiting.map(|one| one.any().unwrap_or(true)),
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(errno) => return Err(errno.into()),
+            };
+            if room {
+                return Ok(());
+            }
+            // A status line would not be read either; whoever wants the end shall have it.
+            if let Ok(Some(Request::Stop)) = self.signals.next() {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+        }
+    }
+}
+
+impl Write for Output<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.wait_for_room()?;
+        io::stdout().lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().lock().flush()
+    }
+}
