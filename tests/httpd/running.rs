@@ -175,6 +175,28 @@ fn a_stop_lets_a_download_finish_and_closes_idle_connections() {
 }
 
 #[test]
+fn where_no_thread_can_be_started_a_download_is_ended_and_small_files_are_served() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can become a user that has no other processes");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    fs::write(folder.path().join("big"), vec![b'x'; 1_000_000]).unwrap();
+    // Two workers beside the first thread, and not one more: the limit counts for a user without rights only.
+    let mut command = std::process::Command::new("prlimit");
+    command.args(["--nproc=3", "--", env!("CARGO_BIN_EXE_httpd"), "-b", "127.0.0.1", "-p", "0"]);
+    command.args(["--workers", "2", "--user", "games"]).arg(folder.path());
+    let running = Running::start(&mut command);
+    let address = running.wait_for_stderr(listening_address);
+    let mut download = testkit::http::Client::connect(address);
+    download.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(download.is_closed());
+    assert_eq!(testkit::http::Client::connect(address).get("/a", "").text(), "a");
+}
+
+#[test]
 fn a_second_signal_does_not_wait() {
     let big = vec![b'x'; 30_000_000];
     let server = Server::with_files(&[("big", &big)]);
