@@ -197,6 +197,22 @@ fn where_no_thread_can_be_started_a_download_is_ended_and_small_files_are_served
 }
 
 #[test]
+fn requests_that_had_arrived_before_a_stop_are_answered() {
+    let server = Server::with_options(&[("a", b"a")], &["--workers", "2"]);
+    server.running.signal(Signal::SIGSTOP);
+    let mut clients: Vec<_> = (0..400).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    server.running.signal(Signal::SIGTERM);
+    server.running.signal(Signal::SIGCONT);
+    for client in &mut clients {
+        assert_eq!(client.response().text(), "a");
+    }
+    assert_eq!(server.running.finish().code(), 0);
+}
+
+#[test]
 fn a_second_signal_does_not_wait() {
     let big = vec![b'x'; 30_000_000];
     let server = Server::with_files(&[("big", &big)]);

@@ -130,7 +130,7 @@ impl Worker {
             for event in &events[..ready] {
                 match event.data() {
                     BELL => self.take_back(),
-                    listener if listener >= FIRST_LISTENER => self.accept(listener),
+                    listener if listener >= FIRST_LISTENER => _ = self.accept(listener),
                     connection => self.serve(usize::try_from(connection).unwrap_or(usize::MAX)),
                 }
             }
@@ -162,10 +162,17 @@ impl Worker {
         (!busy && self.away == 0) || self.stop.is_overdue()
     }
 
-    /// Closes the listeners and every connection that waits for a request that has not begun.
+    /// Closes the listeners and every connection that waits for a request that has not begun. What has arrived by now is
+    /// served before.
     fn stop_accepting(&mut self) {
+        self.service.clock.tick();
+        for number in (FIRST_LISTENER..).take(self.listeners.len()) {
+            while self.accept(number) && !self.stop.is_overdue() {}
+        }
         self.listeners.clear();
         for place in 0..self.connections.len() {
+            self.service.clock.new_batch();
+            self.serve(place);
             if self.connections[place].as_ref().is_some_and(|connection| matches!(connection.phase, Phase::Idle)) {
                 self.close(place);
             }
@@ -179,10 +186,11 @@ impl Worker {
         Ok(())
     }
 
-    fn accept(&mut self, number: u64) {
+    /// Accepts and serves what waits at a listener; whether there may be more.
+    fn accept(&mut self, number: u64) -> bool {
         let place = usize::try_from(number - FIRST_LISTENER).unwrap_or(usize::MAX);
         for _ in 0..ACCEPTS {
-            let Some(listener) = self.listeners.get(place) else { return };
+            let Some(listener) = self.listeners.get(place) else { return false };
             match listener.accept() {
                 Ok((stream, peer)) => {
                     let Some(admission) = self.door.admit(peer.ip().to_canonical()) else {
@@ -203,10 +211,11 @@ impl Worker {
                         // The client has gone again, or the network failed it: that is its own affair (accept(2)).
                         _ => continue,
                     }
-                    return;
+                    return false;
                 }
             }
         }
+        true
     }
 
     fn turn_away(&mut self, stream: &TcpStream, peer: IpAddr) {
