@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use tempfile::TempDir;
+use testkit::process::finish;
 
-use crate::fixture::Server;
+use crate::fixture::{Server, httpd};
 
 /// A folder with a secret beside the root, and the server for the root.
 fn server(options: &[&str]) -> (TempDir, Server) {
@@ -133,6 +134,10 @@ fn root_becomes_another_user_for_good() {
         return;
     }
     let root = tempfile::tempdir().unwrap();
+    fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let refused = finish(httpd().args(["-b", "127.0.0.1", "-p", "0", "--user", "nobody"]).arg(root.path()), b"");
+    let expected = format!("httpd: as user nobody, open folder {}: Permission denied\n", root.path().display());
+    assert_eq!((refused.code(), refused.stderr), (2, expected));
     fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     fs::write(root.path().join("public"), "public").unwrap();
     fs::write(root.path().join("private"), "private").unwrap();

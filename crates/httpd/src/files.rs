@@ -73,6 +73,12 @@ impl Root {
         Ok(root)
     }
 
+    /// Whether this process, as the user it is now, can reach anything in the root.
+    pub fn check_access(&self) -> io::Result<()> {
+        self.resolve(b"", OFlag::O_PATH)?;
+        Ok(())
+    }
+
     /// Opens what the relative path leads to; `b""` is the root itself.
     pub fn open(&self, relative: &[u8]) -> io::Result<Opened> {
         match self.resolve(relative, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) {
