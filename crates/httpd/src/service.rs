@@ -171,7 +171,7 @@ impl Service {
         })?;
         match found {
             Found::File((relative, source)) => {
-                let Some(source) = self.negotiate(relative.as_deref(), source, accepted)? else {
+                let Some(source) = self.negotiate(relative.as_deref(), source, accepted) else {
                     let vary = [("Vary", b"Accept-Encoding".to_vec())];
                     let sentence = "No coding of this file is acceptable.";
                     return Ok(self.page(reply, Status::NOT_ACCEPTABLE, sentence, &vary));
@@ -214,23 +214,18 @@ impl Service {
     /// The best coding of a file that the client accepts, looked for beside `relative` if that is given; `None` when it accepts none, not even the original.
     ///
     /// A compressed file that is older than the original is stale and not used.
-    fn negotiate(
-        &mut self,
-        relative: Option<&[u8]>,
-        original: Source,
-        accepted: Accepted,
-    ) -> io::Result<Option<Source>> {
+    fn negotiate(&mut self, relative: Option<&[u8]>, original: Source, accepted: Accepted) -> Option<Source> {
         if let Some(relative) = relative {
             for coding in accepted.codings() {
                 // One that cannot be read is no reason to withhold the original.
                 if let Ok(Seen::File(coded)) = self.look(relative, Some(coding))
                     && coded.modified() >= original.modified()
                 {
-                    return Ok(Some(coded));
+                    return Some(coded);
                 }
             }
         }
-        Ok(accepted.identity().then_some(original))
+        accepted.identity().then_some(original)
     }
 
     fn send(&mut self, reply: &mut Reply, source: Source, selected: &Selected) -> Rest {
