@@ -339,6 +339,22 @@ fn a_stop_ends_a_single_worker_in_the_middle_of_a_download_too() {
 }
 
 #[test]
+fn without_free_descriptors_it_waits_and_says_so_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let mut command = std::process::Command::new("prlimit");
+    command.args(["--nofile=30:30", "--", env!("CARGO_BIN_EXE_httpd"), "-b", "127.0.0.1", "-p", "0"]);
+    let running = Running::start(command.args(["--workers", "1"]).arg(folder.path()));
+    let address = running.wait_for_stderr(listening_address);
+    let crowd: Vec<_> = (0..40).map(|_| TcpStream::connect(address).unwrap()).collect();
+    running.wait_for_stderr(|text| text.contains("Too many open files; pausing").then_some(()));
+    sleep(Duration::from_millis(500));
+    assert_eq!(running.stderr().matches("pausing").count(), 1, "{}", running.stderr());
+    drop(crowd);
+    assert_eq!(testkit::http::Client::connect(address).get("/a", "").text(), "a");
+}
+
+#[test]
 fn a_client_that_reads_nothing_costs_nobody_else_anything() {
     let big = vec![b'x'; 10_000_000];
     let server = Server::with_files(&[("big", &big), ("a", b"a")]);

@@ -34,6 +34,8 @@ const RECEIVE: usize = 64 * 1024;
 const OUTPUT_MAX: usize = 128 * 1024;
 /// How long accepting pauses when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Seconds between two complaints about that, so that a lack that lasts does not fill the log.
+const COMPLAINT_PAUSE: u32 = 60;
 
 /// Tokens above every possible connection.
 const BELL: u64 = u64::MAX;
@@ -58,6 +60,7 @@ pub struct Worker {
     stop: Arc<Stop>,
     swept_at: u32,
     accept_again_at: Option<Instant>,
+    complain_again_at: u32,
 }
 
 /// What a worker is made of.
@@ -112,6 +115,7 @@ impl Worker {
             stop,
             swept_at: 0,
             accept_again_at: None,
+            complain_again_at: 0,
         };
         worker.watch_listeners()?;
         Ok(worker)
@@ -228,7 +232,10 @@ impl Worker {
     }
 
     fn pause_accepting(&mut self, error: &io::Error) {
-        log::warn!("accept: {}; pausing", common::error::reason(error));
+        if self.service.clock.uptime() >= self.complain_again_at {
+            self.complain_again_at = self.service.clock.uptime() + COMPLAINT_PAUSE;
+            log::warn!("accept: {}; pausing until some are free", common::error::reason(error));
+        }
         for listener in &self.listeners {
             let _ = self.epoll.delete(listener);
         }
