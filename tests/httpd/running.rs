@@ -85,7 +85,7 @@ fn both_unspecified_addresses_can_be_named_beside_each_other() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();
     let port = testkit::process::free_port();
-    for addresses in [["0.0.0.0", "::"], ["::", "127.0.0.1"]] {
+    for addresses in [["0.0.0.0", "::"], ["::", "127.0.0.1"], ["::", "::"]] {
         let options = ["-b", addresses[0], "-b", addresses[1], "-p", &port.to_string()];
         let running = Running::start(httpd().args(options).arg(folder.path()));
         running.wait_for_stderr(|text| text.contains("serving").then_some(()));
