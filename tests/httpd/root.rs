@@ -145,7 +145,12 @@ fn root_becomes_another_user_for_good() {
     let secret_copy = root.path().join("public.gz");
     fs::write(&secret_copy, "gzipped").unwrap();
     fs::set_permissions(secret_copy, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::create_dir(root.path().join("sealed")).unwrap();
+    fs::write(root.path().join("sealed/index.html"), "index").unwrap();
+    fs::set_permissions(root.path().join("sealed"), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
     let server = Server::start(root, &["--user", "nobody"]);
+    assert_eq!(server.get("/sealed").field("Location"), Some("/sealed/"), "a folder that cannot be listed");
+    assert_eq!(server.get("/sealed/").text(), "index");
     assert_eq!(server.get("/public").text(), "public");
     let original = server.connect().get("/public", "Accept-Encoding: gzip\r\n");
     assert_eq!(original.text(), "public", "a compressed file that cannot be read is not used");

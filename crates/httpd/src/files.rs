@@ -93,6 +93,11 @@ impl Root {
         self.describe(relative).filter(|(kind, _)| *kind == Kind::File).map(|(_, identity)| identity)
     }
 
+    /// Whether this path leads to a folder, which need not be readable.
+    pub fn is_folder(&self, relative: &[u8]) -> bool {
+        self.describe(relative).is_some_and(|(kind, _)| kind == Kind::Folder)
+    }
+
     /// What a path leads to, without opening it; `None` for whatever is not served.
     ///
     /// A path in the root folder itself that is no link costs one system call; others are resolved by the same rules as
