@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use tempfile::TempDir;
+use testkit::process::finish;
 
-use crate::fixture::Server;
+use crate::fixture::{Server, httpd};
 
 /// A folder with a secret beside the root, and the server for the root.
 fn server(options: &[&str]) -> (TempDir, Server) {
@@ -133,6 +134,10 @@ fn root_becomes_another_user_for_good() {
         return;
     }
     let root = tempfile::tempdir().unwrap();
+    fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let refused = finish(httpd().args(["-b", "127.0.0.1", "-p", "0", "--user", "nobody"]).arg(root.path()), b"");
+    let expected = format!("httpd: as user nobody, open folder {}: Permission denied\n", root.path().display());
+    assert_eq!((refused.code(), refused.stderr), (2, expected));
     fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     fs::write(root.path().join("public"), "public").unwrap();
     fs::write(root.path().join("private"), "private").unwrap();
@@ -140,7 +145,12 @@ fn root_becomes_another_user_for_good() {
     let secret_copy = root.path().join("public.gz");
     fs::write(&secret_copy, "gzipped").unwrap();
     fs::set_permissions(secret_copy, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::create_dir(root.path().join("sealed")).unwrap();
+    fs::write(root.path().join("sealed/index.html"), "index").unwrap();
+    fs::set_permissions(root.path().join("sealed"), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
     let server = Server::start(root, &["--user", "nobody"]);
+    assert_eq!(server.get("/sealed").field("Location"), Some("/sealed/"), "a folder that cannot be listed");
+    assert_eq!(server.get("/sealed/").text(), "index");
     assert_eq!(server.get("/public").text(), "public");
     let original = server.connect().get("/public", "Accept-Encoding: gzip\r\n");
     assert_eq!(original.text(), "public", "a compressed file that cannot be read is not used");

@@ -1,7 +1,7 @@
 //! Starting, refusing to start, logging, limits, stopping.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -84,7 +84,7 @@ fn both_unspecified_addresses_can_be_named_beside_each_other() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();
     let port = testkit::process::free_port();
-    for addresses in [["0.0.0.0", "::"], ["::", "127.0.0.1"]] {
+    for addresses in [["0.0.0.0", "::"], ["::", "127.0.0.1"], ["::", "::"]] {
         let options = ["-b", addresses[0], "-b", addresses[1], "-p", &port.to_string()];
         let running = Running::start(httpd().args(options).arg(folder.path()));
         running.wait_for_stderr(|text| text.contains("serving").then_some(()));
@@ -186,6 +186,44 @@ fn a_stop_lets_a_download_finish_and_closes_idle_connections() {
     assert!(idle.is_closed());
     assert!(busy.response().body == big);
     assert!(busy.is_closed());
+    assert_eq!(server.running.finish().code(), 0);
+}
+
+#[test]
+fn where_no_thread_can_be_started_a_download_is_ended_and_small_files_are_served() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can become a user that has no other processes");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    fs::write(folder.path().join("big"), vec![b'x'; 1_000_000]).unwrap();
+    // Two workers beside the first thread, and not one more: the limit counts for a user without rights only.
+    let mut command = std::process::Command::new("prlimit");
+    command.args(["--nproc=3", "--", env!("CARGO_BIN_EXE_httpd"), "-b", "127.0.0.1", "-p", "0"]);
+    command.args(["--workers", "2", "--user", "games"]).arg(folder.path());
+    let running = Running::start(&mut command);
+    let address = running.wait_for_stderr(listening_address);
+    let mut download = testkit::http::Client::connect(address);
+    download.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(download.is_closed());
+    assert_eq!(testkit::http::Client::connect(address).get("/a", "").text(), "a");
+}
+
+#[test]
+fn requests_that_had_arrived_before_a_stop_are_answered() {
+    let server = Server::with_options(&[("a", b"a")], &["--workers", "2"]);
+    server.running.signal(Signal::SIGSTOP);
+    let mut clients: Vec<_> = (0..400).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    server.running.signal(Signal::SIGTERM);
+    server.running.signal(Signal::SIGCONT);
+    for client in &mut clients {
+        assert_eq!(client.response().text(), "a");
+    }
     assert_eq!(server.running.finish().code(), 0);
 }
 
@@ -313,4 +351,20 @@ fn a_stop_ends_a_single_worker_in_the_middle_of_a_download_too() {
     sleep(Duration::from_millis(100));
     server.running.signal(Signal::SIGTERM);
     assert_eq!(server.running.finish().code(), 0);
+}
+
+#[test]
+fn without_free_descriptors_it_waits_and_says_so_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let mut command = std::process::Command::new("prlimit");
+    command.args(["--nofile=30:30", "--", env!("CARGO_BIN_EXE_httpd"), "-b", "127.0.0.1", "-p", "0"]);
+    let running = Running::start(command.args(["--workers", "1"]).arg(folder.path()));
+    let address = running.wait_for_stderr(listening_address);
+    let crowd: Vec<_> = (0..40).map(|_| TcpStream::connect(address).unwrap()).collect();
+    running.wait_for_stderr(|text| text.contains("Too many open files; pausing").then_some(()));
+    sleep(Duration::from_millis(500));
+    assert_eq!(running.stderr().matches("pausing").count(), 1, "{}", running.stderr());
+    drop(crowd);
+    assert_eq!(testkit::http::Client::connect(address).get("/a", "").text(), "a");
 }

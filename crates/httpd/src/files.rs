@@ -73,6 +73,12 @@ impl Root {
         Ok(root)
     }
 
+    /// Whether this process, as the user it is now, can reach anything in the root.
+    pub fn check_access(&self) -> io::Result<()> {
+        self.resolve(b"", OFlag::O_PATH)?;
+        Ok(())
+    }
+
     /// Opens what the relative path leads to; `b""` is the root itself.
     pub fn open(&self, relative: &[u8]) -> io::Result<Opened> {
         match self.resolve(relative, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) {
@@ -85,6 +91,11 @@ impl Root {
     /// The identity of the regular file at this path, without opening it.
     pub fn identify(&self, relative: &[u8]) -> Option<Identity> {
         self.describe(relative).filter(|(kind, _)| *kind == Kind::File).map(|(_, identity)| identity)
+    }
+
+    /// Whether this path leads to a folder, which need not be readable.
+    pub fn is_folder(&self, relative: &[u8]) -> bool {
+        self.describe(relative).is_some_and(|(kind, _)| kind == Kind::Folder)
     }
 
     /// What a path leads to, without opening it; `None` for whatever is not served.

@@ -69,6 +69,8 @@ pub struct Lane {
 struct Queue {
     jobs: VecDeque<(Job, Arc<Home>)>,
     idle: usize,
+    /// Threads there are, idle ones too.
+    threads: usize,
 }
 
 impl Lane {
@@ -80,12 +82,25 @@ impl Lane {
             self.wanted.notify_one();
             return;
         }
+        queue.threads += 1;
         drop(queue);
         let lane = Arc::clone(self);
         let started = thread::Builder::new().name("lane".into()).stack_size(STACK).spawn(move || lane.work());
         if let Err(error) = started {
-            // The job stays in the queue for the next thread that becomes free.
             log::warn!("cannot start another thread: {}", common::error::reason(&error));
+            self.do_without();
+        }
+    }
+
+    /// After a thread could not be started: jobs stay in the queue for the next one that becomes free. Where there is none,
+    /// nobody would ever come for them, so their connections are ended.
+    fn do_without(&self) {
+        let mut queue = lock(&self.queue);
+        queue.threads -= 1;
+        if queue.threads == 0 {
+            for (_, home) in queue.jobs.drain(..) {
+                home.bring(Done { connection: None, entry: None });
+            }
         }
     }
 
@@ -105,7 +120,11 @@ impl Lane {
         let waited = self.wanted.wait_timeout_while(queue, IDLE, empty).unwrap_or_else(PoisonError::into_inner);
         queue = waited.0;
         queue.idle -= 1;
-        queue.jobs.pop_front()
+        let job = queue.jobs.pop_front();
+        if job.is_none() {
+            queue.threads -= 1;
+        }
+        job
     }
 }
 

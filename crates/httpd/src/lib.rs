@@ -77,6 +77,9 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     // Everything that needs rights is open. What follows runs without them, and only then is a client heard.
     if let Some(user) = &config.user {
         sandbox::become_user(user)?;
+        let operation = format!("as user {user}, open folder");
+        root.check_access()
+            .map_err(|error| Failure::io(operation, config.root.display(), error).with_kind(Kind::Config))?;
     }
     if config.sandbox {
         sandbox::confine(&config)?;

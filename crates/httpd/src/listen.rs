@@ -34,7 +34,10 @@ pub fn bind_all(wanted: &[SocketAddr], port: u16, workers: usize) -> Result<List
             outcome => outcome.map_err(|error| explain(everywhere, error))?,
         }
     }
-    for address in wanted {
+    for (place, address) in wanted.iter().enumerate() {
+        if address.port() != 0 && wanted[..place].contains(address) {
+            continue;
+        }
         // Beside an IPv4 address of the same port `::` is IPv6 alone; as dual stack it would claim that address as well.
         let shared = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port() && address.port() != 0;
         listeners.dual_stack = !wanted.iter().any(shared);

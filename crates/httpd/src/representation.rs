@@ -22,7 +22,9 @@ pub struct Representation {
     pub content_type: String,
     /// How the content is coded.
     pub coding: Option<Coding>,
-    /// Complete field lines that stand in every answer about this file: Cache-Control, Vary and those the user asked for.
+    /// The value of Cache-Control.
+    pub cache_control: String,
+    /// Complete field lines that stand in every answer about this file: Vary and those the user asked for.
     pub fields: Vec<u8>,
 }
 
@@ -106,6 +108,9 @@ impl Representation {
             }
             response::field(out, "Accept-Ranges", "bytes");
         }
+        // What is missing today may be there tomorrow, however long its page might be kept under its own name.
+        let is_missing = matches!(selected, Selected::Whole(Status::NOT_FOUND));
+        response::field(out, "Cache-Control", if is_missing { "no-cache" } else { &self.cache_control });
         out.extend_from_slice(&self.fields);
     }
 
@@ -175,7 +180,8 @@ mod tests {
             modified: Some(784_111_777),
             content_type: "text/plain; charset=utf-8".to_owned(),
             coding: None,
-            fields: b"Cache-Control: no-cache\r\n".to_vec(),
+            cache_control: "max-age=60".to_owned(),
+            fields: b"X-Team: web\r\n".to_vec(),
         }
     }
 
@@ -213,7 +219,7 @@ mod tests {
     #[test]
     fn a_304_carries_the_validators_and_no_content_fields() {
         let text = fields(&Selected::NotModified);
-        assert!(text.contains("ETag: \"abc-1\"\r\n") && text.contains("Cache-Control: no-cache\r\n"), "{text}");
+        assert!(text.contains("ETag: \"abc-1\"\r\n") && text.contains("Cache-Control: max-age=60\r\n"), "{text}");
         assert!(!text.contains("Content-"), "{text}");
     }
 
@@ -247,9 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn the_page_for_a_missing_file_has_no_validators() {
+    fn the_page_for_a_missing_file_has_no_validators_and_is_not_kept() {
         let text = fields(&Selected::Whole(Status::NOT_FOUND));
         assert!(!text.contains("ETag") && !text.contains("Last-Modified"), "{text}");
-        assert!(text.contains("Content-Length: 1000\r\n"));
+        assert!(text.contains("Content-Length: 1000\r\n") && text.contains("Cache-Control: no-cache\r\n"), "{text}");
     }
 }

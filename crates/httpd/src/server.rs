@@ -33,6 +33,8 @@ const RECEIVE: usize = 64 * 1024;
 const OUTPUT_MAX: usize = 64 * 1024;
 /// How long accepting pauses when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Seconds between two complaints about that, so that a lack that lasts does not fill the log.
+const COMPLAINT_PAUSE: u32 = 60;
 
 /// Tokens above every possible connection.
 const BELL: u64 = u64::MAX;
@@ -57,6 +59,7 @@ pub struct Worker {
     stop: Arc<Stop>,
     swept_at: u32,
     accept_again_at: Option<Instant>,
+    complain_again_at: u32,
 }
 
 /// What a worker is made of.
@@ -111,6 +114,7 @@ impl Worker {
             stop,
             swept_at: 0,
             accept_again_at: None,
+            complain_again_at: 0,
         };
         worker.watch_listeners()?;
         Ok(worker)
@@ -129,7 +133,7 @@ impl Worker {
             for event in &events[..ready] {
                 match event.data() {
                     BELL => self.take_back(),
-                    listener if listener >= FIRST_LISTENER => self.accept(listener),
+                    listener if listener >= FIRST_LISTENER => _ = self.accept(listener),
                     connection => self.serve(usize::try_from(connection).unwrap_or(usize::MAX)),
                 }
             }
@@ -161,10 +165,17 @@ impl Worker {
         (!busy && self.away == 0) || self.stop.is_overdue()
     }
 
-    /// Closes the listeners and every connection that waits for a request that has not begun.
+    /// Closes the listeners and every connection that waits for a request that has not begun. What has arrived by now is
+    /// served before.
     fn stop_accepting(&mut self) {
+        self.service.clock.tick();
+        for number in (FIRST_LISTENER..).take(self.listeners.len()) {
+            while self.accept(number) && !self.stop.is_overdue() {}
+        }
         self.listeners.clear();
         for place in 0..self.connections.len() {
+            self.service.clock.new_batch();
+            self.serve(place);
             if self.connections[place].as_ref().is_some_and(|connection| matches!(connection.phase, Phase::Idle)) {
                 self.close(place);
             }
@@ -178,10 +189,11 @@ impl Worker {
         Ok(())
     }
 
-    fn accept(&mut self, number: u64) {
+    /// Accepts and serves what waits at a listener; whether there may be more.
+    fn accept(&mut self, number: u64) -> bool {
         let place = usize::try_from(number - FIRST_LISTENER).unwrap_or(usize::MAX);
         for _ in 0..ACCEPTS {
-            let Some(listener) = self.listeners.get(place) else { return };
+            let Some(listener) = self.listeners.get(place) else { return false };
             match listener.accept() {
                 Ok((stream, peer)) => {
                     let Some(admission) = self.door.admit(peer.ip().to_canonical()) else {
@@ -202,10 +214,11 @@ impl Worker {
                         // The client has gone again, or the network failed it: that is its own affair (accept(2)).
                         _ => continue,
                     }
-                    return;
+                    return false;
                 }
             }
         }
+        true
     }
 
     fn turn_away(&mut self, stream: &TcpStream, peer: IpAddr) {
@@ -218,7 +231,10 @@ impl Worker {
     }
 
     fn pause_accepting(&mut self, error: &io::Error) {
-        log::warn!("accept: {}; pausing", common::error::reason(error));
+        if self.service.clock.uptime() >= self.complain_again_at {
+            self.complain_again_at = self.service.clock.uptime() + COMPLAINT_PAUSE;
+            log::warn!("accept: {}; pausing until some are free", common::error::reason(error));
+        }
         for listener in &self.listeners {
             let _ = self.epoll.delete(listener);
         }

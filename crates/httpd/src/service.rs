@@ -192,7 +192,14 @@ impl Service {
         if let Some(document) = self.cache.find(relative, coding, batch, &self.root) {
             return Ok(Seen::File(Source::Memory(document)));
         }
-        match self.root.open(&with_suffix(relative, coding))? {
+        let opened = match self.root.open(&with_suffix(relative, coding)) {
+            // A folder that may be entered but not listed can have an index all the same.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.root.is_folder(relative) => {
+                return Ok(Seen::Folder);
+            }
+            opened => opened?,
+        };
+        match opened {
             Opened::Folder(_) => Ok(Seen::Folder),
             Opened::Absent => Ok(Seen::Absent),
             Opened::File(file, identity) => self.load(relative, coding, file, identity).map(Seen::File),

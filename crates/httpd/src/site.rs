@@ -140,14 +140,22 @@ impl Site {
         etag: Vec<u8>,
         modified: Option<i64>,
     ) -> Representation {
+        let cache_control = self.cache.of(path).to_owned();
         let mut fields = Vec::new();
-        response::field(&mut fields, "Cache-Control", self.cache.of(path));
         if self.precompressed {
             // Also where no compressed file lies today: one may be there tomorrow, and caches must know.
             response::field(&mut fields, "Vary", "Accept-Encoding");
         }
         fields.extend_from_slice(&self.always);
-        Representation { size, etag, modified, content_type: self.types.of(path).into_owned(), coding, fields }
+        Representation {
+            size,
+            etag,
+            modified,
+            content_type: self.types.of(path).into_owned(),
+            coding,
+            cache_control,
+            fields,
+        }
     }
 }
 
