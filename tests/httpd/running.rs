@@ -368,3 +368,14 @@ fn without_free_descriptors_it_waits_and_says_so_once() {
     drop(crowd);
     assert_eq!(testkit::http::Client::connect(address).get("/a", "").text(), "a");
 }
+
+#[test]
+fn a_deleted_root_is_told_because_what_comes_after_it_is_not_seen() {
+    let around = tempfile::tempdir().unwrap();
+    let root = around.path().join("dist");
+    fs::create_dir(&root).unwrap();
+    let running = Running::start(httpd().args(["-b", "127.0.0.1", "-p", "0", "--root"]).arg(&root));
+    running.wait_for_stderr(listening_address);
+    fs::remove_dir(&root).unwrap();
+    running.wait_for_stderr(|text| text.contains("was deleted; one made anew").then_some(()));
+}

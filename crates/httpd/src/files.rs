@@ -114,6 +114,11 @@ impl Root {
         Some((Kind::of(&stat)?, Identity::from(&stat)))
     }
 
+    /// Whether the root was deleted while it was open: what is made anew under its name is another folder.
+    pub fn is_deleted(&self) -> bool {
+        fstat(&self.folder).is_ok_and(|stat| stat.st_nlink == 0)
+    }
+
     fn resolve(&self, relative: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
         let path: &[u8] = if relative.is_empty() { b"." } else { relative };
         let mut outcome = Err(Errno::EAGAIN);

@@ -15,6 +15,7 @@ pub mod lane;
 pub mod limits;
 pub mod listen;
 pub mod listing;
+mod lookup;
 pub mod mime;
 pub mod output;
 pub mod page;
@@ -132,6 +133,7 @@ fn announce(config: &Config, addresses: &[std::net::SocketAddr], color: Color) {
 struct Crew {
     workers: Vec<JoinHandle<io::Result<()>>>,
     homes: Vec<Arc<Home>>,
+    root: Arc<Root>,
     stop: Arc<Stop>,
 }
 
@@ -148,7 +150,8 @@ impl Crew {
         let door = Door::new(&config.limits);
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
-        let mut crew = Self { workers: Vec::new(), homes: Vec::new(), stop: Arc::clone(&stop) };
+        let mut crew =
+            Self { workers: Vec::new(), homes: Vec::new(), root: Arc::clone(&root), stop: Arc::clone(&stop) };
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
@@ -174,7 +177,15 @@ impl Crew {
 
     /// Waits for signals and does what they ask for.
     fn obey(self, signals: &Signals, sink: Option<&Sink>) -> Result<u8> {
+        let mut has_warned = false;
         loop {
+            if !has_warned && self.root.is_deleted() {
+                // Landlock holds on to the folder that was there at the start, so the new one is out of reach.
+                log::warn!(
+                    "the folder that is served was deleted; one made anew under its name is served after a restart"
+                );
+                has_warned = true;
+            }
             match signals.wait(Duration::from_secs(1)).context("wait for signals")? {
                 None if self.workers.iter().any(JoinHandle::is_finished) => return self.join(),
                 None => {}

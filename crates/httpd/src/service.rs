@@ -3,28 +3,28 @@
 //! [`Service::serve`] is called by a worker for each request in its buffer. Answers from memory are appended to the output
 //! at once; whatever has to be read from a disk or could block is described as [`Content`] for the blocking lane.
 
-use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::access_log::{AccessLog, Entry, OwnedEntry};
-use crate::cache::{Cache, DOCUMENT_MAX, Document};
+use crate::cache::Document;
 use crate::clock::Clock;
-use crate::files::{Identity, Opened, Root};
+use crate::files::{Opened, Root};
 use crate::listing::{FolderPage, Form, Order};
+use crate::lookup::{Lookup, Source, failure};
 use crate::page;
 use crate::proto::Rejection;
 use crate::proto::field::Name;
 use crate::proto::framing::{self, BodyLength, Drain, Expectation};
-use crate::proto::negotiate::{self, Accepted, Coding};
+use crate::proto::negotiate::{self, Accepted};
 use crate::proto::range::Part;
 use crate::proto::request::{self, Head, Method, Parsed, Version};
 use crate::proto::response::{self, Persistence, Status};
 use crate::proto::target::{self, Path, Target, percent_encode};
-use crate::representation::{Representation, Selected};
-use crate::site::{Found, Seen, Site, with_suffix};
+use crate::representation::Selected;
+use crate::site::{Found, Seen, Site};
 use crate::transfer::Content;
 
 /// Bodies up to this size are copied behind their head, so that one send carries both and pipelined answers share it.
@@ -37,7 +37,7 @@ const RETRY_AFTER: &str = "1";
 pub struct Service {
     site: Arc<Site>,
     root: Arc<Root>,
-    cache: Cache,
+    lookup: Lookup,
     /// The time, for all requests of a wake-up.
     pub clock: Clock,
     /// The access log of this worker.
@@ -79,12 +79,6 @@ pub enum After {
     Linger,
 }
 
-/// A file that was found, in memory or open.
-enum Source {
-    Memory(Arc<Document>),
-    Disk(File, Representation),
-}
-
 /// The answer to one request as it is being made.
 struct Reply<'r, 'b> {
     head: &'r Head<'b>,
@@ -96,7 +90,8 @@ struct Reply<'r, 'b> {
 impl Service {
     /// A service of `site` beneath `root`.
     pub fn new(site: Arc<Site>, root: Arc<Root>, cache_memory: usize, clock: Clock, log: AccessLog) -> Self {
-        Self { site, root, cache: Cache::new(cache_memory), clock, log }
+        let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), cache_memory);
+        Self { site, root, lookup, clock, log }
     }
 
     /// Answers the first request in `input`; `None` when it is not complete.
@@ -167,11 +162,11 @@ impl Service {
         let is_wanted = site.precompressed && accepted.codings().next().is_some();
         let found = site.find(path, |relative| {
             let path = is_wanted.then(|| relative.to_vec());
-            self.look(relative, None).map(|seen| with_path(seen, path))
+            self.lookup.look(&self.clock, relative, None).map(|seen| with_path(seen, path))
         })?;
         match found {
             Found::File((relative, source)) => {
-                let Some(source) = self.negotiate(relative.as_deref(), source, accepted) else {
+                let Some(source) = self.lookup.negotiate(&self.clock, relative.as_deref(), source, accepted) else {
                     let vary = [("Vary", b"Accept-Encoding".to_vec())];
                     let sentence = "No coding of this file is acceptable.";
                     return Ok(self.page(reply, Status::NOT_ACCEPTABLE, sentence, &vary));
@@ -184,55 +179,6 @@ impl Service {
             Found::AddSlash => Ok(self.add_slash(reply, path, query)),
             Found::Listing => self.listing(reply, path, query),
         }
-    }
-
-    /// What lies at a path: from memory if the file is unchanged, else from the disk.
-    fn look(&mut self, relative: &[u8], coding: Option<Coding>) -> io::Result<Seen<Source>> {
-        let batch = self.clock.batch();
-        if let Some(document) = self.cache.find(relative, coding, batch, &self.root) {
-            return Ok(Seen::File(Source::Memory(document)));
-        }
-        let opened = match self.root.open(&with_suffix(relative, coding)) {
-            // A folder that may be entered but not listed can have an index all the same.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.root.is_folder(relative) => {
-                return Ok(Seen::Folder);
-            }
-            opened => opened?,
-        };
-        match opened {
-            Opened::Folder(_) => Ok(Seen::Folder),
-            Opened::Absent => Ok(Seen::Absent),
-            Opened::File(file, identity) => self.load(relative, coding, file, identity).map(Seen::File),
-        }
-    }
-
-    fn load(&mut self, path: &[u8], coding: Option<Coding>, file: File, identity: Identity) -> io::Result<Source> {
-        if identity.size <= DOCUMENT_MAX {
-            let read = Document::read(&self.site, path, coding, &file, identity, self.clock.last_full_second())?;
-            if let Some(document) = read.map(Arc::new) {
-                self.cache.keep(path, coding, &document, self.clock.batch(), self.clock.since_epoch());
-                return Ok(Source::Memory(document));
-            }
-        }
-        let (etag, modified) = (identity.etag(), identity.trusted_modified());
-        Ok(Source::Disk(file, self.site.representation(path, coding, identity.size, etag, modified)))
-    }
-
-    /// The best coding of a file that the client accepts, looked for beside `relative` if that is given; `None` when it accepts none, not even the original.
-    ///
-    /// A compressed file that is older than the original is stale and not used.
-    fn negotiate(&mut self, relative: Option<&[u8]>, original: Source, accepted: Accepted) -> Option<Source> {
-        if let Some(relative) = relative {
-            for coding in accepted.codings() {
-                // One that cannot be read is no reason to withhold the original.
-                if let Ok(Seen::File(coded)) = self.look(relative, Some(coding))
-                    && coded.modified() >= original.modified()
-                {
-                    return Some(coded);
-                }
-            }
-        }
-        accepted.identity().then_some(original)
     }
 
     fn send(&mut self, reply: &mut Reply, source: Source, selected: &Selected) -> Rest {
@@ -406,26 +352,6 @@ impl Service {
     }
 }
 
-/// What a client is told when a file is there but cannot be read.
-fn failure(path: &Path, error: &io::Error) -> Rejection {
-    log::warn!("{}: {}", String::from_utf8_lossy(path.relative()), common::error::reason(error));
-    match (error.kind(), error.raw_os_error()) {
-        (io::ErrorKind::PermissionDenied, _) => {
-            Rejection { status: Status::FORBIDDEN, reason: "This file may not be read." }
-        }
-        (_, Some(libc_errno::EMFILE | libc_errno::ENFILE)) => {
-            Rejection { status: Status::SERVICE_UNAVAILABLE, reason: "Too many files are open. Try again." }
-        }
-        _ => Rejection { status: Status::INTERNAL_ERROR, reason: "The file cannot be read." },
-    }
-}
-/// The two error numbers for which the standard library has no kind.
-mod libc_errno {
-    use nix::errno::Errno;
-    pub(super) const EMFILE: i32 = Errno::EMFILE as i32;
-    pub(super) const ENFILE: i32 = Errno::ENFILE as i32;
-}
-
 /// What the framing of a request means for its connection.
 fn after(head: &Head, length: BodyLength, expectation: Expectation) -> After {
     match (length, expectation) {
@@ -485,19 +411,6 @@ fn with_path(seen: Seen<Source>, path: Option<Vec<u8>>) -> Seen<(Option<Vec<u8>>
         Seen::File(source) => Seen::File((path, source)),
         Seen::Folder => Seen::Folder,
         Seen::Absent => Seen::Absent,
-    }
-}
-
-impl Source {
-    fn representation(&self) -> &Representation {
-        match self {
-            Self::Memory(document) => &document.representation,
-            Self::Disk(_, representation) => representation,
-        }
-    }
-
-    fn modified(&self) -> Option<i64> {
-        self.representation().modified
     }
 }
 
