@@ -18,16 +18,18 @@
 //! 421 ends the session in every state. No I/O, no clock: the caller reads, writes, waits and tells what happened.
 
 mod outcome;
+mod settings;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::proto::address::Address;
 use crate::proto::capability::Capabilities;
-use crate::proto::command::{Command, HeloName};
+use crate::proto::command::Command;
 use crate::proto::reply::Reply;
 
 pub use outcome::{Fate, Trouble};
+pub use settings::{Envelope, Settings, StartTls, StopAfter};
 
 /// Bytes of commands sent before their replies are read: under every receive window, so neither side can block.
 const MAX_FLIGHT: usize = 4096;
@@ -91,56 +93,6 @@ impl State {
             Self::Quit | Self::Closed => "QUIT",
         }
     }
-}
-
-/// Whether TLS is started inside the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartTls {
-    /// Not at all: unwanted, or TLS is there from the first byte.
-    Never,
-    /// When the server offers it.
-    Offered,
-    /// Always; without it the session ends.
-    Required,
-}
-
-/// Where a probe of a server ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopAfter {
-    /// The greeting.
-    Connect,
-    /// The reply to EHLO.
-    Ehlo,
-    /// EHLO under TLS.
-    Tls,
-    /// The reply to MAIL.
-    Mail,
-    /// The replies to all RCPT.
-    Rcpt,
-}
-
-/// What holds for the whole session.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The name given in EHLO and HELO.
-    pub helo: HeloName,
-    /// Whether TLS is started.
-    pub starttls: StartTls,
-    /// The probe to end at, if it is one.
-    pub stop_after: Option<StopAfter>,
-}
-
-/// Who sends what to whom.
-#[derive(Debug, Clone)]
-pub struct Envelope {
-    /// Where bounces go; `None` is the null path.
-    pub reverse_path: Option<Address>,
-    /// Everybody who shall get the message.
-    pub recipients: Vec<Address>,
-    /// Size in bytes of the message in its form for servers without 8BITMIME.
-    pub seven_bit_size: u64,
-    /// Size of its form with bytes over 127, when that form differs.
-    pub eight_bit_size: Option<u64>,
 }
 
 /// What happened.

@@ -1,6 +1,7 @@
 //! The state machine without a network: replies are typed in, what it would send is read back.
 
 use super::*;
+use crate::proto::command::HeloName;
 use crate::proto::reply::ReplyParser;
 
 fn session(recipients: &[&str]) -> Session {
