@@ -150,7 +150,7 @@ impl Worker {
         Ok(())
     }
 
-    /// At most a second, so that deadlines are looked at; less while accepting pauses; as long as it takes when idle.
+    /// How long to wait, in milliseconds: a second, so that deadlines are looked at; less while accepting pauses.
     fn patience(&self) -> u16 {
         let second = Duration::from_secs(1);
         let patience = match self.accept_again_at {
