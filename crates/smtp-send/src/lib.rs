@@ -28,7 +28,7 @@ use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use cli::{Cli, Tls};
-use config::{Config, ReportStyle, TextSource};
+use config::{Composed, Config, ReportStyle, Route, TextSource};
 use deliver::{Policy, Progress};
 use message::attach::Wanted;
 use message::{Attachment, Draft, Message, SpoolError, Text};
@@ -61,19 +61,20 @@ pub fn code_of(kind: Kind) -> u8 {
 /// The whole program, from its arguments to its exit code.
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let cli = Cli::read(arguments)?;
-    logger::init("smtp-send", logger::level(u8::from(cli.verbose), cli.quiet), Color::Auto);
+    logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
     let mut config = Config::new(cli)?;
-    let mut message = compose(&mut config)?;
+    let mut message = compose(&mut config.mail)?;
     if config.dry_run {
         print(&mut message)?;
         return Ok(common::exit::SUCCESS);
     }
-    let limits = Limits { timeout: config.timeout, end: config.max_time.map(|time| Instant::now() + time) };
-    let failure = send(&config, &mut message, limits)?;
+    let route = config.route.as_ref().context("no server")?;
+    let limits = Limits { timeout: route.timeout, end: route.max_time.map(|time| Instant::now() + time) };
+    let failure = send(&config, route, &mut message, limits)?;
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }
 
-fn compose(config: &mut Config) -> Result<Message> {
+fn compose(config: &mut Composed) -> Result<Message> {
     // First, so that nobody types a text in vain.
     let attachments = config.attachments.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let text = read(&config.text)?;
@@ -141,24 +142,24 @@ fn print(message: &mut Message) -> Result<()> {
 }
 
 /// Sends the message and reports; gives the error of the run, which is printed last.
-fn send(config: &Config, message: &mut Message, limits: Limits) -> Result<Option<Failure>> {
-    let server = config.server.as_ref().context("no server")?;
-    let envelope = envelope(config, message)?;
-    let connected = Transport::connect(server, config.family, limits).and_then(|wire| match config.tls {
-        Tls::Implicit => wire.start_tls(&config.trust),
+fn send(config: &Config, route: &Route, message: &mut Message, limits: Limits) -> Result<Option<Failure>> {
+    let server = &route.server;
+    let envelope = envelope(&config.mail, message)?;
+    let connected = Transport::connect(server, route.family, limits).and_then(|wire| match route.tls {
+        Tls::Implicit => wire.start_tls(&route.trust),
         _ => Ok(wire),
     });
     let mut wire = match connected {
         Ok(wire) => wire,
         Err(failure) => {
-            let report = Report::unsent(&server.to_string(), message.message_id(), &config.recipients, &failure);
+            let report = Report::unsent(&server.to_string(), message.message_id(), &config.mail.recipients, &failure);
             show(&report, config.report);
             return Ok(Some(failure));
         }
     };
-    let settings = settings(config, &mut wire);
-    let policy = Policy { trust: &config.trust, warn_in_clear: config.tls == Tls::Auto };
-    let mut session = Session::new(settings, envelope, config.tls == Tls::Implicit);
+    let settings = settings(config, route, &mut wire);
+    let policy = Policy { trust: &route.trust, warn_in_clear: route.tls == Tls::Auto };
+    let mut session = Session::new(settings, envelope, route.tls == Tls::Implicit);
     let mut done = Progress::default();
     let broken = deliver::run(&mut session, wire, message, &policy, &mut done).err();
     let (report, failure) =
@@ -167,7 +168,7 @@ fn send(config: &Config, message: &mut Message, limits: Limits) -> Result<Option
     Ok(failure)
 }
 
-fn envelope(config: &Config, message: &mut Message) -> Result<Envelope, Failure> {
+fn envelope(config: &Composed, message: &mut Message) -> Result<Envelope, Failure> {
     let unreadable = |error| Failure::io("read", "the text", error);
     Ok(Envelope {
         reverse_path: config.reverse_path.clone(),
@@ -177,11 +178,11 @@ fn envelope(config: &Config, message: &mut Message) -> Result<Envelope, Failure>
     })
 }
 
-fn settings(config: &Config, wire: &mut Transport) -> Settings {
+fn settings(config: &Config, route: &Route, wire: &mut Transport) -> Settings {
     let local = wire.local_address().unwrap_or(Ipv4Addr::LOCALHOST.into());
     Settings {
-        helo: config.helo.clone().unwrap_or_else(|| HeloName::literal(local)),
-        starttls: match config.tls {
+        helo: route.helo.clone().unwrap_or_else(|| HeloName::literal(local)),
+        starttls: match route.tls {
             Tls::Auto => StartTls::Offered,
             Tls::Starttls => StartTls::Required,
             Tls::Implicit | Tls::Off => StartTls::Never,

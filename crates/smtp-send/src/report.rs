@@ -234,6 +234,7 @@ fn step_name(step: StopAfter) -> &'static str {
         StopAfter::Connect => "connect",
         StopAfter::Ehlo => "ehlo",
         StopAfter::Tls => "tls",
+        StopAfter::Auth => "auth",
         StopAfter::Mail => "mail",
         StopAfter::Rcpt => "rcpt",
     }

@@ -252,7 +252,7 @@ impl Session {
             }
         }
         match self.settings.stop_after {
-            Some(StopAfter::Ehlo | StopAfter::Tls) => self.quit(),
+            Some(StopAfter::Ehlo | StopAfter::Tls | StopAfter::Auth) => self.quit(),
             _ => self.transaction((0..self.fates.len()).collect()),
         }
     }

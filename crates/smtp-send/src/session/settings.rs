@@ -24,6 +24,8 @@ pub enum StopAfter {
     Ehlo,
     /// EHLO under TLS.
     Tls,
+    /// The login.
+    Auth,
     /// The reply to MAIL.
     Mail,
     /// The replies to all RCPT.
