@@ -3,7 +3,8 @@
 //! Nothing here asks the network. A host that does not know its full name gets its short one, and the caller decides
 //! whether that is good enough.
 
-use std::fs;
+use std::path::PathBuf;
+use std::{env, fs};
 
 use chrono::{DateTime, FixedOffset};
 use nix::unistd::{User, gethostname, getuid};
@@ -30,6 +31,12 @@ pub fn user_name() -> String {
     let name = User::from_uid(getuid()).ok().flatten().map_or_else(|| format!("uid{}", getuid()), |user| user.name);
     let valid = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     name.chars().map(|character| if valid(character) { character } else { '_' }).collect()
+}
+
+/// The home folder of the user: `HOME`, else what the system knows.
+pub fn home_folder() -> Option<PathBuf> {
+    let set = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    set.or_else(|| User::from_uid(getuid()).ok().flatten().map(|user| user.dir))
 }
 
 /// A Message-ID: the time, 96 random bits, the host.

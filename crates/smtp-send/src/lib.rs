@@ -11,6 +11,7 @@ pub mod host;
 pub mod message;
 pub mod proto;
 pub mod report;
+pub mod secret;
 pub mod server;
 pub mod session;
 pub mod tls;
