@@ -4,6 +4,8 @@
 
 mod support;
 
+/// Accounts in config.toml, and what outweighs them.
+mod accounts;
 /// Files that go with the message.
 mod attachments;
 /// Wrong options, addresses and files: one line and the right code.

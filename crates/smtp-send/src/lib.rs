@@ -4,6 +4,7 @@
 //! `transport` carries it, `deliver` is the loop between the two, `report` tells the result. `proto` and `session` touch
 //! nothing outside themselves.
 
+pub mod account;
 pub mod cli;
 pub mod config;
 pub mod deliver;
@@ -28,7 +29,8 @@ use anyhow::{Context, Result};
 use common::logger::{self, Color};
 use common::{Failure, Kind};
 
-use cli::{Cli, Tls};
+use account::Account;
+use cli::{Cli, Tls, Typed};
 use config::{Composed, Config, ReportStyle, Route, TextSource};
 use deliver::{Policy, Progress};
 use message::attach::Wanted;
@@ -61,7 +63,11 @@ pub fn code_of(kind: Kind) -> u8 {
 
 /// The whole program, from its arguments to its exit code.
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
-    let cli = Cli::read(arguments)?;
+    let (cli, account) = with_account(Typed::read(arguments)?)?;
+    run(cli).map_err(|error| placed(error, account.as_ref()))
+}
+
+fn run(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
     let mut config = Config::new(cli)?;
     let mut message = compose(&mut config.mail)?;
@@ -73,6 +79,21 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let limits = Limits { timeout: route.timeout, end: route.max_time.map(|time| Instant::now() + time) };
     let failure = send(&config, route, &mut message, limits)?;
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
+}
+
+/// What was typed, together with what its account says; and that account, which can name the line behind a mistake.
+pub fn with_account(typed: Typed) -> Result<(Cli, Option<Account>)> {
+    let Some(mut account) = Account::of(&typed)? else { return Ok((typed.behind(Vec::new())?, None)) };
+    let arguments = account.arguments_for(&typed);
+    Ok((typed.behind(arguments)?, Some(account)))
+}
+
+/// An error about an option that stands in an account names the line there.
+fn placed(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
+    match account.and_then(|account| account.place_of(error.downcast_ref::<Failure>()?)) {
+        Some(place) => error.context(place),
+        None => error,
+    }
 }
 
 fn compose(config: &mut Composed) -> Result<Message> {
