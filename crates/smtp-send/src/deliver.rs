@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Failure, Kind};
 
-use crate::message::Message;
+use crate::message::{Message, Piece};
 use crate::proto::dot::DotStuffing;
 use crate::proto::reply::Reply;
 use crate::session::{Action, Event, Session, State};
@@ -115,8 +115,11 @@ fn log_reply(reply: &Reply) {
 fn upload(wire: &mut Transport, message: &mut Message, eight_bit: bool, sent: &mut u64) -> Result<Event, Failure> {
     let mut out = Vec::with_capacity(2 * BLOCK);
     let mut stuffing = DotStuffing::default();
-    let streamed = message.stream(eight_bit, |block| {
-        stuffing.push(block, &mut out);
+    let streamed = message.stream(eight_bit, |piece| {
+        match piece {
+            Piece::Canonical(lines) => stuffing.push_canonical(lines, &mut out),
+            Piece::Raw(bytes) => stuffing.push(bytes, &mut out),
+        }
         if out.len() >= BLOCK {
             flush(wire, &mut out, sent)?;
         }

@@ -34,7 +34,7 @@ use cli::{Cli, Tls, Typed};
 use config::{Composed, Config, ReportStyle, Route, TextSource};
 use deliver::{Policy, Progress};
 use message::attach::Wanted;
-use message::{Attachment, Draft, Message, SpoolError, Text};
+use message::{Attachment, Composition, Draft, Message, SpoolError, Text};
 use proto::command::HeloName;
 use report::Report;
 use session::{Envelope, Session, Settings, StartTls};
@@ -102,7 +102,7 @@ fn compose(config: &mut Composed) -> Result<Message> {
     let text = read(&config.text)?;
     let date = chrono::Local::now().fixed_offset();
     let message_id = host::message_id(&date, &host::best_name()).context("random numbers")?;
-    Ok(Message::compose(Draft {
+    Ok(Message::Composed(Box::new(Composition::compose(Draft {
         from: config.from.clone(),
         reply_to: std::mem::take(&mut config.reply_to),
         to: std::mem::take(&mut config.to),
@@ -113,12 +113,12 @@ fn compose(config: &mut Composed) -> Result<Message> {
         headers: std::mem::take(&mut config.headers),
         text,
         attachments,
-    }))
+    }))))
 }
 
 fn open(wanted: &Wanted) -> Result<Attachment, Failure> {
     let name: &dyn Display = if wanted.is_stdin() { &STDIN } else { &wanted.path.display() };
-    Attachment::open(wanted).map_err(|error| unreadable("attach", name, error))
+    Attachment::open(wanted).map_err(|error| error.into_failure("attach", name))
 }
 
 fn read(source: &TextSource) -> Result<Text, Failure> {
@@ -127,7 +127,7 @@ fn read(source: &TextSource) -> Result<Text, Failure> {
         TextSource::Inline(text) => Text::read(text.as_bytes()),
         TextSource::File(path) => {
             let file = File::open(path).map_err(SpoolError::Read);
-            return file.and_then(Text::read).map_err(|error| unreadable("read", &path.display(), error));
+            return file.and_then(Text::read).map_err(|error| error.into_failure("read", path.display()));
         }
         TextSource::Stdin => {
             if io::stdin().is_terminal() {
@@ -136,26 +136,15 @@ fn read(source: &TextSource) -> Result<Text, Failure> {
             Text::read(io::stdin().lock())
         }
     }
-    .map_err(|error| unreadable("read", &STDIN, error))
-}
-
-/// A full disk is not the fault of the text: room may be there later.
-fn unreadable(operation: &'static str, name: &dyn Display, error: SpoolError) -> Failure {
-    match error {
-        SpoolError::Read(cause) => Failure::io(operation, name, cause).with_kind(Kind::NoInput),
-        SpoolError::Keep(cause) => {
-            let place = format!("{name} in {}", std::env::temp_dir().display());
-            Failure::io("keep", place, cause).with_kind(Kind::Temporary)
-        }
-    }
+    .map_err(|error| error.into_failure("read", STDIN))
 }
 
 /// Prints the message with the line ends of this system.
 fn print(message: &mut Message) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     message
-        .stream(true, |block| {
-            let lines = block.split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
+        .stream(true, |piece| {
+            let lines = piece.bytes().split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
             out.write_all(&lines)
         })
         .and_then(|()| out.flush())

@@ -7,6 +7,7 @@ use std::io;
 
 use chrono::{DateTime, FixedOffset};
 
+use super::Piece;
 use super::attach::Attachment;
 use super::encode::Encoder;
 use super::headers::Headers;
@@ -38,9 +39,9 @@ pub struct Draft {
     pub attachments: Vec<Attachment>,
 }
 
-/// A message that can be sent.
+/// A composed message.
 #[derive(Debug)]
-pub struct Message {
+pub struct Composition {
     head: Headers,
     id: String,
     text: Text,
@@ -49,7 +50,7 @@ pub struct Message {
     boundary: String,
 }
 
-impl Message {
+impl Composition {
     /// Gives a draft its form.
     pub fn compose(draft: Draft) -> Self {
         let mut head = Headers::default();
@@ -97,8 +98,9 @@ impl Message {
     pub fn stream<E: From<io::Error>>(
         &mut self,
         eight_bit: bool,
-        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+        mut piece: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let mut sink = |block: &[u8]| piece(Piece::Raw(block));
         sink(self.head.as_bytes())?;
         if self.attachments.is_empty() {
             return self.stream_text(eight_bit, &mut sink);
@@ -172,8 +174,8 @@ impl Message {
 mod tests {
     use super::*;
 
-    fn message(text: &[u8], headers: &[(&str, &str)]) -> Message {
-        Message::compose(Draft {
+    fn message(text: &[u8], headers: &[(&str, &str)]) -> Composition {
+        Composition::compose(Draft {
             from: Mailbox::parse("Me <me@example.com>").unwrap(),
             reply_to: vec![],
             to: vec![],
@@ -187,11 +189,11 @@ mod tests {
         })
     }
 
-    fn streamed(message: &mut Message, eight_bit: bool) -> String {
+    fn streamed(message: &mut Composition, eight_bit: bool) -> String {
         let mut all = Vec::new();
         message
-            .stream(eight_bit, |block| {
-                all.extend_from_slice(block);
+            .stream(eight_bit, |piece| {
+                all.extend_from_slice(piece.bytes());
                 Ok::<_, io::Error>(())
             })
             .unwrap();

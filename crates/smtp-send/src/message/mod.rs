@@ -6,11 +6,97 @@
 pub mod attach;
 pub mod compose;
 pub mod encode;
+pub mod facts;
 pub mod headers;
+mod origin;
+pub mod ready;
+mod source;
 pub mod spool;
 pub mod text;
 
+use std::io;
+
 pub use attach::Attachment;
-pub use compose::{Draft, Message};
+pub use compose::{Composition, Draft};
+pub use origin::FieldError;
+pub use ready::{Edits, Ready, ReadyError};
 pub use spool::SpoolError;
 pub use text::Text;
+
+/// A message that can be sent, as often as it is needed.
+#[derive(Debug)]
+pub enum Message {
+    /// Made from options.
+    Composed(Box<Composition>),
+    /// Written by somebody else.
+    Ready(Box<Ready>),
+}
+
+/// A piece of a message on its way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Whole lines of at most 998 bytes, each with its CRLF, none of which begins with a dot. The piece before it ended with
+    /// a line end, too. Such bytes may be sent as they are.
+    Canonical(&'a [u8]),
+    /// Any bytes: line ends are to be made CRLF and dots to be stuffed.
+    Raw(&'a [u8]),
+}
+
+impl<'a> Piece<'a> {
+    /// The bytes, whatever they are.
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Canonical(bytes) | Self::Raw(bytes) => bytes,
+        }
+    }
+}
+
+impl Message {
+    /// The Message-ID with its brackets; empty when a ready message has none.
+    pub fn message_id(&self) -> &str {
+        match self {
+            Self::Composed(message) => message.message_id(),
+            Self::Ready(message) => message.message_id(),
+        }
+    }
+
+    /// Whether the form for servers with 8BITMIME differs from the one for all others.
+    pub fn has_eight_bit_form(&self) -> bool {
+        match self {
+            Self::Composed(message) => message.has_eight_bit_form(),
+            Self::Ready(message) => message.has_eight_bit_form(),
+        }
+    }
+
+    /// Whether the header holds bytes over 127, so that only a server with SMTPUTF8 may get it (RFC 6532).
+    pub fn needs_smtputf8(&self) -> bool {
+        match self {
+            Self::Composed(_) => false,
+            Self::Ready(message) => message.needs_smtputf8(),
+        }
+    }
+
+    /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
+    ///
+    /// Files are read for it only where their bytes have to be encoded anew in quoted-printable.
+    pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
+        match self {
+            Self::Composed(message) => message.size(eight_bit),
+            Self::Ready(message) => message.size(eight_bit),
+        }
+    }
+
+    /// Hands the message in one of its forms to `sink`, piece by piece, dots not stuffed.
+    ///
+    /// An error, also after the last piece, says that the message is not complete: a file was changed meanwhile.
+    pub fn stream<E: From<io::Error>>(
+        &mut self,
+        eight_bit: bool,
+        sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Composed(message) => message.stream(eight_bit, sink),
+            Self::Ready(message) => message.stream(eight_bit, sink),
+        }
+    }
+}

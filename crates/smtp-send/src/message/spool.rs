@@ -2,7 +2,10 @@
 //!
 //! Reading and keeping fail for different reasons and with different cures, so the two are told apart here.
 
+use std::fmt::Display;
 use std::io::{self, Read, Write};
+
+use common::{Failure, Kind};
 
 /// Bytes read at once.
 const BLOCK: usize = 48 * 1024;
@@ -16,6 +19,21 @@ pub enum SpoolError {
     /// There is no room for it: the temporary folder is full or missing.
     #[error(transparent)]
     Keep(io::Error),
+}
+
+impl SpoolError {
+    /// What to tell: `operation` on the input that is called `name` went wrong.
+    ///
+    /// A full disk is not the fault of the input: room may be there later.
+    pub fn into_failure(self, operation: &'static str, name: impl Display) -> Failure {
+        match self {
+            Self::Read(cause) => Failure::io(operation, name, cause).with_kind(Kind::NoInput),
+            Self::Keep(cause) => {
+                let place = format!("{name} in {}", std::env::temp_dir().display());
+                Failure::io("keep", place, cause).with_kind(Kind::Temporary)
+            }
+        }
+    }
 }
 
 /// Copies `source` to its end into `spool`, showing each block to `look`; gives the number of bytes.

@@ -7,14 +7,13 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tempfile::SpooledTempFile;
 
+use super::facts::{Facts, Scan};
 use super::spool::{self, SpoolError};
 
 /// Texts up to this size stay in memory; that is nearly every text a person or a script writes.
 const IN_MEMORY: usize = 1 << 20;
 /// Bytes read at once.
 const BLOCK: usize = 48 * 1024;
-/// The longest line that may be sent as it is, without its CRLF (RFC 5321, section 4.5.3.1.6).
-pub const MAX_LINE: u64 = 998;
 
 /// How a text is encoded for its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,18 +38,6 @@ impl Encoding {
             Self::Base64 => "base64",
         }
     }
-}
-
-/// What the bytes of a text have shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Facts {
-    size: u64,
-    /// Bytes that quoted-printable writes as three.
-    costly: u64,
-    high: bool,
-    nul: bool,
-    longest_line: u64,
-    utf8: Utf8,
 }
 
 /// A text with what is known about it.
@@ -84,98 +71,17 @@ impl Text {
     /// The encoding for a server that takes bytes over 127, or for one that does not.
     pub fn encoding(&self, eight_bit: bool) -> Encoding {
         let facts = &self.facts;
-        let as_it_is = facts.longest_line <= MAX_LINE && !facts.nul;
-        if as_it_is && !facts.high {
-            Encoding::SevenBit
-        } else if as_it_is && eight_bit {
-            Encoding::EightBit
-        } else if facts.costly.saturating_mul(6) > facts.size {
-            // Two more bytes for each costly one against a third more for all.
-            Encoding::Base64
-        } else {
-            Encoding::QuotedPrintable
+        match (facts.has_short_lines(), facts.high, eight_bit) {
+            (true, false, _) => Encoding::SevenBit,
+            (true, true, true) => Encoding::EightBit,
+            _ if facts.prefers_base64() => Encoding::Base64,
+            _ => Encoding::QuotedPrintable,
         }
     }
 
     /// The charset to declare. Bytes that are not UTF-8 are sent as they are and declared as unknown (RFC 1428).
     pub fn charset(&self) -> &'static str {
-        if self.facts.utf8.is_valid() { "utf-8" } else { "unknown-8bit" }
-    }
-}
-
-#[derive(Default)]
-struct Scan {
-    size: u64,
-    costly: u64,
-    high: bool,
-    nul: bool,
-    line: u64,
-    longest_line: u64,
-    utf8: Utf8,
-}
-
-impl Scan {
-    fn push(&mut self, block: &[u8]) {
-        self.size += block.len() as u64;
-        for byte in block {
-            match byte {
-                b'\n' | b'\r' => self.end_line(),
-                _ => self.line += 1,
-            }
-            self.high |= *byte >= 0x80;
-            self.nul |= *byte == 0;
-            self.costly += u64::from(*byte >= 0x7f || (*byte < b' ' && !b"\r\n\t".contains(byte)) || *byte == b'=');
-        }
-        self.utf8.push(block);
-    }
-
-    fn end_line(&mut self) {
-        self.longest_line = self.longest_line.max(self.line);
-        self.line = 0;
-    }
-
-    fn finish(mut self) -> Facts {
-        self.end_line();
-        let Self { size, costly, high, nul, longest_line, utf8, .. } = self;
-        Facts { size, costly, high, nul, longest_line, utf8 }
-    }
-}
-
-/// Whether bytes that come in blocks are UTF-8.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Utf8 {
-    broken: bool,
-    /// The start of a character that a block has cut.
-    pending: Vec<u8>,
-}
-
-impl Utf8 {
-    fn push(&mut self, block: &[u8]) {
-        if self.broken {
-            return;
-        }
-        let mut block = block;
-        while !self.pending.is_empty() {
-            let Some((next, rest)) = block.split_first() else { return };
-            self.pending.push(*next);
-            block = rest;
-            match std::str::from_utf8(&self.pending) {
-                Ok(_) => self.pending.clear(),
-                Err(error) if error.error_len().is_some() => {
-                    self.broken = true;
-                    return;
-                }
-                Err(_) => {}
-            }
-        }
-        if let Err(error) = std::str::from_utf8(block) {
-            self.broken = error.error_len().is_some();
-            self.pending = block[error.valid_up_to()..].to_vec();
-        }
-    }
-
-    fn is_valid(&self) -> bool {
-        !self.broken && self.pending.is_empty()
+        if self.facts.utf8 { "utf-8" } else { "unknown-8bit" }
     }
 }
 
@@ -212,17 +118,6 @@ mod tests {
         assert_eq!(text("ä".as_bytes()).charset(), "utf-8");
         assert_eq!(text(b"caf\xe9\n").charset(), "unknown-8bit");
         assert_eq!(text(b"cut \xc3").charset(), "unknown-8bit");
-    }
-
-    #[test]
-    fn a_character_may_be_cut_by_a_block() {
-        let mut utf8 = Utf8::default();
-        for byte in "aä日🚀".as_bytes() {
-            utf8.push(&[*byte]);
-        }
-        assert!(utf8.is_valid());
-        utf8.push(&[0xf0]);
-        assert!(!utf8.is_valid());
     }
 
     #[test]

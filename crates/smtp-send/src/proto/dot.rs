@@ -60,6 +60,16 @@ impl DotStuffing {
         self.0.push(block, out);
     }
 
+    /// Appends whole lines that end with CRLF, hold no other CR or LF and do not begin with a dot, as they are.
+    pub fn push_canonical(&mut self, lines: &[u8], out: &mut Vec<u8>) {
+        if self.0.within_line {
+            // Not at the start of a line: nothing is known about the first byte, then.
+            return self.0.push(lines, out);
+        }
+        self.0.after_cr = false;
+        out.extend_from_slice(lines);
+    }
+
     /// Appends the final dot, ending an unfinished line first. No blank line is added.
     pub fn finish(self, out: &mut Vec<u8>) {
         if self.0.within_line {

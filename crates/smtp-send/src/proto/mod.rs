@@ -9,4 +9,5 @@ pub mod address;
 pub mod capability;
 pub mod command;
 pub mod dot;
+pub mod header;
 pub mod reply;

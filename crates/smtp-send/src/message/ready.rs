@@ -1,0 +1,303 @@
+//! A ready message (RFC 5322) that somebody else wrote: from a file for `--eml`, from standard input for sendmail mode.
+//!
+//! It is read to its end once, before anything is sent, for its size, its envelope and the form of its lines; then it is
+//! streamed from where it is. A file is named, not held: ten thousand of them may wait. Bytes that need no change are not
+//! changed.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use chrono::{DateTime, FixedOffset};
+use common::{Failure, Kind};
+
+use super::Piece;
+use super::facts::{Facts, Scan};
+use super::headers::Headers;
+use super::origin::{FieldError, Origin};
+use super::source::Source;
+use super::spool::SpoolError;
+use crate::proto::address::{Address, Mailbox};
+use crate::proto::header::{self, Header};
+
+/// A longer header is an attack or a file of another kind.
+pub(super) const MAX_HEADER: usize = 1 << 20;
+/// Bytes read at once.
+const BLOCK: usize = 48 * 1024;
+
+/// What is changed in the header of a ready message. The default changes nothing.
+///
+/// In any case a line `From ...` of a mailbox file in front of the header is dropped, and a blank line that is missing
+/// between header and body is added.
+#[derive(Debug, Clone, Default)]
+pub struct Edits {
+    /// Remove Bcc and Resent-Bcc. When that leaves no field with recipients, `To: undisclosed-recipients:;` is added.
+    pub remove_bcc: bool,
+    /// The author with the name to show, added when there is no field From.
+    pub from: Option<Mailbox>,
+    /// The time, added when there is no field Date.
+    pub date: Option<DateTime<FixedOffset>>,
+    /// A Message-ID with its brackets, added when there is none.
+    pub message_id: Option<String>,
+}
+
+impl Edits {
+    /// Appends the fields that `header` lacks.
+    fn added(&self, header: &Header<'_>) -> Headers {
+        let has = |name: &str| header.fields.iter().any(|field| field.is(name));
+        let mut added = Headers::default();
+        if let Some(date) = self.date.filter(|_| !has("Date")) {
+            added.verbatim("Date", &date.to_rfc2822());
+        }
+        if let Some(from) = self.from.as_ref().filter(|_| !has("From")) {
+            added.mailboxes("From", std::slice::from_ref(from));
+        }
+        if self.remove_bcc && !has("To") && !has("Cc") && has("Bcc") {
+            added.verbatim("To", "undisclosed-recipients:;");
+        }
+        if let Some(id) = self.message_id.as_ref().filter(|_| !has("Message-ID")) {
+            added.verbatim("Message-ID", id);
+        }
+        added
+    }
+}
+
+/// Why a ready message cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadyError {
+    /// It cannot be read, or not kept.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The header has no end within a megabyte.
+    #[error("its header is longer than {MAX_HEADER} bytes")]
+    EndlessHeader,
+}
+
+impl From<io::Error> for ReadyError {
+    fn from(cause: io::Error) -> Self {
+        Self::Spool(SpoolError::Read(cause))
+    }
+}
+
+impl ReadyError {
+    /// What to tell about the message that is called `name`: a file, or standard input.
+    pub fn into_failure(self, name: impl std::fmt::Display) -> Failure {
+        match self {
+            Self::Spool(error) => error.into_failure("read", name),
+            Self::EndlessHeader => Failure::new(Kind::BadData, "read", name, self),
+        }
+    }
+}
+
+/// A ready message.
+#[derive(Debug)]
+pub struct Ready {
+    source: Source,
+    head: Head,
+    body: Facts,
+    origin: Origin,
+}
+
+/// Where the header is and what becomes of it.
+#[derive(Debug)]
+struct Head {
+    /// Bytes in front of it: the line of a mailbox file.
+    skipped: usize,
+    /// Its bytes with the empty line.
+    length: usize,
+    /// Whether there is any field in the file.
+    has_fields: bool,
+    remove_bcc: bool,
+    /// Fields that are added at its end.
+    added: Headers,
+    /// Bytes as they are sent, with the empty line.
+    sent: u64,
+    /// Whether it holds bytes over 127.
+    high: bool,
+}
+
+impl Ready {
+    /// Looks at the message in a file, which is opened again when the message is streamed. Nothing of it is kept open.
+    pub fn open(path: &Path, edits: &Edits) -> Result<Self, ReadyError> {
+        Self::look(Source::file(path)?, edits)
+    }
+
+    /// Reads a message from a stream to its end and keeps it, in memory or, beyond a megabyte, in a temporary file.
+    pub fn read(stream: impl Read, edits: &Edits) -> Result<Self, ReadyError> {
+        Self::look(Source::keep(stream)?, edits)
+    }
+
+    fn look(mut source: Source, edits: &Edits) -> Result<Self, ReadyError> {
+        let (head, origin, body) = source.with(|input| {
+            let start = Start::read(input)?;
+            let (skipped, header) = start.header();
+            let added = edits.added(&header);
+            let length = header.length;
+            let mut head = Head {
+                skipped,
+                length,
+                has_fields: !header.fields.is_empty(),
+                remove_bcc: edits.remove_bcc,
+                added,
+                sent: 0,
+                high: false,
+            };
+            let sent = head.edited(&header);
+            let facts = Scan::of(&sent);
+            (head.sent, head.high) = (facts.canonical_size, facts.high);
+            let mut origin = Origin::of(&header);
+            if let Some(sent) = header::parse(&sent, true) {
+                // What was added counts too, and Bcc was needed although it is gone now.
+                origin = Origin { recipients: origin.recipients, ..Origin::of(&sent) };
+            }
+            let mut scan = Scan::default();
+            scan.push(&start.bytes[skipped + length..]);
+            each_block(input, |block| {
+                scan.push(block);
+                Ok::<_, ReadyError>(())
+            })?;
+            Ok::<_, ReadyError>((head, origin, scan.finish()))
+        })?;
+        Ok(Self { source, head, body, origin })
+    }
+
+    /// Whether it begins with a header field. A text without any is a message for sendmail(8) and for nobody else.
+    pub fn has_header(&self) -> bool {
+        self.head.has_fields
+    }
+
+    /// The recipients that the header names, each once: To, Cc and Bcc, or those of the newest block of Resent- fields
+    /// when there is one. Bcc counts whether or not it is removed.
+    pub fn recipients(&self) -> Result<&[Address], &FieldError> {
+        self.origin.recipients.as_deref()
+    }
+
+    /// Who is responsible for the sending: (Resent-)Sender, else the first in (Resent-)From, an added one included.
+    pub fn author(&self) -> Result<Option<&Address>, &FieldError> {
+        self.origin.author.as_ref().map(Option::as_ref)
+    }
+
+    /// The Message-ID as it is written, an added one included; empty when there is none.
+    pub fn message_id(&self) -> &str {
+        &self.origin.message_id
+    }
+
+    /// Whether the form for 8BITMIME differs from the one for all servers.
+    pub fn has_eight_bit_form(&self) -> bool {
+        self.body.high || self.needs_smtputf8()
+    }
+
+    /// Whether the header holds bytes over 127, which only a server with SMTPUTF8 takes (RFC 6532).
+    pub fn needs_smtputf8(&self) -> bool {
+        self.head.high
+    }
+
+    /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
+    pub fn size(&mut self, _eight_bit: bool) -> io::Result<u64> {
+        Ok(self.head.sent + self.body.canonical_size)
+    }
+
+    /// Hands the message in one of its forms to `sink`, dots not stuffed.
+    ///
+    /// A file that has changed since it was first read, or changes meanwhile, is an error, also after its last block.
+    pub fn stream<E: From<io::Error>>(
+        &mut self,
+        _eight_bit: bool,
+        mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let head = &self.head;
+        self.source.with(|input| {
+            let start = Start::exactly(input, head.skipped + head.length)?;
+            let (_, header) = start.header();
+            sink(Piece::Raw(&head.edited(&header)))?;
+            each_block(input, |block| sink(Piece::Raw(block)))
+        })
+    }
+}
+
+impl Head {
+    /// The header as it is sent, with the empty line behind it. Fields keep their line ends.
+    fn edited(&self, header: &Header<'_>) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.length + 256);
+        for field in &header.fields {
+            if self.remove_bcc && (field.is("Bcc") || field.is("Resent-Bcc")) {
+                continue;
+            }
+            out.extend_from_slice(field.raw);
+            if !field.raw.ends_with(b"\n") && !field.raw.ends_with(b"\r") {
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        out.extend_from_slice(self.added.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+}
+
+/// The first bytes of a message, with all of its header among them.
+struct Start {
+    bytes: Vec<u8>,
+    /// Whether nothing comes behind them.
+    whole: bool,
+}
+
+impl Start {
+    /// Reads as much as the header needs.
+    fn read(input: &mut dyn Read) -> Result<Self, ReadyError> {
+        let mut start = Self { bytes: Vec::new(), whole: false };
+        let mut wanted = BLOCK;
+        loop {
+            let missing = (wanted - start.bytes.len()) as u64;
+            input.take(missing).read_to_end(&mut start.bytes)?;
+            start.whole = start.bytes.len() < wanted;
+            if header::parse(&start.bytes[start.skipped()..], start.whole).is_some() {
+                return Ok(start);
+            }
+            if wanted > MAX_HEADER {
+                return Err(ReadyError::EndlessHeader);
+            }
+            wanted *= 2;
+        }
+    }
+
+    /// Reads a header whose length is known.
+    fn exactly(input: &mut dyn Read, length: usize) -> io::Result<Self> {
+        let mut bytes = vec![0; length];
+        input.read_exact(&mut bytes)?;
+        Ok(Self { bytes, whole: true })
+    }
+
+    /// The header, and the number of bytes in front of it.
+    fn header(&self) -> (usize, Header<'_>) {
+        let skipped = self.skipped();
+        let none = Header { fields: Vec::new(), length: 0, separated: false };
+        (skipped, header::parse(&self.bytes[skipped..], self.whole).unwrap_or(none))
+    }
+
+    /// Bytes of the line that a mailbox file puts in front of a message; `From : x` is a field.
+    fn skipped(&self) -> usize {
+        let is_field = header::parse(&self.bytes, true).is_some_and(|header| !header.fields.is_empty());
+        if !self.bytes.starts_with(b"From ") || is_field {
+            return 0;
+        }
+        match memchr::memchr2(b'\r', b'\n', &self.bytes) {
+            None => self.bytes.len(),
+            Some(end) => end + if self.bytes[end..].starts_with(b"\r\n") { 2 } else { 1 },
+        }
+    }
+}
+
+/// Hands everything that is left to `sink`, block by block.
+fn each_block<E: From<io::Error>>(input: &mut dyn Read, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    let mut block = vec![0; BLOCK];
+    loop {
+        match input.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(length) => sink(&block[..length])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

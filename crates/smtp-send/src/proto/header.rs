@@ -1,0 +1,209 @@
+//! The header of a message that somebody else wrote (RFC 5322, section 2.2): cut into fields, not judged.
+//!
+//! CR, LF and CRLF all end a line. The header ends at an empty line, or where the first line stands that is neither a field
+//! nor the continuation of one: what begins there is the body, as sendmail has always read it.
+
+use super::address::{AddressError, Mailbox, parse_list};
+
+/// One field, as slices of the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The whole field with its line ends; only the last field of a file may lack one.
+    pub raw: &'a [u8],
+    name: &'a [u8],
+    value: &'a [u8],
+}
+
+impl<'a> Field<'a> {
+    /// The name, as it is written.
+    pub fn name(&self) -> &'a [u8] {
+        self.name
+    }
+
+    /// Whether the field has this name, in any case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// What stands behind the colon on one line, without blanks at its ends.
+    pub fn unfolded(&self) -> Vec<u8> {
+        let line: Vec<u8> = self.value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+        line.trim_ascii().to_vec()
+    }
+
+    /// The value as text; `None` when it is not UTF-8.
+    pub fn text(&self) -> Option<String> {
+        String::from_utf8(self.unfolded()).ok()
+    }
+}
+
+/// A header and where it ends.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// The fields in their order.
+    pub fields: Vec<Field<'a>>,
+    /// Bytes up to the body, with the empty line between.
+    pub length: usize,
+    /// Whether that empty line is there.
+    pub separated: bool,
+}
+
+/// Reads a header from the start of `bytes`. `None` means that it goes on behind them; never when they are `complete`.
+pub fn parse(bytes: &[u8], complete: bool) -> Option<Header<'_>> {
+    let mut header = Header { fields: Vec::new(), length: 0, separated: false };
+    loop {
+        let rest = bytes.get(header.length..).unwrap_or_default();
+        let first = line(rest, complete)?;
+        let Some((name, colon)) = (!first.text.is_empty()).then(|| field_name(first.text)).flatten() else {
+            if first.text.is_empty() && !first.whole.is_empty() {
+                header.length = header.length.saturating_add(first.whole.len());
+                header.separated = true;
+            }
+            return Some(header);
+        };
+        let mut length = first.whole.len();
+        loop {
+            let next = line(rest.get(length..).unwrap_or_default(), complete)?;
+            if !matches!(next.text.first(), Some(b' ' | b'\t')) {
+                break;
+            }
+            length = length.saturating_add(next.whole.len());
+        }
+        let raw = rest.get(..length).unwrap_or_default();
+        header.fields.push(Field { raw, name, value: raw.get(colon.saturating_add(1)..).unwrap_or_default() });
+        header.length = header.length.saturating_add(length);
+    }
+}
+
+/// A line and the same with its line end.
+struct Line<'a> {
+    text: &'a [u8],
+    whole: &'a [u8],
+}
+
+/// The first line; `None` when its end may still come.
+fn line(bytes: &[u8], complete: bool) -> Option<Line<'_>> {
+    let Some(end) = memchr::memchr2(b'\r', b'\n', bytes) else {
+        return complete.then_some(Line { text: bytes, whole: bytes });
+    };
+    let (text, behind) = bytes.split_at_checked(end)?;
+    let ending = match behind {
+        [b'\r', b'\n', ..] => 2,
+        [b'\r'] if !complete => return None,
+        _ => 1,
+    };
+    Some(Line { text, whole: bytes.get(..end.saturating_add(ending))? })
+}
+
+/// The name of a field and the place of its colon; obsolete syntax has blanks between the two.
+fn field_name(line: &[u8]) -> Option<(&[u8], usize)> {
+    let colon = memchr::memchr(b':', line)?;
+    let name = line.get(..colon)?.trim_ascii_end();
+    (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some((name, colon))
+}
+
+/// The mailboxes of an address field such as To (RFC 5322, section 3.4), those in groups included.
+///
+/// Semicolons between addresses outside of groups are taken for commas, as some programs write them.
+pub fn mailboxes(value: &str) -> Result<Vec<Mailbox>, AddressError> {
+    let (mut list, mut member, mut group) = (String::with_capacity(value.len()), 0, false);
+    let (mut quoted, mut escaped, mut comments, mut brackets) = (false, false, 0_usize, 0_usize);
+    for character in value.chars() {
+        let plain = !quoted && !escaped && comments == 0 && brackets == 0;
+        match character {
+            ':' if plain && !group => {
+                // The name of a group ends here.
+                list.truncate(member);
+                group = true;
+                continue;
+            }
+            ',' | ';' if plain => {
+                group = group && character != ';';
+                list.push(',');
+                member = list.len();
+                continue;
+            }
+            '"' if !escaped && comments == 0 => quoted = !quoted,
+            '(' if !escaped && !quoted => comments = comments.saturating_add(1),
+            ')' if !escaped && !quoted => comments = comments.saturating_sub(1),
+            '<' | '[' if plain || brackets > 0 => brackets = brackets.saturating_add(1),
+            '>' | ']' if !quoted && !escaped && comments == 0 => brackets = brackets.saturating_sub(1),
+            _ => {}
+        }
+        escaped = character == '\\' && !escaped && (quoted || comments > 0);
+        list.push(character);
+    }
+    if group {
+        return Err(AddressError::Unbalanced);
+    }
+    parse_list(&list)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+
+    fn names(header: &Header<'_>) -> Vec<String> {
+        header.fields.iter().map(|field| String::from_utf8_lossy(field.name()).into_owned()).collect()
+    }
+
+    fn addresses(value: &str) -> Vec<String> {
+        mailboxes(value).unwrap().iter().map(|one| one.address.to_string()).collect()
+    }
+
+    #[test]
+    fn every_kind_of_line_end_is_one() {
+        for end in ["\r\n", "\n", "\r"] {
+            let message = ["A: 1", "B: 2", "  3", "", "body"].join(end);
+            let header = parse(message.as_bytes(), true).unwrap();
+            assert_eq!(names(&header), ["A", "B"]);
+            assert_eq!(header.fields[1].text().unwrap(), "2  3");
+            assert!(header.separated);
+            assert_eq!(&message[header.length..], "body");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_field_begins_the_body() {
+        for (message, fields, separated, body) in [
+            ("hello\n", 0, false, "hello\n"),
+            ("A: 1\nhello: no\nnot a field\n", 2, false, "not a field\n"),
+            ("A: 1\n", 1, false, ""),
+            ("A: 1", 1, false, ""),
+            ("\nA: 1\n", 0, true, "A: 1\n"),
+            (" folded\nA: 1\n", 0, false, " folded\nA: 1\n"),
+            ("", 0, false, ""),
+            ("two words: 1\n", 0, false, "two words: 1\n"),
+        ] {
+            let header = parse(message.as_bytes(), true).unwrap();
+            assert_eq!((header.fields.len(), header.separated), (fields, separated), "{message:?}");
+            assert_eq!(&message[header.length..], body, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_never_cut_short_because_its_rest_is_still_to_come() {
+        let message = b"A: 1\r\n 2\r\nB : 3\r\n\r\nbody";
+        let whole = parse(message, true).unwrap();
+        for cut in 0..message.len() {
+            if let Some(header) = parse(&message[..cut], false) {
+                assert_eq!(header, whole, "{cut}");
+            }
+        }
+        assert_eq!(parse(message, false), Some(whole));
+    }
+
+    #[test]
+    fn groups_are_opened_up() {
+        assert_eq!(addresses("undisclosed-recipients:;"), Vec::<String>::new());
+        assert_eq!(
+            addresses("Team: Bob <b@x.example>, c@x.example;, d@x.example"),
+            ["b@x.example", "c@x.example", "d@x.example"]
+        );
+        assert_eq!(addresses("\"a:b\" <b@x> (c:d;e), x@[IPv6:::1]"), ["b@x", "x@[IPv6:::1]"]);
+        assert_eq!(addresses("a@x; b@x"), ["a@x", "b@x"]);
+        assert_eq!(mailboxes("Team: a@x"), Err(AddressError::Unbalanced));
+        assert_eq!(mailboxes("\"open <a@x>"), Err(AddressError::Unbalanced));
+    }
+}
