@@ -10,9 +10,11 @@ pub mod facts;
 pub mod headers;
 mod origin;
 pub mod ready;
+mod recode;
 mod source;
 pub mod spool;
 pub mod text;
+mod walk;
 
 use std::io;
 

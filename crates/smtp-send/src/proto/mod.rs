@@ -10,4 +10,5 @@ pub mod capability;
 pub mod command;
 pub mod dot;
 pub mod header;
+pub mod mime;
 pub mod reply;
