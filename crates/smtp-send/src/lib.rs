@@ -5,6 +5,7 @@
 //! nothing outside themselves.
 
 pub mod cli;
+pub mod compose;
 pub mod config;
 pub mod deliver;
 pub mod host;
@@ -17,9 +18,7 @@ pub mod tls;
 pub mod transport;
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
@@ -28,17 +27,13 @@ use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use cli::{Cli, Tls};
-use config::{Composed, Config, ReportStyle, Route, TextSource};
+use compose::Letter;
+use config::{Config, ReportStyle, Route};
 use deliver::{Policy, Progress};
-use message::attach::Wanted;
-use message::{Attachment, Composition, Draft, Message, SpoolError, Text};
 use proto::command::HeloName;
 use report::Report;
 use session::{Envelope, Session, Settings, StartTls};
 use transport::{Limits, Transport};
-
-/// What standard input is called in messages.
-const STDIN: &str = "standard input";
 
 /// The exit code for each kind of failure (sysexits.h).
 pub fn code_of(kind: Kind) -> u8 {
@@ -63,64 +58,25 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let cli = Cli::read(arguments)?;
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
     let mut config = Config::new(cli)?;
-    let mut message = compose(&mut config.mail)?;
+    let mut letters = compose::letters(&mut config.mail)?;
     if config.dry_run {
-        print(&mut message)?;
+        letters.iter_mut().try_for_each(print)?;
         return Ok(common::exit::SUCCESS);
     }
     let route = config.route.as_ref().context("no server")?;
     let limits = Limits { timeout: route.timeout, end: route.max_time.map(|time| Instant::now() + time) };
-    let failure = send(&config, route, &mut message, limits)?;
-    failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
-}
-
-fn compose(config: &mut Composed) -> Result<Message> {
-    // First, so that nobody types a text in vain.
-    let attachments = config.attachments.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let text = read(&config.text)?;
-    let date = chrono::Local::now().fixed_offset();
-    let message_id = host::message_id(&date, &host::best_name()).context("random numbers")?;
-    Ok(Message::Composed(Box::new(Composition::compose(Draft {
-        from: config.from.clone(),
-        reply_to: std::mem::take(&mut config.reply_to),
-        to: std::mem::take(&mut config.to),
-        cc: std::mem::take(&mut config.cc),
-        subject: config.subject.take(),
-        date,
-        message_id,
-        headers: std::mem::take(&mut config.headers),
-        text,
-        attachments,
-    }))))
-}
-
-fn open(wanted: &Wanted) -> Result<Attachment, Failure> {
-    let name: &dyn Display = if wanted.is_stdin() { &STDIN } else { &wanted.path.display() };
-    Attachment::open(wanted).map_err(|error| error.into_failure("attach", name))
-}
-
-fn read(source: &TextSource) -> Result<Text, Failure> {
-    match source {
-        TextSource::Nothing => Text::read(io::empty()),
-        TextSource::Inline(text) => Text::read(text.as_bytes()),
-        TextSource::File(path) => {
-            let file = File::open(path).map_err(SpoolError::Read);
-            return file.and_then(Text::read).map_err(|error| error.into_failure("read", path.display()));
-        }
-        TextSource::Stdin => {
-            if io::stdin().is_terminal() {
-                eprintln!("The text is read from here; Ctrl-D on a line of its own ends it.");
-            }
-            Text::read(io::stdin().lock())
-        }
+    let mut failures = Vec::new();
+    for letter in &mut letters {
+        failures.extend(send(&config, route, letter, limits)?);
     }
-    .map_err(|error| error.into_failure("read", STDIN))
+    failures.into_iter().next().map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }
 
 /// Prints the message with the line ends of this system.
-fn print(message: &mut Message) -> Result<()> {
+fn print(letter: &mut Letter) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    message
+    letter
+        .message
         .stream(true, |piece| {
             let lines = piece.bytes().split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
             out.write_all(&lines)
@@ -131,9 +87,10 @@ fn print(message: &mut Message) -> Result<()> {
 }
 
 /// Sends the message and reports; gives the error of the run, which is printed last.
-fn send(config: &Config, route: &Route, message: &mut Message, limits: Limits) -> Result<Option<Failure>> {
+fn send(config: &Config, route: &Route, letter: &mut Letter, limits: Limits) -> Result<Option<Failure>> {
     let server = &route.server;
-    let envelope = envelope(&config.mail, message)?;
+    let envelope = envelope(letter)?;
+    let message = &mut letter.message;
     let connected = Transport::connect(server, route.family, limits).and_then(|wire| match route.tls {
         Tls::Implicit => wire.start_tls(&route.trust),
         _ => Ok(wire),
@@ -141,7 +98,7 @@ fn send(config: &Config, route: &Route, message: &mut Message, limits: Limits) -
     let mut wire = match connected {
         Ok(wire) => wire,
         Err(failure) => {
-            let report = Report::unsent(&server.to_string(), message.message_id(), &config.mail.recipients, &failure);
+            let report = Report::unsent(&server.to_string(), message.message_id(), &letter.recipients, &failure);
             show(&report, config.report);
             return Ok(Some(failure));
         }
@@ -157,11 +114,12 @@ fn send(config: &Config, route: &Route, message: &mut Message, limits: Limits) -
     Ok(failure)
 }
 
-fn envelope(config: &Composed, message: &mut Message) -> Result<Envelope, Failure> {
+fn envelope(letter: &mut Letter) -> Result<Envelope, Failure> {
+    let message = &mut letter.message;
     let unreadable = |error| Failure::io("read", "the text", error);
     Ok(Envelope {
-        reverse_path: config.reverse_path.clone(),
-        recipients: config.recipients.clone(),
+        reverse_path: letter.reverse_path.clone(),
+        recipients: letter.recipients.clone(),
         seven_bit_size: message.size(false).map_err(unreadable)?,
         eight_bit_size: if message.has_eight_bit_form() { Some(message.size(true).map_err(unreadable)?) } else { None },
     })

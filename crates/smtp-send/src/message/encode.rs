@@ -11,6 +11,8 @@ use crate::proto::dot::LineEnds;
 
 /// Bytes of one line of base64: 57 bytes are 76 characters.
 pub const BASE64_LINE: usize = 57;
+/// A line of base64 with its CRLF.
+pub(super) const ENCODED_LINE: usize = BASE64_LINE / 3 * 4 + 2;
 /// Lines of base64 that are encoded at once.
 const LINES: usize = 64;
 /// Characters of a line of quoted-printable, before the `=` of a soft line break.

@@ -6,9 +6,12 @@
 pub mod attach;
 pub mod compose;
 pub mod encode;
+mod extra;
 pub mod facts;
 pub mod headers;
+pub mod html;
 mod origin;
+mod part;
 pub mod ready;
 mod recode;
 mod source;
@@ -19,7 +22,9 @@ mod walk;
 use std::io;
 
 pub use attach::Attachment;
-pub use compose::{Composition, Draft};
+pub use compose::{Composition, Draft, HtmlBody};
+pub use extra::Extra;
+pub use html::Html;
 pub use origin::FieldError;
 pub use ready::{Edits, Ready, ReadyError};
 pub use spool::SpoolError;
