@@ -330,11 +330,10 @@ impl Start {
             let missing = (wanted - start.bytes.len()) as u64;
             input.take(missing).read_to_end(&mut start.bytes)?;
             start.whole = start.bytes.len() < wanted;
-            if header::parse(&start.bytes[start.skipped()..], start.whole).is_some() {
-                return Ok(start);
-            }
-            if wanted > MAX_HEADER {
-                return Err(ReadyError::EndlessHeader);
+            match header::parse(&start.bytes[start.skipped()..], start.whole) {
+                Some(header) if header.length <= MAX_HEADER => return Ok(start),
+                None if wanted <= MAX_HEADER => {}
+                _ => return Err(ReadyError::EndlessHeader),
             }
             wanted *= 2;
         }
