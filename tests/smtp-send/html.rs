@@ -94,7 +94,7 @@ fn standard_input_is_one_thing_at_a_time() {
 fn the_announced_size_is_exact_with_pictures() {
     let folder = TempDir::new().unwrap();
     let html = file(&folder, "news.html", HTML.as_bytes());
-    let logo = file(&folder, "the logo.png", &[7; 100_000]);
+    let logo = file(&folder, "the logo.png", &vec![7; 100_000]);
     for extensions in [&["SIZE"][..], &["SIZE", "8BITMIME"]] {
         let server = Server::start(Script::default().extensions(extensions));
         assert_sent(&send(&server, &["--html", &html, "--inline", &logo, "--attach", &logo], b""));
