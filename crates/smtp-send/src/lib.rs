@@ -8,8 +8,10 @@ pub mod account;
 pub mod cli;
 pub mod config;
 pub mod deliver;
+pub mod dispatch;
 pub mod host;
 pub mod message;
+pub mod meter;
 pub mod proto;
 pub mod report;
 pub mod secret;
@@ -23,23 +25,18 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::net::Ipv4Addr;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use account::Account;
-use cli::{Cli, Tls, Typed};
-use config::{Composed, Config, ReportStyle, Route, TextSource};
-use deliver::{Policy, Progress};
+use cli::{Cli, Typed};
+use config::{Composed, Config, ReportStyle, TextSource};
+use dispatch::{Job, Manner};
 use message::attach::Wanted;
 use message::{Attachment, Composition, Draft, Message, SpoolError, Text};
-use proto::command::HeloName;
 use report::Report;
-use session::{Envelope, Session, Settings, StartTls};
-use transport::{Limits, Transport};
 
 /// What standard input is called in messages.
 const STDIN: &str = "standard input";
@@ -83,8 +80,15 @@ fn run(cli: Cli) -> Result<u8> {
         return Ok(common::exit::SUCCESS);
     }
     let route = config.route.as_ref().context("no server")?;
-    let limits = Limits { timeout: route.timeout, end: route.max_time.map(|time| Instant::now() + time) };
-    let failure = send(&config, route, &mut message, limits)?;
+    let job = Job {
+        source: None,
+        reverse_path: config.mail.reverse_path.clone(),
+        recipients: config.mail.recipients,
+        message,
+    };
+    let bar = config.report == ReportStyle::Lines && !config.verbose;
+    let manner = Manner { stop_after: config.stop_after, bar };
+    let failure = dispatch::send(route, manner, vec![job], &mut |sent| show(&sent.report, config.report));
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }
 
@@ -159,56 +163,6 @@ fn print(message: &mut Message) -> Result<()> {
     Ok(())
 }
 
-/// Sends the message and reports; gives the error of the run, which is printed last.
-fn send(config: &Config, route: &Route, message: &mut Message, limits: Limits) -> Result<Option<Failure>> {
-    let server = &route.server;
-    let envelope = envelope(&config.mail, message)?;
-    let connected = Transport::connect(server, route.family, limits).and_then(|wire| match route.tls {
-        Tls::Implicit => wire.start_tls(&route.trust),
-        _ => Ok(wire),
-    });
-    let mut wire = match connected {
-        Ok(wire) => wire,
-        Err(failure) => {
-            let report = Report::unsent(&server.to_string(), message.message_id(), &config.mail.recipients, &failure);
-            show(&report, config.report);
-            return Ok(Some(failure));
-        }
-    };
-    let settings = settings(config, route, &mut wire);
-    let policy = Policy { trust: &route.trust, warn_in_clear: route.tls == Tls::Auto };
-    let mut session = Session::new(settings, envelope, route.tls == Tls::Implicit);
-    let mut done = Progress::default();
-    let broken = deliver::run(&mut session, wire, message, &policy, &mut done).err();
-    let (report, failure) =
-        Report::new(&server.to_string(), message.message_id(), &session, config.stop_after, &done, broken);
-    show(&report, config.report);
-    Ok(failure)
-}
-
-fn envelope(config: &Composed, message: &mut Message) -> Result<Envelope, Failure> {
-    let unreadable = |error| Failure::io("read", "the text", error);
-    Ok(Envelope {
-        reverse_path: config.reverse_path.clone(),
-        recipients: config.recipients.clone(),
-        seven_bit_size: message.size(false).map_err(unreadable)?,
-        eight_bit_size: if message.has_eight_bit_form() { Some(message.size(true).map_err(unreadable)?) } else { None },
-    })
-}
-
-fn settings(config: &Config, route: &Route, wire: &mut Transport) -> Settings {
-    let local = wire.local_address().unwrap_or(Ipv4Addr::LOCALHOST.into());
-    Settings {
-        helo: route.helo.clone().unwrap_or_else(|| HeloName::literal(local)),
-        starttls: match route.tls {
-            Tls::Auto => StartTls::Offered,
-            Tls::Starttls => StartTls::Required,
-            Tls::Implicit | Tls::Off => StartTls::Never,
-        },
-        stop_after: config.stop_after,
-    }
-}
-
 /// Prints the report. What was delivered stays delivered, so a report that cannot be written is only warned about.
 fn show(report: &Report, style: ReportStyle) {
     let mut out = io::stdout().lock();
@@ -217,6 +171,7 @@ fn show(report: &Report, style: ReportStyle) {
         ReportStyle::Json => report.write_json(&mut out),
         ReportStyle::Quiet => Ok(()),
     };
+    let written = written.and_then(|()| out.flush());
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
     {

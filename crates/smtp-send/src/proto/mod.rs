@@ -6,8 +6,10 @@
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod address;
+pub mod auth;
 pub mod capability;
 pub mod command;
 pub mod dot;
+pub mod dsn;
 pub mod header;
 pub mod reply;
