@@ -61,13 +61,7 @@ impl Home {
             symlink(env!("CARGO_BIN_EXE_smtp-send"), &link).unwrap();
         }
         let mut command = Command::new(link);
-        let plain = self.command(&[]);
-        for (name, value) in plain.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        inherit(&mut command, &self.command(&[]));
         command.args(args);
         command
     }
@@ -81,5 +75,15 @@ impl Home {
     pub(crate) fn send_with(&self, environment: &[(&str, &str)], args: &[&str]) -> Finished {
         let args = [&["--to", "bob@example.com", "--body", "x"], args].concat();
         finish(self.command(&args).envs(environment.iter().copied()), b"")
+    }
+}
+
+/// Gives `outer` the environment of `command`.
+pub(crate) fn inherit(outer: &mut Command, command: &Command) {
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
     }
 }

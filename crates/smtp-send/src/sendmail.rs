@@ -83,7 +83,7 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
     } else {
         match setup {
             Ok(setup) => hand_over(setup, &arguments),
-            Err(failure) => keep_only(failure, &arguments),
+            Err(failure) => keep_only(&failure, &arguments),
         }
     }
     .map(|()| "")
@@ -176,10 +176,10 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Keeps the message, which cannot be sent.
-fn keep_only(failure: Failure, arguments: &Arguments) -> Result<(), Failure> {
+fn keep_only(failure: &Failure, arguments: &Arguments) -> Result<(), Failure> {
     let kept = Letter::keep(source(arguments, &crate::host::best_name())?).map_err(unreadable)?;
     let letter = kept.map_err(|not_kept| not_kept.why);
-    Err(outcome::buried(letter, &failure, arguments.sender.as_deref().unwrap_or_default(), &arguments.recipients))
+    Err(outcome::buried(letter, failure, arguments.sender.as_deref().unwrap_or_default(), &arguments.recipients))
 }
 
 /// The message as it shall be kept.

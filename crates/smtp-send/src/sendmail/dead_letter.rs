@@ -28,7 +28,7 @@ const LAST_RESORT: &str = "/var/tmp";
 
 /// A message that is kept.
 #[derive(Debug)]
-pub struct Letter {
+pub(super) struct Letter {
     /// The name without its last part.
     stem: PathBuf,
     /// The message as it was read.
@@ -37,21 +37,21 @@ pub struct Letter {
 
 /// What a letter says about itself in its first line.
 #[derive(Debug)]
-pub struct Note<'a> {
+pub(super) struct Note<'a> {
     /// The sender of the envelope; empty for the null path.
-    pub sender: &'a str,
+    pub(super) sender: &'a str,
     /// Who is still to get it.
-    pub recipients: &'a [String],
+    pub(super) recipients: &'a [String],
     /// Why it was not sent.
-    pub why: &'a str,
+    pub(super) why: &'a str,
 }
 
 /// A message that could not be kept.
-pub struct NotKept {
+pub(super) struct NotKept {
     /// All of it, to be read once.
-    pub message: Box<dyn Read>,
+    pub(super) message: Box<dyn Read>,
     /// Each folder that was tried, with what went wrong there.
-    pub why: String,
+    pub(super) why: String,
 }
 
 impl Letter {
@@ -59,7 +59,7 @@ impl Letter {
     ///
     /// # Errors
     /// The outer error is one of reading `source`.
-    pub fn keep(source: impl Read + 'static) -> io::Result<Result<Self, NotKept>> {
+    pub(super) fn keep(source: impl Read + 'static) -> io::Result<Result<Self, NotKept>> {
         let (mut message, mut why): (Box<dyn Read>, _) = (Box::new(source), Vec::new());
         for folder in folders() {
             let complaint = |error: &io::Error| format!("{}: {}", folder.display(), common::error::reason(error));
@@ -72,7 +72,7 @@ impl Letter {
             };
             match draft.fill(message)? {
                 Ok(path) => return Ok(Ok(Self { stem: draft.stem.clone(), path })),
-                Err((error, whole)) => {
+                Err(NoRoom { error, whole }) => {
                     why.push(complaint(&error));
                     message = whole;
                 }
@@ -82,12 +82,12 @@ impl Letter {
     }
 
     /// The file that holds the message as it was read.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Forgets the letter: it was handed over.
-    pub fn discard(self) {
+    pub(super) fn discard(self) {
         if let Err(error) = fs::remove_file(&self.path) {
             log::warn!("remove {}: {}", self.path.display(), common::error::reason(&error));
         }
@@ -97,7 +97,7 @@ impl Letter {
     ///
     /// # Errors
     /// The note cannot be written. The letter is still there, under the name that is given with the error.
-    pub fn bury(self, note: &Note<'_>) -> Result<PathBuf, (PathBuf, io::Error)> {
+    pub(super) fn bury(self, note: &Note<'_>) -> Result<PathBuf, (PathBuf, io::Error)> {
         match self.with_note(note) {
             Ok(path) => {
                 // Two copies would be sent twice; a file that cannot be removed now is the lesser trouble.
@@ -131,6 +131,12 @@ impl Note<'_> {
         let told = format!("{} for {recipients}: {}", now.format("%a %b %e %H:%M:%S %Y"), self.why);
         format!("From {sender} {}", SafeText(told.as_bytes()))
     }
+}
+
+/// Why a file could not take a message, which is to be read again.
+struct NoRoom {
+    error: io::Error,
+    whole: Box<dyn Read>,
 }
 
 /// A file that nobody sees yet.
@@ -171,7 +177,7 @@ impl Draft {
     }
 
     /// Copies `source` to its end and publishes the file; or says why that fails, with all bytes to be read again.
-    fn fill(&mut self, mut source: Box<dyn Read>) -> io::Result<Result<PathBuf, (io::Error, Box<dyn Read>)>> {
+    fn fill(&mut self, mut source: Box<dyn Read>) -> io::Result<Result<PathBuf, NoRoom>> {
         let (mut block, mut written) = (vec![0; BLOCK], 0);
         loop {
             let length = match source.read(&mut block) {
@@ -183,13 +189,13 @@ impl Draft {
             if let Err(error) = self.file.write_all(&block[..length]) {
                 block.truncate(length);
                 let whole = self.so_far(written)?.chain(io::Cursor::new(block)).chain(source);
-                return Ok(Err((error, Box::new(whole))));
+                return Ok(Err(NoRoom { error, whole: Box::new(whole) }));
             }
             written += length as u64;
         }
         Ok(match self.publish("sending") {
             Ok(path) => Ok(path),
-            Err(error) => Err((error, Box::new(self.so_far(written)?))),
+            Err(error) => Err(NoRoom { error, whole: Box::new(self.so_far(written)?) }),
         })
     }
 

@@ -17,8 +17,18 @@ pub(super) struct Identity {
     domain: String,
     /// For a From that is missing.
     author: Mailbox,
-    /// Where bounces go; the inner `None` is the null path, the outer one leaves it to the message.
-    reverse_path: Option<Option<Address>>,
+    bounces: Bounces,
+}
+
+/// Where bounces go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Bounces {
+    /// To this address.
+    To(Address),
+    /// Nowhere: the null path.
+    Nowhere,
+    /// To the author of the message.
+    ToAuthor,
 }
 
 /// The envelope of one message.
@@ -42,20 +52,21 @@ impl Identity {
             (None, typed) => ("--envelope-from", typed),
         };
         let path = |typed: &str| match typed.trim() {
-            "" | "<>" => Ok(None),
-            typed => qualified(typed, &domain).map(|mailbox| Some(mailbox.address)),
+            "" | "<>" => Ok(Bounces::Nowhere),
+            typed => qualified(typed, &domain).map(|mailbox| Bounces::To(mailbox.address)),
         };
         let given = typed.map(|typed| path(typed).map_err(|error| wrong(option, typed, error))).transpose()?;
         let own = || qualified(&host::user_name(), &domain).map_err(|error| wrong("", "your own address", error));
         let author = match (&from, &given) {
             (Some(from), _) => from.clone(),
-            (None, Some(Some(address))) if option == "-f" => Mailbox { name: None, address: address.clone() },
+            (None, Some(Bounces::To(address))) if option == "-f" => Mailbox { name: None, address: address.clone() },
             _ => own()?,
         };
         let name = arguments.name.clone().or(author.name).or_else(host::full_user_name);
         let name = name.filter(|name| !name.trim().is_empty() && !name.contains(char::is_control));
-        let reverse_path = given.or_else(|| from.map(|from| Some(from.address)));
-        Ok(Self { domain, author: Mailbox { name, address: author.address }, reverse_path })
+        let of_account = || from.map_or(Bounces::ToAuthor, |from| Bounces::To(from.address));
+        let bounces = given.unwrap_or_else(of_account);
+        Ok(Self { domain, author: Mailbox { name, address: author.address }, bounces })
     }
 
     /// The domain of addresses that have none.
@@ -90,10 +101,11 @@ impl Identity {
             let where_to = if arguments.from_header { "neither in the header nor typed" } else { "in what was typed" };
             return Err(Failure::new(Kind::BadData, "", "no recipient", where_to));
         }
-        let reverse_path = match &self.reverse_path {
-            Some(path) => path.clone(),
-            // An author that cannot be read is nobody to send bounces to.
-            None => ready.author().ok().flatten().cloned().or_else(|| Some(self.author.address.clone())),
+        let reverse_path = match &self.bounces {
+            Bounces::To(address) => Some(address.clone()),
+            Bounces::Nowhere => None,
+            // Where the author cannot be read it is the user who sends.
+            Bounces::ToAuthor => ready.author().ok().flatten().cloned().or_else(|| Some(self.author.address.clone())),
         };
         Ok(Envelope { reverse_path, recipients })
     }
@@ -112,26 +124,26 @@ mod tests {
         Identity::new(from, envelope_from, &arguments).unwrap()
     }
 
-    fn path(identity: &Identity) -> Option<Option<&str>> {
-        identity.reverse_path.as_ref().map(|path| path.as_ref().map(Address::as_str))
+    fn to(address: &str) -> Bounces {
+        Bounces::To(Address::parse(address).unwrap())
     }
 
     #[test]
     fn the_argument_counts_more_than_the_account() {
         let account = (Some("Ann <ann@example.org>"), Some("bounces@example.org"));
         let typed = identity(account.0, account.1, &["-f", "bob", "-F", "Bob B.", "x"]);
-        assert_eq!(path(&typed), Some(Some("bob@example.org")));
+        assert_eq!(typed.bounces, to("bob@example.org"));
         assert_eq!(typed.author.name.as_deref(), Some("Bob B."));
-        assert_eq!(path(&identity(account.0, account.1, &["x"])), Some(Some("bounces@example.org")));
-        assert_eq!(path(&identity(account.0, None, &["x"])), Some(Some("ann@example.org")));
-        assert_eq!(path(&identity(None, None, &["x"])), None);
+        assert_eq!(identity(account.0, account.1, &["x"]).bounces, to("bounces@example.org"));
+        assert_eq!(identity(account.0, None, &["x"]).bounces, to("ann@example.org"));
+        assert_eq!(identity(None, None, &["x"]).bounces, Bounces::ToAuthor);
     }
 
     #[test]
     fn the_null_path_can_be_asked_for() {
-        assert_eq!(path(&identity(Some("a@x"), None, &["-f", "", "x"])), Some(None));
-        assert_eq!(path(&identity(Some("a@x"), None, &["-f<>", "x"])), Some(None));
-        assert_eq!(path(&identity(Some("a@x"), Some(""), &["x"])), Some(None));
+        assert_eq!(identity(Some("a@x"), None, &["-f", "", "x"]).bounces, Bounces::Nowhere);
+        assert_eq!(identity(Some("a@x"), None, &["-f<>", "x"]).bounces, Bounces::Nowhere);
+        assert_eq!(identity(Some("a@x"), Some(""), &["x"]).bounces, Bounces::Nowhere);
     }
 
     #[test]
