@@ -154,6 +154,24 @@ fn names_without_a_domain_get_the_one_of_the_account() {
 }
 
 #[test]
+fn other_scripts_in_the_header_are_encoded_for_servers_without_smtputf8() {
+    let server = Server::start(Script::default());
+    let home = Home::with_account(&server, "");
+    assert_silent(&sendmail(&home, &["-t"], "From: Jörg <j@example.org>\nTo: root\nSubject: Grüße\n\ntext\n"), &home);
+    let message = text_of(&server.mail().message);
+    assert!(message.contains("From: =?utf-8?b?SsO2cmc=?= <j@example.org>\r\n"), "{message}");
+    assert!(message.contains("Subject: =?utf-8?b?R3LDvMOfZQ==?=\r\n"), "{message}");
+}
+
+#[test]
+fn a_wish_for_reports_is_no_obstacle_where_the_server_knows_none() {
+    let server = Server::start(Script::default());
+    let home = Home::with_account(&server, "");
+    assert_silent(&sendmail(&home, &["-N", "failure", "-R", "hdrs", "-V", "x", "b@example.com"], MESSAGE), &home);
+    assert!(!server.mail().from.contains("RET="));
+}
+
+#[test]
 fn the_sender_is_the_one_of_the_option_the_account_or_the_author() {
     let server = Server::start(Script::default());
     let home = Home::with_account(&server, "");

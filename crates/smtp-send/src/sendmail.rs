@@ -6,6 +6,7 @@
 pub mod arguments;
 mod dead_letter;
 mod envelope;
+pub mod fields;
 pub mod input;
 mod outcome;
 pub mod qualify;
@@ -107,7 +108,11 @@ impl Setup {
         let route = Route::new(&cli, true).map_err(|error| {
             error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "", "configuration", error.to_string()))
         });
-        let route = route.and_then(|route| route.ok_or_else(no_server));
+        let route = route.and_then(|route| route.ok_or_else(no_server)).map(|mut route| {
+            // Sendmail would take the message in any case; programs that ask for reports cannot know the server.
+            route.dsn.optional = true;
+            route
+        });
         let identity = identity(&cli.envelope, arguments);
         match (route, identity) {
             (Ok(route), Ok(identity)) => Ok(Self { route, identity, account }),
@@ -187,7 +192,7 @@ fn source(arguments: &Arguments, domain: &str) -> Result<impl Read + use<>, Fail
     let stdin = io::stdin();
     let source: Box<dyn Read> =
         if arguments.dots_are_text { Box::new(stdin) } else { Box::new(input::UntilDot::new(stdin)) };
-    input::with_domain(source, domain).map_err(unreadable)
+    input::with_fit_header(source, domain).map_err(unreadable)
 }
 
 fn unreadable(cause: io::Error) -> Failure {

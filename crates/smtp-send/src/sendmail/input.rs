@@ -1,11 +1,11 @@
 //! The message on standard input, as sendmail(8) reads it: up to a line with a lone dot, where that is asked for, and with
-//! a domain for every address in its header that has none.
+//! a header that servers take.
 //!
 //! Nothing is kept but the header; the rest streams through.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
-use super::qualify;
+use super::fields;
 use crate::proto::header;
 
 /// A header longer than this is not looked at; it is refused later, with words.
@@ -16,10 +16,10 @@ const BLOCK: usize = 48 * 1024;
 /// A message whose header has been edited.
 pub type Edited<R> = Chain<Cursor<Vec<u8>>, R>;
 
-/// Reads the header of `source` and puts `domain` behind every address in it that has none.
+/// Reads the header of `source` and makes it fit: a `domain` for addresses without one, encoded words for other scripts.
 ///
 /// The line `From ...` that mailbox files have in front of a message is dropped.
-pub fn with_domain<R: Read>(mut source: R, domain: &str) -> io::Result<Edited<R>> {
+pub fn with_fit_header<R: Read>(mut source: R, domain: &str) -> io::Result<Edited<R>> {
     let mut start = Vec::new();
     let mut complete = false;
     let mut wanted = BLOCK;
@@ -28,7 +28,7 @@ pub fn with_domain<R: Read>(mut source: R, domain: &str) -> io::Result<Edited<R>
         let read = source.by_ref().take(missing).read_to_end(&mut start)?;
         complete |= (read as u64) < missing;
         if let Some(header) = header::parse(message(&start), complete) {
-            let mut edited = qualify::fields(&header, domain);
+            let mut edited = fields::fit(&header, domain);
             let length: usize = header.fields.iter().map(|field| field.raw.len()).sum();
             edited.extend_from_slice(&message(&start)[length..]);
             return Ok(Cursor::new(edited).chain(source));
@@ -157,7 +157,7 @@ mod tests {
         let expected = "From: root@h.example (Cron)\r\nTo: bob@h.example,\n ann@h.example\nSubject: x\n\nTo: body\n";
         for source in [&mut text.as_bytes() as &mut dyn Read, &mut Slow(text.as_bytes())] {
             let mut edited = String::new();
-            with_domain(source, "h.example").unwrap().read_to_string(&mut edited).unwrap();
+            with_fit_header(source, "h.example").unwrap().read_to_string(&mut edited).unwrap();
             assert_eq!(edited, expected);
         }
     }
@@ -168,7 +168,7 @@ mod tests {
         for fields in [1, 60, 2000] {
             let text = format!("To: bob\n{}\n{}", field.repeat(fields), "body\n".repeat(30_000));
             let mut edited = String::new();
-            with_domain(text.as_bytes(), "h").unwrap().read_to_string(&mut edited).unwrap();
+            with_fit_header(text.as_bytes(), "h").unwrap().read_to_string(&mut edited).unwrap();
             let expected = if fields == 2000 { text } else { text.replacen("bob", "bob@h", 1) };
             assert!(edited == expected, "{fields} fields");
         }

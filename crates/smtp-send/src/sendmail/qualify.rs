@@ -1,11 +1,6 @@
-//! Addresses without a domain (`root`) get one: in lists of addresses and in the address fields of a header.
+//! Addresses in a list that have no domain (`root`) get one.
 //!
 //! Pure. Bytes are only put in, never taken away or changed: names, comments, line ends and charsets stay as they are.
-
-use crate::proto::header::{self, Header};
-
-/// The fields that hold addresses, with and without `Resent-` in front (RFC 5322, sections 3.6.2, 3.6.3 and 3.6.6).
-const FIELDS: [&[u8]; 6] = [b"From", b"Sender", b"Reply-To", b"To", b"Cc", b"Bcc"];
 
 /// The list of addresses in `value`, each with a domain.
 pub fn list(value: &[u8], domain: &str) -> Vec<u8> {
@@ -25,28 +20,6 @@ pub fn list(value: &[u8], domain: &str) -> Vec<u8> {
         rest = &rest[member.length..];
     }
     out
-}
-
-/// The fields of `header` as they stood in `bytes`, addresses with a domain; what is behind the fields is not part of it.
-pub fn fields(header: &Header<'_>, domain: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    for field in &header.fields {
-        let colon = field.raw.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
-        if holds_addresses(field) {
-            out.extend_from_slice(&field.raw[..colon]);
-            out.extend_from_slice(&list(&field.raw[colon..], domain));
-        } else {
-            out.extend_from_slice(field.raw);
-        }
-    }
-    out
-}
-
-fn holds_addresses(field: &header::Field<'_>) -> bool {
-    let name = field.name();
-    let resent = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"Resent-"));
-    let name = if resent { &name[7..] } else { name };
-    FIELDS.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// The first part of a list: an address, the name of a group, or what is between them.
@@ -220,14 +193,6 @@ mod tests {
         ] {
             assert_eq!(qualified(value), value, "{value}");
         }
-    }
-
-    #[test]
-    fn only_address_fields_are_touched() {
-        let text = b"To: root\nSubject: root\nResent-Cc : bob\nX-To: x\nfrom: Root <root>\n\nTo: root\n";
-        let header = header::parse(text, true).unwrap();
-        let expected = "To: root@h\nSubject: root\nResent-Cc : bob@h\nX-To: x\nfrom: Root <root@h>\n";
-        assert_eq!(String::from_utf8(fields(&header, "h")).unwrap(), expected);
     }
 
     #[test]
