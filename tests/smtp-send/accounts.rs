@@ -2,40 +2,12 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 
 use tempfile::TempDir;
-use testkit::process::{Finished, finish};
 use testkit::smtp::{Script, Server};
 
-use crate::support::{assert_fails, assert_sent, smtp_send};
-
-/// A home folder with a configuration file.
-struct Home(TempDir);
-
-impl Home {
-    fn new(config: &str) -> Self {
-        let home = Self(TempDir::new().unwrap());
-        fs::create_dir_all(home.file().parent().unwrap()).unwrap();
-        fs::write(home.file(), config).unwrap();
-        fs::set_permissions(home.file(), Permissions::from_mode(0o600)).unwrap();
-        home
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.path().join(".config/smtp-send/config.toml")
-    }
-
-    fn send(&self, args: &[&str]) -> Finished {
-        self.send_with(&[], args)
-    }
-
-    fn send_with(&self, environment: &[(&str, &str)], args: &[&str]) -> Finished {
-        let args = [&["--to", "bob@example.com", "--body", "x"], args].concat();
-        let environment = environment.iter().copied();
-        finish(smtp_send(&args).env("HOME", self.0.path()).envs(environment), b"")
-    }
-}
+use crate::home::Home;
+use crate::support::{assert_fails, assert_sent};
 
 fn account(name: &str, server: &Server, more: &str) -> String {
     format!("[account.{name}]\nserver = '{}'\nfrom = '{name}@example.org'\n{more}\n", server.address())

@@ -2,6 +2,7 @@
 //!
 //! The server is the scripted one of the test kit. Programs written by others are in tests/interop.
 
+mod home;
 mod support;
 
 /// Accounts in config.toml, and what outweighs them.
@@ -26,3 +27,7 @@ mod html;
 mod ready;
 /// What is printed: lines, JSON, transcript.
 mod report;
+/// Where passwords come from, and where they never go.
+mod secrets;
+/// The command line of sendmail(8), and the dead letter.
+mod sendmail;

@@ -16,6 +16,7 @@ pub mod meter;
 pub mod proto;
 pub mod report;
 pub mod secret;
+pub mod sendmail;
 pub mod server;
 pub mod session;
 pub mod tls;
@@ -54,6 +55,12 @@ pub fn code_of(kind: Kind) -> u8 {
 
 /// The whole program, from its arguments to its exit code.
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(arguments) = sendmail::is_meant(&arguments) {
+        let text = sendmail::run(arguments)?;
+        io::stdout().write_all(text.as_bytes()).map_err(Failure::output)?;
+        return Ok(common::exit::SUCCESS);
+    }
     let (cli, account) = with_account(Typed::read(arguments)?)?;
     run(cli).map_err(|error| placed(error, account.as_ref()))
 }

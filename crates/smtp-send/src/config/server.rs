@@ -124,7 +124,7 @@ fn dsn(args: &SmtpArgs) -> Result<Dsn> {
         DsnRet::Full => Ret::Full,
         DsnRet::Hdrs => Ret::Headers,
     });
-    Ok(Dsn { notify: notify.transpose()?, ret, envid: envid.transpose()? })
+    Ok(Dsn { notify: notify.transpose()?, ret, envid: envid.transpose()?, optional: false })
 }
 
 fn family(ipv4: bool, ipv6: bool) -> Family {

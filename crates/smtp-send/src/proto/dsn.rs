@@ -14,12 +14,14 @@ pub struct Dsn {
     pub ret: Option<Ret>,
     /// A name for the message that reports repeat.
     pub envid: Option<Envid>,
+    /// Whether the message goes without them to a server that does not offer DSN.
+    pub optional: bool,
 }
 
 impl Dsn {
     /// Whether nothing is asked for.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.notify.is_none() && self.ret.is_none() && self.envid.is_none()
     }
 }
 

@@ -92,15 +92,16 @@ fn first_line(file: &mut File) -> Result<Secret, Unusable> {
     let deadline = Instant::now() + Duration::from_secs(PIPE_PATIENCE);
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
     while !bytes.contains(&b'\n') {
-        if !wait(file, deadline)? {
-            return Err(Unusable::TooSlow(PIPE_PATIENCE));
-        }
+        // Read first, wait then: a FIFO that nobody writes to has an end, but nothing ever happens on it.
         match read_some(file, &mut bytes) {
             Ok(0) => break,
-            Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-            other => {
-                other?;
+            Ok(_) => {}
+            Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !wait(file, deadline)? {
+                    return Err(Unusable::TooSlow(PIPE_PATIENCE));
+                }
             }
+            Err(other) => return Err(other),
         }
     }
     Secret::new(&line_of(bytes))

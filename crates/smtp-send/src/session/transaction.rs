@@ -66,7 +66,7 @@ impl Transaction {
         let needs = [
             (*require_tls && !(tls && offered.require_tls), "REQUIRETLS", "--require-tls"),
             ((*utf8_header || sender) && !offered.smtputf8, "SMTPUTF8", "an address that is not ASCII before the '@'"),
-            (!dsn.is_empty() && !offered.dsn, "DSN", "a wish for delivery reports"),
+            (!dsn.is_empty() && !dsn.optional && !offered.dsn, "DSN", "a wish for delivery reports"),
         ];
         if let Some((_, keyword, what)) = needs.into_iter().find(|(missing, ..)| *missing) {
             return Some(Trouble::NotOffered { keyword, what });
