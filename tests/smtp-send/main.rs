@@ -2,8 +2,11 @@
 //!
 //! The server is the scripted one of the test kit. Programs written by others are in tests/interop.
 
+mod home;
 mod support;
 
+/// Accounts in config.toml, and what outweighs them.
+mod accounts;
 /// Files that go with the message.
 mod attachments;
 /// Wrong options, addresses and files: one line and the right code.
@@ -24,3 +27,7 @@ mod html;
 mod ready;
 /// What is printed: lines, JSON, transcript.
 mod report;
+/// Where passwords come from, and where they never go.
+mod secrets;
+/// The command line of sendmail(8), and the dead letter.
+mod sendmail;

@@ -9,6 +9,9 @@ use testkit::smtp::Server;
 pub(crate) fn smtp_send(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_smtp-send"));
     command.args(args).env("NO_COLOR", "1").env("TZ", "UTC");
+    // What the person who runs the tests has configured is no part of them.
+    command.env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME");
+    command.env_remove("SMTP_SEND_ACCOUNT").env_remove("SMTP_PASSWORD");
     command
 }
 

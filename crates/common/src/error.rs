@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 /// The class of a failure. Each program turns it into an exit code by a table of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,12 +40,12 @@ pub enum Kind {
 }
 
 /// A failure with its three parts: operation, address (file, host or option) and cause.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     kind: Kind,
     operation: Cow<'static, str>,
     address: String,
-    cause: Box<dyn StdError + Send + Sync>,
+    cause: Arc<dyn StdError + Send + Sync>,
 }
 
 impl Failure {
@@ -57,7 +58,7 @@ impl Failure {
         address: impl fmt::Display,
         cause: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self { kind, operation: operation.into(), address: address.to_string(), cause: cause.into() }
+        Self { kind, operation: operation.into(), address: address.to_string(), cause: Arc::from(cause.into()) }
     }
 
     /// A failed system call; the kind follows from the error number.

@@ -2,11 +2,15 @@
 //!
 //! One struct for each group of options; the groups are those of `--help`.
 
+mod options;
+
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
+
+pub use options::{KeyError, Takes, Typed, key, mistake_in};
 
 /// Sends mail by SMTP and says for each recipient what became of it.
 ///
@@ -129,10 +133,10 @@ pub struct ServerArgs {
     #[arg(long, value_name = "NAME")]
     pub account: Option<String>,
     /// Use IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6")]
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub ipv4: bool,
     /// Use IPv6 only
-    #[arg(short = '6')]
+    #[arg(short = '6', long)]
     pub ipv6: bool,
     /// Address of this host to connect from
     #[arg(long, value_name = "IP")]

@@ -9,37 +9,26 @@ use std::io::{self, IsTerminal};
 use common::{Failure, Kind};
 
 use crate::config::{Composed, FileSource, Mail, ReadyMail, ReversePath, TextSource};
+use crate::dispatch::Job;
 use crate::host;
 use crate::message::attach::Wanted;
 use crate::message::html::{Html, HtmlError, Picture};
 use crate::message::{
     Attachment, Composition, Draft, Edits, FieldError, HtmlBody, Message, Ready, ReadyError, SpoolError, Text,
 };
-use crate::proto::address::Address;
 
 /// What standard input is called in messages.
 const STDIN: &str = "standard input";
 
-/// A message with its envelope.
-#[derive(Debug)]
-pub struct Letter {
-    /// The message.
-    pub message: Message,
-    /// Where bounces go; `None` is the null path.
-    pub reverse_path: Option<Address>,
-    /// Everybody who gets it, each address once.
-    pub recipients: Vec<Address>,
-}
-
-/// All messages of a run.
-pub fn letters(mail: &mut Mail) -> Result<Vec<Letter>, Failure> {
+/// All messages of a run, each with its envelope.
+pub fn jobs(mail: &mut Mail) -> Result<Vec<Job>, Failure> {
     match mail {
         Mail::Composed(composed) => Ok(vec![compose(composed)?]),
         Mail::Ready(ready) => ready.files.iter().map(|file| open_ready(file, ready)).collect(),
     }
 }
 
-fn open_ready(file: &FileSource, mail: &ReadyMail) -> Result<Letter, Failure> {
+fn open_ready(file: &FileSource, mail: &ReadyMail) -> Result<Job, Failure> {
     let edits = Edits { remove_bcc: mail.recipients.is_none(), ..Edits::default() };
     let (name, ready): (&dyn Display, _) = match file {
         FileSource::Stdin => (&STDIN, Ready::read(stdin("The message"), &edits)),
@@ -66,10 +55,11 @@ fn open_ready(file: &FileSource, mail: &ReadyMail) -> Result<Letter, Failure> {
             None => return Err(wrong("no author in its header; use --envelope-from")),
         },
     };
-    Ok(Letter { message: Message::Ready(Box::new(ready)), reverse_path, recipients })
+    let source = (mail.files.len() > 1).then(|| name.to_string());
+    Ok(Job { source, reverse_path, recipients, message: Message::Ready(Box::new(ready)) })
 }
 
-fn compose(config: &mut Composed) -> Result<Letter, Failure> {
+fn compose(config: &mut Composed) -> Result<Job, Failure> {
     // Files first, so that nobody types a text in vain.
     let attachments = config.attachments.iter().map(|one| attach("attach", one)).collect::<Result<Vec<_>, _>>()?;
     let inline = config.inline.iter().map(|one| attach("show", one)).collect::<Result<Vec<_>, _>>()?;
@@ -97,7 +87,8 @@ fn compose(config: &mut Composed) -> Result<Letter, Failure> {
         html,
         attachments,
     });
-    Ok(Letter {
+    Ok(Job {
+        source: None,
         message: Message::Composed(Box::new(message)),
         reverse_path: config.reverse_path.clone(),
         recipients: config.recipients.clone(),

@@ -3,6 +3,7 @@
 //! `server` holds the way to the other side, `envelope` and `message` what goes there.
 
 mod envelope;
+mod login;
 mod message;
 mod server;
 
@@ -12,6 +13,7 @@ use common::{Failure, Kind};
 use crate::cli::{Cli, SeeingArgs, Step, Tls};
 use crate::session::StopAfter;
 
+pub use login::Credentials;
 pub use message::{Composed, FileSource, Mail, ReadyMail, ReversePath, TextSource};
 pub use server::Route;
 
@@ -28,6 +30,8 @@ pub struct Config {
     pub stop_after: Option<StopAfter>,
     /// How the result is shown.
     pub report: ReportStyle,
+    /// Whether the dialogue is shown.
+    pub verbose: bool,
 }
 
 /// How the result is shown on standard output.
@@ -49,7 +53,12 @@ impl Config {
             stop_after != Some(StopAfter::Tls) || cli.tls.tls != Some(Tls::Off),
             usage("--stop-after tls", "no use with --tls off")
         );
-        let route = Route::new(cli.server, cli.tls)?;
+        let before_login = matches!(stop_after, Some(StopAfter::Connect | StopAfter::Ehlo | StopAfter::Tls));
+        ensure!(
+            stop_after != Some(StopAfter::Auth) || cli.login.user.is_some() || cli.login.auth.is_some(),
+            usage("--stop-after auth", "no use without --user NAME")
+        );
+        let route = Route::new(&cli, !before_login && !cli.seeing.dry_run)?;
         ensure!(route.is_some() || cli.seeing.dry_run, usage("missing --server HOST[:PORT]", "see --help"));
         Ok(Self {
             route,
@@ -57,6 +66,7 @@ impl Config {
             dry_run: cli.seeing.dry_run,
             stop_after,
             report: report_style(&cli.seeing),
+            verbose: cli.seeing.verbose,
         })
     }
 }

@@ -1,75 +1,32 @@
 //! The loop: does what the session says, tells it what happened, until the session is over.
 //!
-//! It reads and writes, and decides nothing about the dialogue. Every command and reply is logged here, for `-v`.
+//! It reads and writes, and decides nothing about the dialogue. Every command and reply is logged here, for `-v`, secrets
+//! excepted. What is written waits in a buffer until a reply is needed, so the end of a message and the commands behind
+//! it leave together.
 
-use std::io;
-use std::time::Duration;
+mod upload;
 
-use common::{Failure, Kind};
+use common::Failure;
 
-use crate::message::{Message, Piece};
-use crate::proto::dot::DotStuffing;
+use crate::message::Message;
+use crate::meter::Meter;
 use crate::proto::reply::Reply;
-use crate::session::{Action, Event, Session, State};
+use crate::session::{Action, Envelope, Event, Outcome, Session, State};
 use crate::tls::Trust;
-use crate::transport::Transport;
+use crate::transport::{Encryption, Transport, Unwritten};
 
-/// Bytes of the message that are written at once, and between two looks whether the server has already refused.
-const BLOCK: usize = 64 * 1024;
-/// A server that closes during the upload has often said why just before.
-const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
+use upload::LAST_WORDS_PATIENCE;
 
-/// Holds the session over `wire` to its end. What became of each recipient is then in `session`.
-///
-/// An error is a connection that broke, or a message that could not be read; the session knows what that means.
-pub fn run(
-    session: &mut Session,
-    mut wire: Transport,
-    message: &mut Message,
-    policy: &Policy,
-    done: &mut Progress,
-) -> Result<(), Failure> {
-    done.encryption = wire.encryption().cloned();
-    let mut event = Event::Connected;
-    loop {
-        let happened = match session.on(event) {
-            Action::Await(state) => hear(&mut wire, state),
-            Action::Send(bytes, state) => {
-                if state == State::Mail && policy.warn_in_clear && wire.is_exposed() {
-                    log::warn!("{} offers no TLS: the message goes in clear", wire.peer());
-                }
-                say(&mut wire, &bytes, state).and_then(|()| hear(&mut wire, state))
-            }
-            Action::StartTls => match wire.start_tls(policy.trust) {
-                Ok(encrypted) => {
-                    done.encryption = encrypted.encryption().cloned();
-                    wire = encrypted;
-                    Ok(Event::TlsStarted)
-                }
-                Err(failure) => {
-                    session.on(Event::Lost);
-                    return Err(failure);
-                }
-            },
-            Action::Upload { eight_bit } => upload(&mut wire, message, eight_bit, &mut done.bytes),
-            Action::Close => {
-                wire.close();
-                return Ok(());
-            }
-        };
-        event = match happened {
-            Ok(next) => next,
-            // The answer to QUIT changes nothing any more.
-            Err(failure) if session.is_settled() => {
-                log::info!("{failure}");
-                Event::Lost
-            }
-            Err(failure) => {
-                session.on(Event::Lost);
-                return Err(failure);
-            }
-        };
-    }
+/// Where messages come from and where their fates go.
+pub trait Outbox {
+    /// The envelope of the next message; `None` when there is no other.
+    fn next(&mut self) -> Option<Envelope>;
+    /// The message whose envelope was the last one to be next, and where its bytes are counted.
+    fn parcel(&mut self) -> (&mut Message, &mut Meter);
+    /// The connection is protected from now on.
+    fn encrypted(&mut self, encryption: &Encryption);
+    /// What became of a message.
+    fn finished(&mut self, outcome: Outcome);
 }
 
 /// What the user demands of the connection.
@@ -77,98 +34,133 @@ pub fn run(
 pub struct Policy<'a> {
     /// Whom to trust.
     pub trust: &'a Trust,
-    /// Whether to warn when the message goes in clear over a network; not when that was asked for.
+    /// Whether to warn when a message goes in clear over a network; not when that was asked for.
     pub warn_in_clear: bool,
 }
 
-/// How far a session has come.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Bytes of the message that were sent, stuffed dots and the final one included.
-    pub bytes: u64,
-    /// How the connection was encrypted.
-    pub encryption: Option<crate::transport::Encryption>,
-}
-
-fn say(wire: &mut Transport, bytes: &[u8], state: State) -> Result<(), Failure> {
-    for line in String::from_utf8_lossy(bytes).split_terminator("\r\n") {
-        log::info!("-> {line}");
+/// Holds the session over `wire` to its end.
+///
+/// An error is a connection that broke, or a message that could not be read; the session knows what that means.
+pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, policy: &Policy) -> Result<(), Failure> {
+    wire.encryption().into_iter().for_each(|encryption| outbox.encrypted(encryption));
+    let mut line = Line { wire, out: Vec::new(), end_of_message: None };
+    let mut event = Event::Connected;
+    loop {
+        let action = session.on(event);
+        session.take_finished().into_iter().for_each(|outcome| outbox.finished(outcome));
+        let happened = match action {
+            Action::Await(state) => line.hear(state),
+            Action::Send(bytes, state) => {
+                if state == State::Mail && policy.warn_in_clear && line.wire.is_exposed() {
+                    log::warn!("{} offers no TLS: the message goes in clear", line.wire.peer());
+                }
+                line.say(&bytes);
+                line.hear(state)
+            }
+            Action::SendSecret(bytes, state) => line.say_secretly(&bytes, state).and_then(|()| line.hear(state)),
+            Action::StartTls => line.wire.start_tls(policy.trust).map_err(Broken::from).map(|()| {
+                line.wire.encryption().into_iter().for_each(|encryption| outbox.encrypted(encryption));
+                Event::TlsStarted
+            }),
+            Action::Next => Ok(Event::Next(outbox.next())),
+            Action::Upload { eight_bit, framing } => upload::send(&mut line, outbox, eight_bit, framing),
+            Action::Close => {
+                line.wire.close();
+                return Ok(());
+            }
+        };
+        event = match happened {
+            Ok(next) => next,
+            Err(Broken { failure, complete }) => {
+                let settled = session.is_settled();
+                session.on(Event::Lost { complete });
+                session.take_finished().into_iter().for_each(|outcome| outbox.finished(outcome));
+                if !settled {
+                    return Err(failure);
+                }
+                // The answer to QUIT changes nothing any more.
+                log::info!("{failure}");
+                return Ok(());
+            }
+        };
     }
-    wire.send(bytes, state.patience())
 }
 
-fn hear(wire: &mut Transport, state: State) -> Result<Event, Failure> {
-    let reply = wire.reply(state.patience(), state.name())?;
-    log_reply(&reply);
-    Ok(Event::Reply(reply))
+/// A connection that can no longer be used.
+#[derive(Debug)]
+struct Broken {
+    failure: Failure,
+    /// Whether the end of the last message may have left.
+    complete: bool,
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self { failure, complete: true }
+    }
+}
+
+/// The connection with what is still to be written.
+struct Line {
+    wire: Transport,
+    out: Vec<u8>,
+    /// Where in `out` the end of a message is.
+    end_of_message: Option<usize>,
+}
+
+impl Line {
+    fn say(&mut self, bytes: &[u8]) {
+        log_lines(bytes);
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Writes at once what may stand in no log and shall lie in no buffer.
+    fn say_secretly(&mut self, bytes: &[u8], state: State) -> Result<(), Broken> {
+        log::info!("-> ({}, not shown)", state.name());
+        self.wire.send(bytes, state.patience()).map_err(|unwritten| unwritten.failure.into())
+    }
+
+    fn hear(&mut self, state: State) -> Result<Event, Broken> {
+        if let Some(reply) = self.flush(state)? {
+            log_reply(&reply);
+            return Ok(Event::Reply(reply));
+        }
+        let reply = self.wire.reply(state.patience(), state.name())?;
+        log_reply(&reply);
+        Ok(Event::Reply(reply))
+    }
+
+    /// Writes what waits. A server that has closed has often said why just before: those last words are given.
+    fn flush(&mut self, state: State) -> Result<Option<Reply>, Broken> {
+        let end = self.end_of_message.take();
+        if self.out.is_empty() {
+            return Ok(None);
+        }
+        let sent = self.wire.send(&self.out, state.patience());
+        self.out.clear();
+        let Err(Unwritten { failure, written }) = sent else { return Ok(None) };
+        match self.wire.reply(LAST_WORDS_PATIENCE, state.name()) {
+            Ok(reply) if reply.is_transient() || reply.is_permanent() => Ok(Some(reply)),
+            _ => Err(Broken { failure, complete: end.is_none_or(|end| written >= end) }),
+        }
+    }
+}
+
+fn log_lines(bytes: &[u8]) {
+    if log::log_enabled!(log::Level::Info) {
+        for line in String::from_utf8_lossy(bytes).split_terminator("\r\n") {
+            log::info!("-> {line}");
+        }
+    }
 }
 
 fn log_reply(reply: &Reply) {
+    if !log::log_enabled!(log::Level::Info) {
+        return;
+    }
     let mut lines = reply.lines().peekable();
     while let Some(line) = lines.next() {
         let separator = if lines.peek().is_some() { '-' } else { ' ' };
         log::info!("<- {}{separator}{}", reply.code(), String::from_utf8_lossy(line));
-    }
-}
-
-/// Sends the message, dots stuffed, line ends made CRLF, and the final dot; or hears why not.
-fn upload(wire: &mut Transport, message: &mut Message, eight_bit: bool, sent: &mut u64) -> Result<Event, Failure> {
-    let mut out = Vec::with_capacity(2 * BLOCK);
-    let mut stuffing = DotStuffing::default();
-    let streamed = message.stream(eight_bit, |piece| {
-        match piece {
-            Piece::Canonical(lines) => stuffing.push_canonical(lines, &mut out),
-            Piece::Raw(bytes) => stuffing.push(bytes, &mut out),
-        }
-        if out.len() >= BLOCK {
-            flush(wire, &mut out, sent)?;
-        }
-        Ok(())
-    });
-    let ended = streamed.and_then(|()| {
-        stuffing.finish(&mut out);
-        flush(wire, &mut out, sent)
-    });
-    match ended {
-        Ok(()) => {
-            log::info!("-> the message, {sent} bytes with its final dot");
-            Ok(Event::Uploaded)
-        }
-        Err(Interruption::Early(reply)) => {
-            log_reply(&reply);
-            Ok(Event::Reply(reply))
-        }
-        Err(Interruption::Wire(failure)) => match wire.reply(LAST_WORDS_PATIENCE, "the message") {
-            Ok(reply) => {
-                log_reply(&reply);
-                Ok(Event::Reply(reply))
-            }
-            Err(_) => Err(failure),
-        },
-        // A file that was being written will be complete later.
-        Err(Interruption::Text(error)) => Err(Failure::io("send", "the message", error).with_kind(Kind::Temporary)),
-    }
-}
-
-fn flush(wire: &mut Transport, out: &mut Vec<u8>, sent: &mut u64) -> Result<(), Interruption> {
-    if let Some(reply) = wire.early_reply().map_err(Interruption::Wire)? {
-        return Err(Interruption::Early(reply));
-    }
-    wire.send(out, State::Upload.patience()).map_err(Interruption::Wire)?;
-    *sent += out.len() as u64;
-    out.clear();
-    Ok(())
-}
-
-/// Why an upload did not come to its end.
-enum Interruption {
-    Text(io::Error),
-    Wire(Failure),
-    Early(Reply),
-}
-
-impl From<io::Error> for Interruption {
-    fn from(error: io::Error) -> Self {
-        Self::Text(error)
     }
 }

@@ -3,7 +3,8 @@
 //! Nothing here asks the network. A host that does not know its full name gets its short one, and the caller decides
 //! whether that is good enough.
 
-use std::fs;
+use std::path::PathBuf;
+use std::{env, fs};
 
 use chrono::{DateTime, FixedOffset};
 use nix::unistd::{User, gethostname, getuid};
@@ -30,6 +31,27 @@ pub fn user_name() -> String {
     let name = User::from_uid(getuid()).ok().flatten().map_or_else(|| format!("uid{}", getuid()), |user| user.name);
     let valid = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     name.chars().map(|character| if valid(character) { character } else { '_' }).collect()
+}
+
+/// The name of the person, as the system has it in the first part of the "gecos" field.
+pub fn full_user_name() -> Option<String> {
+    let user = User::from_uid(getuid()).ok().flatten()?;
+    full_name_of(user.gecos.to_str().ok()?, &user.name)
+}
+
+/// `&` stands for the login name with a capital letter.
+fn full_name_of(gecos: &str, login: &str) -> Option<String> {
+    let mut letters = login.chars();
+    let capital: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    let name = gecos.split(',').next().unwrap_or_default().replace('&', &capital);
+    let name = name.trim();
+    (!name.is_empty() && !name.contains(char::is_control)).then(|| name.to_owned())
+}
+
+/// The home folder of the user: `HOME`, else what the system knows.
+pub fn home_folder() -> Option<PathBuf> {
+    let set = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    set.or_else(|| User::from_uid(getuid()).ok().flatten().map(|user| user.dir))
 }
 
 /// A Message-ID: the time, 96 random bits, the host.
@@ -73,6 +95,13 @@ mod tests {
         let ids = [message_id(&date, "example.com").unwrap(), message_id(&date, "example.com").unwrap()];
         assert_ne!(ids[0], ids[1]);
         assert!(ids[0].starts_with("<20260203040506.") && ids[0].ends_with("@example.com>"), "{}", ids[0]);
+    }
+
+    #[test]
+    fn the_name_of_a_person_is_the_first_part_of_the_field() {
+        assert_eq!(full_name_of("Ann Example,Room 1,,", "ann"), Some("Ann Example".into()));
+        assert_eq!(full_name_of("& Example", "ann"), Some("Ann Example".into()));
+        assert_eq!(full_name_of(",,,", "ann"), None);
     }
 
     #[test]

@@ -4,14 +4,19 @@
 //! `transport` carries it, `deliver` is the loop between the two, `report` tells the result. `proto` and `session` touch
 //! nothing outside themselves.
 
+pub mod account;
 pub mod cli;
 pub mod compose;
 pub mod config;
 pub mod deliver;
+pub mod dispatch;
 pub mod host;
 pub mod message;
+pub mod meter;
 pub mod proto;
 pub mod report;
+pub mod secret;
+pub mod sendmail;
 pub mod server;
 pub mod session;
 pub mod tls;
@@ -19,21 +24,16 @@ pub mod transport;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use common::logger::{self, Color};
 use common::{Failure, Kind};
 
-use cli::{Cli, Tls};
-use compose::Letter;
-use config::{Config, ReportStyle, Route};
-use deliver::{Policy, Progress};
-use proto::command::HeloName;
+use account::Account;
+use cli::{Cli, Typed};
+use config::{Config, ReportStyle};
+use dispatch::{Job, Manner};
 use report::Report;
-use session::{Envelope, Session, Settings, StartTls};
-use transport::{Limits, Transport};
 
 /// The exit code for each kind of failure (sysexits.h).
 pub fn code_of(kind: Kind) -> u8 {
@@ -55,28 +55,50 @@ pub fn code_of(kind: Kind) -> u8 {
 
 /// The whole program, from its arguments to its exit code.
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
-    let cli = Cli::read(arguments)?;
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(arguments) = sendmail::is_meant(&arguments) {
+        let text = sendmail::run(arguments)?;
+        io::stdout().write_all(text.as_bytes()).map_err(Failure::output)?;
+        return Ok(common::exit::SUCCESS);
+    }
+    let (cli, account) = with_account(Typed::read(arguments)?)?;
+    run(cli).map_err(|error| placed(error, account.as_ref()))
+}
+
+fn run(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
     let mut config = Config::new(cli)?;
-    let mut letters = compose::letters(&mut config.mail)?;
+    let mut jobs = compose::jobs(&mut config.mail)?;
     if config.dry_run {
-        letters.iter_mut().try_for_each(print)?;
+        jobs.iter_mut().try_for_each(print)?;
         return Ok(common::exit::SUCCESS);
     }
     let route = config.route.as_ref().context("no server")?;
-    let limits = Limits { timeout: route.timeout, end: route.max_time.map(|time| Instant::now() + time) };
-    let mut failures = Vec::new();
-    for letter in &mut letters {
-        failures.extend(send(&config, route, letter, limits)?);
+    let bar = config.report == ReportStyle::Lines && !config.verbose;
+    let manner = Manner { stop_after: config.stop_after, bar };
+    let failure = dispatch::send(route, manner, jobs, &mut |sent| show(&sent.report, config.report));
+    failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
+}
+
+/// What was typed, together with what its account says; and that account, which can name the line behind a mistake.
+pub fn with_account(typed: Typed) -> Result<(Cli, Option<Account>)> {
+    let Some(mut account) = Account::of(&typed)? else { return Ok((typed.behind(Vec::new())?, None)) };
+    let arguments = account.arguments_for(&typed);
+    Ok((typed.behind(arguments)?, Some(account)))
+}
+
+/// An error about an option that stands in an account names the line there.
+fn placed(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
+    match account.and_then(|account| account.place_of(error.downcast_ref::<Failure>()?)) {
+        Some(place) => error.context(place),
+        None => error,
     }
-    failures.into_iter().next().map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }
 
 /// Prints the message with the line ends of this system.
-fn print(letter: &mut Letter) -> Result<()> {
+fn print(job: &mut Job) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    letter
-        .message
+    job.message
         .stream(true, |piece| {
             let lines = piece.bytes().split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
             out.write_all(&lines)
@@ -84,58 +106,6 @@ fn print(letter: &mut Letter) -> Result<()> {
         .and_then(|()| out.flush())
         .map_err(Failure::output)?;
     Ok(())
-}
-
-/// Sends the message and reports; gives the error of the run, which is printed last.
-fn send(config: &Config, route: &Route, letter: &mut Letter, limits: Limits) -> Result<Option<Failure>> {
-    let server = &route.server;
-    let envelope = envelope(letter)?;
-    let message = &mut letter.message;
-    let connected = Transport::connect(server, route.family, limits).and_then(|wire| match route.tls {
-        Tls::Implicit => wire.start_tls(&route.trust),
-        _ => Ok(wire),
-    });
-    let mut wire = match connected {
-        Ok(wire) => wire,
-        Err(failure) => {
-            let report = Report::unsent(&server.to_string(), message.message_id(), &letter.recipients, &failure);
-            show(&report, config.report);
-            return Ok(Some(failure));
-        }
-    };
-    let settings = settings(config, route, &mut wire);
-    let policy = Policy { trust: &route.trust, warn_in_clear: route.tls == Tls::Auto };
-    let mut session = Session::new(settings, envelope, route.tls == Tls::Implicit);
-    let mut done = Progress::default();
-    let broken = deliver::run(&mut session, wire, message, &policy, &mut done).err();
-    let (report, failure) =
-        Report::new(&server.to_string(), message.message_id(), &session, config.stop_after, &done, broken);
-    show(&report, config.report);
-    Ok(failure)
-}
-
-fn envelope(letter: &mut Letter) -> Result<Envelope, Failure> {
-    let message = &mut letter.message;
-    let unreadable = |error| Failure::io("read", "the text", error);
-    Ok(Envelope {
-        reverse_path: letter.reverse_path.clone(),
-        recipients: letter.recipients.clone(),
-        seven_bit_size: message.size(false).map_err(unreadable)?,
-        eight_bit_size: if message.has_eight_bit_form() { Some(message.size(true).map_err(unreadable)?) } else { None },
-    })
-}
-
-fn settings(config: &Config, route: &Route, wire: &mut Transport) -> Settings {
-    let local = wire.local_address().unwrap_or(Ipv4Addr::LOCALHOST.into());
-    Settings {
-        helo: route.helo.clone().unwrap_or_else(|| HeloName::literal(local)),
-        starttls: match route.tls {
-            Tls::Auto => StartTls::Offered,
-            Tls::Starttls => StartTls::Required,
-            Tls::Implicit | Tls::Off => StartTls::Never,
-        },
-        stop_after: config.stop_after,
-    }
 }
 
 /// Prints the report. What was delivered stays delivered, so a report that cannot be written is only warned about.
@@ -146,6 +116,7 @@ fn show(report: &Report, style: ReportStyle) {
         ReportStyle::Json => report.write_json(&mut out),
         ReportStyle::Quiet => Ok(()),
     };
+    let written = written.and_then(|()| out.flush());
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
     {

@@ -1,20 +1,47 @@
-//! What became of each recipient: for people, for programs, and as an exit code.
+//! What became of each recipient of a message: for people, for programs, and as an exit code.
 
 use std::io::{self, Write};
 
 use common::{Failure, Kind, SafeText};
 use serde::Serialize;
 
-use crate::deliver::Progress;
 use crate::proto::address::Address;
 use crate::proto::reply::Reply;
-use crate::session::{Fate, Session, StopAfter, Trouble};
+use crate::session::{Fate, StopAfter, Trouble};
+use crate::transport::Encryption;
 
-/// What there is to say after a session.
+/// Everything that is known about a message after its last try.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Where it was to be sent, as it was typed.
+    pub server: &'a str,
+    /// Its Message-ID.
+    pub message_id: &'a str,
+    /// Where it came from, when there are several.
+    pub source: Option<&'a str>,
+    /// Its recipients.
+    pub recipients: &'a [Address],
+    /// What became of each of them.
+    pub fates: &'a [Fate],
+    /// What stopped this message or the session as a whole.
+    pub trouble: Option<&'a Trouble>,
+    /// What broke the connection, or kept it from coming about.
+    pub broken: Option<Failure>,
+    /// How the connection was protected.
+    pub encryption: Option<&'a Encryption>,
+    /// Bytes that were sent.
+    pub bytes: u64,
+    /// The probe, if it was one.
+    pub stop_after: Option<StopAfter>,
+}
+
+/// What there is to say about a message.
 #[derive(Debug, Serialize)]
 pub struct Report {
     server: String,
     message_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
     tls: Option<Tls>,
     bytes: u64,
     stopped_after: Option<&'static str>,
@@ -52,42 +79,18 @@ enum Status {
 }
 
 impl Report {
-    /// A report on `session`, which has come as far as `done` and was perhaps `broken` off; and the error of the whole run, if it is one.
-    pub fn new(
-        server: &str,
-        message_id: &str,
-        session: &Session,
-        stop_after: Option<StopAfter>,
-        done: &Progress,
-        broken: Option<Failure>,
-    ) -> (Self, Option<Failure>) {
-        let failure = verdict(server, session, broken, done.encryption.is_some());
-        let tls = done.encryption.as_ref();
-        let report = Self {
-            server: server.to_owned(),
-            message_id: message_id.to_owned(),
-            bytes: done.bytes,
-            tls: tls.map(|tls| Tls { version: tls.version.clone(), certificate_checked: tls.verified }),
-            stopped_after: stop_after.map(step_name),
-            recipients: session.fates().map(|(address, fate)| recipient(address, fate)).collect(),
-            error: failure.as_ref().map(ToString::to_string),
-            exit_code: failure.as_ref().map_or(0, |failure| crate::code_of(failure.kind())),
-        };
-        (report, failure)
-    }
-
-    /// A report on a session that never began.
-    pub fn unsent(server: &str, message_id: &str, recipients: &[Address], failure: &Failure) -> Self {
-        Self {
-            server: server.to_owned(),
-            message_id: message_id.to_owned(),
-            tls: None,
-            bytes: 0,
-            stopped_after: None,
-            recipients: recipients.iter().map(|address| recipient(address, &Fate::Unsent)).collect(),
-            error: Some(failure.to_string()),
-            exit_code: crate::code_of(failure.kind()),
-        }
+    /// The report on a message, and its error, if it is one.
+    pub fn new(facts: Facts) -> (Self, Option<Failure>) {
+        let recipients = facts.recipients.iter().zip(facts.fates);
+        let recipients = recipients.map(|(address, fate)| recipient(address, fate)).collect();
+        let tls = facts.encryption.map(|tls| Tls { version: tls.version.clone(), certificate_checked: tls.verified });
+        let (server, message_id) = (facts.server.to_owned(), facts.message_id.to_owned());
+        let (source, bytes) = (facts.source.map(str::to_owned), facts.bytes);
+        let stopped_after = facts.stop_after.map(step_name);
+        let failure = verdict(facts);
+        let error = failure.as_ref().map(ToString::to_string);
+        let exit_code = failure.as_ref().map_or(0, |failure| crate::code_of(failure.kind()));
+        (Self { server, message_id, source, tls, bytes, stopped_after, recipients, error, exit_code }, failure)
     }
 
     /// Writes one JSON object on one line.
@@ -105,24 +108,28 @@ impl Report {
                 }
             }
         }
-        writeln!(out)?;
-        out.flush()
+        writeln!(out)
     }
 
-    /// Writes a line for each recipient. When none was reached there is none: the error says why.
+    /// Writes a line for each recipient. When none was reached there is none: the error says why, and only where there are
+    /// several messages it is said here too.
     pub fn write_lines(&self, out: &mut impl Write) -> io::Result<()> {
         if let Some(step) = self.stopped_after
             && self.error.is_none()
         {
             writeln!(out, "{}: answered up to {step}", SafeText(self.server.as_bytes()))?;
         }
+        let source = self.source.as_ref().map(|source| format!("{source}: ")).unwrap_or_default();
         if self.recipients.iter().all(|one| one.status == Status::Unsent) {
-            return out.flush();
+            if let (false, Some(error)) = (source.is_empty(), &self.error) {
+                writeln!(out, "{}", SafeText(format!("{source}not sent: {error}").as_bytes()))?;
+            }
+            return Ok(());
         }
         for one in &self.recipients {
-            writeln!(out, "{}", SafeText(one.line().as_bytes()))?;
+            writeln!(out, "{}", SafeText(format!("{source}{}", one.line()).as_bytes()))?;
         }
-        out.flush()
+        Ok(())
     }
 }
 
@@ -135,6 +142,7 @@ impl Recipient {
             (Status::Accepted, Some(id)) => format!("{address}: accepted, queued as {id} ({reply})"),
             (Status::Accepted, None) => format!("{address}: accepted ({reply})"),
             (Status::Valid, _) => format!("{address}: would be accepted ({reply})"),
+            (Status::Refused, _) if at.is_empty() => format!("{address}: not sent: {reply}"),
             (Status::Refused, _) => format!("{address}: refused at {at}: {reply}"),
             (Status::Deferred, _) => format!("{address}: refused for now at {at}: {reply}"),
             (Status::Unknown, _) => format!("{address}: unknown, may have been delivered"),
@@ -143,6 +151,9 @@ impl Recipient {
     }
 }
 
+/// What is said of an address that the server would not understand.
+const NEEDS_SMTPUTF8: &str = "the server does not offer SMTPUTF8, which this address needs";
+
 fn recipient(address: &Address, fate: &Fate) -> Recipient {
     let (status, reply, refused_at) = match fate {
         Fate::Unsent => (Status::Unsent, None, None),
@@ -150,83 +161,100 @@ fn recipient(address: &Address, fate: &Fate) -> Recipient {
         Fate::Accepted(reply) => (Status::Accepted, Some(reply), None),
         Fate::Refused(state, reply) if reply.is_permanent() => (Status::Refused, Some(reply), Some(state.name())),
         Fate::Refused(state, reply) => (Status::Deferred, Some(reply), Some(state.name())),
+        Fate::NeedsSmtpUtf8 => (Status::Refused, None, None),
         Fate::Unknown => (Status::Unknown, None, None),
     };
+    let own_words = (*fate == Fate::NeedsSmtpUtf8).then(|| NEEDS_SMTPUTF8.to_owned());
     Recipient {
         address: address.to_string(),
         status,
         queue_id: reply.filter(|_| status == Status::Accepted).and_then(Reply::queue_id),
         code: reply.map(Reply::code),
         enhanced: reply.and_then(Reply::enhanced).map(|enhanced| enhanced.to_string()),
-        text: reply.map(Reply::text),
+        text: reply.map(Reply::text).or(own_words),
         refused_at,
     }
 }
 
-/// The error of the whole run: the worst that happened to anybody.
-fn verdict(server: &str, session: &Session, broken: Option<Failure>, encrypted: bool) -> Option<Failure> {
-    let fates: Vec<_> = session.fates().collect();
-    if fates.iter().any(|(_, fate)| matches!(fate, Fate::Unknown)) {
-        let cause = broken.map(|failure| failure.to_string()).or(session.trouble().map(ToString::to_string));
+/// The error of a message: the worst that happened to any of its recipients.
+fn verdict(facts: Facts) -> Option<Failure> {
+    let Facts { server, recipients, fates, trouble, broken, .. } = facts;
+    if fates.contains(&Fate::Unknown) {
+        let cause = broken.map(|failure| failure.to_string()).or(trouble.map(ToString::to_string));
         let cause = cause.unwrap_or_default();
         let why = format!("the message may have been delivered, sending it again may deliver it twice ({cause})");
         return Some(Failure::new(Kind::Temporary, "no answer after the final dot from", server, why));
     }
-    if broken.is_some() {
+    let open = fates.contains(&Fate::Unsent) || fates.is_empty();
+    if broken.is_some() && open {
         return broken;
     }
-    if let Some(trouble) = session.trouble() {
+    if let Some(trouble) = trouble {
         // A server that closes after it took the message for everybody has done its work.
-        let done = fates.iter().all(|(_, fate)| matches!(fate, Fate::Accepted(_)));
+        let done = fates.iter().all(|fate| matches!(fate, Fate::Accepted(_)));
         if !done || fates.is_empty() {
-            return Some(troubled(server, trouble, encrypted));
+            return Some(troubled(server, trouble, facts.encryption.is_some()));
         }
     }
-    let refused: Vec<_> = fates
-        .iter()
-        .filter_map(|(address, fate)| match fate {
-            Fate::Refused(_, reply) => Some((*address, reply)),
-            _ => None,
-        })
-        .collect();
-    let (address, reply) = refused.iter().find(|(_, reply)| reply.is_permanent()).or(refused.first())?;
-    let why = format!("{} of {} recipients refused, {address} with {reply}", refused.len(), fates.len());
-    let why = if fates.len() == 1 { format!("{address} refused with {reply}") } else { why };
-    Some(Failure::new(kind_of(refused.iter().map(|(_, reply)| *reply)), "deliver to", server, why))
+    let refused = fates.iter().zip(recipients).filter_map(|(fate, address)| match fate {
+        Fate::Refused(_, reply) => Some((address, reply.to_string(), kind_of(reply))),
+        Fate::NeedsSmtpUtf8 => Some((address, NEEDS_SMTPUTF8.to_owned(), Kind::Refused)),
+        _ => None,
+    });
+    let refused: Vec<_> = refused.collect();
+    let (address, words, _) = refused.iter().find(|(.., kind)| *kind != Kind::Temporary).or(refused.first())?;
+    let why = if fates.len() == 1 {
+        format!("{address} refused with {words}")
+    } else {
+        format!("{} of {} recipients refused, {address} with {words}", refused.len(), fates.len())
+    };
+    Some(Failure::new(worst(refused.iter().map(|(.., kind)| *kind)), "deliver to", server, why))
 }
 
 fn troubled(server: &str, trouble: &Trouble, encrypted: bool) -> Failure {
     let kind = match trouble {
-        Trouble::Refused { reply, .. } => kind_of(std::iter::once(reply)),
+        Trouble::Refused { reply, .. } => kind_of(reply),
         Trouble::Closing { .. } => Kind::Temporary,
         Trouble::Unexpected { .. } => Kind::Protocol,
-        Trouble::TlsNotOffered => Kind::Denied,
-        Trouble::TooLarge { .. } => Kind::Refused,
+        Trouble::LoginRefused { reply, .. } if reply.is_transient() => Kind::Temporary,
+        Trouble::TlsNotOffered | Trouble::LoginNeedsTls | Trouble::Login(_) | Trouble::LoginRefused { .. } => {
+            Kind::Denied
+        }
+        Trouble::NotOffered { .. } | Trouble::TooLarge { .. } => Kind::Refused,
     };
     let cure = match trouble {
-        Trouble::Refused { reply, .. } if reply.code() == 530 && !encrypted => " (--tls starttls encrypts)",
+        Trouble::Refused { reply, .. } if reply.code() == 530 && !encrypted => {
+            " (--tls starttls encrypts, --user NAME logs in)"
+        }
+        Trouble::Refused { reply, .. } if reply.code() == 530 => " (--user NAME logs in)",
         _ => "",
     };
     Failure::new(kind, "deliver to", server, format!("{trouble}{cure}"))
 }
 
-/// Refused for good outweighs refused for now. When nobody is known there, that is the more exact word.
-fn kind_of<'a>(replies: impl Iterator<Item = &'a Reply>) -> Kind {
-    let (mut permanent, mut exact) = (false, None);
-    for reply in replies.filter(|reply| reply.is_permanent()) {
-        let kind = match reply.enhanced().map(|status| (status.subject, status.detail)) {
-            Some((1, 1)) => Kind::UnknownUser,
-            Some((1, 2)) => Kind::UnknownHost,
-            _ => Kind::Refused,
-        };
-        exact = match exact {
+/// What a refusal means. When nobody is known there, that is the more exact word.
+fn kind_of(reply: &Reply) -> Kind {
+    if !reply.is_permanent() {
+        return Kind::Temporary;
+    }
+    match reply.enhanced().map(|status| (status.subject, status.detail)) {
+        Some((1, 1)) => Kind::UnknownUser,
+        Some((1, 2)) => Kind::UnknownHost,
+        _ => Kind::Refused,
+    }
+}
+
+/// What several refusals mean together: for good outweighs for now, and an exact word holds only when all agree on it.
+pub fn worst(kinds: impl Iterator<Item = Kind>) -> Kind {
+    let mut worst = None;
+    for kind in kinds.filter(|kind| *kind != Kind::Temporary) {
+        worst = match worst {
             None => Some(kind),
             Some(other) if other == kind => Some(kind),
             Some(_) => Some(Kind::Refused),
         };
-        permanent = true;
     }
-    if permanent { exact.unwrap_or(Kind::Refused) } else { Kind::Temporary }
+    worst.unwrap_or(Kind::Temporary)
 }
 
 fn step_name(step: StopAfter) -> &'static str {

@@ -1,7 +1,9 @@
-//! `HOST[:PORT]` as it is typed: a name, an IPv4 address, an IPv6 address with or without brackets.
+//! The server as it is typed: `HOST[:PORT]` with a name, an IPv4 address, an IPv6 address with or without brackets; or
+//! `lmtp:/path`, a unix socket.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::PathBuf;
 
 /// A host with the port that was typed with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,34 @@ impl Server {
 
 fn parse_port(text: &str) -> Result<u16, ServerError> {
     text.parse().ok().filter(|port| *port > 0).ok_or(ServerError::Port)
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peer {
+    /// Over TCP.
+    Tcp(HostPort),
+    /// A socket in the file system of this machine.
+    Unix(PathBuf),
+}
+
+impl Peer {
+    /// The host whose name a certificate must carry.
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Tcp(server) => &server.host,
+            Self::Unix(_) => "localhost",
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(server) => server.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// A host with its port, for people.

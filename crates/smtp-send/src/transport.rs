@@ -3,36 +3,33 @@
 //! A deadline covers the complete reply or block, however many reads it takes, so a server that drips one byte a minute
 //! is ended like one that is silent (RFC 5321, section 4.5.3.2). This file knows nothing of the dialogue.
 
+mod connect;
+mod timed;
+
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::proto::reply::{Reply, ReplyParser};
-use crate::server::HostPort;
+use crate::server::Peer;
 use crate::tls::{self, Trust};
+use timed::Timed;
 
-/// For one address of the server; the next one may answer.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+pub use connect::{Family, Way};
+
 /// A handshake is a few packets and some arithmetic.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(60);
 /// For saying goodbye; nobody needs it.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(200);
+/// A server that greets later than this may be waiting for us, which is worth a word.
+const GREETING_HINT: Duration = Duration::from_secs(10);
 /// Bytes read at once: a reply is much shorter.
 const READ_BLOCK: usize = 4096;
-
-/// Which addresses of a host may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// All.
-    Any,
-    /// IPv4 only.
-    V4,
-    /// IPv6 only.
-    V6,
-}
+/// The name of the step in which the server speaks first.
+const GREETING: &str = "the greeting";
 
 /// What the user allows, besides the patience of each step.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,43 +44,6 @@ impl Limits {
     fn until(self, patience: Duration) -> Instant {
         let until = Instant::now() + self.timeout.unwrap_or(patience);
         self.end.map_or(until, |end| end.min(until))
-    }
-}
-
-/// A socket whose reads and writes fail at a deadline.
-#[derive(Debug)]
-struct Timed {
-    tcp: TcpStream,
-    until: Instant,
-}
-
-impl Timed {
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
-    }
-}
-
-/// A socket timeout is reported as "would block".
-fn timed_out(error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
-}
-
-impl Read for Timed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.tcp.set_read_timeout(self.left()?)?;
-        self.tcp.read(buffer).map_err(timed_out)
-    }
-}
-
-impl Write for Timed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.tcp.set_write_timeout(self.left()?)?;
-        self.tcp.write(bytes).map_err(timed_out)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.tcp.flush()
     }
 }
 
@@ -107,13 +67,6 @@ impl Stream {
             Self::Tls(tls) => tls.read(buffer),
         }
     }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Clear(timed) => timed.write_all(bytes),
-            Self::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
-        }
-    }
 }
 
 /// How the connection is encrypted.
@@ -125,6 +78,15 @@ pub struct Encryption {
     pub verified: bool,
 }
 
+/// Bytes that could not all be written.
+#[derive(Debug)]
+pub struct Unwritten {
+    /// Why.
+    pub failure: Failure,
+    /// How many of them may have left.
+    pub written: usize,
+}
+
 /// An open connection to a server.
 #[derive(Debug)]
 pub struct Transport {
@@ -133,60 +95,40 @@ pub struct Transport {
     parser: ReplyParser,
     host: String,
     peer: String,
-    address: SocketAddr,
+    loopback: bool,
     limits: Limits,
     encryption: Option<Encryption>,
 }
 
 impl Transport {
-    /// Connects to the first address of `server` that answers.
-    pub fn connect(server: &HostPort, family: Family, limits: Limits) -> Result<Self, Failure> {
-        let mut last = None;
-        for address in resolve(server, family)? {
-            let until = limits.until(CONNECT_PATIENCE);
-            let patience = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            log::info!("connecting to {address}");
-            match TcpStream::connect_timeout(&address, patience).and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp)) {
-                Ok(tcp) => {
-                    return Ok(Self {
-                        stream: Stream::Clear(Timed { tcp, until }),
-                        input: Vec::new(),
-                        parser: ReplyParser::default(),
-                        host: server.host.clone(),
-                        peer: server.to_string(),
-                        address,
-                        limits,
-                        encryption: None,
-                    });
-                }
-                Err(error) => {
-                    let failure = Failure::io("connect to", shown(server, address), error);
-                    last = Some(failure.with_kind(Kind::Temporary));
-                }
-            }
-        }
-        Err(last
-            .unwrap_or_else(|| Failure::new(Kind::UnknownHost, "", &server.host, "no address of the wanted family")))
+    /// Connects to the first address of `peer` that answers.
+    pub fn connect(peer: &Peer, way: &Way, limits: Limits) -> Result<Self, Failure> {
+        let connected = connect::connect(peer, way, limits)?;
+        Ok(Self {
+            stream: Stream::Clear(Timed::new(connected.socket, Instant::now())),
+            input: Vec::new(),
+            parser: ReplyParser::default(),
+            host: peer.host().to_owned(),
+            peer: peer.to_string(),
+            loopback: connected.loopback,
+            limits,
+            encryption: None,
+        })
     }
 
-    /// Host and port as they were typed.
+    /// The other end as it was typed.
     pub fn peer(&self) -> &str {
         &self.peer
     }
 
-    /// Our own address on this connection.
+    /// Our own address on this connection, if it has one.
     pub fn local_address(&mut self) -> Option<IpAddr> {
-        self.stream.timed().tcp.local_addr().ok().map(|address| address.ip())
-    }
-
-    /// Whether the peer is this machine.
-    pub fn is_loopback(&self) -> bool {
-        self.address.ip().to_canonical().is_loopback()
+        self.stream.timed().local_address()
     }
 
     /// Whether others on the way can read what is sent.
     pub fn is_exposed(&self) -> bool {
-        self.encryption.is_none() && !self.is_loopback()
+        self.encryption.is_none() && !self.loopback
     }
 
     /// How the connection is encrypted, if it is.
@@ -195,17 +137,19 @@ impl Transport {
     }
 
     /// Starts TLS. Bytes that came before it and were not asked for are an attack or a broken server.
-    pub fn start_tls(self, trust: &Trust) -> Result<Self, Failure> {
+    pub fn start_tls(&mut self, trust: &Trust) -> Result<(), Failure> {
+        let failed = |kind, why| Failure::new(kind, "start TLS with", &self.peer, why);
         if !self.input.is_empty() {
             let why = "it sent bytes in clear behind its answer to STARTTLS; nothing was sent";
-            return Err(Failure::new(Kind::Protocol, "start TLS with", &self.peer, why));
+            return Err(failed(Kind::Protocol, why));
         }
-        let loopback = self.is_loopback();
-        let (mut connection, verified) = tls::client(trust, &self.host, loopback)?;
-        let Stream::Clear(mut timed) = self.stream else {
-            return Err(Failure::new(Kind::Protocol, "start TLS with", &self.peer, "TLS is there already"));
+        let Stream::Clear(clear) = &self.stream else {
+            return Err(failed(Kind::Protocol, "TLS is there already"));
         };
-        timed.until = self.limits.until(HANDSHAKE_PATIENCE);
+        let (mut connection, verified) = tls::client(trust, &self.host, self.loopback)?;
+        let mut timed = clear
+            .another(self.limits.until(HANDSHAKE_PATIENCE))
+            .map_err(|error| Failure::io("start TLS with", &self.peer, error).with_kind(Kind::System))?;
         while connection.is_handshaking() {
             if let Err(error) = connection.complete_io(&mut timed) {
                 return Err(handshake_failed(&self.peer, error));
@@ -215,40 +159,63 @@ impl Transport {
         let encryption = Encryption { version: version.replace("TLSv1_", "TLSv1."), verified };
         let known = if verified { "certificate checked" } else { "certificate not checked" };
         log::info!("{} with {}, {known}", encryption.version, self.peer);
-        let stream = Stream::Tls(Box::new(StreamOwned::new(connection, timed)));
-        Ok(Self { stream, encryption: Some(encryption), ..self })
+        self.stream = Stream::Tls(Box::new(StreamOwned::new(connection, timed)));
+        self.encryption = Some(encryption);
+        Ok(())
     }
 
     /// Writes all of `bytes` within `patience`.
-    pub fn send(&mut self, bytes: &[u8], patience: Duration) -> Result<(), Failure> {
+    pub fn send(&mut self, bytes: &[u8], patience: Duration) -> Result<(), Unwritten> {
         self.stream.timed().until = self.limits.until(patience);
-        self.stream
-            .write_all(bytes)
-            .map_err(|error| Failure::io("send to", &self.peer, error).with_kind(Kind::Temporary))
+        let (result, written) = match &mut self.stream {
+            Stream::Clear(timed) => timed.write_counted(bytes),
+            // What has left of a record is not known; all of it may have.
+            Stream::Tls(tls) => (tls.write_all(bytes).and_then(|()| tls.flush()), bytes.len()),
+        };
+        result.map_err(|error| {
+            let failure = Failure::io("send to", &self.peer, error).with_kind(Kind::Temporary);
+            Unwritten { failure, written }
+        })
     }
 
     /// Reads one reply within `patience`, all its lines together.
     pub fn reply(&mut self, patience: Duration, awaited: &str) -> Result<Reply, Failure> {
         let until = self.limits.until(patience);
         let allowed = until.saturating_duration_since(Instant::now());
-        self.stream.timed().until = until;
+        let hint = self.encryption.is_none() && awaited == GREETING && allowed > GREETING_HINT;
+        self.stream.timed().until = if hint { Instant::now() + GREETING_HINT } else { until };
         loop {
             if let Some(reply) = self.parsed()? {
                 return Ok(reply);
             }
-            if let Err(error) = self.fill() {
-                return Err(self.no_reply(error, awaited, allowed));
+            match self.fill() {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && Instant::now() < until => {
+                    log::warn!(
+                        "{} has not greeted for {}; a server that expects TLS from the first byte never does \
+                         (--tls implicit)",
+                        self.peer,
+                        seconds(GREETING_HINT)
+                    );
+                    self.stream.timed().until = until;
+                }
+                Err(error) => return Err(self.no_reply(error, awaited, allowed)),
             }
         }
     }
 
+    /// A reply that came together with the last one, or with a record that was read while writing; asks nobody for more.
+    pub fn buffered_reply(&mut self) -> Result<Option<Reply>, Failure> {
+        self.take_decrypted();
+        self.parsed()
+    }
+
     /// A reply that is there although none is awaited; does not wait for one.
     pub fn early_reply(&mut self) -> Result<Option<Reply>, Failure> {
-        // It may have come together with the last one.
-        if let Some(reply) = self.parsed()? {
+        if let Some(reply) = self.buffered_reply()? {
             return Ok(Some(reply));
         }
-        if !self.is_readable() {
+        if !self.stream.timed().is_readable() {
             return Ok(None);
         }
         self.stream.timed().until = Instant::now() + Duration::from_millis(1);
@@ -270,12 +237,14 @@ impl Transport {
         }
     }
 
-    fn is_readable(&mut self) -> bool {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        use std::os::fd::AsFd;
-        let timed = self.stream.timed();
-        let mut waiting = [PollFd::new(timed.tcp.as_fd(), PollFlags::POLLIN)];
-        poll(&mut waiting, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    /// Plaintext that TLS has decrypted already is not seen by a look at the socket.
+    fn take_decrypted(&mut self) {
+        if let Stream::Tls(tls) = &mut self.stream {
+            let mut block = [0; READ_BLOCK];
+            while let Ok(length @ 1..) = tls.conn.reader().read(&mut block) {
+                self.input.extend_from_slice(&block[..length]);
+            }
+        }
     }
 
     fn parsed(&mut self) -> Result<Option<Reply>, Failure> {
@@ -302,12 +271,12 @@ impl Transport {
 
     fn no_reply(&self, error: io::Error, awaited: &str, allowed: Duration) -> Failure {
         let why = match error.kind() {
-            io::ErrorKind::TimedOut if awaited == "the greeting" && self.encryption.is_none() => format!(
+            io::ErrorKind::TimedOut if awaited == GREETING && self.encryption.is_none() => format!(
                 "no complete greeting within {}; a server that expects TLS from the first byte is silent too (--tls implicit)",
                 seconds(allowed)
             ),
             io::ErrorKind::TimedOut => format!("no complete reply to {awaited} within {}", seconds(allowed)),
-            io::ErrorKind::UnexpectedEof if awaited == "the greeting" => "it closed the connection at once".to_owned(),
+            io::ErrorKind::UnexpectedEof if awaited == GREETING => "it closed the connection at once".to_owned(),
             io::ErrorKind::UnexpectedEof => format!("it closed the connection instead of answering {awaited}"),
             _ => return Failure::io("read reply of", &self.peer, error).with_kind(Kind::Temporary),
         };
@@ -325,26 +294,4 @@ fn handshake_failed(peer: &str, error: io::Error) -> Failure {
         Some(inner) => tls::explain(peer, inner),
         None => Failure::io("start TLS with", peer, error).with_kind(Kind::Temporary),
     }
-}
-
-/// `host:25`, with the address behind it when the two differ.
-fn shown(server: &HostPort, address: SocketAddr) -> String {
-    if server.to_string() == address.to_string() { server.to_string() } else { format!("{server} ({})", address.ip()) }
-}
-
-fn resolve(server: &HostPort, family: Family) -> Result<Vec<SocketAddr>, Failure> {
-    let found = (server.host.as_str(), server.port).to_socket_addrs().map_err(|error| {
-        // The C library's words are all that std passes on.
-        let text = error.to_string();
-        let why = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned();
-        let kind = if why.contains("Temporary") { Kind::Temporary } else { Kind::UnknownHost };
-        Failure::new(kind, "", &server.host, why)
-    })?;
-    Ok(found
-        .filter(|address| match family {
-            Family::Any => true,
-            Family::V4 => address.is_ipv4(),
-            Family::V6 => address.is_ipv6(),
-        })
-        .collect())
 }

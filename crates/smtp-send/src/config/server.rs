@@ -1,21 +1,26 @@
 //! The options of the server and of TLS: where to connect, for how long, and whom to trust.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use common::{Failure, Kind};
 
+use super::login::Credentials;
 use super::usage;
-use crate::cli::{ServerArgs, Tls, TlsArgs};
+use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
 use crate::host;
 use crate::proto::command::HeloName;
-use crate::server::{HostPort, Server};
-use crate::tls::Trust;
-use crate::transport::Family;
+use crate::proto::dsn::{Dsn, Envid, Notify, Ret};
+use crate::server::{HostPort, Peer, Server};
+use crate::tls::{Check, Trust};
+use crate::transport::{Family, Way};
 
 /// Port of SMTP between servers.
 const SMTP: u16 = 25;
+/// Port of LMTP (the one that is registered for it).
+const LMTP: u16 = 24;
+/// Port of submission (RFC 6409).
+const SUBMISSION: u16 = 587;
 /// Port of submission with TLS from the first byte (RFC 8314).
 const SUBMISSIONS: u16 = 465;
 /// A wait longer than this is a mistyped number.
@@ -25,48 +30,101 @@ const LONGEST_WAIT: f64 = 1e6;
 #[derive(Debug)]
 pub struct Route {
     /// Where to send.
-    pub server: HostPort,
-    /// Which addresses of the server may be used.
-    pub family: Family,
+    pub peer: Peer,
+    /// How to get there.
+    pub way: Way,
+    /// Whether it is LMTP.
+    pub lmtp: bool,
     /// The name for EHLO, when it is not the address of the socket.
     pub helo: Option<HeloName>,
     /// When to encrypt.
     pub tls: Tls,
     /// Whom to trust.
     pub trust: Trust,
+    /// Who logs in, if anybody.
+    pub login: Option<Credentials>,
+    /// What is asked of delivery reports.
+    pub dsn: Dsn,
+    /// Whether messages may go on over checked TLS only.
+    pub require_tls: bool,
+    /// Whether CHUNKING is used when it is offered.
+    pub chunking: bool,
     /// Longest wait for a reply, in place of the times of RFC 5321.
     pub timeout: Option<Duration>,
     /// Longest time for everything.
     pub max_time: Option<Duration>,
+    /// How often to try again what failed for now.
+    pub retry: u32,
 }
 
 impl Route {
-    /// Checks the options; `None` when no server is named.
-    pub(super) fn new(args: ServerArgs, tls: TlsArgs) -> Result<Option<Self>> {
-        let mode = tls.tls.unwrap_or_default();
-        let trust = trust(mode, tls.insecure, tls.tls_ca, tls.tls_server_name)?;
-        let helo = args.helo.map_or_else(|| Ok(own_helo()), |typed| helo(&typed).map(Some))?;
+    /// Checks the options; `None` when no server is named. When `logs_in`, the secret of a login is fetched as well.
+    pub fn new(cli: &Cli, logs_in: bool) -> Result<Option<Self>> {
+        let (args, smtp) = (&cli.server, &cli.smtp);
+        let mode = cli.tls.tls.unwrap_or_default();
+        let trust = trust(mode, &cli.tls, cli.login.user.is_some())?;
+        let helo = args.helo.as_deref().map_or_else(|| Ok(own_helo()), |typed| helo(typed).map(Some))?;
         let timeout = args.timeout.map(|seconds| wait("--timeout", seconds)).transpose()?;
         let max_time = args.max_time.map(|seconds| wait("--max-time", seconds)).transpose()?;
-        let Some(typed) = args.server else { return Ok(None) };
-        let server = server(&typed, args.port, mode)?;
-        let tls = if mode == Tls::Auto && server.port == SUBMISSIONS { Tls::Implicit } else { mode };
-        let family = family(args.ipv4, args.ipv6);
-        Ok(Some(Self { server, family, helo, tls, trust, timeout, max_time }))
+        let dsn = dsn(smtp)?;
+        ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "no use with --tls off"));
+        ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "no use with --insecure"));
+        let Some(typed) = &args.server else { return Ok(None) };
+        let peer = peer(typed, args.port, mode, cli)?;
+        let implicit = matches!(&peer, Peer::Tcp(server) if mode == Tls::Auto && server.port == SUBMISSIONS);
+        Ok(Some(Self {
+            way: Way { family: family(args.ipv4, args.ipv6), bind: args.bind },
+            lmtp: smtp.lmtp || matches!(peer, Peer::Unix(_)),
+            helo,
+            tls: if implicit { Tls::Implicit } else { mode },
+            trust,
+            login: if logs_in { Credentials::new(&cli.login, peer.host())? } else { None },
+            dsn,
+            require_tls: smtp.require_tls,
+            chunking: !smtp.no_chunking,
+            timeout,
+            max_time,
+            retry: args.retry.unwrap_or(0),
+            peer,
+        }))
     }
 }
 
-fn server(typed: &str, port: Option<u16>, tls: Tls) -> Result<HostPort> {
+fn peer(typed: &str, port: Option<u16>, tls: Tls, cli: &Cli) -> Result<Peer> {
+    if let Some(path) = typed.strip_prefix("lmtp:").filter(|path| path.starts_with('/')) {
+        ensure!(port.is_none(), usage("--port", "no use with a unix socket"));
+        ensure!(tls != Tls::Implicit, usage("--tls implicit", "no use with a unix socket"));
+        return Ok(Peer::Unix(path.into()));
+    }
     let server = Server::parse(typed).map_err(|error| Failure::new(Kind::Usage, "--server", typed, error))?;
     let port = match (server.port, port) {
         (Some(one), Some(other)) if one != other => {
             return Err(usage("--port", "--server names another one"));
         }
         (Some(port), _) | (None, Some(port)) => port,
+        (None, None) if cli.smtp.lmtp => LMTP,
         (None, None) if tls == Tls::Implicit => SUBMISSIONS,
+        (None, None) if cli.login.user.is_some() => SUBMISSION,
         (None, None) => SMTP,
     };
-    Ok(HostPort { host: server.host, port })
+    ensure!(!(cli.smtp.lmtp && port == SMTP), usage("--lmtp", "port 25 is for SMTP (RFC 2033, section 5)"));
+    Ok(Peer::Tcp(HostPort { host: server.host, port }))
+}
+
+fn dsn(args: &SmtpArgs) -> Result<Dsn> {
+    let notify = args.dsn_notify.as_deref().map(|typed| {
+        let why = "write never, or a list of success, failure and delay";
+        Notify::parse(typed).ok_or_else(|| Failure::new(Kind::Usage, "--dsn-notify", typed, why))
+    });
+    let envid = args.dsn_envid.as_deref().map(|typed| {
+        let why = "an identifier has 1 to 100 printable ASCII characters";
+        Envid::parse(typed).ok_or_else(|| Failure::new(Kind::BadData, "--dsn-envid", typed, why))
+    });
+    let ret = args.dsn_ret.map(|typed| match typed {
+        DsnRet::Full => Ret::Full,
+        DsnRet::Hdrs => Ret::Headers,
+    });
+    Ok(Dsn { notify: notify.transpose()?, ret, envid: envid.transpose()?, optional: false })
 }
 
 fn family(ipv4: bool, ipv6: bool) -> Family {
@@ -92,18 +150,21 @@ fn wait(option: &'static str, seconds: f64) -> Result<Duration> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-fn trust(tls: Tls, insecure: bool, ca: Option<PathBuf>, server_name: Option<String>) -> Result<Trust> {
+fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
+    let (ca, server_name) = (args.tls_ca.clone(), args.tls_server_name.clone());
     let mut useless =
-        [(insecure, "--insecure"), (ca.is_some(), "--tls-ca"), (server_name.is_some(), "--tls-server-name")]
+        [(args.insecure, "--insecure"), (ca.is_some(), "--tls-ca"), (server_name.is_some(), "--tls-server-name")]
             .into_iter()
             .filter(|(given, _)| *given);
-    if let (Tls::Off, Some((_, option))) = (tls, useless.next()) {
+    if let (Tls::Off, Some((_, option))) = (mode, useless.next()) {
         return Err(usage(option, "no use with --tls off"));
     }
-    ensure!(!(insecure && ca.is_some()), usage("--insecure", "no use with --tls-ca"));
-    Ok(match (insecure, tls, ca, server_name) {
-        (true, _, _, server_name) => Trust { ca: None, server_name, check: crate::tls::Check::Never },
-        (false, Tls::Auto, None, None) => Trust { check: crate::tls::Check::OffLoopback, ..Trust::default() },
-        (false, _, ca, server_name) => Trust { ca, server_name, check: crate::tls::Check::Always },
-    })
+    ensure!(!(args.insecure && ca.is_some()), usage("--insecure", "no use with --tls-ca"));
+    let check = match (args.insecure, mode) {
+        (true, _) => Check::Never,
+        // Clear text would be allowed there as well, but never with a secret.
+        (false, Tls::Auto) if ca.is_none() && server_name.is_none() && !login => Check::OffLoopback,
+        _ => Check::Always,
+    };
+    Ok(Trust { ca, server_name, check })
 }

@@ -90,6 +90,11 @@ impl Composition {
         &self.id
     }
 
+    /// Whether the header holds UTF-8 (RFC 6532): an address needs it, all else is encoded.
+    pub fn needs_smtputf8(&self) -> bool {
+        !self.head.as_bytes().is_ascii()
+    }
+
     /// Whether the form for 8BITMIME differs from the one for all servers.
     pub fn has_eight_bit_form(&self) -> bool {
         self.body.has_eight_bit_form()

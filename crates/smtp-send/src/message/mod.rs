@@ -78,7 +78,7 @@ impl Message {
     /// Whether the header holds bytes over 127, so that only a server with SMTPUTF8 may get it (RFC 6532).
     pub fn needs_smtputf8(&self) -> bool {
         match self {
-            Self::Composed(_) => false,
+            Self::Composed(message) => message.needs_smtputf8(),
             Self::Ready(message) => message.needs_smtputf8(),
         }
     }

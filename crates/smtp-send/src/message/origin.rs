@@ -90,7 +90,7 @@ fn mailboxes(name: &'static str, field: &Field<'_>) -> Result<Vec<Mailbox>, Fiel
     let value = field.unfolded();
     let list = header::mailboxes(&String::from_utf8_lossy(&value)).map_err(wrong)?;
     if list.iter().any(|mailbox| mailbox.address.as_str().contains(char::REPLACEMENT_CHARACTER)) {
-        return Err(wrong(AddressError::NotAscii));
+        return Err(wrong(AddressError::LocalPart));
     }
     Ok(list)
 }

@@ -1,8 +1,9 @@
 //! Addresses as the envelope needs them (RFC 5321, section 4.1.2) and mailboxes as people write them (RFC 5322,
 //! section 3.4): `Name <a@b>`, `"Last, First" <a@b>`, `a@b (Name)`, comma lists.
 //!
-//! An [`Address`] holds only printable ASCII without spaces outside quotes, and never `<`, `>`, CR, LF or NUL, so it can be
-//! put between angle brackets as it is.
+//! An [`Address`] never holds `<`, `>`, CR, LF, NUL or another control character, so it can be put between angle brackets as
+//! it is. Its domain is ASCII: one in another script becomes its A-labels (RFC 5891), which every server understands. Only a
+//! local part in another script is kept as it is (RFC 6531), and then [`Address::needs_smtputf8`] says so.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -34,9 +35,9 @@ pub enum AddressError {
     /// A part, or the whole, is longer than RFC 5321 allows.
     #[error("longer than an address can be")]
     TooLong,
-    /// Characters outside ASCII.
-    #[error("not ASCII: write the domain in its xn-- form; other scripts before '@' are not supported")]
-    NotAscii,
+    /// A domain in another script that IDNA does not allow.
+    #[error("the part behind '@' is not a domain in any script")]
+    Idn,
     /// A line break, NUL or other control character.
     #[error("a line break or control character in an address")]
     Control,
@@ -64,27 +65,31 @@ impl Address {
         if text.chars().any(char::is_control) {
             return Err(AddressError::Control);
         }
-        if !text.is_ascii() {
-            return Err(AddressError::NotAscii);
-        }
         let at = text.rfind('@').ok_or(AddressError::NoDomain)?;
         let (local_part, domain) = text.split_at_checked(at).ok_or(AddressError::NoDomain)?;
         let domain = domain.strip_prefix('@').unwrap_or(domain);
-        if local_part.len() > MAX_LOCAL_PART || domain.len() > MAX_DOMAIN || text.len() > MAX_ADDRESS {
+        let domain = if domain.is_ascii() { domain.to_owned() } else { a_labels(domain)? };
+        let length = local_part.len().saturating_add(domain.len());
+        if local_part.len() > MAX_LOCAL_PART || domain.len() > MAX_DOMAIN || length >= MAX_ADDRESS {
             return Err(AddressError::TooLong);
         }
         if !is_dot_string(local_part) && !is_quoted_string(local_part) {
             return Err(AddressError::LocalPart);
         }
-        if !is_domain(domain) {
+        if !is_domain(&domain) {
             return Err(AddressError::Domain);
         }
-        Ok(Self { text: text.to_owned(), at })
+        Ok(Self { text: format!("{local_part}@{domain}"), at })
     }
 
     /// The part behind the `@`.
     pub fn domain(&self) -> &str {
         self.text.get(self.at.saturating_add(1)..).unwrap_or_default()
+    }
+
+    /// Whether only a server with SMTPUTF8 understands it (RFC 6531): the local part is not ASCII.
+    pub fn needs_smtputf8(&self) -> bool {
+        !self.text.is_ascii()
     }
 
     /// The whole address.
@@ -220,8 +225,15 @@ pub fn is_atom_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
+/// An atom may hold other scripts too (RFC 6531, section 3.3); control characters were refused before.
 fn is_dot_string(text: &str) -> bool {
-    text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_byte))
+    let valid = |byte: u8| is_atom_byte(byte) || !byte.is_ascii();
+    text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(valid))
+}
+
+/// The form of a domain that DNS knows (RFC 5891), by the rules that browsers use (UTS 46).
+fn a_labels(domain: &str) -> Result<String, AddressError> {
+    idna::domain_to_ascii_strict(domain).map_err(|_| AddressError::Idn)
 }
 
 /// A quoted local part. `<` and `>` would be allowed by RFC 5321, but too many servers stumble over them.
@@ -234,7 +246,7 @@ fn is_quoted_string(text: &str) -> bool {
         let allowed = match byte {
             b'\\' => bytes.next().is_some_and(|escaped| matches!(escaped, b' '..=b'~') && !b"<>".contains(&escaped)),
             b'"' | b'<' | b'>' => false,
-            _ => matches!(byte, b' '..=b'~'),
+            _ => matches!(byte, b' '..=b'~') || !byte.is_ascii(),
         };
         if !allowed {
             return false;
@@ -288,7 +300,7 @@ mod tests {
             ("a@b_c", AddressError::Domain),
             ("a@-b.example", AddressError::Domain),
             ("a@[300.1.1.1]", AddressError::Domain),
-            ("jörg@example.com", AddressError::NotAscii),
+            ("a@\u{2028}x.example", AddressError::Idn),
             ("a@example.com\r\nRCPT TO:<b@example.com>", AddressError::Control),
             ("a\0@example.com", AddressError::Control),
             ("\"<x>\"@example.com", AddressError::LocalPart),
@@ -297,6 +309,15 @@ mod tests {
             assert_eq!(Address::parse(text), Err(error), "{text:?}");
         }
         assert_eq!(Address::parse(&format!("{}@example.com", "a".repeat(65))), Err(AddressError::TooLong));
+    }
+
+    #[test]
+    fn a_domain_in_another_script_becomes_a_labels_and_a_local_part_needs_smtputf8() {
+        let address = Address::parse("joerg@müller.example").unwrap();
+        assert_eq!((address.as_str(), address.needs_smtputf8()), ("joerg@xn--mller-kva.example", false));
+        let address = Address::parse("jörg@MÜLLER.example").unwrap();
+        assert_eq!((address.as_str(), address.needs_smtputf8()), ("jörg@xn--mller-kva.example", true));
+        assert_eq!(Address::parse("用户@例え.テスト").unwrap().domain(), "xn--r8jz45g.xn--zckzah");
     }
 
     #[test]

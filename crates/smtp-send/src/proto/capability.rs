@@ -2,6 +2,7 @@
 //!
 //! Keywords are compared as whole words in any case. What is not known is passed over.
 
+use crate::proto::auth::Mechanism;
 use crate::proto::reply::Reply;
 
 /// The extensions of one EHLO reply that this program uses.
@@ -18,6 +19,16 @@ pub struct Capabilities {
     pub size: bool,
     /// The largest message in bytes that SIZE names; `None` when it names none, or 0 for "no limit".
     pub size_limit: Option<u64>,
+    /// CHUNKING (RFC 3030): BDAT is understood.
+    pub chunking: bool,
+    /// SMTPUTF8 (RFC 6531).
+    pub smtputf8: bool,
+    /// DSN (RFC 3461).
+    pub dsn: bool,
+    /// REQUIRETLS (RFC 8689).
+    pub require_tls: bool,
+    /// The mechanisms that AUTH names (RFC 4954); `None` when AUTH is not offered.
+    pub auth: Option<Vec<Mechanism>>,
 }
 
 impl Capabilities {
@@ -31,6 +42,16 @@ impl Capabilities {
                 "STARTTLS" => offered.starttls = true,
                 "PIPELINING" => offered.pipelining = true,
                 "8BITMIME" => offered.eight_bit_mime = true,
+                "CHUNKING" => offered.chunking = true,
+                "SMTPUTF8" => offered.smtputf8 = true,
+                "DSN" => offered.dsn = true,
+                "REQUIRETLS" => offered.require_tls = true,
+                "AUTH" => offered.auth.get_or_insert_default().extend(words.filter_map(Mechanism::of_name)),
+                // The spelling of servers from before RFC 2554, which some still send beside the other.
+                word if word.starts_with("AUTH=") => {
+                    let first = word.strip_prefix("AUTH=").into_iter();
+                    offered.auth.get_or_insert_default().extend(first.chain(words).filter_map(Mechanism::of_name));
+                }
                 "SIZE" => {
                     offered.size = true;
                     offered.size_limit = words.next().and_then(|limit| limit.parse().ok()).filter(|limit| *limit > 0);
@@ -61,6 +82,14 @@ mod tests {
     #[test]
     fn the_greeting_line_is_not_a_keyword() {
         assert_eq!(offered(b"250 STARTTLS\r\n"), Capabilities::default());
+    }
+
+    #[test]
+    fn mechanisms_are_read_in_both_spellings_and_unknown_ones_passed_over() {
+        let found = offered(b"250-x\r\n250-AUTH plain SCRAM-SHA-256 NTLM\r\n250 AUTH=LOGIN CRAM-MD5\r\n").auth.unwrap();
+        assert_eq!(found, [Mechanism::Plain, Mechanism::ScramSha256, Mechanism::Login, Mechanism::CramMd5]);
+        assert_eq!(offered(b"250-x\r\n250 AUTH NTLM\r\n").auth, Some(vec![]));
+        assert_eq!(offered(b"250-x\r\n250 AUTHX PLAIN\r\n").auth, None);
     }
 
     #[test]

@@ -7,31 +7,85 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 use crate::proto::address::{Address, is_domain};
+use crate::proto::auth::Mechanism;
+use crate::proto::dsn::{Envid, Notify, Ret, Xtext};
 
-/// A command line, at most 512 bytes long by construction of its fields.
+/// A command line. Without AUTH it is at most 1,024 bytes long by construction of its fields, as the extensions allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command<'a> {
     /// The greeting that asks for extensions.
     Ehlo(&'a HeloName),
     /// The greeting of RFC 821.
     Helo(&'a HeloName),
+    /// The greeting of LMTP (RFC 2033).
+    Lhlo(&'a HeloName),
+    /// Starts a login (RFC 4954); what belongs to it is a secret and written elsewhere.
+    Auth(Mechanism),
     /// Asks for TLS (RFC 3207).
     StartTls,
     /// Starts a transaction.
-    Mail {
-        /// Where bounces go; `None` is the null path.
-        from: Option<&'a Address>,
-        /// The size of the message in bytes, when SIZE is offered.
-        size: Option<u64>,
-        /// Declares bytes over 127, when 8BITMIME is offered.
-        eight_bit: bool,
-    },
+    Mail(Mail<'a>),
     /// Names one recipient.
-    Rcpt(&'a Address),
+    Rcpt {
+        /// The recipient.
+        to: &'a Address,
+        /// When to report on the delivery to this recipient, when DSN is offered.
+        notify: Option<Notify>,
+    },
     /// Asks to send the message.
     Data,
+    /// Sends a chunk of the message, whose bytes follow at once (RFC 3030).
+    Bdat {
+        /// Bytes of the chunk.
+        size: usize,
+        /// Whether it ends the message.
+        last: bool,
+    },
+    /// Forgets the transaction.
+    Rset,
     /// Ends the session.
     Quit,
+}
+
+/// MAIL with its parameters, each only when its extension is offered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mail<'a> {
+    /// Where bounces go; `None` is the null path.
+    pub from: Option<&'a Address>,
+    /// The size of the message in bytes (RFC 1870).
+    pub size: Option<u64>,
+    /// Declares bytes over 127 in the body (RFC 6152).
+    pub eight_bit: bool,
+    /// Declares addresses or a header in UTF-8 (RFC 6531).
+    pub smtputf8: bool,
+    /// What a delivery report shall hold (RFC 3461).
+    pub ret: Option<Ret>,
+    /// The name that a delivery report shall repeat (RFC 3461).
+    pub envid: Option<&'a Envid>,
+    /// Demands checked TLS on the whole way (RFC 8689).
+    pub require_tls: bool,
+}
+
+impl fmt::Display for Mail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MAIL FROM:<")?;
+        if let Some(from) = self.from {
+            write!(f, "{from}")?;
+        }
+        f.write_char('>')?;
+        if let Some(size) = self.size {
+            write!(f, " SIZE={size}")?;
+        }
+        f.write_str(if self.eight_bit { " BODY=8BITMIME" } else { "" })?;
+        f.write_str(if self.smtputf8 { " SMTPUTF8" } else { "" })?;
+        if let Some(ret) = self.ret {
+            write!(f, " RET={ret}")?;
+        }
+        if let Some(envid) = self.envid {
+            write!(f, " ENVID={envid}")?;
+        }
+        f.write_str(if self.require_tls { " REQUIRETLS" } else { "" })
+    }
 }
 
 impl Command<'_> {
@@ -48,19 +102,22 @@ impl fmt::Display for Command<'_> {
             Self::Ehlo(name) => write!(f, "EHLO {name}"),
             Self::Helo(name) => write!(f, "HELO {name}"),
             Self::StartTls => f.write_str("STARTTLS"),
-            Self::Mail { from, size, eight_bit } => {
-                f.write_str("MAIL FROM:<")?;
-                if let Some(from) = from {
-                    write!(f, "{from}")?;
+            Self::Lhlo(name) => write!(f, "LHLO {name}"),
+            Self::Auth(mechanism) => write!(f, "AUTH {mechanism}"),
+            Self::Mail(mail) => mail.fmt(f),
+            Self::Rcpt { to, notify } => {
+                write!(f, "RCPT TO:<{to}>")?;
+                match notify {
+                    // The form for other scripts (RFC 6533) is left out, as the parameter may be.
+                    Some(notify) if to.needs_smtputf8() => write!(f, " NOTIFY={notify}"),
+                    // The report shall name the address as it was given here (RFC 3461, section 4.2).
+                    Some(notify) => write!(f, " NOTIFY={notify} ORCPT=rfc822;{}", Xtext(to.as_str())),
+                    None => Ok(()),
                 }
-                f.write_char('>')?;
-                if let Some(size) = size {
-                    write!(f, " SIZE={size}")?;
-                }
-                f.write_str(if *eight_bit { " BODY=8BITMIME" } else { "" })
             }
-            Self::Rcpt(to) => write!(f, "RCPT TO:<{to}>"),
             Self::Data => f.write_str("DATA"),
+            Self::Bdat { size, last } => write!(f, "BDAT {size}{}", if *last { " LAST" } else { "" }),
+            Self::Rset => f.write_str("RSET"),
             Self::Quit => f.write_str("QUIT"),
         }
     }
@@ -99,10 +156,21 @@ mod tests {
     #[test]
     fn parameters_of_mail_appear_only_when_asked_for() {
         let from = Address::parse("a@example.com").unwrap();
-        let mail = Command::Mail { from: Some(&from), size: Some(7), eight_bit: true };
-        assert_eq!(mail.to_string(), "MAIL FROM:<a@example.com> SIZE=7 BODY=8BITMIME");
-        let bounce = Command::Mail { from: None, size: None, eight_bit: false };
-        assert_eq!(bounce.to_string(), "MAIL FROM:<>");
+        let envid = Envid::parse("a b").unwrap();
+        let mail = Mail {
+            from: Some(&from),
+            size: Some(7),
+            eight_bit: true,
+            smtputf8: true,
+            ret: Some(Ret::Headers),
+            envid: Some(&envid),
+            require_tls: true,
+        };
+        let expected = "MAIL FROM:<a@example.com> SIZE=7 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+20b REQUIRETLS";
+        assert_eq!(Command::Mail(mail).to_string(), expected);
+        assert_eq!(Command::Mail(Mail::default()).to_string(), "MAIL FROM:<>");
+        let rcpt = Command::Rcpt { to: &from, notify: Some(Notify::Never) };
+        assert_eq!(rcpt.to_string(), "RCPT TO:<a@example.com> NOTIFY=NEVER ORCPT=rfc822;a@example.com");
     }
 
     #[test]

@@ -54,6 +54,25 @@ impl Default for DotStuffing {
     }
 }
 
+impl LineEnds {
+    /// Appends whole lines that end with CRLF, hold no other CR or LF and do not begin with a dot, as they are.
+    pub fn push_canonical(&mut self, lines: &[u8], out: &mut Vec<u8>) {
+        if self.within_line {
+            // Not at the start of a line: nothing is known about the first byte, then.
+            return self.push(lines, out);
+        }
+        self.after_cr = false;
+        out.extend_from_slice(lines);
+    }
+
+    /// Ends an unfinished line. No blank line is added.
+    pub fn finish(self, out: &mut Vec<u8>) {
+        if self.within_line {
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
 impl DotStuffing {
     /// Appends `block` to `out` in the form that may be sent.
     pub fn push(&mut self, block: &[u8], out: &mut Vec<u8>) {
@@ -62,19 +81,12 @@ impl DotStuffing {
 
     /// Appends whole lines that end with CRLF, hold no other CR or LF and do not begin with a dot, as they are.
     pub fn push_canonical(&mut self, lines: &[u8], out: &mut Vec<u8>) {
-        if self.0.within_line {
-            // Not at the start of a line: nothing is known about the first byte, then.
-            return self.0.push(lines, out);
-        }
-        self.0.after_cr = false;
-        out.extend_from_slice(lines);
+        self.0.push_canonical(lines, out);
     }
 
     /// Appends the final dot, ending an unfinished line first. No blank line is added.
     pub fn finish(self, out: &mut Vec<u8>) {
-        if self.0.within_line {
-            out.extend_from_slice(b"\r\n");
-        }
+        self.0.finish(out);
         out.extend_from_slice(b".\r\n");
     }
 }

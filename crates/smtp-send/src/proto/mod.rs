@@ -6,9 +6,11 @@
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod address;
+pub mod auth;
 pub mod capability;
 pub mod command;
 pub mod dot;
+pub mod dsn;
 pub mod header;
 pub mod mime;
 pub mod reply;

@@ -1,8 +1,9 @@
-//! What a session leads to: the fate of each recipient, and what stopped the session as a whole.
+//! What a session leads to: the fate of each recipient, and what stopped a message or the session as a whole.
 //!
 //! The words here are facts. What they mean for people and for an exit code is the business of `report`.
 
 use super::State;
+use crate::proto::auth::{AuthError, Mechanism};
 use crate::proto::reply::Reply;
 
 /// What became of one recipient.
@@ -16,11 +17,24 @@ pub enum Fate {
     Accepted(Reply),
     /// Refused in this state with this reply.
     Refused(State, Reply),
+    /// The server does not offer SMTPUTF8, which this address needs; it was not even named.
+    NeedsSmtpUtf8,
     /// The connection was lost after the final dot: the message may have been delivered.
     Unknown,
 }
 
-/// Why the session as a whole could not go on.
+/// What became of one message, after the last thing that could change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Which message: the how-maniest [`super::Event::Next`] of the session it came by, from 0.
+    pub number: usize,
+    /// The fate of each recipient, in the order of the envelope.
+    pub fates: Vec<Fate>,
+    /// What concerned all recipients of this message.
+    pub trouble: Option<Trouble>,
+}
+
+/// Why a message, or the session as a whole, could not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// The server refused something that concerns all recipients.
@@ -52,6 +66,35 @@ pub enum Trouble {
         "the server does not offer STARTTLS: use --tls implicit if it expects TLS at once, --tls off to send in clear"
     )]
     TlsNotOffered,
+    /// TLS is not offered, and a login is not shown to everybody on the way.
+    #[error(
+        "the server does not offer STARTTLS, and nobody logs in unprotected: use --tls implicit if it expects TLS at once, \
+         --allow-cleartext-login if nobody else can read this connection"
+    )]
+    LoginNeedsTls,
+    /// No login is possible, or it broke off on our side.
+    #[error("log in: {0}")]
+    Login(AuthError),
+    /// The server did not accept the login.
+    #[error("login of {user} by {mechanism} refused: {reply}{}", detail.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    LoginRefused {
+        /// Who wanted to log in.
+        user: String,
+        /// How.
+        mechanism: Mechanism,
+        /// With which words it was refused.
+        reply: Reply,
+        /// What the server had said before, for tokens.
+        detail: Option<String>,
+    },
+    /// An extension that this message needs is not offered.
+    #[error("the server does not offer {keyword}, which {what} needs")]
+    NotOffered {
+        /// The keyword of the extension.
+        keyword: &'static str,
+        /// What needs it.
+        what: &'static str,
+    },
     /// The message is larger than the server takes. Found before anything was sent.
     #[error("the message has {size} bytes, the server takes at most {limit}")]
     TooLarge {

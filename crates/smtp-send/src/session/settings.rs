@@ -2,7 +2,9 @@
 //! (section 3.3). Plain data, checked elsewhere.
 
 use crate::proto::address::Address;
+use crate::proto::auth::Login;
 use crate::proto::command::HeloName;
+use crate::proto::dsn::Dsn;
 
 /// Whether TLS is started inside the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,12 @@ pub struct Settings {
     pub helo: HeloName,
     /// Whether TLS is started.
     pub starttls: StartTls,
+    /// Whether it is LMTP (RFC 2033): another greeting, and an answer for each recipient behind the message.
+    pub lmtp: bool,
+    /// Who logs in, if anybody.
+    pub login: Option<Login>,
+    /// Whether CHUNKING is used when it is offered.
+    pub chunking: bool,
     /// The probe to end at, if it is one.
     pub stop_after: Option<StopAfter>,
 }
@@ -54,4 +62,17 @@ pub struct Envelope {
     pub seven_bit_size: u64,
     /// Size of its form with bytes over 127, when that form differs.
     pub eight_bit_size: Option<u64>,
+    /// Whether the header of the message holds UTF-8 (RFC 6532).
+    pub utf8_header: bool,
+    /// What is asked of delivery reports.
+    pub dsn: Dsn,
+    /// Whether the message may go on over checked TLS only (RFC 8689).
+    pub require_tls: bool,
+}
+
+impl Envelope {
+    /// Whether MAIL must say SMTPUTF8 (RFC 6531, section 3.4).
+    pub(super) fn is_international(&self) -> bool {
+        self.utf8_header || self.reverse_path.iter().chain(&self.recipients).any(Address::needs_smtputf8)
+    }
 }

@@ -1,0 +1,228 @@
+//! Accounts: what a configuration file says about a server and a login, put in front of what was typed.
+//!
+//! The file of the user (`$XDG_CONFIG_HOME/smtp-send/config.toml`, by default in ~/.config) comes first, then
+//! `/etc/smtp-send/config.toml`, which serves programs that run as nobody in particular. An account is taken whole from the
+//! first file that has it. Its name is that of `--account`, else of `SMTP_SEND_ACCOUNT`, else `default`, which need not
+//! exist. The command line outweighs the environment, and that the file.
+
+mod file;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use common::{Failure, Kind};
+use nix::unistd::getuid;
+
+use crate::cli::Typed;
+use crate::host;
+use crate::secret;
+use crate::server::Server;
+use file::{Places, Setting};
+
+/// The account that is used when none is named.
+const DEFAULT: &str = "default";
+/// The variable of the environment that names an account.
+const VARIABLE: &str = "SMTP_SEND_ACCOUNT";
+/// The file for the whole system.
+const SYSTEM_FILE: &str = "/etc/smtp-send/config.toml";
+/// The largest file, in bytes; one with a hundred accounts has a hundredth of it.
+const LIMIT: u64 = 1024 * 1024;
+/// Rights of the group and of others to write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// Options of which one excludes the others.
+const PASSWORD: [&str; 4] = ["password-file", "password-fd", "password-command", "token-command"];
+
+/// An account, and the file it comes from.
+#[derive(Debug)]
+pub struct Account {
+    file: PathBuf,
+    settings: Vec<Setting>,
+}
+
+impl Account {
+    /// The account that what was typed asks for, by name or by silence.
+    ///
+    /// A `--server` that was typed without an account asks for none, unless the account `default` is for the same host:
+    /// its login is nobody else's business.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for a mistake in a file or an account that is not there, [`Kind::NoInput`] for a file that cannot
+    /// be read.
+    pub fn of(typed: &Typed) -> Result<Option<Self>, Failure> {
+        let named = typed.value("account").map(str::to_owned).or_else(name_in_environment);
+        let account = Self::find(named.as_deref(), &files())?;
+        let elsewhere = |account: &Self| {
+            let hosts = (typed.value("server").map(host_of), account.value("server").map(host_of));
+            typed.value("account").is_none() && hosts.0.is_some() && hosts.0 != hosts.1
+        };
+        Ok(account.filter(|account| !elsewhere(account)))
+    }
+
+    /// The account called `named`, or the default one, from the first of `files` that has it.
+    fn find(named: Option<&str>, files: &[PathBuf]) -> Result<Option<Self>, Failure> {
+        let wanted = named.unwrap_or(DEFAULT);
+        let mut known = Vec::new();
+        for file in files {
+            let Some(text) = read(file)? else { continue };
+            let home = host::home_folder();
+            let places = Places { folder: file.parent().unwrap_or(Path::new("/")), home: home.as_deref() };
+            let wrong = |mistake: file::Mistake| {
+                let place = format!("{} line {}", file.display(), mistake.line);
+                Failure::new(Kind::Config, "", place, mistake.what)
+            };
+            let (accounts, settings) = file::read(&text, wanted, places).map_err(wrong)?;
+            if let Some(settings) = settings {
+                return Ok(Some(Self { file: file.clone(), settings }));
+            }
+            known.extend(accounts.into_iter().filter(|name| !known.contains(name)).collect::<Vec<_>>());
+        }
+        if named.is_none() {
+            return Ok(None);
+        }
+        let why = if known.is_empty() {
+            format!(
+                "there is none; write [account.{wanted}] into {}",
+                files.first().unwrap_or(&SYSTEM_FILE.into()).display()
+            )
+        } else {
+            format!("there is none of this name; there are {}", known.join(", "))
+        };
+        Err(Failure::new(Kind::Config, "account", wanted, why))
+    }
+
+    /// The value of a key, if it is there.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.settings.iter().find(|one| one.key == key).map(|one| one.value.as_str())
+    }
+
+    /// The arguments that what was typed, and the environment, leave to this account. The others are forgotten.
+    pub fn arguments_for(&mut self, typed: &Typed) -> Vec<OsString> {
+        let other_user = typed.value("user").is_some_and(|user| Some(user) != self.value("user"));
+        let no_password = other_user || secret::is_in_environment() || PASSWORD.iter().any(|one| typed.has(one));
+        self.settings.retain(|one| match one.key.as_str() {
+            key if typed.has(key) => false,
+            key if PASSWORD.contains(&key) => !no_password,
+            "port" => !typed.has("server"),
+            "ipv4" => !typed.has("ipv6"),
+            "ipv6" => !typed.has("ipv4"),
+            "insecure" => !typed.has("tls-ca") && !is_off(typed),
+            "tls-ca" => !typed.has("insecure") && !is_off(typed),
+            "tls-server-name" => !is_off(typed),
+            "tls" => {
+                !(one.value == "off" && ["insecure", "tls-ca", "tls-server-name"].iter().any(|key| typed.has(key)))
+            }
+            _ => true,
+        });
+        let port_typed = typed.has("port");
+        self.settings
+            .iter()
+            .filter_map(|one| match one.key.as_str() {
+                "server" if port_typed => Some(format!("--server={}", without_port(&one.value)).into()),
+                _ => one.argument.clone(),
+            })
+            .collect()
+    }
+
+    /// The file and line behind an error, when it is about an option that this account has set.
+    pub fn place_of(&self, error: &Failure) -> Option<String> {
+        let option =
+            [error.operation(), error.address()].iter().find_map(|text| text.strip_prefix("--").map(first_word));
+        let setting = self.settings.iter().find(|one| Some(one.key.as_str()) == option)?;
+        Some(format!("{} line {}", self.file.display(), setting.line))
+    }
+}
+
+/// The files in which an account is looked for, the first one first.
+pub fn files() -> Vec<PathBuf> {
+    let set = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let folder = set.or_else(|| host::home_folder().map(|home| home.join(".config")));
+    let own = folder.map(|folder| folder.join("smtp-send/config.toml"));
+    own.into_iter().chain([SYSTEM_FILE.into()]).collect()
+}
+
+fn name_in_environment() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|name| !name.is_empty())
+}
+
+/// The text of a file that nobody but its owner may change: it says where passwords go, and which commands are run.
+fn read(path: &Path) -> Result<Option<String>, Failure> {
+    let unreadable = |cause| Failure::io("read", path.display(), cause).with_kind(Kind::NoInput);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(unreadable(error)),
+    };
+    let about = file.metadata().map_err(unreadable)?;
+    let wrong = |why: &str| Failure::new(Kind::Config, "", path.display(), why);
+    if about.uid() != 0 && about.uid() != getuid().as_raw() {
+        return Err(wrong("it belongs to another user"));
+    }
+    if about.mode() & WRITABLE_BY_OTHERS != 0 {
+        return Err(wrong("others can write to it: chmod go-w"));
+    }
+    let mut text = String::new();
+    match file.take(LIMIT + 1).read_to_string(&mut text) {
+        Ok(length) if length as u64 > LIMIT => Err(wrong("larger than 1 MiB")),
+        Ok(_) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(wrong("not UTF-8")),
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+fn is_off(typed: &Typed) -> bool {
+    typed.value("tls").is_some_and(|mode| mode == "off")
+}
+
+/// The host of a server, for a comparison.
+fn host_of(server: &str) -> String {
+    without_port(server).to_ascii_lowercase()
+}
+
+fn without_port(server: &str) -> String {
+    match Server::parse(server) {
+        Ok(Server { host, .. }) if host.contains(':') => format!("[{host}]"),
+        Ok(Server { host, .. }) => host,
+        Err(_) => server.to_owned(),
+    }
+}
+
+fn first_word(text: &str) -> &str {
+    text.split([' ', '=']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn an_account_is_taken_whole_from_the_first_file_that_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["own", "system", "missing"].map(|name| folder.path().join(name));
+        fs::write(&files[0], "[account.default]\nserver = 'a'\n").unwrap();
+        fs::write(&files[1], "[account.default]\nserver = 'b'\nport = 1\n[account.cron]\nserver = 'c'\n").unwrap();
+        for file in &files[..2] {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let found = |name| Account::find(name, &files).map(|account| account.map(|account| account.settings));
+        let own = found(None).unwrap().unwrap();
+        assert_eq!(own.iter().map(|one| one.value.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(found(Some("cron")).unwrap().unwrap()[0].value, "c");
+        let error = found(Some("work")).unwrap_err().to_string();
+        assert!(error.contains("default, cron"), "{error}");
+    }
+
+    #[test]
+    fn a_host_is_compared_without_port_and_case() {
+        assert_eq!(host_of("Mail.Example.com:587"), "mail.example.com");
+        assert_eq!(host_of("[::1]:25"), host_of("::1"));
+        assert_eq!(first_word("--port=1"), "--port");
+    }
+}

@@ -1,0 +1,212 @@
+//! What is known about the options themselves: which were typed, and which can be keys of an account.
+//!
+//! An account is turned into arguments that stand in front of those that were typed, so that every option has one parser
+//! and one meaning. This file asks clap; what the answers are worth is decided in `account`.
+
+use std::any::TypeId;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
+
+use super::Cli;
+
+/// Groups of options (the headings of `--help`) that say what one message is, or what one run shows.
+const NOT_FOR_ACCOUNTS: [&str; 2] = ["Message", "Seeing"];
+/// The options of the envelope that concern every message of an account.
+const AUTHOR: [&str; 2] = ["from", "envelope-from"];
+/// What people call a password.
+const SECRETS: [&str; 5] = ["password", "pass", "passwd", "secret", "token"];
+
+/// A command line that clap understands.
+#[derive(Debug)]
+pub struct Typed {
+    arguments: Vec<OsString>,
+    matches: ArgMatches,
+}
+
+impl Typed {
+    /// Reads the arguments, the name of the program first.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let matches = Cli::command().try_get_matches_from(&arguments)?;
+        Ok(Self { arguments, matches })
+    }
+
+    /// Whether the option with this long name was typed.
+    pub fn has(&self, option: &str) -> bool {
+        let id = option.replace('-', "_");
+        let known = self.matches.try_contains_id(&id).is_ok();
+        known && self.matches.value_source(&id) == Some(ValueSource::CommandLine)
+    }
+
+    /// The value of an option as it was typed; none for one that was not, or that is not UTF-8.
+    pub fn value(&self, option: &str) -> Option<&str> {
+        let mut values = self.matches.try_get_raw(&option.replace('-', "_")).ok().flatten()?;
+        values.next().and_then(OsStr::to_str)
+    }
+
+    /// What was typed, with `earlier` arguments in front of it.
+    pub fn behind(self, earlier: Vec<OsString>) -> Result<Cli, clap::Error> {
+        if earlier.is_empty() {
+            return Cli::from_arg_matches(&self.matches);
+        }
+        let mut arguments = self.arguments;
+        let name = arguments.len().min(1);
+        arguments.splice(name..name, earlier);
+        Cli::read(arguments)
+    }
+}
+
+/// What an option takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Nothing: it is a switch.
+    Nothing,
+    /// A text or a number.
+    Value,
+    /// The name of a file.
+    Path,
+}
+
+/// Why a name is no key of an account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// No option is called so.
+    #[error("no option has this name{}", .0.as_ref().map(|name| format!(": did you mean '{name}'?")).unwrap_or_default())]
+    Unknown(Option<String>),
+    /// The option says what one message is, or to whom it goes.
+    #[error("this option belongs to one message, not to an account")]
+    OneMessage,
+    /// The option says what one run does or shows.
+    #[error("this option belongs to one run, not to an account")]
+    OneRun,
+    /// `account` in an account.
+    #[error("an account cannot name another one")]
+    Account,
+    /// A secret in a file that is copied, shared and shown.
+    #[error("a password does not stand in this file: use password-command, or password-file with a file of its own")]
+    Secret,
+}
+
+/// What the key `name` of an account takes.
+pub fn key(name: &str) -> Result<Takes, KeyError> {
+    if SECRETS.contains(&name) {
+        return Err(KeyError::Secret);
+    }
+    let command = Cli::command();
+    let Some(option) = command.get_arguments().find(|option| option.get_long() == Some(name)) else {
+        return Err(KeyError::Unknown(suggestion(command, name)));
+    };
+    match option.get_help_heading() {
+        _ if name == "account" => Err(KeyError::Account),
+        Some("Envelope") if !AUTHOR.contains(&name) => Err(KeyError::OneMessage),
+        _ if name == "dsn-envid" => Err(KeyError::OneMessage),
+        Some("Message") => Err(KeyError::OneMessage),
+        Some(heading) if !NOT_FOR_ACCOUNTS.contains(&heading) => Ok(takes(option)),
+        _ => Err(KeyError::OneRun),
+    }
+}
+
+/// What clap has against one argument alone, in words.
+pub fn mistake_in(argument: &OsString) -> Option<String> {
+    let error = Cli::command().try_get_matches_from([&OsString::from("smtp-send"), argument]).err()?;
+    let value = text(&error, ContextKind::InvalidValue);
+    let choices = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(choices)) if !choices.is_empty() => Some(choices.join(", ")),
+        _ => None,
+    };
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    Some(match (value, choices, cause) {
+        (Some(value), Some(choices), _) => format!("'{value}' is none of {choices}"),
+        (Some(value), None, Some(cause)) => format!("'{value}': {cause}"),
+        _ => common::command_line::one_line(&error),
+    })
+}
+
+fn takes(option: &Arg) -> Takes {
+    match option.get_action() {
+        ArgAction::SetTrue => Takes::Nothing,
+        _ if option.get_value_parser().type_id() == TypeId::of::<PathBuf>() => Takes::Path,
+        _ => Takes::Value,
+    }
+}
+
+/// The name that clap thinks was meant.
+fn suggestion(command: Command, name: &str) -> Option<String> {
+    let error = command.try_get_matches_from(["smtp-send".to_owned(), format!("--{name}")]).err()?;
+    let meant = text(&error, ContextKind::SuggestedArg)?;
+    meant.strip_prefix("--").map(str::to_owned).filter(|meant| key(meant).is_ok())
+}
+
+fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(arguments: &[&str]) -> Typed {
+        Typed::read(["smtp-send"].iter().chain(arguments).map(OsString::from)).unwrap()
+    }
+
+    #[test]
+    fn options_of_server_tls_login_and_smtp_are_keys() {
+        for (name, wanted) in [
+            ("server", Takes::Value),
+            ("port", Takes::Value),
+            ("from", Takes::Value),
+            ("tls-ca", Takes::Path),
+            ("password-file", Takes::Path),
+            ("insecure", Takes::Nothing),
+            ("retry", Takes::Value),
+            ("ipv4", Takes::Nothing),
+            ("dsn-notify", Takes::Value),
+        ] {
+            assert_eq!(key(name), Ok(wanted), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_concerns_one_message_or_one_run_is_no_key() {
+        for name in ["to", "cc", "bcc", "body", "attach", "subject", "header", "eml", "dsn-envid"] {
+            assert_eq!(key(name), Err(KeyError::OneMessage), "{name}");
+        }
+        for name in ["dry-run", "json", "quiet", "verbose", "stop-after"] {
+            assert_eq!(key(name), Err(KeyError::OneRun), "{name}");
+        }
+        assert_eq!(key("account"), Err(KeyError::Account));
+        assert_eq!(key("password"), Err(KeyError::Secret));
+        assert_eq!(key("help"), Err(KeyError::Unknown(None)));
+    }
+
+    #[test]
+    fn a_mistyped_key_is_answered_with_the_one_that_was_meant() {
+        assert_eq!(key("sever"), Err(KeyError::Unknown(Some("server".into()))));
+        assert_eq!(key("password_command"), Err(KeyError::Unknown(Some("password-command".into()))));
+        assert_eq!(key("zzz"), Err(KeyError::Unknown(None)));
+    }
+
+    #[test]
+    fn a_value_is_judged_alone() {
+        assert_eq!(mistake_in(&"--tls=starttls".into()), None);
+        let told = |argument: &str| mistake_in(&argument.into()).unwrap();
+        assert_eq!(told("--tls=on"), "'on' is none of auto, starttls, implicit, off");
+        assert!(told("--port=x").starts_with("'x': "), "{}", told("--port=x"));
+    }
+
+    #[test]
+    fn what_was_typed_is_known_by_its_long_name() {
+        let typed = typed(&["--tls", "off", "--insecure", "--server", "x"]);
+        assert!(typed.has("tls") && typed.has("insecure") && !typed.has("port") && !typed.has("nonsense"));
+        assert_eq!((typed.value("server"), typed.value("user")), (Some("x"), None));
+        let cli = typed.behind(vec!["--port=26".into()]).unwrap();
+        assert_eq!((cli.server.port, cli.server.server.as_deref()), (Some(26), Some("x")));
+    }
+}

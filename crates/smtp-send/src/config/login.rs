@@ -1,0 +1,82 @@
+//! The options of the login: who we are to the server, and by which mechanism.
+
+use anyhow::{Result, ensure};
+use common::{Failure, Kind};
+use zeroize::Zeroizing;
+
+use super::usage;
+use crate::cli::{Auth, LoginArgs};
+use crate::proto::auth::{Login, Mechanism};
+use crate::secret::{self, Secret};
+
+/// Random bytes of a nonce, which is written in twice as many digits.
+const NONCE: usize = 18;
+
+/// Who logs in and with what.
+#[derive(Debug)]
+pub struct Credentials {
+    user: String,
+    secret: Secret,
+    is_token: bool,
+    mechanism: Option<Mechanism>,
+    in_clear: bool,
+}
+
+impl Credentials {
+    /// Checks the options and gets the secret, which may ask a person for it; `None` when nobody logs in.
+    pub(super) fn new(args: &LoginArgs, host: &str) -> Result<Option<Self>> {
+        let mechanism = args.auth.map(mechanism);
+        let external = mechanism == Some(Mechanism::External);
+        let secret_given =
+            args.password_file.is_some() || args.password_fd.is_some() || args.password_command.is_some();
+        let Some(user) = args.user.clone().or_else(|| external.then(String::new)) else {
+            ensure!(
+                !secret_given && args.token_command.is_none(),
+                usage("--password-...", "no use without --user NAME")
+            );
+            ensure!(mechanism.is_none(), usage("--auth", "no use without --user NAME"));
+            ensure!(!args.allow_cleartext_login, usage("--allow-cleartext-login", "no use without --user NAME"));
+            return Ok(None);
+        };
+        ensure!(
+            !user.contains(char::is_control),
+            Failure::new(Kind::BadData, "", "--user", "a control character in the name")
+        );
+        let is_token = args.token_command.is_some() || mechanism.is_some_and(Mechanism::takes_token);
+        ensure!(
+            args.token_command.is_none() || mechanism.is_none_or(Mechanism::takes_token),
+            usage("--token-command", "a token is for --auth xoauth2 or oauthbearer")
+        );
+        let secret = if external { Secret::from("") } else { secret::obtain(args, &user, host)? };
+        Ok(Some(Self { user, secret, is_token, mechanism, in_clear: args.allow_cleartext_login }))
+    }
+
+    /// What one session needs to log in.
+    ///
+    /// # Errors
+    /// When this system has no random numbers.
+    pub fn begin(&self) -> Result<Login, Failure> {
+        let mut random = [0; NONCE];
+        getrandom::fill(&mut random).map_err(|error| Failure::new(Kind::System, "get", "random numbers", error))?;
+        Ok(Login {
+            user: self.user.clone(),
+            secret: Zeroizing::new(self.secret.expose().to_owned()),
+            is_token: self.is_token,
+            mechanism: self.mechanism,
+            in_clear: self.in_clear,
+            nonce: random.map(|byte| format!("{byte:02x}")).concat(),
+        })
+    }
+}
+
+fn mechanism(typed: Auth) -> Mechanism {
+    match typed {
+        Auth::Plain => Mechanism::Plain,
+        Auth::Login => Mechanism::Login,
+        Auth::CramMd5 => Mechanism::CramMd5,
+        Auth::ScramSha256 => Mechanism::ScramSha256,
+        Auth::Xoauth2 => Mechanism::Xoauth2,
+        Auth::Oauthbearer => Mechanism::OauthBearer,
+        Auth::External => Mechanism::External,
+    }
+}

@@ -1,0 +1,257 @@
+//! Logging in (AUTH, RFC 4954): which SASL mechanism to use, and what it says step by step.
+//!
+//! An [`Exchange`] turns the challenges of a server into responses, both without their base64. Mechanisms that hand the
+//! password over are used under TLS only, unless that was allowed on purpose. Responses are wiped when they are dropped.
+
+mod scram;
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use md5::Md5;
+use zeroize::Zeroizing;
+
+use scram::Scram;
+
+/// A secret in the making: wiped when dropped.
+pub type Wiped = Zeroizing<Vec<u8>>;
+
+/// The mechanisms that this program knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mechanism {
+    /// RFC 4616.
+    Plain,
+    /// Never standardised; two prompts.
+    Login,
+    /// RFC 2195.
+    CramMd5,
+    /// RFC 7677.
+    ScramSha256,
+    /// The bearer token of Google and Microsoft.
+    Xoauth2,
+    /// RFC 7628.
+    OauthBearer,
+    /// RFC 4422, appendix A.
+    External,
+}
+
+/// Passwords: the first that is offered and allowed is used. What keeps the password here comes first.
+const FOR_PASSWORDS: [Mechanism; 4] = [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5];
+/// Tokens: the standard before the custom.
+const FOR_TOKENS: [Mechanism; 2] = [Mechanism::OauthBearer, Mechanism::Xoauth2];
+
+impl Mechanism {
+    const ALL: [Self; 7] =
+        [Self::Plain, Self::Login, Self::CramMd5, Self::ScramSha256, Self::Xoauth2, Self::OauthBearer, Self::External];
+
+    /// The mechanism of this SASL name, in any case.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Its SASL name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::CramMd5 => "CRAM-MD5",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::Xoauth2 => "XOAUTH2",
+            Self::OauthBearer => "OAUTHBEARER",
+            Self::External => "EXTERNAL",
+        }
+    }
+
+    /// Whether whoever reads the connection can log in afterwards.
+    pub fn exposes_the_secret(self) -> bool {
+        matches!(self, Self::Plain | Self::Login | Self::Xoauth2 | Self::OauthBearer)
+    }
+
+    /// Whether its secret is an access token and not a password.
+    pub fn takes_token(self) -> bool {
+        FOR_TOKENS.contains(&self)
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Who logs in and how.
+#[derive(Clone)]
+pub struct Login {
+    /// The name of the user.
+    pub user: String,
+    /// The password or the token.
+    pub secret: Zeroizing<String>,
+    /// Whether the secret is an access token.
+    pub is_token: bool,
+    /// The mechanism, when it was chosen; else the best that is offered.
+    pub mechanism: Option<Mechanism>,
+    /// Whether the secret may be sent without TLS.
+    pub in_clear: bool,
+    /// Random printable text for SCRAM; new for each login.
+    pub nonce: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("user", &self.user).field("mechanism", &self.mechanism).finish_non_exhaustive()
+    }
+}
+
+/// Why no login is possible or one has gone wrong on our side.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// The server offers no AUTH at all.
+    #[error("the server offers no login{}", if *.tls { "" } else { " without TLS (--tls starttls encrypts)" })]
+    NotOffered {
+        /// Whether the connection is encrypted.
+        tls: bool,
+    },
+    /// None of the offered mechanisms can be used.
+    #[error("the server offers no way to log in that can be used here, only {0}")]
+    NoneUsable(String),
+    /// What could be used would show the secret to everybody on the way.
+    #[error("{0} without TLS shows the secret to everybody on the way; --allow-cleartext-login does it all the same")]
+    Exposed(Mechanism),
+    /// A challenge that the mechanism does not allow.
+    #[error("{0}: {1}")]
+    Challenge(Mechanism, &'static str),
+    /// The server accepted the login without the proof that it knows the password.
+    #[error("SCRAM-SHA-256: the server has not proved that it knows the password; it may be an impostor")]
+    Unproved,
+}
+
+/// Picks the mechanism for `login` out of those `offered`.
+pub fn choose(login: &Login, offered: Option<&[Mechanism]>, tls: bool) -> Result<Mechanism, AuthError> {
+    let offered = offered.ok_or(AuthError::NotOffered { tls })?;
+    let wanted = match (login.mechanism, login.is_token) {
+        (Some(one), _) => &[one][..],
+        (None, true) => &FOR_TOKENS,
+        (None, false) => &FOR_PASSWORDS,
+    };
+    let allowed = |one: Mechanism| tls || login.in_clear || !one.exposes_the_secret();
+    let mut usable = wanted.iter().copied().filter(|one| offered.contains(one));
+    let first = usable.clone().next();
+    match (usable.find(|one| allowed(*one)), first) {
+        (Some(mechanism), _) => Ok(mechanism),
+        (None, Some(exposed)) => Err(AuthError::Exposed(exposed)),
+        (None, None) => {
+            let names: Vec<&str> = offered.iter().map(|one| one.name()).collect();
+            Err(AuthError::NoneUsable(if names.is_empty() { "unknown ones".into() } else { names.join(", ") }))
+        }
+    }
+}
+
+/// One login on its way.
+#[derive(Debug)]
+pub struct Exchange {
+    mechanism: Mechanism,
+    login: Login,
+    scram: Option<Scram>,
+    /// Challenges answered so far.
+    step: u8,
+}
+
+impl Exchange {
+    /// A login by `mechanism`.
+    pub fn new(mechanism: Mechanism, login: Login) -> Self {
+        Self { mechanism, login, scram: None, step: 0 }
+    }
+
+    /// The mechanism in use.
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
+    /// What goes with the AUTH command, in base64 (RFC 4954, section 4); `None` where the server speaks first.
+    pub fn initial(&mut self) -> Option<Wiped> {
+        let Login { user, secret, .. } = &self.login;
+        let response = match self.mechanism {
+            Mechanism::Login | Mechanism::CramMd5 => return None,
+            Mechanism::Plain => joined(&[b"\0", user.as_bytes(), b"\0", secret.as_bytes()]),
+            // The server knows from elsewhere who we are; a name asks to act for somebody else.
+            Mechanism::External => joined(&[user.as_bytes()]),
+            Mechanism::Xoauth2 => {
+                joined(&[b"user=", user.as_bytes(), b"\x01auth=Bearer ", secret.as_bytes(), b"\x01\x01"])
+            }
+            Mechanism::OauthBearer => {
+                let name = scram::saslname(user);
+                joined(&[b"n,a=", name.as_bytes(), b",\x01auth=Bearer ", secret.as_bytes(), b"\x01\x01"])
+            }
+            Mechanism::ScramSha256 => {
+                let scram = Scram::new(user, &self.login.nonce);
+                let first = joined(&[scram.client_first().as_bytes()]);
+                self.scram = Some(scram);
+                first
+            }
+        };
+        // An empty response is written as an equals sign, to tell it from none.
+        Some(if response.is_empty() { Zeroizing::new(b"=".to_vec()) } else { encoded(&response) })
+    }
+
+    /// The answer to a challenge, both in base64. An error ends the login: say `*` to the server.
+    pub fn respond(&mut self, challenge: &str) -> Result<Wiped, AuthError> {
+        let wrong = |why| AuthError::Challenge(self.mechanism, why);
+        let challenge = STANDARD.decode(challenge.trim()).map_err(|_| wrong("a challenge that is not base64"))?;
+        let step = self.step;
+        self.step = step.saturating_add(1);
+        let Login { user, secret, .. } = &self.login;
+        match (self.mechanism, step) {
+            (Mechanism::Login, 0) => Ok(encoded(user.as_bytes())),
+            (Mechanism::Login, 1) => Ok(encoded(secret.as_bytes())),
+            (Mechanism::CramMd5, 0) => {
+                let mut mac = <Hmac<Md5> as Mac>::new_from_slice(secret.as_bytes()).map_err(|_| wrong("no key"))?;
+                mac.update(&challenge);
+                let digest: [u8; 16] = mac.finalize().into_bytes().into();
+                let digest = digest.map(|byte| format!("{byte:02x}")).concat();
+                Ok(encoded(format!("{user} {digest}").as_bytes()))
+            }
+            (Mechanism::ScramSha256, 0) => {
+                let scram = self.scram.as_mut().ok_or_else(|| wrong("a challenge too early"))?;
+                let text = std::str::from_utf8(&challenge).map_err(|_| wrong("a challenge that is not text"))?;
+                scram.client_final(text, secret).map(|response| encoded(response.as_bytes())).map_err(wrong)
+            }
+            (Mechanism::ScramSha256, 1) => {
+                let scram = self.scram.as_mut().ok_or_else(|| wrong("a challenge too early"))?;
+                scram.verify(&challenge).map_err(wrong)?;
+                Ok(encoded(b""))
+            }
+            // The details of a refusal; an empty answer, or a lone ^A, lets the server refuse.
+            (Mechanism::Xoauth2, 0) => Ok(encoded(b"")),
+            (Mechanism::OauthBearer, 0) => Ok(encoded(b"\x01")),
+            _ => Err(wrong("one challenge too many")),
+        }
+    }
+
+    /// To be asked when the server says that the login is done.
+    pub fn finish(&self) -> Result<(), AuthError> {
+        match &self.scram {
+            Some(scram) if !scram.is_verified() => Err(AuthError::Unproved),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a challenge says, when it is text: at most `longest` characters.
+pub fn readable(challenge: &str, longest: usize) -> Option<String> {
+    let text = String::from_utf8(STANDARD.decode(challenge.trim()).ok()?).ok()?;
+    Some(text.chars().take(longest).collect()).filter(|text: &String| !text.is_empty())
+}
+
+fn joined(parts: &[&[u8]]) -> Wiped {
+    Zeroizing::new(parts.concat())
+}
+
+fn encoded(bytes: &[u8]) -> Wiped {
+    Zeroizing::new(STANDARD.encode(bytes).into_bytes())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests;

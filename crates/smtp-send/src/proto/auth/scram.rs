@@ -1,0 +1,114 @@
+//! SCRAM-SHA-256 without channel binding (RFC 5802, RFC 7677).
+//!
+//! The password is never sent: the client proves that it knows it, and the server has to prove the same.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// RFC 7677, section 4: a server asks for at least so many rounds.
+const LEAST_ROUNDS: u32 = 4096;
+/// A second or two of work; more is a server that wants to keep us busy.
+const MOST_ROUNDS: u32 = 5_000_000;
+/// `n,,` in base64: no channel binding, no other identity.
+const NO_BINDING: &str = "c=biws";
+
+/// A SHA-256 or an HMAC with it.
+type Hash = Zeroizing<[u8; 32]>;
+
+/// One exchange on its way.
+pub(super) struct Scram {
+    client_first_bare: String,
+    nonce: String,
+    server_signature: Option<Hash>,
+    verified: bool,
+}
+
+impl std::fmt::Debug for Scram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scram").field("verified", &self.verified).finish_non_exhaustive()
+    }
+}
+
+impl Scram {
+    /// `nonce` is printable ASCII without a comma, never used before.
+    pub(super) fn new(user: &str, nonce: &str) -> Self {
+        let prepared = stringprep::saslprep(user).map_or_else(|_| user.to_owned(), Into::into);
+        let client_first_bare = format!("n={},r={nonce}", saslname(&prepared));
+        Self { client_first_bare, nonce: nonce.to_owned(), server_signature: None, verified: false }
+    }
+
+    /// The first message of the client (RFC 5802, section 7).
+    pub(super) fn client_first(&self) -> String {
+        format!("n,,{}", self.client_first_bare)
+    }
+
+    /// The final message of the client, in answer to the first one of the server.
+    pub(super) fn client_final(
+        &mut self,
+        server_first: &str,
+        password: &str,
+    ) -> Result<Zeroizing<String>, &'static str> {
+        let mut parts = server_first.split(',');
+        let mut part = |name: &str| parts.next().and_then(|part| part.strip_prefix(name));
+        let nonce = part("r=").ok_or("a first message without a nonce")?;
+        let salt = part("s=").and_then(|salt| STANDARD.decode(salt).ok()).ok_or("a first message without a salt")?;
+        let rounds = part("i=").and_then(|rounds| rounds.parse().ok()).ok_or("a first message without rounds")?;
+        if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
+            return Err("a nonce that does not continue ours");
+        }
+        if !(LEAST_ROUNDS..=MOST_ROUNDS).contains(&rounds) {
+            return Err("the number of rounds is not within 4096 and 5000000");
+        }
+        let prepared = stringprep::saslprep(password).map_or_else(|_| password.to_owned(), Into::into);
+        let prepared = Zeroizing::new(prepared);
+        let mut salted = Hash::default();
+        pbkdf2::pbkdf2_hmac::<Sha256>(prepared.as_bytes(), &salt, rounds, salted.as_mut_slice());
+        let client_key = hmac(salted.as_slice(), b"Client Key")?;
+        let stored_key = Sha256::digest(client_key.as_slice());
+        let without_proof = format!("{NO_BINDING},r={nonce}");
+        let auth_message = format!("{},{server_first},{without_proof}", self.client_first_bare);
+        let client_signature = hmac(&stored_key, auth_message.as_bytes())?;
+        let mut proof = client_key;
+        proof.iter_mut().zip(client_signature.iter()).for_each(|(byte, other)| *byte ^= other);
+        let server_key = hmac(salted.as_slice(), b"Server Key")?;
+        self.server_signature = Some(hmac(server_key.as_slice(), auth_message.as_bytes())?);
+        Ok(Zeroizing::new(format!("{without_proof},p={}", STANDARD.encode(proof.as_slice()))))
+    }
+
+    /// Checks the final message of the server.
+    pub(super) fn verify(&mut self, server_final: &[u8]) -> Result<(), &'static str> {
+        let text = std::str::from_utf8(server_final).map_err(|_| "a final message that is not text")?;
+        if text.starts_with("e=") {
+            return Err("the server refuses the exchange");
+        }
+        let first = text.split(',').next().and_then(|part| part.strip_prefix("v="));
+        let signature =
+            first.and_then(|text| STANDARD.decode(text).ok()).ok_or("a final message without a signature")?;
+        let expected = self.server_signature.as_ref().ok_or("a final message too early")?;
+        // No secret depends on how long this takes: the signature is not a key, and one try is all there is.
+        if signature != expected.as_slice() {
+            return Err("the server does not know the password; it may be an impostor");
+        }
+        self.verified = true;
+        Ok(())
+    }
+
+    /// Whether the server has proved that it knows the password.
+    pub(super) fn is_verified(&self) -> bool {
+        self.verified
+    }
+}
+
+/// A name as SCRAM and OAUTHBEARER write it (RFC 5801, section 4): comma and equals sign escaped.
+pub(super) fn saslname(name: &str) -> String {
+    name.replace('=', "=3D").replace(',', "=2C")
+}
+
+fn hmac(key: &[u8], text: &[u8]) -> Result<Hash, &'static str> {
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).map_err(|_| "no key")?;
+    mac.update(text);
+    Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
+}

@@ -1,0 +1,177 @@
+//! Passwords and access tokens: where one comes from, and that it leaves nothing behind.
+//!
+//! A secret is never an argument, and never part of an error, a log line or a report. Each copy that this program makes is
+//! wiped when it is dropped; the environment is only read. Every source has a bound in bytes, and those that could hang
+//! one in time as well. A secret that cannot be had is a matter of configuration: exit code 78, or 66 when its file cannot
+//! be read.
+
+mod command;
+pub mod netrc;
+mod prompt;
+mod source;
+
+use std::fmt;
+use std::io;
+
+use common::{Failure, Kind};
+use zeroize::Zeroizing;
+
+use crate::cli::{Auth, LoginArgs};
+use crate::host;
+use netrc::Search;
+
+/// The longest secret, in bytes, and the most that is read to find one. Access tokens have a few thousand.
+const LIMIT: usize = 64 * 1024;
+/// The variable of the environment that holds the password.
+const VARIABLE: &str = "SMTP_PASSWORD";
+
+/// A password or an access token. It is wiped when it is dropped, and not shown by `{:?}`.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Checks what a source gave: not empty, UTF-8 without NUL (RFC 4616, section 2).
+    fn new(bytes: &[u8]) -> Result<Self, Unusable> {
+        let text = str::from_utf8(bytes).map_err(|_| Unusable::Encoding)?;
+        match text {
+            "" => Err(Unusable::Empty),
+            _ if text.contains('\0') => Err(Unusable::Nul),
+            _ => Ok(Self(Zeroizing::new(text.to_owned()))),
+        }
+    }
+
+    /// The secret itself, for the bytes that go to the server and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// Why a source gives no secret. The words never hold any part of what was read.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("the first line is empty")]
+    Empty,
+    #[error("the first line is not UTF-8")]
+    Encoding,
+    #[error("a NUL byte in the first line")]
+    Nul,
+    #[error("more than {LIMIT} bytes")]
+    TooLong,
+    #[error("others can read it: chmod 600")]
+    Readable,
+    #[error("it belongs to another user")]
+    Foreign,
+    #[error("it is also standard input, which holds the text")]
+    StandardInput,
+    #[error("nothing came within {0} seconds")]
+    TooSlow(u64),
+    #[error("exit code {0}")]
+    ExitCode(i32),
+    #[error("ended by signal {0}")]
+    Signal(i32),
+    #[error("{}", common::error::reason(.0))]
+    Read(#[from] io::Error),
+    #[error("interrupted")]
+    Interrupted,
+    #[error("line {0}: {1}")]
+    Netrc(usize, netrc::Mistake),
+}
+
+impl Unusable {
+    fn of(self, operation: &'static str, source: impl fmt::Display) -> Failure {
+        let kind = if matches!(self, Self::Read(_)) { Kind::NoInput } else { Kind::Config };
+        Failure::new(kind, operation, source, self)
+    }
+}
+
+/// The secret to log in with as `user` at `host`.
+///
+/// The first of these that is there counts: the file, descriptor or command of `args` (the command line has at most one),
+/// `SMTP_PASSWORD`, ~/.netrc, a prompt on the terminal of this process. An account of the configuration file is part of
+/// `args` already, with those options left out that the environment outweighs.
+///
+/// # Errors
+/// [`Kind::Config`] when there is none or it is not usable, [`Kind::NoInput`] when its file cannot be read.
+pub fn obtain(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Failure> {
+    if let Some(path) = &args.password_file {
+        return source::file(path).map_err(|why| why.of("--password-file", path.display()));
+    }
+    if let Some(number) = args.password_fd {
+        return source::descriptor(number).map_err(|why| why.of("--password-fd", number));
+    }
+    // The commands themselves stay out of the message: people write secrets even there.
+    if let Some(command) = &args.password_command {
+        return command::output(command).map_err(|why| why.of("--password-command", ""));
+    }
+    if let Some(command) = &args.token_command {
+        return command::output(command).map_err(|why| why.of("--token-command", ""));
+    }
+    if let Some(secret) = from_environment()? {
+        return Ok(secret);
+    }
+    if let Some(secret) = from_netrc(user, host)? {
+        return Ok(secret);
+    }
+    let what = if matches!(args.auth, Some(Auth::Xoauth2 | Auth::Oauthbearer)) { "Access token" } else { "Password" };
+    let account = format!("{user} at {host}");
+    let asked = prompt::ask(what, &account).map_err(|why| why.of("ask for the password of", &account))?;
+    asked.ok_or_else(|| {
+        let why = format!(
+            "there is none: set {VARIABLE}, use --password-file, --password-fd or --password-command, or write it into ~/.netrc"
+        );
+        Failure::new(Kind::Config, "password of", account, why)
+    })
+}
+
+/// Whether the environment holds a password. It outweighs the one of a configuration file.
+pub fn is_in_environment() -> bool {
+    std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty())
+}
+
+fn from_environment() -> Result<Option<Secret>, Failure> {
+    if !is_in_environment() {
+        return Ok(None);
+    }
+    let value = Zeroizing::new(std::env::var_os(VARIABLE).unwrap_or_default().into_encoded_bytes());
+    Secret::new(&value).map(Some).map_err(|why| why.of("", VARIABLE))
+}
+
+fn from_netrc(user: &str, host: &str) -> Result<Option<Secret>, Failure> {
+    let Some(path) = host::home_folder().map(|home| home.join(".netrc")) else { return Ok(None) };
+    let found = source::netrc(&path, &Search { machine: host, login: user });
+    found.map_err(|why| why.of("", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(bytes: &[u8]) -> Result<Secret, Unusable> {
+        Secret::new(bytes)
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_by_debug() {
+        let shown = format!("{:?}", secret(b"hunter2").unwrap());
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn what_no_server_could_take_is_refused() {
+        assert!(matches!(secret(b""), Err(Unusable::Empty)));
+        assert!(matches!(secret(b"a\0b"), Err(Unusable::Nul)));
+        assert!(matches!(secret(b"caf\xe9"), Err(Unusable::Encoding)));
+        assert_eq!(secret("pässwörd with spaces ".as_bytes()).unwrap().expose(), "pässwörd with spaces ");
+    }
+}

@@ -1,0 +1,105 @@
+//! Secrets that a command prints, as password managers do.
+//!
+//! The command reads nothing from us (standard input is the message), its words on standard error pass through, and it may
+//! ask for its own password on the terminal: it stays in our process group.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use super::source::{line_of, read_some, wait};
+use super::{LIMIT, Secret, Unusable};
+
+/// How long a command may take, in seconds: a person may have to unlock a key for it.
+const PATIENCE: u64 = 120;
+/// Pause between two looks whether the command has ended.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How long its output may stay open behind its end, by a process that it left in the background.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// The first line that `command`, run by `sh -c`, prints.
+pub(super) fn output(command: &str) -> Result<Secret, Unusable> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut guard = Guard(shell.spawn()?);
+    let deadline = Instant::now() + Duration::from_secs(PATIENCE);
+    let bytes = collect(&mut guard.0, deadline)?;
+    let status = ended(&mut guard.0, deadline)?;
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Secret::new(&line_of(bytes)),
+        (Some(code), _) => Err(Unusable::ExitCode(code)),
+        (None, signal) => Err(Unusable::Signal(signal.unwrap_or_default())),
+    }
+}
+
+/// All that it prints, until it closes its output.
+fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
+    let Some(mut out) = child.stdout.take() else { return Ok(bytes) };
+    loop {
+        if wait(&out, deadline.min(Instant::now() + LINGER))? {
+            if read_some(&mut out, &mut bytes)? == 0 {
+                return Ok(bytes);
+            }
+        } else if child.try_wait()?.is_some() {
+            return Ok(bytes);
+        } else if Instant::now() >= deadline {
+            return Err(Unusable::TooSlow(PATIENCE));
+        }
+    }
+}
+
+fn ended(child: &mut Child, deadline: Instant) -> Result<ExitStatus, Unusable> {
+    loop {
+        match child.try_wait()? {
+            Some(status) => return Ok(status),
+            None if Instant::now() >= deadline => return Err(Unusable::TooSlow(PATIENCE)),
+            None => thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// Nothing that we started outlives us.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _: io::Result<()> = self.0.kill();
+            let _: io::Result<ExitStatus> = self.0.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_the_output_is_the_secret() {
+        assert_eq!(output("printf 'one\\ntwo\\n'").unwrap().expose(), "one");
+    }
+
+    #[test]
+    fn a_failure_is_told_by_its_exit_code_or_signal() {
+        assert!(matches!(output("echo secret; exit 3"), Err(Unusable::ExitCode(3))));
+        assert!(matches!(output("kill -9 $$"), Err(Unusable::Signal(9))));
+        assert!(matches!(output("true"), Err(Unusable::Empty)));
+    }
+
+    #[test]
+    fn endless_output_is_cut_off() {
+        assert!(matches!(output("yes | tr -d '\\n'"), Err(Unusable::TooLong)));
+    }
+
+    #[test]
+    fn what_it_leaves_in_the_background_is_not_waited_for() {
+        let start = Instant::now();
+        assert_eq!(output("sleep 2 & echo one").unwrap().expose(), "one");
+        assert!(start.elapsed() < Duration::from_millis(1500));
+    }
+}

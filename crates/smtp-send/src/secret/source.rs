@@ -1,0 +1,167 @@
+//! Secrets from files and descriptors: who may read the file, and the first line of it.
+//!
+//! The rights are those of the opened file, so nobody can exchange it between the check and the reading.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::fstat;
+use nix::unistd::getuid;
+use zeroize::Zeroizing;
+
+use super::netrc::{self, Search};
+use super::{LIMIT, Secret, Unusable};
+
+/// How long a pipe may keep us waiting for its first line, in seconds.
+const PIPE_PATIENCE: u64 = 30;
+/// The largest netrc file, in bytes; one with a thousand entries has a tenth of it.
+const NETRC_LIMIT: u64 = 1024 * 1024;
+/// Rights of the group and of others to read.
+const READABLE_BY_OTHERS: u32 = 0o044;
+
+/// The first line of a file that nobody but its owner may read, who is this user or root.
+pub(super) fn file(path: &Path) -> Result<Secret, Unusable> {
+    let mut file = open(path)?;
+    let about = file.metadata()?;
+    guard(&about)?;
+    not_standard_input(&about)?;
+    first_line(&mut file)
+}
+
+/// The first line from an open descriptor of this process. Whoever opened it has answered for the rights.
+pub(super) fn descriptor(number: i32) -> Result<Secret, Unusable> {
+    let mut file = open(Path::new(&format!("/proc/self/fd/{number}"))).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other("this descriptor is not open"),
+        _ => error,
+    })?;
+    not_standard_input(&file.metadata()?)?;
+    first_line(&mut file)
+}
+
+/// The password in a netrc file, if the file is there and has one.
+pub(super) fn netrc(path: &Path, search: &Search<'_>) -> Result<Option<Secret>, Unusable> {
+    let file = match open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let about = file.metadata()?;
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let room = usize::try_from(about.len().min(NETRC_LIMIT)).unwrap_or(LIMIT);
+    let mut text = Zeroizing::new(Vec::with_capacity(room + 1));
+    file.take(NETRC_LIMIT).read_to_end(&mut text)?;
+    let text = str::from_utf8(&text).map_err(|_| Unusable::Encoding)?;
+    match netrc::password(text, search) {
+        Ok(Some(password)) => {
+            // A file that holds no secret for us may be as open as it likes.
+            guard(&about)?;
+            Secret::new(password.as_bytes()).map(Some)
+        }
+        Ok(None) => Ok(None),
+        Err((line, mistake)) => Err(Unusable::Netrc(line, mistake)),
+    }
+}
+
+/// Opens without waiting: a FIFO that nobody writes to must not hold us up for ever.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
+}
+
+fn guard(about: &Metadata) -> Result<(), Unusable> {
+    if about.mode() & READABLE_BY_OTHERS != 0 {
+        return Err(Unusable::Readable);
+    }
+    let owner = about.uid();
+    if owner != 0 && owner != getuid().as_raw() { Err(Unusable::Foreign) } else { Ok(()) }
+}
+
+/// Standard input is read as the text, and a password must not end up in a message.
+fn not_standard_input(about: &Metadata) -> Result<(), Unusable> {
+    let same = fstat(io::stdin()).is_ok_and(|stdin| (stdin.st_dev, stdin.st_ino) == (about.dev(), about.ino()));
+    if same { Err(Unusable::StandardInput) } else { Ok(()) }
+}
+
+fn first_line(file: &mut File) -> Result<Secret, Unusable> {
+    let deadline = Instant::now() + Duration::from_secs(PIPE_PATIENCE);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
+    while !bytes.contains(&b'\n') {
+        // Read first, wait then: a FIFO that nobody writes to has an end, but nothing ever happens on it.
+        match read_some(file, &mut bytes) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !wait(file, deadline)? {
+                    return Err(Unusable::TooSlow(PIPE_PATIENCE));
+                }
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Secret::new(&line_of(bytes))
+}
+
+/// Waits until there is something to read; false when `deadline` comes first.
+pub(super) fn wait(file: &impl AsFd, deadline: Instant) -> io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut awaited = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut awaited, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Adds what is there to `bytes`, which never grows beyond its capacity; gives the number of new bytes, 0 at the end.
+pub(super) fn read_some(file: &mut impl Read, bytes: &mut Zeroizing<Vec<u8>>) -> Result<usize, Unusable> {
+    let held = bytes.len();
+    if held == bytes.capacity() {
+        return Err(Unusable::TooLong);
+    }
+    let room = bytes.capacity();
+    bytes.resize(room, 0);
+    let read = file.read(&mut bytes[held..]);
+    bytes.truncate(held + read.as_ref().map_or(0, |length| *length));
+    Ok(read?)
+}
+
+/// The part in front of the first line end.
+pub(super) fn line_of(mut bytes: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    bytes.truncate(end);
+    if bytes.last() == Some(&b'\r') {
+        bytes.pop();
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_line_counts_whatever_ends_it() {
+        for text in [&b"one"[..], b"one\n", b"one\r\ntwo\n", b"one\ntwo"] {
+            assert_eq!(line_of(Zeroizing::new(text.to_vec())).as_slice(), b"one");
+        }
+        assert_eq!(line_of(Zeroizing::new(b"\none".to_vec())).as_slice(), b"");
+    }
+
+    #[test]
+    fn a_secret_is_read_into_one_place_and_no_further() {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(8));
+        let place = bytes.as_ptr();
+        let mut endless = io::repeat(b'x');
+        assert_eq!(read_some(&mut endless, &mut bytes).unwrap(), bytes.capacity());
+        assert!(matches!(read_some(&mut endless, &mut bytes), Err(Unusable::TooLong)));
+        assert_eq!(bytes.as_ptr(), place);
+    }
+}

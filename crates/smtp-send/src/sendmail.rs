@@ -1,0 +1,200 @@
+//! The command line of sendmail(8), for the programs that know no other way to send: cron, PHP, git, mail readers.
+//!
+//! The message is read and kept on disk, the way to the server comes from an account, and the message is handed over at once.
+//! In the good case nothing is printed. In any other, one line says what went wrong and where the message is kept.
+
+pub mod arguments;
+mod dead_letter;
+mod envelope;
+pub mod fields;
+pub mod input;
+mod outcome;
+pub mod qualify;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use common::logger::{self, Color};
+use common::{Failure, Kind};
+
+use crate::account::{self, Account};
+use crate::cli::{EnvelopeArgs, Typed};
+use crate::config::Route;
+use crate::dispatch::Job;
+use crate::message::{Message, Ready, ReadyError};
+use arguments::Arguments;
+use dead_letter::{Letter, NotKept};
+use envelope::Identity;
+
+/// The name that asks for this command line, as that of the program or as the first argument.
+const NAME: &str = "sendmail";
+/// What the message is called in errors.
+const STDIN: &str = "standard input";
+
+const HELP: &str = "\
+Reads a message from standard input and hands it over to the server of an account.
+
+Usage: sendmail [OPTIONS] ADDRESS... < MESSAGE
+       sendmail -t [OPTIONS] [ADDRESS...] < MESSAGE
+
+  -t               Send to the addresses in To, Cc and Bcc too, or in those of Resent-To ... if there are any
+  -i, -oi          A line with a lone dot does not end the message
+  -f, -r ADDRESS   Where bounces go; '' for nowhere [default: envelope-from or from of the account, else the author]
+  -F NAME          Your name, for a message without From
+  -N WHEN          Report on the delivery: never, or a list of success, failure, delay
+  -R full|hdrs     What such a report holds
+  -V ID            A name for the message that a report repeats
+  -v               Show the dialogue on standard error
+  --account NAME   Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml
+                   [default: that of SMTP_SEND_ACCOUNT, else default]
+
+Addresses without a domain get that of the account's from, else that of this host. Bcc is removed; Date, Message-ID and From
+are added where they are missing. What could not be sent is kept in a file that the error names, by default in
+~/.local/state/smtp-send/dead-letters; smtp-send --eml FILE --to ADDRESS sends it again.
+Other options of Sendmail and Postfix are accepted where they change nothing, and refused where they ask for a queue or a
+server. Exit codes are those of smtp-send.
+";
+
+/// The arguments behind the name, when `arguments` are a command line of sendmail.
+pub fn is_meant(arguments: &[OsString]) -> Option<&[OsString]> {
+    let (program, rest) = arguments.split_first()?;
+    if Path::new(program).file_name() == Some(OsStr::new(NAME)) {
+        return Some(rest);
+    }
+    rest.split_first().filter(|(first, _)| *first == NAME).map(|(_, rest)| rest)
+}
+
+/// Does what sendmail does. The text is what is to be printed.
+///
+/// # Errors
+/// Whatever kept the message from being handed over to the server for everybody.
+pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
+    let text = arguments.iter().map(|argument| argument.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+    let arguments = text.ok_or_else(|| Failure::new(Kind::Usage, "", "an argument", "not UTF-8"))?;
+    let arguments = Arguments::parse(arguments).map_err(|mistake| Failure::new(Kind::Usage, "", NAME, mistake))?;
+    if arguments.help {
+        return Ok(HELP);
+    }
+    logger::init("smtp-send", logger::level(u8::from(arguments.verbose), !arguments.verbose), Color::Auto);
+    let setup = Setup::new(&arguments);
+    if io::stdin().is_terminal() {
+        // Nobody shall type a message in vain.
+        hand_over(setup?, &arguments)
+    } else {
+        match setup {
+            Ok(setup) => hand_over(setup, &arguments),
+            Err(failure) => keep_only(&failure, &arguments),
+        }
+    }
+    .map(|()| "")
+}
+
+/// What is known before the message is read.
+struct Setup {
+    route: Route,
+    identity: Identity,
+    account: Option<Account>,
+}
+
+impl Setup {
+    fn new(arguments: &Arguments) -> Result<Self, Failure> {
+        let typed = Typed::read(options(arguments).into_iter().map(OsString::from));
+        let misread = |error: String| Failure::new(Kind::Usage, "", NAME, error);
+        let typed = typed.map_err(|error| misread(common::command_line::one_line(&error)))?;
+        let mut account = Account::of(&typed)?;
+        let settings = account.as_mut().map(|account| account.arguments_for(&typed)).unwrap_or_default();
+        let cli = typed.behind(settings).map_err(|error| misread(common::command_line::one_line(&error)))?;
+        let route = Route::new(&cli, true).map_err(|error| {
+            error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "", "configuration", error.to_string()))
+        });
+        let route = route.and_then(|route| route.ok_or_else(no_server)).map(|mut route| {
+            // Sendmail would take the message in any case; programs that ask for reports cannot know the server.
+            route.dsn.optional = true;
+            route
+        });
+        let identity = identity(&cli.envelope, arguments);
+        match (route, identity) {
+            (Ok(route), Ok(identity)) => Ok(Self { route, identity, account }),
+            (Err(failure), _) | (_, Err(failure)) => Err(placed(failure, account.as_ref())),
+        }
+    }
+}
+
+fn identity(account: &EnvelopeArgs, arguments: &Arguments) -> Result<Identity, Failure> {
+    Identity::new(account.from.as_deref(), account.envelope_from.as_deref(), arguments)
+}
+
+/// The options of smtp-send that say what these arguments say.
+fn options(arguments: &Arguments) -> Vec<String> {
+    let mut options = vec!["smtp-send".to_owned()];
+    for (option, value) in [
+        ("--account", &arguments.account),
+        ("--dsn-notify", &arguments.notify),
+        ("--dsn-ret", &arguments.ret),
+        ("--dsn-envid", &arguments.envelope_id),
+    ] {
+        options.extend(value.as_ref().map(|value| format!("{option}={value}")));
+    }
+    options
+}
+
+fn no_server() -> Failure {
+    let files = account::files().iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" or ");
+    Failure::new(Kind::Config, "", "no account", format!("write [account.default] with server = 'HOST' into {files}"))
+}
+
+/// An error about an option that stands in an account names the line there.
+fn placed(failure: Failure, account: Option<&Account>) -> Failure {
+    match account.and_then(|account| account.place_of(&failure)) {
+        Some(place) => Failure::new(failure.kind(), "", place, failure.to_string()),
+        None => failure,
+    }
+}
+
+/// Reads the message and sends it.
+fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
+    let edits = setup.identity.edits()?;
+    let kept = Letter::keep(source(arguments, setup.identity.domain())?).map_err(unreadable)?;
+    let (letter, ready) = match kept {
+        Ok(letter) => {
+            let ready = Ready::open(letter.path(), &edits);
+            (Ok(letter), ready)
+        }
+        Err(NotKept { message, why }) => (Err(why), Ready::read(message, &edits)),
+    };
+    let ready = ready.map_err(|error: ReadyError| error.into_failure(STDIN));
+    let job = ready.and_then(|ready| {
+        let envelope = setup.identity.envelope(&ready, arguments)?;
+        let message = Message::Ready(Box::new(ready));
+        Ok(Job { source: None, reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
+    });
+    match job {
+        Ok(job) => outcome::of(setup.route, job, letter, |failure| placed(failure, setup.account.as_ref())),
+        Err(failure) => Err(outcome::buried(
+            letter,
+            &failure,
+            arguments.sender.as_deref().unwrap_or_default(),
+            &arguments.recipients,
+        )),
+    }
+}
+
+/// Keeps the message, which cannot be sent.
+fn keep_only(failure: &Failure, arguments: &Arguments) -> Result<(), Failure> {
+    let kept = Letter::keep(source(arguments, &crate::host::best_name())?).map_err(unreadable)?;
+    let letter = kept.map_err(|not_kept| not_kept.why);
+    Err(outcome::buried(letter, failure, arguments.sender.as_deref().unwrap_or_default(), &arguments.recipients))
+}
+
+/// The message as it shall be kept.
+fn source(arguments: &Arguments, domain: &str) -> Result<impl Read + use<>, Failure> {
+    let stdin = io::stdin();
+    let source: Box<dyn Read> =
+        if arguments.dots_are_text { Box::new(stdin) } else { Box::new(input::UntilDot::new(stdin)) };
+    input::with_fit_header(source, domain).map_err(unreadable)
+}
+
+fn unreadable(cause: io::Error) -> Failure {
+    Failure::io("read", STDIN, cause).with_kind(Kind::NoInput)
+}

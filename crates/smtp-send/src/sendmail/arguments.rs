@@ -1,0 +1,242 @@
+//! The command line of sendmail(8), as Postfix and Sendmail read it: letters with glued or separate values, in bunches,
+//! before and behind the addresses, up to `--`.
+//!
+//! Pure. What has no meaning for a program without a queue and a configuration of that kind is passed over; what asks for
+//! another program (`-bp`, `-bd`, `-q` ...) is refused with words, for passing over it would be a lie.
+
+use std::collections::VecDeque;
+
+/// Letters without a value that change nothing here.
+const IGNORED: &str = "cGImnsUux";
+/// Letters with a value that change nothing here: `-A` names a file of Sendmail's, `-o` and `-O` its options, `-e` what
+/// happens with errors (they are always told), `-L` a tag for its log, `-X` its traffic log, `-h` and `-p` the way that the
+/// message has come.
+const IGNORED_WITH_VALUE: &str = "AeLOohpXd";
+
+/// What was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a letter that can be typed")]
+pub struct Arguments {
+    /// The addresses, as they are written; each may be a list.
+    pub recipients: Vec<String>,
+    /// `-t`: those in the header as well.
+    pub from_header: bool,
+    /// `-i` or `-oi`: a line with a lone dot does not end the input.
+    pub dots_are_text: bool,
+    /// `-f` or `-r`: where bounces go; empty or `<>` for nowhere.
+    pub sender: Option<String>,
+    /// `-F`: the name of the sender, for a From that is missing.
+    pub name: Option<String>,
+    /// `-N`: when to report on the delivery.
+    pub notify: Option<String>,
+    /// `-R`: what a report holds.
+    pub ret: Option<String>,
+    /// `-V`: the name of the message in reports.
+    pub envelope_id: Option<String>,
+    /// `-v`: show the dialogue.
+    pub verbose: bool,
+    /// `--account`, which is ours alone.
+    pub account: Option<String>,
+    /// `--help`.
+    pub help: bool,
+}
+
+/// What is wrong with a command line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Mistake {
+    /// A letter or word that means nothing.
+    #[error("{0}: no option of sendmail")]
+    Unknown(String),
+    /// A letter without its value.
+    #[error("{0}: a value is missing")]
+    Value(String),
+    /// A value that the letter does not have.
+    #[error("{0} {1}: {2}")]
+    Wrong(&'static str, String, &'static str),
+    /// An option that asks for what this program is not.
+    #[error("{0}: {1}")]
+    Refused(String, &'static str),
+    /// Nobody to send to.
+    #[error("no recipient: give an address, or -t for those in the header")]
+    NoRecipient,
+}
+
+impl Arguments {
+    /// Reads the arguments behind the name of the program.
+    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, Mistake> {
+        let mut waiting: VecDeque<String> = arguments.into_iter().collect();
+        let mut found = Self::default();
+        while let Some(argument) = waiting.pop_front() {
+            if argument == "--" {
+                found.recipients.extend(waiting.drain(..));
+            } else if let Some(word) = argument.strip_prefix("--") {
+                found.long(word, &mut waiting)?;
+            } else if let Some(letters) = argument.strip_prefix('-').filter(|letters| !letters.is_empty()) {
+                found.bunch(letters, &mut waiting)?;
+            } else {
+                found.recipients.push(argument);
+            }
+        }
+        if found.recipients.is_empty() && !found.from_header && !found.help {
+            return Err(Mistake::NoRecipient);
+        }
+        Ok(found)
+    }
+
+    fn long(&mut self, word: &str, waiting: &mut VecDeque<String>) -> Result<(), Mistake> {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("help", "") => self.help = true,
+            ("account", "") => self.account = Some(next("--account", waiting)?),
+            ("account", name) => self.account = Some(name.to_owned()),
+            _ => return Err(Mistake::Unknown(format!("--{word}"))),
+        }
+        Ok(())
+    }
+
+    /// Letters behind one dash; the first one that takes a value takes all that is behind it.
+    fn bunch(&mut self, letters: &str, waiting: &mut VecDeque<String>) -> Result<(), Mistake> {
+        for (at, letter) in letters.char_indices() {
+            let glued = &letters[at + letter.len_utf8()..];
+            match letter {
+                't' => self.from_header = true,
+                'i' => self.dots_are_text = true,
+                'v' => self.verbose = true,
+                _ if IGNORED.contains(letter) => {}
+                'q' => {
+                    let why = "there is no queue: a message is handed over at once, or kept in a file that is named";
+                    return Err(Mistake::Refused(format!("-q{glued}"), why));
+                }
+                // Its value is part of it, and never the next argument: that may be an address.
+                'b' => return mode(glued),
+                _ => {
+                    let option = format!("-{letter}");
+                    let value = if glued.is_empty() { None } else { Some(glued.to_owned()) };
+                    return self.valued(letter, || value.map_or_else(|| next(&option, waiting), Ok));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn valued(&mut self, letter: char, value: impl FnOnce() -> Result<String, Mistake>) -> Result<(), Mistake> {
+        match letter {
+            'f' | 'r' => self.sender = Some(value()?),
+            'F' => self.name = Some(value()?),
+            'N' => self.notify = Some(value()?),
+            'V' => self.envelope_id = Some(value()?),
+            'R' => {
+                let value = value()?.to_ascii_lowercase();
+                let known = ["full", "hdrs"].contains(&value.as_str());
+                self.ret = Some(if known { value } else { return Err(Mistake::Wrong("-R", value, "full or hdrs")) });
+            }
+            'B' => {
+                let value = value()?;
+                if !["7BIT", "8BITMIME"].contains(&value.to_ascii_uppercase().as_str()) {
+                    return Err(Mistake::Wrong("-B", value, "7BIT or 8BITMIME"));
+                }
+            }
+            'C' => {
+                let why =
+                    "no configuration of Sendmail is read here; --account NAME or SMTP_SEND_ACCOUNT names an account";
+                return Err(Mistake::Refused(format!("-C {}", value()?), why));
+            }
+            'o' => self.dots_are_text |= value()? == "i",
+            _ if IGNORED_WITH_VALUE.contains(letter) => drop(value()?),
+            _ => return Err(Mistake::Unknown(format!("-{letter}"))),
+        }
+        Ok(())
+    }
+}
+
+fn next(option: &str, waiting: &mut VecDeque<String>) -> Result<String, Mistake> {
+    waiting.pop_front().ok_or_else(|| Mistake::Value(option.to_owned()))
+}
+
+/// `-bX`: what kind of program to be.
+fn mode(letter: &str) -> Result<(), Mistake> {
+    let why = match letter {
+        "m" | "a" => return Ok(()),
+        "" => return Err(Mistake::Value("-b".into())),
+        "p" => "there is no queue to list; what could not be sent is kept in files that were named",
+        "s" => "SMTP on standard input is not spoken",
+        "d" | "D" | "l" => "this program receives no mail",
+        "i" => "there are no aliases",
+        "v" | "t" => "addresses are not looked at without sending; smtp-send --stop-after rcpt asks a server",
+        _ => "no mode of sendmail",
+    };
+    Err(Mistake::Refused(format!("-b{letter}"), why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Arguments, Mistake> {
+        Arguments::parse(line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned))
+    }
+
+    fn good(line: &str) -> Arguments {
+        parsed(line).unwrap_or_else(|mistake| panic!("{line}: {mistake}"))
+    }
+
+    #[test]
+    fn the_ways_in_which_programs_call_it_are_understood() {
+        let cron = good("-FCronDaemon -i -B8BITMIME -oem root");
+        assert_eq!((cron.name.as_deref(), cron.dots_are_text, cron.from_header), (Some("CronDaemon"), true, false));
+        assert_eq!(cron.recipients, ["root"]);
+        let git = good("-f me@example.org -i bob@example.com ann@example.com");
+        assert_eq!((git.sender.as_deref(), git.recipients.len()), (Some("me@example.org"), 2));
+        let php = good("-t -i -fme@example.org");
+        assert!(php.from_header && php.dots_are_text && php.sender.as_deref() == Some("me@example.org"));
+        let mutt = good("-oem -oi -N failure,delay -R hdrs -- -odd@example.com");
+        assert_eq!((mutt.notify.as_deref(), mutt.ret.as_deref()), (Some("failure,delay"), Some("hdrs")));
+        assert_eq!(mutt.recipients, ["-odd@example.com"]);
+        let nail = good("-i -r me@example.org -- bob@example.com");
+        assert_eq!(nail.sender.as_deref(), Some("me@example.org"));
+    }
+
+    #[test]
+    fn letters_can_stand_in_bunches_and_behind_addresses() {
+        let bunch = good("-tiv");
+        assert!(bunch.from_header && bunch.dots_are_text && bunch.verbose);
+        assert_eq!(good("bob@x -tf me@x").sender.as_deref(), Some("me@x"));
+        assert_eq!(good("-ifme@x bob").sender.as_deref(), Some("me@x"));
+        assert_eq!(Arguments::parse(["-f", "", "bob"].map(str::to_owned)).unwrap().sender.as_deref(), Some(""));
+        assert_eq!(good("- bob").recipients, ["-", "bob"]);
+    }
+
+    #[test]
+    fn what_means_nothing_here_is_passed_over() {
+        let line =
+            "-bm -om -oem -odb -oQ/x -O DeliveryMode=b -Ac -Am -L tag -X /log -U -G -m -n -e p -h 1 -pESMTP:x bob";
+        assert_eq!(good(line), Arguments { recipients: vec!["bob".into()], ..Arguments::default() });
+        assert!(good("-oi bob").dots_are_text && !good("-om bob").dots_are_text);
+    }
+
+    #[test]
+    fn an_account_can_be_named() {
+        assert_eq!(good("--account work bob").account.as_deref(), Some("work"));
+        assert_eq!(good("--account=work -t").account.as_deref(), Some("work"));
+    }
+
+    #[test]
+    fn what_asks_for_another_program_is_refused_with_words() {
+        for line in ["-bp", "-bs", "-bd", "-bi", "-bv bob", "-q", "-q30m", "-bz", "-C /etc/sendmail.cf -t"] {
+            assert!(matches!(parsed(line), Err(Mistake::Refused(..))), "{line}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert_eq!(parsed("-t -f"), Err(Mistake::Value("-f".into())));
+        assert_eq!(parsed("-t -b"), Err(Mistake::Value("-b".into())));
+        assert_eq!(parsed("-Z bob"), Err(Mistake::Unknown("-Z".into())));
+        assert_eq!(parsed("-tZ"), Err(Mistake::Unknown("-Z".into())));
+        assert_eq!(parsed("-ü bob"), Err(Mistake::Unknown("-ü".into())));
+        assert_eq!(parsed("--to bob"), Err(Mistake::Unknown("--to".into())));
+        assert_eq!(parsed("-R some bob"), Err(Mistake::Wrong("-R", "some".into(), "full or hdrs")));
+        assert_eq!(parsed("-B x bob"), Err(Mistake::Wrong("-B", "x".into(), "7BIT or 8BITMIME")));
+        assert_eq!(parsed(""), Err(Mistake::NoRecipient));
+        assert_eq!(parsed("-i"), Err(Mistake::NoRecipient));
+    }
+}

@@ -1,0 +1,224 @@
+//! The message on disk, from the moment it was read until somebody else has taken it.
+//!
+//! It is written before anything is sent, so that no way in which this program can end loses it. While it is on its way its
+//! name ends in `.sending`; handed over, it is removed; otherwise its name ends in `.eml` and its first line is the `From `
+//! line of mailbox files, with the recipients that are still to get it and the reason. Mail readers show such a file, and
+//! `smtp-send --eml` and `sendmail -t` pass over that line when they send it again.
+//!
+//! The folder is `$XDG_STATE_HOME/smtp-send/dead-letters`, by default in ~/.local/state; for who has no home, /var/tmp.
+//! Only the owner may read it. A letter is seen under its name only when it is complete.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Local};
+use common::SafeText;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::linkat;
+
+use crate::host;
+
+/// Bytes copied at once.
+const BLOCK: usize = 64 * 1024;
+/// The folder for those without a home: kept when the machine starts again, unlike /tmp.
+const LAST_RESORT: &str = "/var/tmp";
+
+/// A message that is kept.
+#[derive(Debug)]
+pub(super) struct Letter {
+    /// The name without its last part.
+    stem: PathBuf,
+    /// The message as it was read.
+    path: PathBuf,
+}
+
+/// What a letter says about itself in its first line.
+#[derive(Debug)]
+pub(super) struct Note<'a> {
+    /// The sender of the envelope; empty for the null path.
+    pub(super) sender: &'a str,
+    /// Who is still to get it.
+    pub(super) recipients: &'a [String],
+    /// Why it was not sent.
+    pub(super) why: &'a str,
+}
+
+/// A message that could not be kept.
+pub(super) struct NotKept {
+    /// All of it, to be read once.
+    pub(super) message: Box<dyn Read>,
+    /// Each folder that was tried, with what went wrong there.
+    pub(super) why: String,
+}
+
+impl Letter {
+    /// Copies `source` to its end into a file. When there is no room for it anywhere, it is handed back whole.
+    ///
+    /// # Errors
+    /// The outer error is one of reading `source`.
+    pub(super) fn keep(source: impl Read + 'static) -> io::Result<Result<Self, NotKept>> {
+        let (mut message, mut why): (Box<dyn Read>, _) = (Box::new(source), Vec::new());
+        for folder in folders() {
+            let complaint = |error: &io::Error| format!("{}: {}", folder.display(), common::error::reason(error));
+            let mut draft = match Draft::new(&folder) {
+                Ok(draft) => draft,
+                Err(error) => {
+                    why.push(complaint(&error));
+                    continue;
+                }
+            };
+            match draft.fill(message)? {
+                Ok(path) => return Ok(Ok(Self { stem: draft.stem.clone(), path })),
+                Err(NoRoom { error, whole }) => {
+                    why.push(complaint(&error));
+                    message = whole;
+                }
+            }
+        }
+        Ok(Err(NotKept { message, why: why.join("; ") }))
+    }
+
+    /// The file that holds the message as it was read.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Forgets the letter: it was handed over.
+    pub(super) fn discard(self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            log::warn!("remove {}: {}", self.path.display(), common::error::reason(&error));
+        }
+    }
+
+    /// Makes it a dead letter, and gives the name of its file. It is on disk then, not only in the memory of the system.
+    ///
+    /// # Errors
+    /// The note cannot be written. The letter is still there, under the name that is given with the error.
+    pub(super) fn bury(self, note: &Note<'_>) -> Result<PathBuf, (PathBuf, io::Error)> {
+        match self.with_note(note) {
+            Ok(path) => {
+                // Two copies would be sent twice; a file that cannot be removed now is the lesser trouble.
+                let _ = fs::remove_file(&self.path);
+                Ok(path)
+            }
+            Err(error) => Err((self.path, error)),
+        }
+    }
+
+    fn with_note(&self, note: &Note<'_>) -> io::Result<PathBuf> {
+        let folder = self.stem.parent().unwrap_or(Path::new("/"));
+        let mut draft = Draft::new(folder)?;
+        draft.stem.clone_from(&self.stem);
+        writeln!(draft.file, "{}", note.line(&Local::now()))?;
+        io::copy(&mut File::open(&self.path)?, &mut draft.file)?;
+        draft.file.sync_all()?;
+        let path = draft.publish("eml")?;
+        File::open(folder)?.sync_all()?;
+        Ok(path)
+    }
+}
+
+impl Note<'_> {
+    fn line(&self, now: &DateTime<Local>) -> String {
+        let sender = if self.sender.is_empty() { "MAILER-DAEMON" } else { self.sender };
+        let recipients = match self.recipients {
+            [] => "those in its header".to_owned(),
+            recipients => recipients.join(", "),
+        };
+        let told = format!("{} for {recipients}: {}", now.format("%a %b %e %H:%M:%S %Y"), self.why);
+        format!("From {sender} {}", SafeText(told.as_bytes()))
+    }
+}
+
+/// Why a file could not take a message, which is to be read again.
+struct NoRoom {
+    error: io::Error,
+    whole: Box<dyn Read>,
+}
+
+/// A file that nobody sees yet.
+struct Draft {
+    file: File,
+    stem: PathBuf,
+    /// Its name, on file systems where a file must have one.
+    named: Option<PathBuf>,
+}
+
+impl Draft {
+    fn new(folder: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let mut random = [0; 6];
+        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+        let random = random.map(|byte| format!("{byte:02x}")).concat();
+        let stem = folder.join(format!("smtp-send-{}-{random}", Local::now().format("%Y%m%dT%H%M%S")));
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(0o600);
+        if let Ok(file) = options.clone().custom_flags(nix::libc::O_TMPFILE).open(folder) {
+            return Ok(Self { file, stem, named: None });
+        }
+        let path = stem.with_extension("partial");
+        let file = options.create_new(true).open(&path)?;
+        Ok(Self { file, stem, named: Some(path) })
+    }
+
+    /// Gives the file its name, which nobody has had before.
+    fn publish(&mut self, extension: &str) -> io::Result<PathBuf> {
+        let path = self.stem.with_extension(extension);
+        if let Some(named) = self.named.take() {
+            fs::rename(named, &path)?;
+        } else {
+            let unnamed = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            linkat(AT_FDCWD, unnamed.as_str(), AT_FDCWD, &path, AtFlags::AT_SYMLINK_FOLLOW)?;
+        }
+        Ok(path)
+    }
+
+    /// Copies `source` to its end and publishes the file; or says why that fails, with all bytes to be read again.
+    fn fill(&mut self, mut source: Box<dyn Read>) -> io::Result<Result<PathBuf, NoRoom>> {
+        let (mut block, mut written) = (vec![0; BLOCK], 0);
+        loop {
+            let length = match source.read(&mut block) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if let Err(error) = self.file.write_all(&block[..length]) {
+                block.truncate(length);
+                let whole = self.so_far(written)?.chain(io::Cursor::new(block)).chain(source);
+                return Ok(Err(NoRoom { error, whole: Box::new(whole) }));
+            }
+            written += length as u64;
+        }
+        Ok(match self.publish("sending") {
+            Ok(path) => Ok(path),
+            Err(error) => Err(NoRoom { error, whole: Box::new(self.so_far(written)?) }),
+        })
+    }
+
+    /// The first `length` bytes, to be read again.
+    fn so_far(&self, length: u64) -> io::Result<io::Take<File>> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        Ok(file.take(length))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(path) = &self.named {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Where letters are kept: the first folder that takes one. A home that is not there is not made.
+fn folders() -> impl Iterator<Item = PathBuf> {
+    let set = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let home = || host::home_folder().filter(|home| home.is_dir()).map(|home| home.join(".local/state"));
+    let own = set.or_else(home).map(|folder| folder.join("smtp-send/dead-letters"));
+    own.into_iter().chain([PathBuf::from(LAST_RESORT)])
+}

@@ -1,0 +1,80 @@
+//! The part of a session that logs in (RFC 4954).
+//!
+//! One try with one mechanism: a second, weaker one after a refusal would be what an attacker in between hopes for.
+
+use super::{Action, Session, State, StopAfter, Trouble};
+use crate::proto::auth::{self, AuthError, Exchange, Wiped};
+use crate::proto::command::Command;
+use crate::proto::reply::Reply;
+
+/// What a server may say about a refused token, for people.
+const DETAIL_MAX: usize = 200;
+
+impl Session {
+    pub(super) fn log_in(&mut self) -> Action {
+        let Some(login) = self.settings.login.clone() else { return Action::Next };
+        let mechanism = match auth::choose(&login, self.offered.auth.as_deref(), self.tls) {
+            Ok(mechanism) => mechanism,
+            Err(error) => {
+                self.trouble = Some(Trouble::Login(error));
+                return self.quit();
+            }
+        };
+        let mut exchange = Exchange::new(mechanism, login);
+        let mut bytes = Wiped::new(Command::Auth(mechanism).to_string().into_bytes());
+        if let Some(initial) = exchange.initial() {
+            bytes.push(b' ');
+            bytes.extend_from_slice(&initial);
+        }
+        self.exchange = Some(exchange);
+        self.say_secret(bytes)
+    }
+
+    pub(super) fn auth_answered(&mut self, reply: Reply) -> Action {
+        let Some(mut exchange) = self.exchange.take() else { return self.out_of_step(reply) };
+        if reply.code() == 334 {
+            let challenge = reply.text();
+            return match exchange.respond(&challenge) {
+                Ok(response) => {
+                    if exchange.mechanism().takes_token() {
+                        self.login_detail = auth::readable(&challenge, DETAIL_MAX);
+                    }
+                    self.exchange = Some(exchange);
+                    self.say_secret(response)
+                }
+                Err(error) => self.give_up(error),
+            };
+        }
+        if reply.is_positive() {
+            if let Err(error) = exchange.finish() {
+                self.trouble = Some(Trouble::Login(error));
+                return self.quit();
+            }
+            self.logged_in = true;
+            return match self.settings.stop_after {
+                Some(StopAfter::Auth) => self.quit(),
+                _ => Action::Next,
+            };
+        }
+        if reply.is_intermediate() {
+            return self.out_of_step(reply);
+        }
+        let user = self.settings.login.as_ref().map(|login| login.user.clone()).unwrap_or_default();
+        let (mechanism, detail) = (exchange.mechanism(), self.login_detail.take());
+        self.trouble = Some(Trouble::LoginRefused { user, mechanism, reply, detail });
+        self.quit()
+    }
+
+    /// `*` in place of a response ends a login (RFC 4954, section 4).
+    fn give_up(&mut self, error: AuthError) -> Action {
+        self.trouble = Some(Trouble::Login(error));
+        self.state = State::AuthCancel;
+        Action::Send(b"*\r\n".to_vec(), State::AuthCancel)
+    }
+
+    fn say_secret(&mut self, mut line: Wiped) -> Action {
+        line.extend_from_slice(b"\r\n");
+        self.state = State::Auth;
+        Action::SendSecret(line, State::Auth)
+    }
+}

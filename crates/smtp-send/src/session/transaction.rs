@@ -1,0 +1,347 @@
+//! The mail transactions of a session (RFC 5321, section 3.3): MAIL, RCPT, the message, and whom each reply concerns.
+
+use super::{Action, Envelope, Fate, Framing, MAX_FLIGHT, Outcome, Session, State, StopAfter, Trouble};
+use crate::proto::address::Address;
+use crate::proto::capability::Capabilities;
+use crate::proto::command::{Command, Mail};
+use crate::proto::reply::Reply;
+
+/// One message with its envelope and what has become of it so far.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    number: usize,
+    envelope: Envelope,
+    fates: Vec<Fate>,
+    /// Recipients that this transaction leaves to another one: they were too many.
+    left_over: Vec<usize>,
+    mail_refused: bool,
+    /// Whether MAIL was accepted and nothing has ended the transaction since.
+    open: bool,
+    trouble: Option<Trouble>,
+}
+
+impl Transaction {
+    fn new(number: usize, envelope: Envelope) -> Self {
+        let fates = vec![Fate::Unsent; envelope.recipients.len()];
+        Self { number, envelope, fates, left_over: Vec::new(), mail_refused: false, open: false, trouble: None }
+    }
+
+    pub(super) fn into_outcome(self) -> Outcome {
+        Outcome { number: self.number, fates: self.fates, trouble: self.trouble }
+    }
+
+    /// MAIL or RCPT of this transaction.
+    pub(super) fn command(&self, state: State, offered: &Capabilities) -> Command<'_> {
+        let dsn = offered.dsn.then_some(&self.envelope.dsn);
+        if let State::Rcpt(index) = state
+            && let Some(to) = self.envelope.recipients.get(index)
+        {
+            return Command::Rcpt { to, notify: dsn.and_then(|dsn| dsn.notify) };
+        }
+        Command::Mail(Mail {
+            from: self.envelope.reverse_path.as_ref(),
+            size: offered.size.then(|| self.size(offered)),
+            eight_bit: self.eight_bit(offered),
+            smtputf8: offered.smtputf8 && self.envelope.is_international(),
+            ret: dsn.and_then(|dsn| dsn.ret),
+            envid: dsn.and_then(|dsn| dsn.envid.as_ref()),
+            require_tls: self.envelope.require_tls,
+        })
+    }
+
+    /// Whether the message goes in its form with bytes over 127.
+    fn eight_bit(&self, offered: &Capabilities) -> bool {
+        offered.eight_bit_mime && self.envelope.eight_bit_size.is_some()
+    }
+
+    fn size(&self, offered: &Capabilities) -> u64 {
+        let eight_bit = self.envelope.eight_bit_size.filter(|_| offered.eight_bit_mime);
+        eight_bit.unwrap_or(self.envelope.seven_bit_size)
+    }
+
+    /// What the message needs and the server does not offer.
+    fn obstacle(&self, offered: &Capabilities, tls: bool) -> Option<Trouble> {
+        let Envelope { utf8_header, dsn, require_tls, .. } = &self.envelope;
+        let sender = self.envelope.reverse_path.as_ref().is_some_and(Address::needs_smtputf8);
+        let needs = [
+            (*require_tls && !(tls && offered.require_tls), "REQUIRETLS", "--require-tls"),
+            ((*utf8_header || sender) && !offered.smtputf8, "SMTPUTF8", "an address that is not ASCII before the '@'"),
+            (!dsn.is_empty() && !dsn.optional && !offered.dsn, "DSN", "a wish for delivery reports"),
+        ];
+        if let Some((_, keyword, what)) = needs.into_iter().find(|(missing, ..)| *missing) {
+            return Some(Trouble::NotOffered { keyword, what });
+        }
+        let size = self.size(offered);
+        let limit = offered.size_limit.filter(|limit| size > *limit)?;
+        Some(Trouble::TooLarge { size, limit })
+    }
+
+    fn has_valid_recipient(&self) -> bool {
+        self.fates.iter().any(|fate| matches!(fate, Fate::Valid(_)))
+    }
+
+    /// Gives every recipient that the server has taken the same fate.
+    fn decide(&mut self, fate: &Fate) {
+        for open in self.fates.iter_mut().filter(|open| matches!(open, Fate::Valid(_))) {
+            *open = fate.clone();
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn decide_current(&mut self, fate: &Fate) {
+        if let Some(current) = &mut self.current {
+            current.decide(fate);
+        }
+    }
+
+    pub(super) fn decide_sent(&mut self, fate: &Fate) {
+        if let Some(sent) = &mut self.sent {
+            sent.decide(fate);
+        }
+    }
+
+    // The way to a message.
+
+    /// Starts the transaction of the next message.
+    pub(super) fn begin(&mut self, envelope: Envelope) -> Action {
+        let mut transaction = Transaction::new(self.taken, envelope);
+        self.taken += 1;
+        // A refused chunk leaves the server in a state that nobody knows (RFC 3030, section 2), and this rides behind one.
+        self.needs_reset |= self.sent.is_some() && self.framing() != Framing::Dot;
+        if let Some(trouble) = transaction.obstacle(&self.offered, self.tls) {
+            transaction.trouble = Some(trouble);
+            self.finished.push(transaction.into_outcome());
+            return Action::Next;
+        }
+        for (address, fate) in transaction.envelope.recipients.iter().zip(&mut transaction.fates) {
+            if address.needs_smtputf8() && !self.offered.smtputf8 {
+                *fate = Fate::NeedsSmtpUtf8;
+            }
+        }
+        let named = |(index, fate): (usize, &Fate)| (*fate == Fate::Unsent).then_some(index);
+        let recipients: Vec<usize> = transaction.fates.iter().enumerate().filter_map(named).collect();
+        if recipients.is_empty() && !transaction.fates.is_empty() {
+            self.finished.push(transaction.into_outcome());
+            return Action::Next;
+        }
+        self.current = Some(transaction);
+        self.transaction(recipients)
+    }
+
+    fn transaction(&mut self, recipients: Vec<usize>) -> Action {
+        if std::mem::take(&mut self.needs_reset) {
+            self.unsent.push_back(State::Rset);
+        }
+        self.unsent.push_back(State::Mail);
+        if self.settings.stop_after != Some(StopAfter::Mail) {
+            self.unsent.extend(recipients.into_iter().map(State::Rcpt));
+        }
+        if self.settings.stop_after.is_none() && self.framing() == Framing::Dot {
+            self.unsent.push_back(State::Data);
+        }
+        self.next_flight()
+    }
+
+    fn framing(&self) -> Framing {
+        if self.offered.chunking && self.settings.chunking {
+            Framing::Chunks { pipelined: self.offered.pipelining }
+        } else {
+            Framing::Dot
+        }
+    }
+
+    /// Sends the next command; with PIPELINING as many as fit into a flight.
+    fn next_flight(&mut self) -> Action {
+        let mut flight = Vec::new();
+        while let Some(next) = self.unsent.pop_front() {
+            self.command(next).write_to(&mut flight);
+            self.unanswered.push_back(next);
+            if !self.offered.pipelining || flight.len() >= MAX_FLIGHT {
+                break;
+            }
+        }
+        match self.unanswered.pop_front() {
+            Some(first) => {
+                self.state = first;
+                Action::Send(flight, first)
+            }
+            None => self.close(),
+        }
+    }
+
+    /// The next reply of a flight, the next flight when all replies are read, the message when all commands are sent.
+    pub(super) fn next_reply(&mut self) -> Action {
+        if let Some(next) = self.unanswered.pop_front() {
+            return self.wait_in(next);
+        }
+        if !self.unsent.is_empty() {
+            return self.next_flight();
+        }
+        let ready = self.current.as_ref().is_some_and(Transaction::has_valid_recipient);
+        if ready && self.settings.stop_after.is_none() { self.upload() } else { self.finish_current() }
+    }
+
+    pub(super) fn mail_answered(&mut self, reply: Reply) -> Action {
+        if let Some(current) = &mut self.current {
+            current.open = reply.is_positive();
+            if !reply.is_positive() {
+                current.mail_refused = true;
+                current.trouble = Some(Trouble::Refused { state: State::Mail, reply });
+                self.unsent.clear();
+            }
+        }
+        self.next_reply()
+    }
+
+    pub(super) fn rcpt_answered(&mut self, index: usize, reply: Reply) -> Action {
+        let Some(current) = &mut self.current else { return self.out_of_step(reply) };
+        // What a server says to RCPT after it refused MAIL (503, mostly) is not about the recipient.
+        if !current.mail_refused {
+            let too_many = matches!(reply.code(), 452 | 552) && current.has_valid_recipient();
+            if too_many && self.settings.stop_after.is_none() {
+                current.left_over.push(index);
+            } else if let Some(fate) = current.fates.get_mut(index) {
+                *fate = if reply.is_positive() { Fate::Valid(reply) } else { Fate::Refused(State::Rcpt(index), reply) };
+            }
+        }
+        let only_data_is_left = self.unsent.front() == Some(&State::Data) && self.unanswered.is_empty();
+        if only_data_is_left && !current.has_valid_recipient() {
+            self.unsent.clear();
+        }
+        self.next_reply()
+    }
+
+    pub(super) fn data_answered(&mut self, reply: Reply) -> Action {
+        let valid = self.current.as_ref().is_some_and(Transaction::has_valid_recipient);
+        match (reply.is_intermediate(), valid) {
+            (true, true) => self.upload(),
+            (true, false) => {
+                self.state = State::LoneDot;
+                Action::Send(b".\r\n".to_vec(), State::LoneDot)
+            }
+            (false, true) if reply.is_positive() => self.out_of_step(reply),
+            (false, _) => {
+                self.decide_current(&Fate::Refused(State::Data, reply));
+                self.finish_current()
+            }
+        }
+    }
+
+    fn upload(&mut self) -> Action {
+        self.state = State::Upload;
+        let eight_bit = self.current.as_ref().is_some_and(|current| current.eight_bit(&self.offered));
+        Action::Upload { eight_bit, framing: self.framing() }
+    }
+
+    // Behind the message.
+
+    /// The message has left. With PIPELINING whatever is next rides behind it.
+    pub(super) fn uploaded(&mut self, chunks: usize) -> Action {
+        self.sent = self.current.take();
+        self.unanswered.extend(std::iter::repeat_n(State::Chunk, chunks));
+        let Some(sent) = &mut self.sent else { return self.close() };
+        sent.open = false;
+        if self.settings.lmtp {
+            let valid = sent.fates.iter().enumerate().filter(|(_, fate)| matches!(fate, Fate::Valid(_)));
+            self.unanswered.extend(valid.map(|(index, _)| State::Delivery(index)));
+        } else {
+            self.unanswered.push_back(State::Message);
+        }
+        if self.offered.pipelining && sent.left_over.is_empty() && !self.no_more {
+            return Action::Next;
+        }
+        self.next_reply()
+    }
+
+    /// There is no other message.
+    pub(super) fn end(&mut self) -> Action {
+        self.no_more = true;
+        if self.sent.is_none() {
+            return self.quit();
+        }
+        // Only asked for behind a message when PIPELINING allows QUIT to ride there.
+        self.unsent.push_back(State::Quit);
+        self.next_flight()
+    }
+
+    /// A reply while the message is still on its way. Only closing the connection can stop a message halfway.
+    pub(super) fn interrupted(&mut self, reply: Reply) -> Action {
+        if reply.is_positive() || reply.is_intermediate() {
+            return self.out_of_step(reply);
+        }
+        self.decide_current(&Fate::Refused(State::Upload, reply));
+        self.close()
+    }
+
+    /// A chunk that is refused refuses the message; what is said to those behind it does not count (RFC 3030, section 2).
+    pub(super) fn chunk_answered(&mut self, reply: Reply) -> Action {
+        if reply.is_intermediate() {
+            return self.out_of_step(reply);
+        }
+        if !reply.is_positive() {
+            self.decide_sent(&Fate::Refused(State::Chunk, reply));
+            self.needs_reset = true;
+        }
+        self.next_reply()
+    }
+
+    pub(super) fn message_answered(&mut self, reply: Reply) -> Action {
+        if reply.is_intermediate() {
+            return self.out_of_step(reply);
+        }
+        let refused = Fate::Refused(State::Message, reply.clone());
+        self.decide_sent(&if reply.is_positive() { Fate::Accepted(reply) } else { refused });
+        self.finish_sent()
+    }
+
+    /// LMTP (RFC 2033, section 4.2): one reply for each recipient.
+    pub(super) fn delivery_answered(&mut self, index: usize, reply: Reply) -> Action {
+        if reply.is_intermediate() {
+            return self.out_of_step(reply);
+        }
+        let sent = self.sent.as_mut();
+        if let Some(fate @ Fate::Valid(_)) = sent.and_then(|sent| sent.fates.get_mut(index)) {
+            let refused = Fate::Refused(State::Delivery(index), reply.clone());
+            *fate = if reply.is_positive() { Fate::Accepted(reply) } else { refused };
+        }
+        if matches!(self.unanswered.front(), Some(State::Delivery(_))) {
+            return self.next_reply();
+        }
+        self.finish_sent()
+    }
+
+    /// The message that has left has its fate. Recipients that were too many get a transaction of their own.
+    fn finish_sent(&mut self) -> Action {
+        let Some(mut sent) = self.sent.take() else { return self.next_reply() };
+        match std::mem::take(&mut sent.left_over) {
+            rest if rest.is_empty() => self.finished.push(sent.into_outcome()),
+            rest => {
+                self.current = Some(sent);
+                return self.transaction(rest);
+            }
+        }
+        if self.unanswered.is_empty() && self.unsent.is_empty() && self.current.is_none() {
+            return self.next_message();
+        }
+        self.next_reply()
+    }
+
+    /// The current message was not sent and will not be.
+    pub(super) fn finish_current(&mut self) -> Action {
+        if let Some(mut current) = self.current.take() {
+            self.needs_reset |= current.open;
+            let rest = std::mem::take(&mut current.left_over);
+            if !rest.is_empty() {
+                self.current = Some(current);
+                return self.transaction(rest);
+            }
+            self.finished.push(current.into_outcome());
+        }
+        self.next_message()
+    }
+
+    fn next_message(&mut self) -> Action {
+        if self.no_more || self.settings.stop_after.is_some() { self.quit() } else { Action::Next }
+    }
+}

@@ -1,0 +1,28 @@
+# proves: s-nail sends text, umlauts and copies through the program, and tells when a message was refused
+# needs: s-nail python3
+# needs-pip: aiosmtpd
+. "$HERE/lib.sh"
+. "$HERE/smtp-send/sendmail.bash"
+start_receiver
+make_home "from = 'ann@example.org'"
+# For root s-nail sets HOME to the one of the system.
+export XDG_CONFIG_HOME=$HOME/.config XDG_STATE_HOME=$HOME/.local/state
+send() {
+    s-nail -:/ -S mta="$SENDMAIL" -S ttycharset=utf-8 -S sendcharsets=utf-8 -S sendwait -S nosave "$@" > output 2>&1
+}
+
+printf 'Grüße.\n.\n..two\nFrom here\n' > text
+send -s 'Schöne Grüße' -r 'cid@example.org' -c dan@example.com -b eve@example.com bob@example.com < text ||
+    fail "exit $?: $(cat output)"
+arrived 1 text 'Subject=Schöne Grüße' 'To=bob@example.com' 'Cc=dan@example.com' 'From=cid@example.org'
+envelope 1 'cid@example.org bob@example.com dan@example.com eve@example.com'
+send -s Plain bob@example.com < text || fail "exit $?: $(cat output)"
+arrived 2 text Subject=Plain
+envelope 2 'ann@example.org bob@example.com'
+equal "$(letters)" '' 'letters'
+
+code=0
+send -s Refused refused@example.com < text || code=$?
+[ $code -ne 0 ] || fail 's-nail was told that a refused message was sent'
+grep -q '550 5.1.1' output || fail "s-nail does not show why: $(cat output)"
+[ "$(letters | wc -l)" = 1 ] || fail "letters: $(letters)"
