@@ -32,7 +32,7 @@ export HOME=$HOME
 exec "$TMP/sbin/cron" -f
 END
 unshare --mount --pid --fork --kill-child sh inside > cron.log 2>&1 &
-cleanup "end $!"
+cleanup "kill -KILL $! 2> /dev/null"
 for tries in $(seq 200); do [ -f "$RECEIVED/2.envelope" ] && break; sleep 0.1; done
 [ -f "$RECEIVED/2.envelope" ] || fail "cron has mailed nothing: $(cat cron.log) $(letters)"
 printf 'Grüße aus der Nacht\n' > text
