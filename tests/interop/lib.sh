@@ -62,6 +62,16 @@ end() {
     wait "$1" 2>/dev/null || true
 }
 
+# layered PACKAGE COMMAND...: runs a command in a view of this machine over which a package is unpacked that the case names
+# in "# unpacks:". Ends with the process; nothing stays. Ports and the folder of the case are those of the case.
+layered() {
+    local package=$UNPACKED/$1
+    [[ $EUID -eq 0 ]] || skip "only root can lay $1 over this machine"
+    [[ -d $package ]] || skip "$1 is not unpacked"
+    shift
+    exec unshare --mount --pid --fork --kill-child "$HERE/layered.sh" "$package" "$TMP" "$@"
+}
+
 # serve FOLDER [OPTION...]: starts httpd; sets PORT and URL; the access log is access.log.
 serve() {
     PORT=$(free_port)

@@ -21,6 +21,10 @@ mod dialogue;
 mod encryption;
 /// Servers that close, stall, drip or talk nonsense at every point.
 mod hostile_server;
+/// Texts in HTML and what they show; fields of every kind.
+mod html;
+/// Messages that exist already.
+mod ready;
 /// What is printed: lines, JSON, transcript.
 mod report;
 /// Where passwords come from, and where they never go.

@@ -96,7 +96,7 @@ pub struct MessageArgs {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// Picture for the HTML text, which names it as `cid:NAME` (its file name); repeatable
-    #[arg(long, value_name = "FILE[;type=T][;name=N]", requires = "html")]
+    #[arg(long, value_name = "FILE[;type=T][;name=N]", requires = "html", allow_hyphen_values = true)]
     pub inline: Vec<String>,
     /// File to attach; its type and name for the recipient follow from its name unless they are given;
     /// - for standard input, together with --body, --body-file or --html; repeatable

@@ -14,7 +14,7 @@ use crate::cli::{Cli, SeeingArgs, Step, Tls};
 use crate::session::StopAfter;
 
 pub use login::Credentials;
-pub use message::{Composed, TextSource};
+pub use message::{Composed, FileSource, Mail, ReadyMail, ReversePath, TextSource};
 pub use server::Route;
 
 /// Everything a run needs to know.
@@ -23,7 +23,7 @@ pub struct Config {
     /// The way to the server; absent only when nothing is sent.
     pub route: Option<Route>,
     /// What is sent to whom.
-    pub mail: Composed,
+    pub mail: Mail,
     /// Whether the message is only printed.
     pub dry_run: bool,
     /// The step to end a probe at.
@@ -62,7 +62,7 @@ impl Config {
         ensure!(route.is_some() || cli.seeing.dry_run, usage("missing --server HOST[:PORT]", "see --help"));
         Ok(Self {
             route,
-            mail: Composed::new(&cli.envelope, cli.message, stop_after)?,
+            mail: Mail::new(&cli.envelope, cli.message, stop_after)?,
             dry_run: cli.seeing.dry_run,
             stop_after,
             report: report_style(&cli.seeing),

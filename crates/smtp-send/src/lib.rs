@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod cli;
+pub mod compose;
 pub mod config;
 pub mod deliver;
 pub mod dispatch;
@@ -22,9 +23,7 @@ pub mod tls;
 pub mod transport;
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 use common::logger::{self, Color};
@@ -32,14 +31,9 @@ use common::{Failure, Kind};
 
 use account::Account;
 use cli::{Cli, Typed};
-use config::{Composed, Config, ReportStyle, TextSource};
+use config::{Config, ReportStyle};
 use dispatch::{Job, Manner};
-use message::attach::Wanted;
-use message::{Attachment, Composition, Draft, Message, SpoolError, Text};
 use report::Report;
-
-/// What standard input is called in messages.
-const STDIN: &str = "standard input";
 
 /// The exit code for each kind of failure (sysexits.h).
 pub fn code_of(kind: Kind) -> u8 {
@@ -74,21 +68,15 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
 fn run(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
     let mut config = Config::new(cli)?;
-    let mut message = compose(&mut config.mail)?;
+    let mut jobs = compose::jobs(&mut config.mail)?;
     if config.dry_run {
-        print(&mut message)?;
+        jobs.iter_mut().try_for_each(print)?;
         return Ok(common::exit::SUCCESS);
     }
     let route = config.route.as_ref().context("no server")?;
-    let job = Job {
-        source: None,
-        reverse_path: config.mail.reverse_path.clone(),
-        recipients: config.mail.recipients,
-        message,
-    };
     let bar = config.report == ReportStyle::Lines && !config.verbose;
     let manner = Manner { stop_after: config.stop_after, bar };
-    let failure = dispatch::send(route, manner, vec![job], &mut |sent| show(&sent.report, config.report));
+    let failure = dispatch::send(route, manner, jobs, &mut |sent| show(&sent.report, config.report));
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }
 
@@ -107,53 +95,10 @@ fn placed(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
     }
 }
 
-fn compose(config: &mut Composed) -> Result<Message> {
-    // First, so that nobody types a text in vain.
-    let attachments = config.attachments.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let text = read(&config.text)?;
-    let date = chrono::Local::now().fixed_offset();
-    let message_id = host::message_id(&date, &host::best_name()).context("random numbers")?;
-    Ok(Message::Composed(Box::new(Composition::compose(Draft {
-        from: config.from.clone(),
-        reply_to: std::mem::take(&mut config.reply_to),
-        to: std::mem::take(&mut config.to),
-        cc: std::mem::take(&mut config.cc),
-        subject: config.subject.take(),
-        date,
-        message_id,
-        headers: std::mem::take(&mut config.headers),
-        text,
-        attachments,
-    }))))
-}
-
-fn open(wanted: &Wanted) -> Result<Attachment, Failure> {
-    let name: &dyn Display = if wanted.is_stdin() { &STDIN } else { &wanted.path.display() };
-    Attachment::open(wanted).map_err(|error| error.into_failure("attach", name))
-}
-
-fn read(source: &TextSource) -> Result<Text, Failure> {
-    match source {
-        TextSource::Nothing => Text::read(io::empty()),
-        TextSource::Inline(text) => Text::read(text.as_bytes()),
-        TextSource::File(path) => {
-            let file = File::open(path).map_err(SpoolError::Read);
-            return file.and_then(Text::read).map_err(|error| error.into_failure("read", path.display()));
-        }
-        TextSource::Stdin => {
-            if io::stdin().is_terminal() {
-                eprintln!("The text is read from here; Ctrl-D on a line of its own ends it.");
-            }
-            Text::read(io::stdin().lock())
-        }
-    }
-    .map_err(|error| error.into_failure("read", STDIN))
-}
-
 /// Prints the message with the line ends of this system.
-fn print(message: &mut Message) -> Result<()> {
+fn print(job: &mut Job) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    message
+    job.message
         .stream(true, |piece| {
             let lines = piece.bytes().split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
             out.write_all(&lines)

@@ -99,10 +99,13 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
             let why = format!("issued by nobody who is trusted here{cure}");
             Failure::new(Kind::Denied, "certificate of", peer, why)
         }
-        rustls::Error::InvalidCertificate(
-            wrong @ (CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }),
-        ) => {
-            let why = format!("{wrong}; --tls-server-name NAME expects another name");
+        rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
+            // The library writes each as `DnsName("mail.example.com")`.
+            let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+            let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
+            let names = if names.is_empty() { "nobody".to_owned() } else { names };
+            let expected = expected.to_str();
+            let why = format!("it is for {names}, not for {expected}; --tls-server-name NAME expects another name");
             Failure::new(Kind::Denied, "certificate of", peer, why)
         }
         // The library has no variant for this one, though every second self-made certificate looks like that.

@@ -8,6 +8,7 @@ use common::{Failure, Kind};
 use super::envelope::{author, each_once, mailboxes, reverse_path};
 use super::usage;
 use crate::cli::{EnvelopeArgs, MessageArgs};
+use crate::message::Extra;
 use crate::message::attach::Wanted;
 use crate::proto::address::{Address, Mailbox};
 use crate::session::StopAfter;
@@ -23,6 +24,15 @@ const OWN_FIELDS: [(&str, &str); 8] = [
     ("MIME-Version", "it is written anyway"),
     ("Content-*", "they follow from the text"),
 ];
+
+/// What is sent to whom.
+#[derive(Debug)]
+pub enum Mail {
+    /// One message, made from options.
+    Composed(Box<Composed>),
+    /// Messages that exist already.
+    Ready(ReadyMail),
+}
 
 /// A message that is composed from options, with its envelope.
 #[derive(Debug)]
@@ -42,14 +52,40 @@ pub struct Composed {
     /// The subject.
     pub subject: Option<String>,
     /// Further fields.
-    pub headers: Vec<(String, String)>,
-    /// Where the text comes from.
+    pub headers: Vec<Extra>,
+    /// Where the plain text comes from.
     pub text: TextSource,
+    /// Where the text in HTML comes from.
+    pub html: Option<FileSource>,
+    /// Pictures that it shows.
+    pub inline: Vec<Wanted>,
     /// Files that go with it.
     pub attachments: Vec<Wanted>,
 }
 
-/// Where a text comes from.
+/// Messages that exist already, and what of the envelope does not follow from their headers.
+#[derive(Debug)]
+pub struct ReadyMail {
+    /// The files.
+    pub files: Vec<FileSource>,
+    /// Everybody who gets each message, each address once; `None` stands for those whom its header names.
+    pub recipients: Option<Vec<Address>>,
+    /// Where bounces go.
+    pub reverse_path: ReversePath,
+    /// Whether a message needs somebody to go to: not when a probe ends before.
+    pub needs_recipient: bool,
+}
+
+/// Where the bounces of a ready message go.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ReversePath {
+    /// There; `None` is the null path.
+    Given(Option<Address>),
+    /// To the sender, or else the author, that its header names.
+    OfHeader,
+}
+
+/// Where the plain text comes from.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TextSource {
     /// Standard input.
@@ -58,20 +94,46 @@ pub enum TextSource {
     Inline(String),
     /// A file.
     File(PathBuf),
+    /// It is made from the text in HTML.
+    Html,
     /// None is needed: a probe ends before the message.
     Nothing,
 }
 
-impl Composed {
+/// A file, or standard input in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileSource {
+    /// Standard input, typed as `-`.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl From<PathBuf> for FileSource {
+    fn from(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
+    }
+}
+
+impl Mail {
     pub(super) fn new(envelope: &EnvelopeArgs, message: MessageArgs, stop_after: Option<StopAfter>) -> Result<Self> {
         let list = |option, typed: &[String]| mailboxes(option, typed);
         let (to, cc, bcc) = (list("--to", &envelope.to)?, list("--cc", &envelope.cc)?, list("--bcc", &envelope.bcc)?);
         let recipients = each_once(to.iter().chain(&cc).chain(&bcc));
         let needs_recipient = stop_after.is_none_or(|step| step == StopAfter::Rcpt);
-        ensure!(!(recipients.is_empty() && needs_recipient), usage("no recipient", "use --to, --cc or --bcc"));
+        if !message.eml.is_empty() {
+            let given = !(envelope.to.is_empty() && envelope.cc.is_empty() && envelope.bcc.is_empty());
+            ensure!(!(given && recipients.is_empty()), no_recipient());
+            let recipients = given.then_some(recipients);
+            return ReadyMail::new(envelope, message.eml, recipients, needs_recipient).map(Self::Ready);
+        }
+        ensure!(!(recipients.is_empty() && needs_recipient), no_recipient());
         let from = author(envelope.from.as_deref())?;
-        let text = text_source(message.body, message.body_file, stop_after);
-        Ok(Self {
+        let html = message.html.map(FileSource::from);
+        let text = text_source(message.body, message.body_file, html.is_some(), stop_after);
+        let (inline, attachments) = (files("--inline", &message.inline)?, files("--attach", &message.attach)?);
+        one_reader(&text, html.as_ref(), &inline, &attachments)?;
+        Ok(Self::Composed(Box::new(Composed {
             reverse_path: reverse_path(envelope.envelope_from.as_deref(), &from)?,
             from,
             to,
@@ -80,31 +142,68 @@ impl Composed {
             reply_to: mailboxes("--reply-to", &message.reply_to)?,
             subject: message.subject.map(|typed| one_line("--subject", typed)).transpose()?,
             headers: message.header.iter().map(|typed| header(typed)).collect::<Result<_>>()?,
-            attachments: attachments(&message.attach, &text)?,
             text,
-        })
+            html,
+            inline,
+            attachments,
+        })))
     }
 }
 
-fn text_source(body: Option<String>, file: Option<PathBuf>, stop_after: Option<StopAfter>) -> TextSource {
-    match (body, file) {
+impl ReadyMail {
+    fn new(
+        envelope: &EnvelopeArgs,
+        files: Vec<PathBuf>,
+        recipients: Option<Vec<Address>>,
+        needs_recipient: bool,
+    ) -> Result<Self> {
+        let files: Vec<FileSource> = files.into_iter().map(FileSource::from).collect();
+        let readers = files.iter().filter(|file| **file == FileSource::Stdin).count();
+        ensure!(readers <= 1, usage("--eml -", "standard input can be read only once"));
+        let reverse_path = match (&envelope.envelope_from, &envelope.from) {
+            (None, None) => ReversePath::OfHeader,
+            (typed, None) => ReversePath::Given(reverse_path(typed.as_deref(), &author(None)?)?),
+            (typed, Some(from)) => ReversePath::Given(reverse_path(typed.as_deref(), &author(Some(from))?)?),
+        };
+        Ok(Self { files, recipients, reverse_path, needs_recipient })
+    }
+}
+
+fn no_recipient() -> anyhow::Error {
+    usage("no recipient", "use --to, --cc or --bcc")
+}
+
+fn text_source(body: Option<String>, file: Option<PathBuf>, html: bool, stop_after: Option<StopAfter>) -> TextSource {
+    match (body, file.map(FileSource::from)) {
         (Some(text), _) => TextSource::Inline(text),
-        (None, Some(file)) if file.as_os_str() != "-" => TextSource::File(file),
+        (None, Some(FileSource::File(file))) => TextSource::File(file),
+        (None, None) if html => TextSource::Html,
         (None, None) if stop_after.is_some() => TextSource::Nothing,
-        _ => TextSource::Stdin,
+        (None, Some(FileSource::Stdin) | None) => TextSource::Stdin,
     }
 }
 
-fn attachments(typed: &[String], text: &TextSource) -> Result<Vec<Wanted>> {
-    let wrong = |typed, why| Failure::new(Kind::Usage, "--attach", typed, why);
-    let list: Vec<Wanted> =
-        typed.iter().map(|typed| Wanted::parse(typed).map_err(|why| wrong(typed, why))).collect::<Result<_, _>>()?;
-    let readers = list.iter().filter(|one| one.is_stdin()).count() + usize::from(*text == TextSource::Stdin);
-    ensure!(
-        readers <= 1 || !list.iter().any(Wanted::is_stdin),
-        usage("--attach -", "standard input is needed for the text too; use --body")
-    );
-    Ok(list)
+fn files(option: &'static str, typed: &[String]) -> Result<Vec<Wanted>> {
+    let wrong = |typed, why| Failure::new(Kind::Usage, option, typed, why).into();
+    typed.iter().map(|typed| Wanted::parse(typed).map_err(|why| wrong(typed, why))).collect()
+}
+
+/// Standard input can be only one of the things that a message is made of.
+fn one_reader(text: &TextSource, html: Option<&FileSource>, inline: &[Wanted], attachments: &[Wanted]) -> Result<()> {
+    let readers = [
+        ("--html -", usize::from(html == Some(&FileSource::Stdin))),
+        ("--inline -", inline.iter().filter(|one| one.is_stdin()).count()),
+        ("--attach -", attachments.iter().filter(|one| one.is_stdin()).count()),
+    ];
+    let text = usize::from(*text == TextSource::Stdin);
+    let Some((option, _)) = readers.iter().find(|(_, count)| *count > 0) else { return Ok(()) };
+    let why = if text > 0 {
+        "standard input is needed for the text too; use --body"
+    } else {
+        "standard input can be read only once"
+    };
+    ensure!(text + readers.iter().map(|(_, count)| count).sum::<usize>() == 1, usage(option, why));
+    Ok(())
 }
 
 fn one_line(option: &'static str, text: String) -> Result<String> {
@@ -116,7 +215,7 @@ fn one_line(option: &'static str, text: String) -> Result<String> {
     Ok(text)
 }
 
-fn header(typed: &str) -> Result<(String, String)> {
+fn header(typed: &str) -> Result<Extra> {
     let wrong = |why: String| anyhow!(Failure::new(Kind::BadData, "--header", typed, why));
     let (name, value) = typed.split_once(':').ok_or_else(|| wrong("write 'Name: value'".into()))?;
     let valid = |byte: u8| byte.is_ascii_graphic() && byte != b':';
@@ -132,5 +231,6 @@ fn header(typed: &str) -> Result<(String, String)> {
             return Err(wrong(format!("{own} cannot be given this way, {cure}")));
         }
     }
-    Ok((name.to_owned(), one_line("--header", value.trim().to_owned())?))
+    let value = one_line("--header", value.trim().to_owned())?;
+    Extra::new(name, &value).map_err(wrong)
 }

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use email_encoding::headers::rfc2231;
 use email_encoding::headers::writer::EmailWriter;
 
-use super::encode::{BASE64_LINE, Encoder};
+use super::Piece;
+use super::encode::{BASE64_LINE, ENCODED_LINE, base64_lines};
+use super::source::open_regular;
 use super::spool::{self, SpoolError};
 
 /// Bytes read at once: whole lines of base64, about 48 KiB.
@@ -84,6 +86,8 @@ pub struct Attachment {
     size: u64,
     media_type: String,
     name: String,
+    /// What an HTML text calls it, when it is shown there.
+    content_id: Option<String>,
 }
 
 impl Attachment {
@@ -94,29 +98,38 @@ impl Attachment {
             let size = spool::copy(io::stdin().lock(), &mut file, |_| {})?;
             (file, size)
         } else {
-            // Looked at before it is opened: opening a pipe would wait for its other end.
-            if !std::fs::metadata(&wanted.path)?.is_file() {
-                return Err(io::Error::other("not a regular file").into());
-            }
-            let file = File::open(&wanted.path)?;
+            let file = open_regular(&wanted.path)?;
             let size = file.metadata()?.len();
             (file, size)
         };
         let name = wanted.name();
         let media_type = wanted.media_type.clone().unwrap_or_else(|| guessed_type(&name));
-        Ok(Self { file, size, media_type, name })
+        Ok(Self { file, size, media_type, name, content_id: None })
+    }
+
+    /// The name for the recipient.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same, shown within an HTML text that calls it `cid:` and this name, which holds a `@` (RFC 2392).
+    #[must_use]
+    pub fn shown_as(self, content_id: String) -> Self {
+        Self { content_id: Some(content_id), ..self }
     }
 
     /// The header of its part, with the blank line.
     pub(super) fn head(&self) -> String {
-        let mut disposition = String::from("Content-Disposition: attachment;");
+        let kind = if self.content_id.is_some() { "inline" } else { "attachment" };
+        let mut disposition = format!("Content-Disposition: {kind};");
         let length = disposition.len();
         let mut writer = EmailWriter::new(&mut disposition, length, 1, true);
         let written = rfc2231::encode("filename", &self.name, &mut writer);
         debug_assert!(written.is_ok(), "a String takes everything");
         drop(writer);
+        let id = self.content_id.as_ref().map_or_else(String::new, |id| format!("Content-ID: <{id}>\r\n"));
         let media_type = &self.media_type;
-        format!("Content-Type: {media_type}\r\n{disposition}\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+        format!("Content-Type: {media_type}\r\n{id}{disposition}\r\nContent-Transfer-Encoding: base64\r\n\r\n")
     }
 
     /// How many bytes [`Attachment::stream`] will hand over.
@@ -124,34 +137,33 @@ impl Attachment {
         let line = BASE64_LINE as u64;
         let (lines, rest) = (self.size / line, self.size % line);
         let last = if rest == 0 { 0 } else { rest.div_ceil(3) * 4 + 2 };
-        lines * (line / 3 * 4 + 2) + last
+        lines * ENCODED_LINE as u64 + last
     }
 
     /// Hands the file in base64 to `sink`, block by block, from its start.
     pub(super) fn stream<E: From<io::Error>>(
         &mut self,
-        sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.file.seek(SeekFrom::Start(0))?;
-        let (mut block, mut out) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK / 3 * 4 + BLOCK / 20));
-        let mut encoder = Encoder::binary();
+        let (mut block, mut out) = (vec![0; BLOCK], Vec::with_capacity(BLOCK / BASE64_LINE * ENCODED_LINE));
         let mut left = self.size;
         while left > 0 {
-            block.clear();
-            let length = (&mut self.file).take(left.min(BLOCK as u64)).read_to_end(&mut block)? as u64;
-            if length == 0 {
-                return Err(self.changed().into());
-            }
-            left -= length;
-            encoder.push(&block, &mut out);
-            sink(&out)?;
+            // Only the last block is shorter, so every other one ends with a whole line.
+            let wanted = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+            self.file.read_exact(&mut block[..wanted]).map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => self.changed(),
+                _ => error,
+            })?;
+            left -= wanted as u64;
+            base64_lines(&block[..wanted], &mut out);
+            sink(Piece::Canonical(&out))?;
             out.clear();
         }
         if self.file.read(&mut [0])? > 0 {
             return Err(self.changed().into());
         }
-        encoder.finish(&mut out);
-        sink(&out)
+        Ok(())
     }
 
     fn changed(&self) -> io::Error {
@@ -176,13 +188,19 @@ mod tests {
     fn attachment(bytes: &[u8], name: &str) -> Attachment {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        Attachment { file, size: bytes.len() as u64, media_type: guessed_type(name), name: name.into() }
+        Attachment {
+            file,
+            size: bytes.len() as u64,
+            media_type: guessed_type(name),
+            name: name.into(),
+            content_id: None,
+        }
     }
 
     fn streamed(attachment: &mut Attachment) -> io::Result<String> {
         let mut all = Vec::new();
-        attachment.stream(&mut |block| {
-            all.extend_from_slice(block);
+        attachment.stream(&mut |piece: Piece<'_>| {
+            all.extend_from_slice(piece.bytes());
             Ok::<_, io::Error>(())
         })?;
         Ok(String::from_utf8(all).unwrap())

@@ -9,9 +9,10 @@ use chrono::{DateTime, FixedOffset};
 
 use super::Piece;
 use super::attach::Attachment;
-use super::encode::Encoder;
+use super::extra::Extra;
 use super::headers::Headers;
-use super::text::{Encoding, Text};
+use super::part::Part;
+use super::text::Text;
 use crate::proto::address::Mailbox;
 
 /// What somebody wants to send, before it has a form.
@@ -31,12 +32,23 @@ pub struct Draft {
     pub date: DateTime<FixedOffset>,
     /// Unique for all time, with its brackets.
     pub message_id: String,
-    /// Further fields in the order given: name and value.
-    pub headers: Vec<(String, String)>,
-    /// The text.
+    /// Further fields in the order given.
+    pub headers: Vec<Extra>,
+    /// The plain text.
     pub text: Text,
+    /// The same in HTML.
+    pub html: Option<HtmlBody>,
     /// Files that go with it.
     pub attachments: Vec<Attachment>,
+}
+
+/// A text in HTML with the pictures that it shows.
+#[derive(Debug)]
+pub struct HtmlBody {
+    /// The text.
+    pub text: Text,
+    /// Files whose Content-ID it names.
+    pub inline: Vec<Attachment>,
 }
 
 /// A composed message.
@@ -44,44 +56,33 @@ pub struct Draft {
 pub struct Composition {
     head: Headers,
     id: String,
-    text: Text,
-    attachments: Vec<Attachment>,
-    /// The line between the parts of a message with attachments, without its dashes.
-    boundary: String,
+    body: Part,
 }
 
 impl Composition {
     /// Gives a draft its form.
     pub fn compose(draft: Draft) -> Self {
-        let mut head = Headers::default();
-        let given = |name: &str| draft.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
-        if !given("Date") {
-            head.verbatim("Date", &draft.date.to_rfc2822());
-        }
-        head.mailboxes("From", std::slice::from_ref(&draft.from));
-        head.mailboxes("Reply-To", &draft.reply_to);
-        head.mailboxes("To", &draft.to);
-        head.mailboxes("Cc", &draft.cc);
-        if draft.to.is_empty() && draft.cc.is_empty() {
-            head.verbatim("To", "undisclosed-recipients:;");
-        }
-        if let Some(subject) = &draft.subject {
-            head.text("Subject", subject);
-        }
-        if !given("Message-ID") {
-            head.verbatim("Message-ID", &draft.message_id);
-        }
+        let (head, id) = header(&draft);
         // As unique as the Message-ID, and a line that neither base64 nor quoted-printable can contain.
         let unique: String = draft.message_id.chars().filter(char::is_ascii_alphanumeric).take(38).collect();
-        let mut id = draft.message_id;
-        for (name, value) in &draft.headers {
-            if name.eq_ignore_ascii_case("Message-ID") {
-                id.clone_from(value);
+        let multipart = |subtype: &'static str, parts: Vec<Part>| {
+            // The boundaries of parts within parts must differ: none may be the beginning of another one.
+            let boundary = format!("=_{}_{unique}", &subtype[..1]);
+            Part::Multipart { subtype, boundary, parts }
+        };
+        let files = |files: Vec<Attachment>| files.into_iter().map(Part::File);
+        let mut body = Part::Text { subtype: "plain", text: draft.text };
+        if let Some(HtmlBody { text, inline }) = draft.html {
+            let mut html = Part::Text { subtype: "html", text };
+            if !inline.is_empty() {
+                html = multipart("related", std::iter::once(html).chain(files(inline)).collect());
             }
-            head.text(name, value);
+            body = multipart("alternative", vec![body, html]);
         }
-        head.verbatim("MIME-Version", "1.0");
-        Self { head, id, text: draft.text, attachments: draft.attachments, boundary: format!("=_{unique}") }
+        if !draft.attachments.is_empty() {
+            body = multipart("mixed", std::iter::once(body).chain(files(draft.attachments)).collect());
+        }
+        Self { head, id, body }
     }
 
     /// The Message-ID with its brackets.
@@ -89,85 +90,68 @@ impl Composition {
         &self.id
     }
 
-    /// Whether the form for 8BITMIME differs from the one for all servers.
-    pub fn has_eight_bit_form(&self) -> bool {
-        self.text.encoding(true) == Encoding::EightBit
+    /// Whether the header holds UTF-8 (RFC 6532): an address needs it, all else is encoded.
+    pub fn needs_smtputf8(&self) -> bool {
+        !self.head.as_bytes().is_ascii()
     }
 
-    /// Hands the message in one of its forms to `sink`, block by block, all line ends CRLF, dots not stuffed.
+    /// Whether the form for 8BITMIME differs from the one for all servers.
+    pub fn has_eight_bit_form(&self) -> bool {
+        self.body.has_eight_bit_form()
+    }
+
+    /// Hands the message in one of its forms to `sink`, piece by piece, dots not stuffed.
     pub fn stream<E: From<io::Error>>(
         &mut self,
         eight_bit: bool,
-        mut piece: impl FnMut(Piece<'_>) -> Result<(), E>,
+        mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut sink = |block: &[u8]| piece(Piece::Raw(block));
-        sink(self.head.as_bytes())?;
-        if self.attachments.is_empty() {
-            return self.stream_text(eight_bit, &mut sink);
-        }
-        sink(self.multipart_head(eight_bit).as_bytes())?;
-        self.stream_text(eight_bit, &mut sink)?;
-        let boundary = &self.boundary;
-        for attachment in &mut self.attachments {
-            sink(format!("\r\n--{boundary}\r\n{}", attachment.head()).as_bytes())?;
-            attachment.stream(&mut sink)?;
-        }
-        sink(format!("\r\n--{boundary}--\r\n").as_bytes())
-    }
-
-    /// What stands between the header and the header of the text.
-    fn multipart_head(&self, eight_bit: bool) -> String {
-        // What contains a part with bytes over 127 must say so too (RFC 2045, section 6.4).
-        let encoding = match self.text.encoding(eight_bit) {
-            Encoding::EightBit => "Content-Transfer-Encoding: 8bit\r\n",
-            _ => "",
-        };
-        let boundary = &self.boundary;
-        format!("Content-Type: multipart/mixed;\r\n boundary=\"{boundary}\"\r\n{encoding}\r\n--{boundary}\r\n")
-    }
-
-    fn stream_text<E: From<io::Error>>(
-        &mut self,
-        eight_bit: bool,
-        sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let (encoding, charset) = (self.text.encoding(eight_bit), self.text.charset());
-        let head = format!(
-            "Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {}\r\n\r\n",
-            encoding.name()
-        );
-        let mut out = head.into_bytes();
-        let mut encoder = Encoder::new(encoding);
-        self.text.blocks(|block| {
-            encoder.push(block, &mut out);
-            sink(&out)?;
-            out.clear();
-            Ok::<_, E>(())
-        })?;
-        encoder.finish(&mut out);
-        sink(&out)
+        sink(Piece::Raw(self.head.as_bytes()))?;
+        self.body.stream(eight_bit, &mut sink)
     }
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
-    /// The text is encoded for it once more; attachments are not read.
+    /// Texts are encoded for it once more; attachments are not read.
     pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
-        let (mut size, mut tail) = (self.head.as_bytes().len() as u64, [0; 1]);
-        self.stream_text(eight_bit, &mut |block: &[u8]| {
-            size += block.len() as u64;
-            if let Some(last) = block.last() {
-                tail = [*last];
-            }
-            Ok::<_, io::Error>(())
-        })?;
-        if !self.attachments.is_empty() {
-            let line = format!("\r\n--{}\r\n", self.boundary).len() as u64;
-            let parts = self.attachments.iter().map(|one| line + one.head().len() as u64 + one.encoded_size());
-            return Ok(size + self.multipart_head(eight_bit).len() as u64 + parts.sum::<u64>() + line + 2);
-        }
+        let (size, complete) = self.body.size(eight_bit)?;
         // The last line gets its CRLF on the way.
-        Ok(if tail == *b"\n" { size } else { size + 2 })
+        Ok(self.head.as_bytes().len() as u64 + size + if complete { 0 } else { 2 })
     }
+}
+
+/// The fields in front of those that follow from the body, and the Message-ID.
+fn header(draft: &Draft) -> (Headers, String) {
+    let mut head = Headers::default();
+    let given = |name: &str| draft.headers.iter().find(|field| field.name().eq_ignore_ascii_case(name));
+    if given("Date").is_none() {
+        head.verbatim("Date", &draft.date.to_rfc2822());
+    }
+    head.mailboxes("From", std::slice::from_ref(&draft.from));
+    head.mailboxes("Reply-To", &draft.reply_to);
+    head.mailboxes("To", &draft.to);
+    head.mailboxes("Cc", &draft.cc);
+    if draft.to.is_empty() && draft.cc.is_empty() {
+        head.verbatim("To", "undisclosed-recipients:;");
+    }
+    if let Some(subject) = &draft.subject {
+        head.text("Subject", subject);
+    }
+    let id = if let Some(Extra::Structured(_, id)) = given("Message-ID") {
+        id
+    } else {
+        head.verbatim("Message-ID", &draft.message_id);
+        &draft.message_id
+    };
+    for field in &draft.headers {
+        match field {
+            Extra::Text(name, value) => head.text(name, value),
+            Extra::Structured(name, value) => head.folded(name, value),
+            Extra::Mailboxes(name, list) => head.mailboxes(name, list),
+        }
+    }
+    head.verbatim("MIME-Version", "1.0");
+    (head, id.clone())
 }
 
 #[cfg(test)]
@@ -183,8 +167,9 @@ mod tests {
             subject: Some("Test".into()),
             date: DateTime::parse_from_rfc3339("2026-02-03T04:05:06-03:30").unwrap(),
             message_id: "<1@example.com>".into(),
-            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            headers: headers.iter().map(|(name, value)| Extra::new(name, value).unwrap()).collect(),
             text: Text::read(text).unwrap(),
+            html: None,
             attachments: vec![],
         })
     }

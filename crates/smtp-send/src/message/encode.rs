@@ -11,6 +11,10 @@ use crate::proto::dot::LineEnds;
 
 /// Bytes of one line of base64: 57 bytes are 76 characters.
 pub const BASE64_LINE: usize = 57;
+/// A line of base64 with its CRLF.
+pub(super) const ENCODED_LINE: usize = BASE64_LINE / 3 * 4 + 2;
+/// Lines of base64 that are encoded at once.
+const LINES: usize = 64;
 /// Characters of a line of quoted-printable, before the `=` of a soft line break.
 const QP_LINE: usize = 75;
 
@@ -83,12 +87,79 @@ fn whole_lines(pending: &mut Vec<u8>, out: &mut Vec<u8>) {
     pending.drain(..whole);
 }
 
-fn base64_lines(bytes: &[u8], out: &mut Vec<u8>) {
-    for line in bytes.chunks(BASE64_LINE) {
-        let mut text = [0; 76];
-        let length = STANDARD.encode_slice(line, &mut text).unwrap_or_default();
-        out.extend_from_slice(&text[..length]);
-        out.extend_from_slice(b"\r\n");
+/// Appends `bytes` to `out` in base64, in lines of 76 characters; the last one may be shorter.
+pub(super) fn base64_lines(bytes: &[u8], out: &mut Vec<u8>) {
+    // Many lines at once: a call of the encoder for each costs more than the copy that puts the line ends in.
+    let mut text = [0; LINES * (BASE64_LINE / 3 * 4)];
+    for lines in bytes.chunks(LINES * BASE64_LINE) {
+        let length = STANDARD.encode_slice(lines, &mut text).unwrap_or_default();
+        for line in text[..length].chunks(BASE64_LINE / 3 * 4) {
+            out.extend_from_slice(line);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// Base64 from elsewhere, broken into lines of 76 characters. What is no character of base64 is left out, as a decoder would.
+#[derive(Debug, Default)]
+pub(super) struct Base64Lines {
+    column: usize,
+}
+
+impl Base64Lines {
+    pub(super) fn push(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        for byte in text.iter().filter(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte)) {
+            if self.column == BASE64_LINE / 3 * 4 {
+                out.extend_from_slice(b"\r\n");
+                self.column = 0;
+            }
+            out.push(*byte);
+            self.column += 1;
+        }
+    }
+
+    pub(super) fn finish(self, out: &mut Vec<u8>) {
+        if self.column > 0 {
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// Quoted-printable from elsewhere whose lines are too long or hold bytes over 127 or NUL: those are encoded, the rest stays.
+#[derive(Debug, Default)]
+pub(super) struct MendedQuotedPrintable {
+    line_ends: LineEnds,
+    canonical: Vec<u8>,
+    lines: QuotedPrintable,
+}
+
+impl MendedQuotedPrintable {
+    pub(super) fn push(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        self.canonical.clear();
+        self.line_ends.push(text, &mut self.canonical);
+        for byte in &self.canonical {
+            match byte {
+                b'\r' => {}
+                b'\n' => {
+                    out.extend_from_slice(b"\r\n");
+                    self.lines.column = 0;
+                }
+                // With room for its digits: a soft line break between them would change them.
+                b'=' => {
+                    self.lines.make_room(3, out);
+                    out.push(b'=');
+                    self.lines.column += 1;
+                }
+                b' '..=b'~' | b'\t' => self.lines.write(&[*byte], out),
+                _ => self.lines.write(&hex(*byte), out),
+            }
+        }
+    }
+
+    pub(super) fn finish(self, out: &mut Vec<u8>) {
+        if self.lines.column > 0 {
+            out.extend_from_slice(b"=\r\n");
+        }
     }
 }
 
@@ -145,12 +216,16 @@ impl QuotedPrintable {
     }
 
     fn write(&mut self, characters: &[u8], out: &mut Vec<u8>) {
-        if self.column + characters.len() > QP_LINE {
+        self.make_room(characters.len(), out);
+        out.extend_from_slice(characters);
+        self.column += characters.len();
+    }
+
+    fn make_room(&mut self, characters: usize, out: &mut Vec<u8>) {
+        if self.column + characters > QP_LINE {
             out.extend_from_slice(b"=\r\n");
             self.column = 0;
         }
-        out.extend_from_slice(characters);
-        self.column += characters.len();
     }
 }
 

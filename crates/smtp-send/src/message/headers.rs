@@ -11,7 +11,7 @@ use email_encoding::headers::writer::EmailWriter;
 use crate::proto::address::{Mailbox, is_atom_byte};
 
 /// A line has at most 998 bytes (RFC 5322, section 2.1.1); a word that cannot be folded must leave room for its name.
-const MAX_WORD: usize = 900;
+pub(super) const MAX_WORD: usize = 900;
 /// A longer run of spaces is encoded: folding keeps a run together, and one can be longer than a line.
 const MAX_GAP: usize = 40;
 
@@ -33,6 +33,11 @@ impl Headers {
     /// Adds a field whose value is written as it is, on one line.
     pub fn verbatim(&mut self, name: &str, value: &str) {
         self.field(name, |writer| writer.write_str(value));
+    }
+
+    /// Adds a field whose value is written as it is, folded at its spaces.
+    pub fn folded(&mut self, name: &str, value: &str) {
+        self.field(name, |writer| writer.folding().write_str(value));
     }
 
     /// Adds a field with a list of mailboxes; without any, nothing.

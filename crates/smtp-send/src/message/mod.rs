@@ -6,18 +6,25 @@
 pub mod attach;
 pub mod compose;
 pub mod encode;
+mod extra;
 pub mod facts;
 pub mod headers;
+pub mod html;
 mod origin;
+mod part;
 pub mod ready;
+mod recode;
 mod source;
 pub mod spool;
 pub mod text;
+mod walk;
 
 use std::io;
 
 pub use attach::Attachment;
-pub use compose::{Composition, Draft};
+pub use compose::{Composition, Draft, HtmlBody};
+pub use extra::Extra;
+pub use html::Html;
 pub use origin::FieldError;
 pub use ready::{Edits, Ready, ReadyError};
 pub use spool::SpoolError;
@@ -71,7 +78,7 @@ impl Message {
     /// Whether the header holds bytes over 127, so that only a server with SMTPUTF8 may get it (RFC 6532).
     pub fn needs_smtputf8(&self) -> bool {
         match self {
-            Self::Composed(_) => false,
+            Self::Composed(message) => message.needs_smtputf8(),
             Self::Ready(message) => message.needs_smtputf8(),
         }
     }

@@ -1,6 +1,6 @@
 //! A ready message (RFC 5322) that somebody else wrote: from a file for `--eml`, from standard input for sendmail mode.
 //!
-//! It is read to its end once, before anything is sent, for its size, its envelope and the form of its lines; then it is
+//! It is read to its end once, before anything is sent, for its size, its envelope and the form of its parts; then it is
 //! streamed from where it is. A file is named, not held: ten thousand of them may wait. Bytes that need no change are not
 //! changed.
 
@@ -14,9 +14,12 @@ use super::Piece;
 use super::facts::{Facts, Scan};
 use super::headers::Headers;
 use super::origin::{FieldError, Origin};
+use super::recode::{Plan, Planner, Recoder};
 use super::source::Source;
 use super::spool::SpoolError;
+use super::walk::Walk;
 use crate::proto::address::{Address, Mailbox};
+use crate::proto::dot::LineEnds;
 use crate::proto::header::{self, Header};
 
 /// A longer header is an attack or a file of another kind.
@@ -70,6 +73,9 @@ pub enum ReadyError {
     /// The header has no end within a megabyte.
     #[error("its header is longer than {MAX_HEADER} bytes")]
     EndlessHeader,
+    /// It has more parts than a message can have.
+    #[error("it has too many parts")]
+    TooManyParts,
 }
 
 impl From<io::Error> for ReadyError {
@@ -83,7 +89,7 @@ impl ReadyError {
     pub fn into_failure(self, name: impl std::fmt::Display) -> Failure {
         match self {
             Self::Spool(error) => error.into_failure("read", name),
-            Self::EndlessHeader => Failure::new(Kind::BadData, "read", name, self),
+            Self::EndlessHeader | Self::TooManyParts => Failure::new(Kind::BadData, "read", name, self),
         }
     }
 }
@@ -95,6 +101,8 @@ pub struct Ready {
     head: Head,
     body: Facts,
     origin: Origin,
+    /// What its parts need, where some of them cannot go to every server as they are.
+    plan: Plan,
 }
 
 /// Where the header is and what becomes of it.
@@ -157,7 +165,22 @@ impl Ready {
             })?;
             Ok::<_, ReadyError>((head, origin, scan.finish()))
         })?;
-        Ok(Self { source, head, body, origin })
+        let mut seen = Self { source, head, body, origin, plan: Plan::default() };
+        if seen.body.high || !seen.body.has_short_lines() {
+            seen.plan = seen.planned()?;
+        }
+        Ok(seen)
+    }
+
+    fn planned(&mut self) -> Result<Plan, ReadyError> {
+        let (mut walk, mut planner) = (Walk::default(), Planner::default());
+        self.pieces(|piece| {
+            walk.push(piece.bytes(), &mut planner);
+            Ok::<_, ReadyError>(())
+        })?;
+        walk.finish(&mut planner);
+        let plan = planner.finish();
+        if plan.endless { Err(ReadyError::TooManyParts) } else { Ok(plan) }
     }
 
     /// Whether it begins with a header field. A text without any is a message for sendmail(8) and for nobody else.
@@ -186,24 +209,60 @@ impl Ready {
         self.body.high || self.needs_smtputf8()
     }
 
-    /// Whether the header holds bytes over 127, which only a server with SMTPUTF8 takes (RFC 6532).
+    /// Whether the header, or that of a part, holds bytes over 127, which only a server with SMTPUTF8 takes (RFC 6532).
     pub fn needs_smtputf8(&self) -> bool {
-        self.head.high
+        self.head.high || self.plan.high_header
+    }
+
+    /// Whether parts have to be encoded anew for this form.
+    fn is_recoded(&self, eight_bit: bool) -> bool {
+        !self.body.has_short_lines() || (self.body.high && !eight_bit)
     }
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
-    pub fn size(&mut self, _eight_bit: bool) -> io::Result<u64> {
-        Ok(self.head.sent + self.body.canonical_size)
+    ///
+    /// The message is read for it only when parts have to be encoded anew.
+    pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
+        if !self.is_recoded(eight_bit) {
+            return Ok(self.head.sent + self.body.canonical_size);
+        }
+        let (mut size, mut ends, mut lines) = (0, LineEnds::default(), Vec::new());
+        let mut complete = true;
+        self.recoded(eight_bit, |piece| {
+            lines.clear();
+            ends.push(piece.bytes(), &mut lines);
+            size += lines.len() as u64;
+            complete = lines.last().map_or(complete, |last| *last == b'\n');
+            Ok::<_, io::Error>(())
+        })?;
+        // The last line gets its CRLF on the way.
+        Ok(if complete { size } else { size + 2 })
     }
 
     /// Hands the message in one of its forms to `sink`, dots not stuffed.
     ///
-    /// A file that has changed since it was first read, or changes meanwhile, is an error, also after its last block.
+    /// Parts that may not go as they are go in quoted-printable or base64: with `eight_bit` those with lines over 998
+    /// bytes, without it those with bytes over 127 too. A file that has changed since it was first read, or changes
+    /// meanwhile, is an error, also after its last block.
     pub fn stream<E: From<io::Error>>(
         &mut self,
-        _eight_bit: bool,
-        mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+        eight_bit: bool,
+        sink: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        if !self.is_recoded(eight_bit) {
+            return self.pieces(sink);
+        }
+        if self.plan.breaks_signature(eight_bit) {
+            log::warn!(
+                "a signature in {} does not hold any more: a part had to be encoded anew for this server",
+                if self.message_id().is_empty() { "the message" } else { self.message_id() }
+            );
+        }
+        self.recoded(eight_bit, sink)
+    }
+
+    /// The message with its edits and no other change.
+    fn pieces<E: From<io::Error>>(&mut self, mut sink: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let head = &self.head;
         self.source.with(|input| {
             let start = Start::exactly(input, head.skipped + head.length)?;
@@ -211,6 +270,28 @@ impl Ready {
             sink(Piece::Raw(&head.edited(&header)))?;
             each_block(input, |block| sink(Piece::Raw(block)))
         })
+    }
+
+    /// The message with its parts encoded as they have to be.
+    fn recoded<E: From<io::Error>>(
+        &mut self,
+        eight_bit: bool,
+        mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let plan = std::mem::take(&mut self.plan);
+        let (mut walk, mut recoder) = (Walk::default(), Recoder::new(&plan, eight_bit));
+        let streamed = self.pieces(|piece| {
+            walk.push(piece.bytes(), &mut recoder);
+            sink(Piece::Raw(&recoder.out))?;
+            recoder.out.clear();
+            Ok(())
+        });
+        let ended = streamed.and_then(|()| {
+            walk.finish(&mut recoder);
+            sink(Piece::Raw(&recoder.out))
+        });
+        self.plan = plan;
+        ended
     }
 }
 
@@ -249,11 +330,10 @@ impl Start {
             let missing = (wanted - start.bytes.len()) as u64;
             input.take(missing).read_to_end(&mut start.bytes)?;
             start.whole = start.bytes.len() < wanted;
-            if header::parse(&start.bytes[start.skipped()..], start.whole).is_some() {
-                return Ok(start);
-            }
-            if wanted > MAX_HEADER {
-                return Err(ReadyError::EndlessHeader);
+            match header::parse(&start.bytes[start.skipped()..], start.whole) {
+                Some(header) if header.length <= MAX_HEADER => return Ok(start),
+                None if wanted <= MAX_HEADER => {}
+                _ => return Err(ReadyError::EndlessHeader),
             }
             wanted *= 2;
         }

@@ -45,6 +45,8 @@ impl Encoding {
 pub struct Text {
     spool: SpooledTempFile,
     facts: Facts,
+    /// What bytes that are not UTF-8 are.
+    charset: Option<String>,
 }
 
 impl Text {
@@ -53,7 +55,7 @@ impl Text {
         let mut spool = SpooledTempFile::new(IN_MEMORY);
         let mut scan = Scan::default();
         spool::copy(source, &mut spool, |block| scan.push(block))?;
-        Ok(Self { spool, facts: scan.finish() })
+        Ok(Self { spool, facts: scan.finish(), charset: None })
     }
 
     /// Hands the text block by block to `sink`, from its start.
@@ -80,8 +82,14 @@ impl Text {
     }
 
     /// The charset to declare. Bytes that are not UTF-8 are sent as they are and declared as unknown (RFC 1428).
-    pub fn charset(&self) -> &'static str {
-        if self.facts.utf8 { "utf-8" } else { "unknown-8bit" }
+    pub fn charset(&self) -> &str {
+        if self.facts.utf8 { "utf-8" } else { self.charset.as_deref().unwrap_or("unknown-8bit") }
+    }
+
+    /// The same, known to be in `charset` if it is not UTF-8.
+    #[must_use]
+    pub fn or_charset(self, charset: Option<String>) -> Self {
+        Self { charset, ..self }
     }
 }
 

@@ -12,4 +12,5 @@ pub mod command;
 pub mod dot;
 pub mod dsn;
 pub mod header;
+pub mod mime;
 pub mod reply;

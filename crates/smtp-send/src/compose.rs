@@ -1,0 +1,148 @@
+//! From what was asked for to messages that can be sent: opens every file, reads every text, before anything is sent.
+//!
+//! What cannot be read is told by its name (exit code 66), what is no message or has no recipient too (65).
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+
+use common::{Failure, Kind};
+
+use crate::config::{Composed, FileSource, Mail, ReadyMail, ReversePath, TextSource};
+use crate::dispatch::Job;
+use crate::host;
+use crate::message::attach::Wanted;
+use crate::message::html::{Html, HtmlError, Picture};
+use crate::message::{
+    Attachment, Composition, Draft, Edits, FieldError, HtmlBody, Message, Ready, ReadyError, SpoolError, Text,
+};
+
+/// What standard input is called in messages.
+const STDIN: &str = "standard input";
+
+/// All messages of a run, each with its envelope.
+pub fn jobs(mail: &mut Mail) -> Result<Vec<Job>, Failure> {
+    match mail {
+        Mail::Composed(composed) => Ok(vec![compose(composed)?]),
+        Mail::Ready(ready) => ready.files.iter().map(|file| open_ready(file, ready)).collect(),
+    }
+}
+
+fn open_ready(file: &FileSource, mail: &ReadyMail) -> Result<Job, Failure> {
+    let edits = Edits { remove_bcc: mail.recipients.is_none(), ..Edits::default() };
+    let (name, ready): (&dyn Display, _) = match file {
+        FileSource::Stdin => (&STDIN, Ready::read(stdin("The message"), &edits)),
+        FileSource::File(path) => (&path.display(), Ready::open(path, &edits)),
+    };
+    let ready = ready.map_err(|error: ReadyError| error.into_failure(name))?;
+    let wrong = |why: &str| Failure::new(Kind::BadData, "read", name, why);
+    if !ready.has_header() {
+        return Err(wrong("it does not begin with a header field, so it is no message"));
+    }
+    let broken = |error: &FieldError| wrong(&error.to_string());
+    let recipients = match &mail.recipients {
+        Some(given) => given.clone(),
+        None if !mail.needs_recipient => Vec::new(),
+        None => ready.recipients().map_err(broken)?.to_vec(),
+    };
+    if recipients.is_empty() && mail.needs_recipient {
+        return Err(wrong("no recipient in its header; use --to"));
+    }
+    let reverse_path = match &mail.reverse_path {
+        ReversePath::Given(path) => path.clone(),
+        ReversePath::OfHeader => match ready.author().map_err(broken)? {
+            Some(author) => Some(author.clone()),
+            None => return Err(wrong("no author in its header; use --envelope-from")),
+        },
+    };
+    let source = (mail.files.len() > 1).then(|| name.to_string());
+    Ok(Job { source, reverse_path, recipients, message: Message::Ready(Box::new(ready)) })
+}
+
+fn compose(config: &mut Composed) -> Result<Job, Failure> {
+    // Files first, so that nobody types a text in vain.
+    let attachments = config.attachments.iter().map(|one| attach("attach", one)).collect::<Result<Vec<_>, _>>()?;
+    let inline = config.inline.iter().map(|one| attach("show", one)).collect::<Result<Vec<_>, _>>()?;
+    let date = chrono::Local::now().fixed_offset();
+    let message_id = host::message_id(&date, &host::best_name())
+        .map_err(|error| Failure::new(Kind::System, "", "random numbers", error))?;
+    let html = config.html.as_ref().map(|source| read_html(source, inline, &message_id)).transpose()?;
+    let (html, plain) = html.unzip();
+    let text = match (&config.text, plain) {
+        (TextSource::Html, Some(plain)) => {
+            Text::read(plain.as_bytes()).map_err(|error| error.into_failure("keep", "the text"))?
+        }
+        (source, _) => read_text(source)?,
+    };
+    let message = Composition::compose(Draft {
+        from: config.from.clone(),
+        reply_to: std::mem::take(&mut config.reply_to),
+        to: std::mem::take(&mut config.to),
+        cc: std::mem::take(&mut config.cc),
+        subject: config.subject.take(),
+        date,
+        message_id,
+        headers: std::mem::take(&mut config.headers),
+        text,
+        html,
+        attachments,
+    });
+    Ok(Job {
+        source: None,
+        message: Message::Composed(Box::new(message)),
+        reverse_path: config.reverse_path.clone(),
+        recipients: config.recipients.clone(),
+    })
+}
+
+fn attach(operation: &'static str, wanted: &Wanted) -> Result<Attachment, Failure> {
+    let name: &dyn Display = if wanted.is_stdin() { &STDIN } else { &wanted.path.display() };
+    Attachment::open(wanted).map_err(|error| error.into_failure(operation, name))
+}
+
+/// The text in HTML with its pictures, and the same in plain text.
+fn read_html(source: &FileSource, inline: Vec<Attachment>, message_id: &str) -> Result<(HtmlBody, String), Failure> {
+    let (name, html): (&dyn Display, _) = match source {
+        FileSource::Stdin => (&STDIN, Html::read(stdin("The text"))),
+        FileSource::File(path) => (
+            &path.display(),
+            File::open(path).map_err(|error| HtmlError::Spool(SpoolError::Read(error))).and_then(Html::read),
+        ),
+    };
+    let failed = |error: HtmlError| match error {
+        HtmlError::Spool(error) => error.into_failure("read", name),
+        HtmlError::TooLong | HtmlError::Missing(_) => Failure::new(Kind::BadData, "read", name, error),
+    };
+    let mut html = html.map_err(failed)?;
+    let unique = message_id.trim_matches(['<', '>']);
+    let id = |number: usize| format!("{number}.{unique}");
+    let pictures: Vec<Picture> =
+        inline.iter().enumerate().map(|(at, file)| Picture { name: file.name().to_owned(), id: id(at + 1) }).collect();
+    let shown = html.show(&pictures).map_err(failed)?;
+    for (picture, _) in pictures.iter().zip(shown).filter(|(_, shown)| !shown) {
+        log::warn!("{name} does not show --inline {0}: it would be named cid:{0} there", picture.name);
+    }
+    let plain = html.plain();
+    let text = html.into_text().map_err(|error| SpoolError::Keep(error).into_failure("keep", name))?;
+    let inline = inline.into_iter().zip(pictures).map(|(file, picture)| file.shown_as(picture.id)).collect();
+    Ok((HtmlBody { text, inline }, plain))
+}
+
+fn read_text(source: &TextSource) -> Result<Text, Failure> {
+    let (name, text): (&dyn Display, _) = match source {
+        TextSource::Nothing | TextSource::Html => (&"the text", Text::read(io::empty())),
+        TextSource::Inline(text) => (&"--body", Text::read(text.as_bytes())),
+        TextSource::File(path) => (&path.display(), File::open(path).map_err(SpoolError::Read).and_then(Text::read)),
+        TextSource::Stdin => (&STDIN, Text::read(stdin("The text"))),
+    };
+    text.map_err(|error| error.into_failure("read", name))
+}
+
+/// Standard input; who sits there is told that something is expected.
+fn stdin(what: &str) -> io::StdinLock<'static> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        eprintln!("{what} is read from here; Ctrl-D on a line of its own ends it.");
+    }
+    stdin.lock()
+}

@@ -1,0 +1,49 @@
+# proves: OpenSMTPD takes our messages byte for byte, and what it refuses is told with its code
+# needs: python3 libevent-2.1-7 libdb5.3 libpam0g
+# unpacks: opensmtpd
+. "$HERE/lib.sh"
+PORT=$(free_port)
+mkdir -m 777 mail
+# Without TLS: the one of Debian 12 answers every client with "internal error", openssl s_client too.
+cat > smtpd.conf <<END
+smtp max-message-size "10M"
+table known { "bob@example.com" = "letters" }
+listen on 127.0.0.1 port $PORT hostname open.example.com
+action box maildir "$TMP/mail" virtual <known>
+match from any for domain "example.com" action box
+END
+cat > start.sh <<END
+for user in opensmtpd opensmtpq letters; do useradd -r \$user; done
+mkdir -p /var/lib/opensmtpd/empty /var/spool/smtpd
+chmod 711 /var/spool/smtpd
+chown letters $TMP/mail
+exec smtpd -d -f $TMP/smtpd.conf
+END
+layered opensmtpd bash "$TMP/start.sh" > smtpd.log 2>&1 &
+cleanup "kill $! 2> /dev/null"
+wait_for_port "$PORT"
+
+delivers() {
+    local proved=$1 tries
+    shift
+    "$BIN/smtp-send" --server "127.0.0.1:$PORT" --from me@example.org --to bob@example.com --subject 'Grüße' "$@" \
+        < text > report 2> errors || fail "$proved: exit $?: $(cat errors; tail -5 smtpd.log)"
+    grep -q '^bob@example.com: accepted' report || fail "$proved: $(cat report)"
+    for ((tries = 0; tries < 400; tries++)); do
+        [[ -n $(ls mail/new 2> /dev/null) ]] && break
+        sleep 0.05
+    done
+    python3 "$HERE/smtp-send/read-back.py" mail/new/* text 'Subject=Grüße' To=bob@example.com || fail "$proved: the message differs"
+    rm mail/new/*
+}
+
+printf '.\n..two\nÜber\n' > text
+delivers 'a small message'
+python3 -c 'for number in range(100000): print(f".line {number}")' > text
+delivers 'megabytes'
+
+code=0
+"$BIN/smtp-send" --server "127.0.0.1:$PORT" --from me@example.org --to nobody@example.com,bob@example.com --body x > report 2> errors || code=$?
+[ $code -ge 67 ] && [ $code -le 69 ] || fail "refused recipient: exit $code: $(cat errors)"
+grep -q '^bob@example.com: accepted' report || fail "$(cat report)"
+grep -q '^nobody@example.com: refused at RCPT: 5[0-9][0-9] ' report || fail "$(cat report)"
