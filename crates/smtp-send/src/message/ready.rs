@@ -11,7 +11,7 @@ use chrono::{DateTime, FixedOffset};
 use common::{Failure, Kind};
 
 use super::Piece;
-use super::facts::{Facts, Scan};
+use super::facts::{Facts, MAX_LINE, Scan};
 use super::headers::Headers;
 use super::origin::{FieldError, Origin};
 use super::recode::{Plan, Planner, Recoder};
@@ -21,6 +21,7 @@ use super::walk::Walk;
 use crate::proto::address::{Address, Mailbox};
 use crate::proto::dot::LineEnds;
 use crate::proto::header::{self, Header};
+use crate::proto::mime::Transfer;
 
 /// A longer header is an attack or a file of another kind.
 pub(super) const MAX_HEADER: usize = 1 << 20;
@@ -29,8 +30,8 @@ const BLOCK: usize = 48 * 1024;
 
 /// What is changed in the header of a ready message. The default changes nothing.
 ///
-/// In any case a line `From ...` of a mailbox file in front of the header is dropped, and a blank line that is missing
-/// between header and body is added.
+/// In any case a line `From ...` of a mailbox file in front of the header is dropped, a blank line that is missing between
+/// header and body is added, and a field with a line over 998 bytes is folded at its blanks.
 #[derive(Debug, Clone, Default)]
 pub struct Edits {
     /// Remove Bcc and Resent-Bcc. When that leaves no field with recipients, `To: undisclosed-recipients:;` is added.
@@ -117,10 +118,10 @@ struct Head {
     remove_bcc: bool,
     /// Fields that are added at its end.
     added: Headers,
-    /// Bytes as they are sent, with the empty line.
-    sent: u64,
-    /// Whether it holds bytes over 127.
-    high: bool,
+    /// What its bytes are as they are sent, with the empty line.
+    sent: Facts,
+    /// Whether it says that line ends of the body are bytes like others.
+    binary: bool,
 }
 
 impl Ready {
@@ -146,12 +147,11 @@ impl Ready {
                 has_fields: !header.fields.is_empty(),
                 remove_bcc: edits.remove_bcc,
                 added,
-                sent: 0,
-                high: false,
+                sent: Facts::default(),
+                binary: Transfer::of(&header) == Transfer::Binary,
             };
             let sent = head.edited(&header);
-            let facts = Scan::of(&sent);
-            (head.sent, head.high) = (facts.canonical_size, facts.high);
+            head.sent = Scan::of(&sent);
             let mut origin = Origin::of(&header);
             if let Some(sent) = header::parse(&sent, true) {
                 // What was added counts too, and Bcc was needed although it is gone now.
@@ -166,7 +166,7 @@ impl Ready {
             Ok::<_, ReadyError>((head, origin, scan.finish()))
         })?;
         let mut seen = Self { source, head, body, origin, plan: Plan::default() };
-        if seen.body.high || !seen.body.has_short_lines() {
+        if seen.body.high || !seen.body.has_short_lines() || seen.head.binary {
             seen.plan = seen.planned()?;
         }
         Ok(seen)
@@ -211,20 +211,15 @@ impl Ready {
 
     /// Whether the header, or that of a part, holds bytes over 127, which only a server with SMTPUTF8 takes (RFC 6532).
     pub fn needs_smtputf8(&self) -> bool {
-        self.head.high || self.plan.high_header
-    }
-
-    /// Whether parts have to be encoded anew for this form.
-    fn is_recoded(&self, eight_bit: bool) -> bool {
-        !self.body.has_short_lines() || (self.body.high && !eight_bit)
+        self.head.sent.high || self.plan.high_header
     }
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
     /// The message is read for it only when parts have to be encoded anew.
     pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
-        if !self.is_recoded(eight_bit) {
-            return Ok(self.head.sent + self.body.canonical_size);
+        if !self.plan.is_needed(eight_bit) {
+            return Ok(self.head.sent.canonical_size + self.body.canonical_size);
         }
         let (mut size, mut ends, mut lines) = (0, LineEnds::default(), Vec::new());
         let mut complete = true;
@@ -249,7 +244,7 @@ impl Ready {
         eight_bit: bool,
         sink: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if !self.is_recoded(eight_bit) {
+        if !self.plan.is_needed(eight_bit) {
             return self.pieces(sink);
         }
         if self.plan.breaks_signature(eight_bit) {
@@ -301,6 +296,10 @@ impl Head {
         let mut out = Vec::with_capacity(self.length + 256);
         for field in &header.fields {
             if self.remove_bcc && (field.is("Bcc") || field.is("Resent-Bcc")) {
+                continue;
+            }
+            if field.raw.len() as u64 > MAX_LINE && !Scan::of(field.raw).has_short_lines() {
+                out.extend_from_slice(&header::folded(field.raw));
                 continue;
             }
             out.extend_from_slice(field.raw);

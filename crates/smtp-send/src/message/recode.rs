@@ -38,6 +38,8 @@ pub(super) struct Plan {
     changes: Vec<[Change; 2]>,
     /// The charset for a text that has no Content-Type.
     charset: Option<&'static str>,
+    /// Whether anything has to be changed at all, with bytes over 127 and without.
+    changed: [bool; 2],
     /// Whether the header of a part holds bytes over 127.
     pub(super) high_header: bool,
     /// Whether there is a signature that does not survive, with bytes over 127 and without.
@@ -47,6 +49,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Whether anything has to be changed for this form.
+    pub(super) fn is_needed(&self, eight_bit: bool) -> bool {
+        self.changed[usize::from(!eight_bit)]
+    }
+
     /// Whether a signature does not survive this form.
     pub(super) fn breaks_signature(&self, eight_bit: bool) -> bool {
         self.breaks_signature[usize::from(!eight_bit)]
@@ -75,6 +82,7 @@ pub(super) struct Planner {
     plan: Plan,
     entity: Option<Entity>,
     scan: Scan,
+    prose: Scan,
     heads: usize,
     dkim: bool,
 }
@@ -82,8 +90,13 @@ pub(super) struct Planner {
 impl Planner {
     /// What was learned.
     pub(super) fn finish(mut self) -> Plan {
-        for (broken, form) in self.plan.breaks_signature.iter_mut().zip(0..) {
-            *broken |= self.dkim && self.plan.changes.iter().any(|changes| changes[form] != Change::Keep);
+        let prose = self.prose.finish();
+        let short = prose.has_short_lines();
+        let plan = &mut self.plan;
+        plan.changed = [0, 1].map(|form| plan.changes.iter().any(|changes| changes[form] != Change::Keep));
+        plan.changed = [plan.changed[0] || !short, plan.changed[1] || !short || prose.high];
+        for (broken, changed) in plan.breaks_signature.iter_mut().zip(plan.changed) {
+            *broken |= self.dkim && changed;
         }
         self.plan
     }
@@ -116,14 +129,17 @@ impl Visitor for Planner {
             *broken |= entity.signed && change != Change::Keep;
         }
         if !entity.typed && facts.high {
-            self.plan.charset = Some(if facts.utf8 { "utf-8" } else { "unknown-8bit" });
+            let utf8 = facts.utf8 && self.plan.charset.is_none_or(|charset| charset == "utf-8");
+            self.plan.charset = Some(if utf8 { "utf-8" } else { "unknown-8bit" });
         }
         self.plan.changes.push(changes);
     }
 
     fn boundary(&mut self, _: &[u8]) {}
 
-    fn prose(&mut self, _: &[u8]) {}
+    fn prose(&mut self, bytes: &[u8]) {
+        self.prose.push(bytes);
+    }
 }
 
 /// The second visit: writes the message anew.

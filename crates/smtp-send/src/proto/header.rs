@@ -5,6 +5,9 @@
 
 use super::address::{AddressError, Mailbox, parse_list};
 
+/// Lines that are folded anew have at most so many characters where their words allow it (RFC 5322, section 2.1.1).
+const FOLD_AT: usize = 78;
+
 /// One field, as slices of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
@@ -35,6 +38,32 @@ impl<'a> Field<'a> {
     pub fn text(&self) -> Option<String> {
         String::from_utf8(self.unfolded()).ok()
     }
+}
+
+/// A field with lines longer than any server takes, folded anew at its blanks (RFC 5322, section 2.2.3).
+///
+/// A single word may still be longer; it cannot be cut without changing it.
+pub fn folded(raw: &[u8]) -> Vec<u8> {
+    let (mut out, mut column) = (Vec::with_capacity(raw.len().saturating_add(64)), 0_usize);
+    let mut rest: Vec<u8> = raw.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    rest.truncate(rest.trim_ascii_end().len());
+    let mut rest = rest.as_slice();
+    while !rest.is_empty() {
+        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let blanks = rest.iter().position(|byte| !is_blank(byte)).unwrap_or(rest.len());
+        let word = rest.iter().skip(blanks).position(is_blank).unwrap_or(rest.len().saturating_sub(blanks));
+        let (piece, behind) = rest.split_at_checked(blanks.saturating_add(word)).unwrap_or((rest, &[]));
+        // The first word stays beside the name.
+        if column.saturating_add(piece.len()) > FOLD_AT && blanks > 0 && out.contains(&b' ') {
+            out.extend_from_slice(b"\r\n");
+            column = 0;
+        }
+        out.extend_from_slice(piece);
+        column = column.saturating_add(piece.len());
+        rest = behind;
+    }
+    out.extend_from_slice(b"\r\n");
+    out
 }
 
 /// A header and where it ends.
@@ -192,6 +221,18 @@ mod tests {
             }
         }
         assert_eq!(parse(message, false), Some(whole));
+    }
+
+    #[test]
+    fn a_field_is_folded_at_its_blanks_and_means_the_same() {
+        let long = format!("To: {}", vec!["person@example.com"; 100].join(", "));
+        let field = String::from_utf8(folded(long.as_bytes())).unwrap();
+        assert!(field.lines().all(|line| line.len() <= 78 && !line.trim().is_empty()), "{field}");
+        assert_eq!(field.replace("\r\n", ""), long);
+        assert_eq!(folded(b"A: b\n c\r\n"), b"A: b c\r\n");
+        assert_eq!(folded(b"A:\n"), b"A:\r\n");
+        let word = format!("X: {} y\r\n", "x".repeat(2000));
+        assert_eq!(folded(word.as_bytes()), word.replace(" y", "\r\n y").as_bytes());
     }
 
     #[test]

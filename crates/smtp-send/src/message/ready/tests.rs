@@ -106,6 +106,14 @@ fn a_header_in_another_script_is_told_unless_it_is_removed() {
 }
 
 #[test]
+fn a_line_of_the_header_that_no_server_takes_is_folded() {
+    let list = vec!["somebody@example.com"; 60].join(", ");
+    let sent = text(&mut ready(format!("X: y\nTo: {list}\n\nx").as_bytes(), &Edits::default()));
+    assert!(sent.lines().all(|line| line.len() <= 78), "{sent}");
+    assert_eq!(sent.replace("\r\n ", " "), format!("X: y\r\nTo: {list}\r\n\r\nx"));
+}
+
+#[test]
 fn a_header_may_be_long_but_not_endless() {
     let list: Vec<String> = (0..20_000).map(|number| format!("r{number}@example.com")).collect();
     let long = ready(format!("To: {}\n\nx", list.join(",\n ")).as_bytes(), &Edits::default());
