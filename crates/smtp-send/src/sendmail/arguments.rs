@@ -7,11 +7,11 @@
 use std::collections::VecDeque;
 
 /// Letters without a value that change nothing here.
-const IGNORED: &str = "cGImnsUux";
+const IGNORED: &str = "cGmnsUux";
 /// Letters with a value that change nothing here: `-A` names a file of Sendmail's, `-o` and `-O` its options, `-e` what
 /// happens with errors (they are always told), `-L` a tag for its log, `-X` its traffic log, `-h` and `-p` the way that the
 /// message has come.
-const IGNORED_WITH_VALUE: &str = "AeLOohpXd";
+const IGNORED_WITH_VALUE: &str = "AeLOohpX";
 
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,8 +106,10 @@ impl Arguments {
                     let why = "there is no queue: a message is handed over at once, or kept in a file that is named";
                     return Err(Mistake::Refused(format!("-q{glued}"), why));
                 }
-                // Its value is part of it, and never the next argument: that may be an address.
+                // The values of these are part of them, and never the next argument: that may be an address.
                 'b' => return mode(glued),
+                'd' => return Ok(()),
+                'I' => return mode("i"),
                 _ => {
                     let option = format!("-{letter}");
                     let value = if glued.is_empty() { None } else { Some(glued.to_owned()) };
@@ -208,7 +210,7 @@ mod tests {
     #[test]
     fn what_means_nothing_here_is_passed_over() {
         let line =
-            "-bm -om -oem -odb -oQ/x -O DeliveryMode=b -Ac -Am -L tag -X /log -U -G -m -n -e p -h 1 -pESMTP:x bob";
+            "-bm -om -oem -odb -oQ/x -O DeliveryMode=b -Ac -Am -L tag -X /log -U -G -m -n -e p -h 1 -pESMTP:x -d bob";
         assert_eq!(good(line), Arguments { recipients: vec!["bob".into()], ..Arguments::default() });
         assert!(good("-oi bob").dots_are_text && !good("-om bob").dots_are_text);
     }
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_asks_for_another_program_is_refused_with_words() {
-        for line in ["-bp", "-bs", "-bd", "-bi", "-bv bob", "-q", "-q30m", "-bz", "-C /etc/sendmail.cf -t"] {
+        for line in ["-bp", "-bs", "-bd", "-bi", "-I", "-bv bob", "-q", "-q30m", "-bz", "-C /etc/sendmail.cf -t"] {
             assert!(matches!(parsed(line), Err(Mistake::Refused(..))), "{line}");
         }
     }
