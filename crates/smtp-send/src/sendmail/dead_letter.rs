@@ -3,7 +3,7 @@
 //! It is written before anything is sent, so that no way in which this program can end loses it. While it is on its way its
 //! name ends in `.sending`; handed over, it is removed; otherwise its name ends in `.eml` and its first line is the `From `
 //! line of mailbox files, with the recipients that are still to get it and the reason. Mail readers show such a file, and
-//! `smtp-send --eml` and `sendmail -t` pass over that line when they send it again.
+//! the line is passed over when the message is sent again.
 //!
 //! The folder is `$XDG_STATE_HOME/smtp-send/dead-letters`, by default in ~/.local/state; for who has no home, /var/tmp.
 //! Only the owner may read it. A letter is seen under its name only when it is complete.
