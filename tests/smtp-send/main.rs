@@ -19,10 +19,14 @@ mod delivery;
 mod dialogue;
 /// STARTTLS, implicit TLS, certificates, and what is never done.
 mod encryption;
+/// CHUNKING, LMTP, SMTPUTF8, DSN, REQUIRETLS.
+mod extensions;
 /// Servers that close, stall, drip or talk nonsense at every point.
 mod hostile_server;
 /// Texts in HTML and what they show; fields of every kind.
 mod html;
+/// Mechanisms, and that nobody sees the secret.
+mod login;
 /// Messages that exist already.
 mod ready;
 /// What is printed: lines, JSON, transcript.
@@ -31,3 +35,5 @@ mod report;
 mod secrets;
 /// The command line of sendmail(8), and the dead letter.
 mod sendmail;
+/// Several messages over one connection, and further tries.
+mod several;

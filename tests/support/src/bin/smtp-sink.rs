@@ -25,6 +25,10 @@ struct Cli {
     address: IpAddr,
 }
 
+/// What a mail server of today offers.
+const OFFERED: [&str; 7] =
+    ["PIPELINING", "SIZE 67108864", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING", "SMTPUTF8", "DSN"];
+
 fn main() -> ExitCode {
     common::exit::run("smtp-sink", code_of, run)
 }
@@ -39,7 +43,7 @@ fn run() -> Result<u8> {
     let ending = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
     ending.thread_block()?;
     let asked = SocketAddr::new(cli.address, cli.port);
-    let script = Script::default();
+    let script = Script::default().extensions(&OFFERED);
     let server = Server::observed(asked, script, print).map_err(|error| Failure::io("listen on", asked, error))?;
     let address = server.address();
     let hello = format!(

@@ -60,6 +60,9 @@ pub(super) struct Conversation<'a> {
     counts: Vec<(String, usize)>,
     from: Option<String>,
     to: Vec<String>,
+    /// Chunks of the running message.
+    chunks: Vec<u8>,
+    lmtp: bool,
 }
 
 impl<'a> Conversation<'a> {
@@ -69,7 +72,8 @@ impl<'a> Conversation<'a> {
         stream.set_nodelay(true)?;
         let stream = Stream::Clear(stream);
         let (input, counts, to) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { stream, input, shared, connection, flight: 0, counts, from: None, to })
+        let chunks = Vec::new();
+        Ok(Self { stream, input, shared, connection, flight: 0, counts, from: None, to, chunks, lmtp: false })
     }
 
     pub(super) fn hold(mut self) -> Result {
@@ -84,6 +88,12 @@ impl<'a> Conversation<'a> {
             let argument = line.split_once(':').map_or("", |(_, argument)| argument).trim().to_owned();
             let next = match verb.as_str() {
                 "EHLO" => self.answer("EHLO", &self.greeting())?.0,
+                "LHLO" => {
+                    self.lmtp = true;
+                    self.answer("EHLO", &self.greeting())?.0
+                }
+                "AUTH" => self.auth()?,
+                "BDAT" => self.bdat(&line)?,
                 "HELO" => self.answer("HELO", "250 sink.example.com")?.0,
                 "STARTTLS" => self.starttls()?,
                 "MAIL" => self.mail(argument)?,
@@ -91,6 +101,7 @@ impl<'a> Conversation<'a> {
                 "DATA" => self.data()?,
                 "RSET" => {
                     (self.from, self.to) = (None, Vec::new());
+                    self.chunks.clear();
                     self.answer("RSET", "250 2.0.0 Ok")?.0
                 }
                 "NOOP" => self.answer("NOOP", "250 2.0.0 Ok")?.0,
@@ -173,20 +184,63 @@ impl<'a> Conversation<'a> {
         let Some(raw) = self.message()? else {
             return Ok(Next::End);
         };
-        let mail = Mail {
-            from: self.from.take().unwrap_or_default(),
-            to: std::mem::take(&mut self.to),
-            message: unstuffed(&raw),
-            raw,
-            tls: self.is_tls(),
-        };
+        self.received(unstuffed(&raw), raw)
+    }
+
+    /// Keeps the message and answers for it; under LMTP once for each recipient.
+    fn received(&mut self, message: Vec<u8>, raw: Vec<u8>) -> io::Result<Next> {
+        let to = std::mem::take(&mut self.to);
+        let answers = if self.lmtp { to.len() } else { 1 };
+        let mail = Mail { from: self.from.take().unwrap_or_default(), to, message, raw, tls: self.is_tls() };
         let number = self.count("MESSAGE-ID");
         // Kept before it is answered: a client that has its 250 finds the message there.
         if !mail.to.is_empty() {
             self.shared.received(mail);
         }
         let reply = format!("250 2.0.0 Ok: queued as SINK{}X{number}", self.connection);
-        Ok(self.answer("MESSAGE", &reply)?.0)
+        for _ in 0..answers {
+            if let Next::End = self.answer("MESSAGE", &reply)?.0 {
+                return Ok(Next::End);
+            }
+        }
+        Ok(Next::Go)
+    }
+
+    /// A chunk (RFC 3030), answered as `BDAT`, the last one as `MESSAGE`.
+    fn bdat(&mut self, line: &str) -> io::Result<Next> {
+        let mut words = line.split(' ').skip(1);
+        let size: usize = words.next().and_then(|size| size.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+        let last = words.next() == Some("LAST");
+        while self.input.len() < size {
+            self.fill()?;
+        }
+        self.chunks.extend(self.input.drain(..size));
+        if self.chunks.len() > MAX_MESSAGE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if self.to.is_empty() {
+            return Ok(self.answer("BDAT", "503 5.5.1 RCPT first")?.0);
+        }
+        if !last {
+            return Ok(self.answer("BDAT", "250 2.0.0 Ok")?.0);
+        }
+        let message = std::mem::take(&mut self.chunks);
+        self.received(message.clone(), message)
+    }
+
+    /// A login as the script says.
+    fn auth(&mut self) -> io::Result<Next> {
+        let replies = self.shared.script.auth.clone();
+        for reply in &replies {
+            self.stream.write(format!("{reply}\r\n").as_bytes())?;
+            if !reply.starts_with("334") {
+                return Ok(Next::Go);
+            }
+            if self.command()?.is_none() {
+                return Ok(Next::End);
+            }
+        }
+        Ok(self.answer("AUTH", "501 5.7.0 The login is over")?.0)
     }
 
     /// Reads up to the final dot. `None`: refused on the way.

@@ -1,7 +1,8 @@
 //! How a scripted server differs from a well-mannered one.
 //!
-//! A rule names a step (`CONNECT`, `EHLO`, `HELO`, `STARTTLS`, `MAIL`, `RCPT`, `DATA`, `MESSAGE`, `QUIT`), which occurrence of it
-//! within a connection is meant, and what happens then. `MESSAGE` is the moment after the final dot.
+//! A rule names a step (`CONNECT`, `EHLO`, `HELO`, `STARTTLS`, `MAIL`, `RCPT`, `DATA`, `BDAT`, `MESSAGE`, `RSET`, `QUIT`), which
+//! occurrence of it within a connection is meant, and what happens then. `MESSAGE` is the moment after the final dot or the last
+//! chunk; under LMTP (LHLO in place of EHLO) it comes once for each recipient.
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub struct Script {
     pub(super) extensions: Vec<String>,
     pub(super) implicit_tls: bool,
     pub(super) early_refusal: Option<(usize, String)>,
+    pub(super) auth: Vec<String>,
     rules: Vec<Rule>,
 }
 
@@ -46,6 +48,7 @@ impl Default for Script {
             extensions: extensions.map(str::to_owned).to_vec(),
             implicit_tls: false,
             early_refusal: None,
+            auth: Vec::new(),
             rules: Vec::new(),
         }
     }
@@ -70,6 +73,14 @@ impl Script {
     #[must_use]
     pub fn refuse_after_bytes(mut self, bytes: usize, reply: &str) -> Self {
         self.early_refusal = Some((bytes, reply.to_owned()));
+        self
+    }
+
+    /// Answers AUTH and each line of the client behind a 334 with these replies, one after the other. `AUTH` must be offered
+    /// among the extensions. What the client says is recorded like commands.
+    #[must_use]
+    pub fn auth(mut self, replies: &[&str]) -> Self {
+        self.auth = replies.iter().map(|&reply| reply.to_owned()).collect();
         self
     }
 
