@@ -226,6 +226,18 @@ fn a_mistake_in_the_configuration_is_told_with_its_line_and_keeps_the_message() 
 }
 
 #[test]
+fn without_a_terminal_nobody_is_asked_for_a_password() {
+    let server = Server::start(Script::default());
+    let home = Home::with_account(&server, "user = 'me'");
+    let plain = home.sendmail(&["bob@example.com"]);
+    let mut command = Command::new("setsid");
+    command.arg("--wait").arg(plain.get_program()).args(plain.get_args());
+    inherit(&mut command, &plain);
+    let finished = finish(&mut command, MESSAGE.as_bytes());
+    assert_fails(&finished, 78, &["password of me at 127.0.0.1: there is none", "kept in"]);
+}
+
+#[test]
 fn what_a_server_that_is_down_did_not_get_is_kept_and_can_be_sent_again() {
     let home = nowhere();
     let text = format!("Bcc: secret@example.com\n{MESSAGE}");
