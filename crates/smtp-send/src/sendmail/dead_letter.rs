@@ -26,6 +26,9 @@ const BLOCK: usize = 64 * 1024;
 /// The folder for those without a home: kept when the machine starts again, unlike /tmp.
 const LAST_RESORT: &str = "/var/tmp";
 
+/// Where an open file without a name can be found to get one.
+const OPEN_FILES: &str = "/proc/self/fd";
+
 /// A message that is kept.
 #[derive(Debug)]
 pub(super) struct Letter {
@@ -156,7 +159,9 @@ impl Draft {
         let stem = folder.join(format!("smtp-send-{}-{random}", Local::now().format("%Y%m%dT%H%M%S")));
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600);
-        if let Ok(file) = options.clone().custom_flags(nix::libc::O_TMPFILE).open(folder) {
+        if Path::new(OPEN_FILES).exists()
+            && let Ok(file) = options.clone().custom_flags(nix::libc::O_TMPFILE).open(folder)
+        {
             return Ok(Self { file, stem, named: None });
         }
         let path = stem.with_extension("partial");
@@ -170,7 +175,7 @@ impl Draft {
         if let Some(named) = self.named.take() {
             fs::rename(named, &path)?;
         } else {
-            let unnamed = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            let unnamed = format!("{OPEN_FILES}/{}", self.file.as_raw_fd());
             linkat(AT_FDCWD, unnamed.as_str(), AT_FDCWD, &path, AtFlags::AT_SYMLINK_FOLLOW)?;
         }
         Ok(path)
