@@ -409,6 +409,17 @@ fn a_message_that_can_neither_be_sent_nor_kept_is_told_with_the_code_of_the_send
 }
 
 #[test]
+fn without_room_for_the_note_the_message_is_kept_as_it_is() {
+    let home = nowhere();
+    let text = format!("{MESSAGE}{}", "x".repeat(4090 - MESSAGE.len()));
+    let finished = finish(&mut without_room(&home, &["-i", "bob@example.com"]), text.as_bytes());
+    assert_fails(&finished, 75, &["connect to", "kept in", ".eml (without a note: File too large)"]);
+    let letters = letters(&home);
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!(fs::read_to_string(&letters[0]).unwrap(), text);
+}
+
+#[test]
 fn the_state_folder_can_be_elsewhere() {
     let home = nowhere();
     let elsewhere = home.path().join("state");

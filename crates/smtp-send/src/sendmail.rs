@@ -20,7 +20,7 @@ use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use crate::account::{self, Account};
-use crate::cli::{EnvelopeArgs, Typed};
+use crate::cli::Typed;
 use crate::config::Route;
 use crate::dispatch::Job;
 use crate::message::{Message, Ready, ReadyError};
@@ -114,16 +114,12 @@ impl Setup {
             route.dsn.optional = true;
             route
         });
-        let identity = identity(&cli.envelope, arguments);
+        let identity = Identity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
         match (route, identity) {
             (Ok(route), Ok(identity)) => Ok(Self { route, identity, account }),
             (Err(failure), _) | (_, Err(failure)) => Err(placed(failure, account.as_ref())),
         }
     }
-}
-
-fn identity(account: &EnvelopeArgs, arguments: &Arguments) -> Result<Identity, Failure> {
-    Identity::new(account.from.as_deref(), account.envelope_from.as_deref(), arguments)
 }
 
 /// The options of smtp-send that say what these arguments say.

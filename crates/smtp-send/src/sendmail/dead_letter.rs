@@ -107,7 +107,13 @@ impl Letter {
                 let _ = fs::remove_file(&self.path);
                 Ok(path)
             }
-            Err(error) => Err((self.path, error)),
+            Err(error) => {
+                // There may be no room for a copy; a name takes none.
+                let path = self.stem.with_extension("eml");
+                let path = if fs::rename(&self.path, &path).is_ok() { path } else { self.path };
+                let _ = File::open(&path).and_then(|file| file.sync_all());
+                Err((path, error))
+            }
         }
     }
 
