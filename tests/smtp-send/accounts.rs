@@ -2,11 +2,14 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
+use nix::unistd::geteuid;
 use tempfile::TempDir;
+use testkit::process::finish;
 use testkit::smtp::{Script, Server};
 
-use crate::home::Home;
+use crate::home::{Home, inherit};
 use crate::support::{assert_fails, assert_sent};
 
 fn account(name: &str, server: &Server, more: &str) -> String {
@@ -144,4 +147,27 @@ fn a_file_that_cannot_be_read_is_told() {
     fs::remove_dir(home.file()).unwrap();
     fs::write(home.file(), b"[account.default]\nserver = '\xff'\n").unwrap();
     assert_fails(&home.send(&[]), 78, &["config.toml", "not UTF-8"]);
+}
+
+#[test]
+fn a_file_that_is_closed_to_this_user_is_told_when_no_other_has_an_account() {
+    if !geteuid().is_root() {
+        eprintln!("skipped: only root can become another user");
+        return;
+    }
+    let home = Home::new("[account.default]\nserver = 'x'\n");
+    let plain = home.command(&["--to", "bob@example.com", "--body", "x"]);
+    let as_another = || {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--clear-groups"]);
+        command
+    };
+    if !as_another().args(["test", "-x"]).arg(plain.get_program()).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: another user cannot reach the program");
+        return;
+    }
+    let mut command = as_another();
+    command.arg(plain.get_program()).args(plain.get_args());
+    inherit(&mut command, &plain);
+    assert_fails(&finish(&mut command, b""), 66, &["config.toml", "Permission denied"]);
 }

@@ -226,6 +226,18 @@ fn a_mistake_in_the_configuration_is_told_with_its_line_and_keeps_the_message() 
 }
 
 #[test]
+fn without_a_terminal_nobody_is_asked_for_a_password() {
+    let server = Server::start(Script::default());
+    let home = Home::with_account(&server, "user = 'me'");
+    let plain = home.sendmail(&["bob@example.com"]);
+    let mut command = Command::new("setsid");
+    command.arg("--wait").arg(plain.get_program()).args(plain.get_args());
+    inherit(&mut command, &plain);
+    let finished = finish(&mut command, MESSAGE.as_bytes());
+    assert_fails(&finished, 78, &["password of me at 127.0.0.1: there is none", "kept in"]);
+}
+
+#[test]
 fn what_a_server_that_is_down_did_not_get_is_kept_and_can_be_sent_again() {
     let home = nowhere();
     let text = format!("Bcc: secret@example.com\n{MESSAGE}");
@@ -241,8 +253,11 @@ fn what_a_server_that_is_down_did_not_get_is_kept_and_can_be_sent_again() {
     let up = Home::with_account(&server, "");
     let kept = fs::read_to_string(&letters(&home)[0]).unwrap();
     assert_silent(&sendmail(&up, &["-ti"], &kept), &up);
-    assert_eq!(server.mail().to, ["<bob@example.com>", "<secret@example.com>"]);
-    assert_eq!(text_of(&server.mail().message), MESSAGE.replace('\n', "\r\n"));
+    assert_silent(&sendmail(&up, &["-i", "bob@example.com"], &kept), &up);
+    let mails = server.mails();
+    assert_eq!(mails[0].to, ["<bob@example.com>", "<secret@example.com>"]);
+    assert_eq!(mails[1].to, ["<bob@example.com>"]);
+    assert!(mails.iter().all(|mail| text_of(&mail.message) == MESSAGE.replace('\n', "\r\n")));
 }
 
 #[test]
@@ -391,6 +406,17 @@ fn a_message_that_can_neither_be_sent_nor_kept_is_told_with_the_code_of_the_send
     let finished = finish(&mut without_room(&home, &["-i", "bob@example.com"]), text.as_bytes());
     assert_fails(&finished, 75, &["connect to", "bob@example.com is lost", "File too large"]);
     assert_eq!(letters(&home), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn without_room_for_the_note_the_message_is_kept_as_it_is() {
+    let home = nowhere();
+    let text = format!("{MESSAGE}{}", "x".repeat(4090 - MESSAGE.len()));
+    let finished = finish(&mut without_room(&home, &["-i", "bob@example.com"]), text.as_bytes());
+    assert_fails(&finished, 75, &["connect to", "kept in", ".eml (without a note: File too large)"]);
+    let letters = letters(&home);
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert_eq!(fs::read_to_string(&letters[0]).unwrap(), text);
 }
 
 #[test]

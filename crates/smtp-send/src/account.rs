@@ -64,9 +64,18 @@ impl Account {
     /// The account called `named`, or the default one, from the first of `files` that has it.
     fn find(named: Option<&str>, files: &[PathBuf]) -> Result<Option<Self>, Failure> {
         let wanted = named.unwrap_or(DEFAULT);
-        let mut known = Vec::new();
+        let (mut known, mut closed) = (Vec::new(), None);
         for file in files {
-            let Some(text) = read(file)? else { continue };
+            let text = match read(file) {
+                Ok(Some(text)) => text,
+                Ok(None) => continue,
+                // A service often has the home of whoever started it; the file of the system may serve it all the same.
+                Err(failure) if failure.kind() == Kind::Denied => {
+                    closed.get_or_insert(failure.with_kind(Kind::NoInput));
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
             let home = host::home_folder();
             let places = Places { folder: file.parent().unwrap_or(Path::new("/")), home: home.as_deref() };
             let wrong = |mistake: file::Mistake| {
@@ -78,6 +87,9 @@ impl Account {
                 return Ok(Some(Self { file: file.clone(), settings }));
             }
             known.extend(accounts.into_iter().filter(|name| !known.contains(name)).collect::<Vec<_>>());
+        }
+        if let Some(failure) = closed {
+            return Err(failure);
         }
         if named.is_none() {
             return Ok(None);
@@ -148,8 +160,12 @@ fn name_in_environment() -> Option<String> {
 }
 
 /// The text of a file that nobody but its owner may change: it says where passwords go, and which commands are run.
+/// [`Kind::Denied`] is a file that is closed to this user.
 fn read(path: &Path) -> Result<Option<String>, Failure> {
-    let unreadable = |cause| Failure::io("read", path.display(), cause).with_kind(Kind::NoInput);
+    let unreadable = |cause: io::Error| {
+        let denied = cause.kind() == io::ErrorKind::PermissionDenied;
+        Failure::io("read", path.display(), cause).with_kind(if denied { Kind::Denied } else { Kind::NoInput })
+    };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

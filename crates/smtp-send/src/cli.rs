@@ -32,7 +32,9 @@ Exit codes:
   68 unknown host                     78 configuration
 
 Example:
-  echo 'It works.' | smtp-send --server localhost:2525 --to bob@example.com --subject Test"
+  echo 'It works.' | smtp-send --server localhost:2525 --to bob@example.com --subject Test
+
+'smtp-send sendmail --help' tells about the options of sendmail."
 )]
 pub struct Cli {
     /// From whom and to whom.
@@ -129,7 +131,8 @@ pub struct ServerArgs {
     /// Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
-    /// Account of ~/.config/smtp-send/config.toml, whose keys are the long options [default: default]
+    /// Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml, whose keys are the long options
+    /// [default: that of `SMTP_SEND_ACCOUNT`, else default]
     #[arg(long, value_name = "NAME")]
     pub account: Option<String>,
     /// Use IPv4 only

@@ -1,7 +1,8 @@
 //! The command line of sendmail(8), for the programs that know no other way to send: cron, PHP, git, mail readers.
 //!
 //! The message is read and kept on disk, the way to the server comes from an account, and the message is handed over at once.
-//! In the good case nothing is printed. In any other, one line says what went wrong and where the message is kept.
+//! In the good case nothing is printed. In any other, one line says what went wrong and where the message is kept. A signal
+//! while the message is still being read ends the program as usual: nobody has been promised anything yet.
 
 pub mod arguments;
 mod dead_letter;
@@ -19,7 +20,7 @@ use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use crate::account::{self, Account};
-use crate::cli::{EnvelopeArgs, Typed};
+use crate::cli::Typed;
 use crate::config::Route;
 use crate::dispatch::Job;
 use crate::message::{Message, Ready, ReadyError};
@@ -51,7 +52,7 @@ Usage: sendmail [OPTIONS] ADDRESS... < MESSAGE
 
 Addresses without a domain get that of the account's from, else that of this host. Bcc is removed; Date, Message-ID and From
 are added where they are missing. What could not be sent is kept in a file that the error names, by default in
-~/.local/state/smtp-send/dead-letters; smtp-send --eml FILE --to ADDRESS sends it again.
+~/.local/state/smtp-send/dead-letters; sendmail -i ADDRESS < FILE sends it again.
 Other options of Sendmail and Postfix are accepted where they change nothing, and refused where they ask for a queue or a
 server. Exit codes are those of smtp-send.
 ";
@@ -113,16 +114,12 @@ impl Setup {
             route.dsn.optional = true;
             route
         });
-        let identity = identity(&cli.envelope, arguments);
+        let identity = Identity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
         match (route, identity) {
             (Ok(route), Ok(identity)) => Ok(Self { route, identity, account }),
             (Err(failure), _) | (_, Err(failure)) => Err(placed(failure, account.as_ref())),
         }
     }
-}
-
-fn identity(account: &EnvelopeArgs, arguments: &Arguments) -> Result<Identity, Failure> {
-    Identity::new(account.from.as_deref(), account.envelope_from.as_deref(), arguments)
 }
 
 /// The options of smtp-send that say what these arguments say.

@@ -6,12 +6,14 @@
 
 use std::collections::VecDeque;
 
+use crate::proto::dsn::{Envid, Notify};
+
 /// Letters without a value that change nothing here.
-const IGNORED: &str = "cGImnsUux";
+const IGNORED: &str = "cGmnsUux";
 /// Letters with a value that change nothing here: `-A` names a file of Sendmail's, `-o` and `-O` its options, `-e` what
 /// happens with errors (they are always told), `-L` a tag for its log, `-X` its traffic log, `-h` and `-p` the way that the
 /// message has come.
-const IGNORED_WITH_VALUE: &str = "AeLOohpXd";
+const IGNORED_WITH_VALUE: &str = "AeLOohpX";
 
 /// What was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,8 +108,10 @@ impl Arguments {
                     let why = "there is no queue: a message is handed over at once, or kept in a file that is named";
                     return Err(Mistake::Refused(format!("-q{glued}"), why));
                 }
-                // Its value is part of it, and never the next argument: that may be an address.
+                // The values of these are part of them, and never the next argument: that may be an address.
                 'b' => return mode(glued),
+                'd' => return Ok(()),
+                'I' => return mode("i"),
                 _ => {
                     let option = format!("-{letter}");
                     let value = if glued.is_empty() { None } else { Some(glued.to_owned()) };
@@ -122,18 +126,21 @@ impl Arguments {
         match letter {
             'f' | 'r' => self.sender = Some(value()?),
             'F' => self.name = Some(value()?),
-            'N' => self.notify = Some(value()?),
-            'V' => self.envelope_id = Some(value()?),
+            'N' => {
+                let wanted = "never, or a list of success, failure, delay";
+                self.notify = Some(checked("-N", value()?, Notify::parse, wanted)?);
+            }
+            'V' => {
+                let wanted = "1 to 100 printable ASCII characters";
+                self.envelope_id = Some(checked("-V", value()?, Envid::parse, wanted)?);
+            }
             'R' => {
-                let value = value()?.to_ascii_lowercase();
-                let known = ["full", "hdrs"].contains(&value.as_str());
-                self.ret = Some(if known { value } else { return Err(Mistake::Wrong("-R", value, "full or hdrs")) });
+                let known = one_of(&["full", "hdrs"]);
+                self.ret = Some(checked("-R", value()?.to_ascii_lowercase(), known, "full or hdrs")?);
             }
             'B' => {
-                let value = value()?;
-                if !["7BIT", "8BITMIME"].contains(&value.to_ascii_uppercase().as_str()) {
-                    return Err(Mistake::Wrong("-B", value, "7BIT or 8BITMIME"));
-                }
+                let known = one_of(&["7bit", "8bitmime"]);
+                checked("-B", value()?.to_ascii_lowercase(), known, "7BIT or 8BITMIME")?;
             }
             'C' => {
                 let why =
@@ -150,6 +157,20 @@ impl Arguments {
 
 fn next(option: &str, waiting: &mut VecDeque<String>) -> Result<String, Mistake> {
     waiting.pop_front().ok_or_else(|| Mistake::Value(option.to_owned()))
+}
+
+/// `value`, when `parse` understands it.
+fn checked<T>(
+    option: &'static str,
+    value: String,
+    parse: impl Fn(&str) -> Option<T>,
+    wanted: &'static str,
+) -> Result<String, Mistake> {
+    if parse(&value).is_some() { Ok(value) } else { Err(Mistake::Wrong(option, value, wanted)) }
+}
+
+fn one_of(words: &'static [&'static str]) -> impl Fn(&str) -> Option<()> {
+    move |value| words.contains(&value).then_some(())
 }
 
 /// `-bX`: what kind of program to be.
@@ -208,7 +229,7 @@ mod tests {
     #[test]
     fn what_means_nothing_here_is_passed_over() {
         let line =
-            "-bm -om -oem -odb -oQ/x -O DeliveryMode=b -Ac -Am -L tag -X /log -U -G -m -n -e p -h 1 -pESMTP:x bob";
+            "-bm -om -oem -odb -oQ/x -O DeliveryMode=b -Ac -Am -L tag -X /log -U -G -m -n -e p -h 1 -pESMTP:x -d bob";
         assert_eq!(good(line), Arguments { recipients: vec!["bob".into()], ..Arguments::default() });
         assert!(good("-oi bob").dots_are_text && !good("-om bob").dots_are_text);
     }
@@ -221,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_asks_for_another_program_is_refused_with_words() {
-        for line in ["-bp", "-bs", "-bd", "-bi", "-bv bob", "-q", "-q30m", "-bz", "-C /etc/sendmail.cf -t"] {
+        for line in ["-bp", "-bs", "-bd", "-bi", "-I", "-bv bob", "-q", "-q30m", "-bz", "-C /etc/sendmail.cf -t"] {
             assert!(matches!(parsed(line), Err(Mistake::Refused(..))), "{line}");
         }
     }
@@ -236,6 +257,8 @@ mod tests {
         assert_eq!(parsed("--to bob"), Err(Mistake::Unknown("--to".into())));
         assert_eq!(parsed("-R some bob"), Err(Mistake::Wrong("-R", "some".into(), "full or hdrs")));
         assert_eq!(parsed("-B x bob"), Err(Mistake::Wrong("-B", "x".into(), "7BIT or 8BITMIME")));
+        assert!(matches!(parsed("-N sometimes bob"), Err(Mistake::Wrong("-N", ..))));
+        assert!(matches!(parsed("-V ü bob"), Err(Mistake::Wrong("-V", ..))));
         assert_eq!(parsed(""), Err(Mistake::NoRecipient));
         assert_eq!(parsed("-i"), Err(Mistake::NoRecipient));
     }

@@ -3,7 +3,7 @@
 //! It is written before anything is sent, so that no way in which this program can end loses it. While it is on its way its
 //! name ends in `.sending`; handed over, it is removed; otherwise its name ends in `.eml` and its first line is the `From `
 //! line of mailbox files, with the recipients that are still to get it and the reason. Mail readers show such a file, and
-//! `smtp-send --eml` and `sendmail -t` pass over that line when they send it again.
+//! the line is passed over when the message is sent again.
 //!
 //! The folder is `$XDG_STATE_HOME/smtp-send/dead-letters`, by default in ~/.local/state; for who has no home, /var/tmp.
 //! Only the owner may read it. A letter is seen under its name only when it is complete.
@@ -25,6 +25,9 @@ use crate::host;
 const BLOCK: usize = 64 * 1024;
 /// The folder for those without a home: kept when the machine starts again, unlike /tmp.
 const LAST_RESORT: &str = "/var/tmp";
+
+/// Where an open file without a name can be found to get one.
+const OPEN_FILES: &str = "/proc/self/fd";
 
 /// A message that is kept.
 #[derive(Debug)]
@@ -104,7 +107,13 @@ impl Letter {
                 let _ = fs::remove_file(&self.path);
                 Ok(path)
             }
-            Err(error) => Err((self.path, error)),
+            Err(error) => {
+                // There may be no room for a copy; a name takes none.
+                let path = self.stem.with_extension("eml");
+                let path = if fs::rename(&self.path, &path).is_ok() { path } else { self.path };
+                let _ = File::open(&path).and_then(|file| file.sync_all());
+                Err((path, error))
+            }
         }
     }
 
@@ -156,7 +165,9 @@ impl Draft {
         let stem = folder.join(format!("smtp-send-{}-{random}", Local::now().format("%Y%m%dT%H%M%S")));
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600);
-        if let Ok(file) = options.clone().custom_flags(nix::libc::O_TMPFILE).open(folder) {
+        if Path::new(OPEN_FILES).exists()
+            && let Ok(file) = options.clone().custom_flags(nix::libc::O_TMPFILE).open(folder)
+        {
             return Ok(Self { file, stem, named: None });
         }
         let path = stem.with_extension("partial");
@@ -170,7 +181,7 @@ impl Draft {
         if let Some(named) = self.named.take() {
             fs::rename(named, &path)?;
         } else {
-            let unnamed = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            let unnamed = format!("{OPEN_FILES}/{}", self.file.as_raw_fd());
             linkat(AT_FDCWD, unnamed.as_str(), AT_FDCWD, &path, AtFlags::AT_SYMLINK_FOLLOW)?;
         }
         Ok(path)
