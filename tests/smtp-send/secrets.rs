@@ -21,7 +21,7 @@ const LOGIN: [&str; 4] = ["--user", "me", "--allow-cleartext-login", "--from=me@
 
 /// A server that lets everybody in.
 fn server() -> Server {
-    Server::start(Script::default().extensions(&["AUTH PLAIN", "8BITMIME"]).reply("OTHER", "235 2.7.0 Ok"))
+    Server::start(Script::default().extensions(&["AUTH PLAIN", "8BITMIME"]).auth(&["235 2.7.0 Ok"]))
 }
 
 /// The passwords that were used.
@@ -196,7 +196,7 @@ fn without_a_password_and_without_a_terminal_the_ways_are_named() {
 
 #[test]
 fn a_password_is_not_in_the_transcript_the_report_or_an_error() {
-    let refusing = Script::default().extensions(&["AUTH PLAIN"]).reply("OTHER", "535 5.7.8 No");
+    let refusing = Script::default().extensions(&["AUTH PLAIN"]).auth(&["535 5.7.8 No"]);
     for server in [server(), Server::start(refusing)] {
         let home = Home::new("");
         let finished = log_in(&home, &server, &[("SMTP_PASSWORD", "sesame")], &["-v", "--json"]);
