@@ -64,12 +64,7 @@ fn lmtp_lost_between_two_answers_leaves_only_the_rest_unknown() {
 fn an_address_in_another_script_needs_smtputf8_and_its_domain_alone_does_not() {
     let server = offering(&["SMTPUTF8", "8BITMIME"]);
     assert_sent(&send_to(&server, &["--to", "Jörg <jörg@bücher.example>"], b"x\n"));
-    assert!(
-        server.lines().contains(&"MAIL FROM:<me@example.org> BODY=8BITMIME SMTPUTF8".to_owned())
-            || server.lines().contains(&"MAIL FROM:<me@example.org> SMTPUTF8".to_owned()),
-        "{:?}",
-        server.lines()
-    );
+    assert!(server.mail().from.ends_with(" SMTPUTF8"), "{:?}", server.lines());
     assert!(server.lines().contains(&"RCPT TO:<jörg@xn--bcher-kva.example>".to_owned()), "{:?}", server.lines());
 
     let server = offering(&["8BITMIME"]);

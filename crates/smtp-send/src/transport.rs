@@ -159,6 +159,9 @@ impl Transport {
         let encryption = Encryption { version: version.replace("TLSv1_", "TLSv1."), verified };
         let known = if verified { "certificate checked" } else { "certificate not checked" };
         log::info!("{} with {}, {known}", encryption.version, self.peer);
+        // What servers send behind a handshake (session tickets) is not answered by anything, and until it is acknowledged many
+        // of them hold back the next reply (RFC 896); without this, acknowledging would take its 40 ms.
+        timed.acknowledge_at_once();
         self.stream = Stream::Tls(Box::new(StreamOwned::new(connection, timed)));
         self.encryption = Some(encryption);
         Ok(())
