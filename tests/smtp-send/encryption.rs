@@ -169,3 +169,26 @@ fn a_large_message_arrives_under_tls() {
     assert_sent(&send(&server, &[], &text));
     assert!(server.mail().message.len() > text.len());
 }
+
+#[test]
+fn a_refusal_during_the_upload_is_heard_under_tls_too() {
+    let authority = Authority::new();
+    let script = Script::default().refuse_after_bytes(100_000, "552 5.3.4 Enough");
+    let server = Server::start_tls(script, &authority, "127.0.0.1");
+    let finished = send(&server, &["--tls-ca", &ca(&authority)], &b"a line of text\n".repeat(4_000_000));
+    assert_fails(&finished, 69, &["552 5.3.4 Enough"]);
+    assert_eq!(server.mails(), []);
+}
+
+#[test]
+fn the_demand_for_tls_on_the_whole_way_is_passed_on_under_checked_tls_only() {
+    let authority = Authority::new();
+    let script = || Script::default().extensions(&["REQUIRETLS"]);
+    let server = Server::start_tls(script(), &authority, "127.0.0.1");
+    assert_sent(&send(&server, &["--tls-ca", &ca(&authority), "--require-tls"], b"x\n"));
+    assert_eq!(server.mail().from, "<me@example.org> REQUIRETLS");
+    // Offered in clear it is worth nothing.
+    let server = Server::start(script());
+    assert_fails(&send(&server, &["--require-tls"], b"x\n"), 69, &["REQUIRETLS"]);
+    assert_eq!(server.mails(), []);
+}

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use testkit::netns::Network;
+use testkit::process::finish;
 use testkit::smtp::{Behaviour, Script, Server};
 
 use crate::support::{assert_fails, assert_sent, send, send_to};
@@ -59,6 +61,38 @@ fn max_time_bounds_the_whole_run() {
     let finished = send(&Server::start(script), &["--timeout", "20", "--max-time", "0.6"], b"x\n");
     assert_fails(&finished, 75, &["no complete reply to"]);
     assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn a_resolver_that_never_answers_is_left_when_the_time_is_over() {
+    let network = match Network::new(&["a"]) {
+        Ok(network) => network,
+        Err(why) => return eprintln!("skipped: {why}"),
+    };
+    // Questions to this address go out and nothing comes back.
+    network.ip("a", "route add 192.0.2.53/32 dev lo");
+    let settings = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&settings, "nameserver 192.0.2.53\n").unwrap();
+    // Each command in a namespace has mounts of its own.
+    let script = "mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"";
+    let mut command = network.command("a", "sh");
+    command.args(["-c", script, "sh"]).arg(settings.path()).arg(env!("CARGO_BIN_EXE_smtp-send"));
+    command.args(["--server", "mail.example.com", "--to", "bob@example.com", "--body", "x", "--max-time", "0.4"]);
+    let started = Instant::now();
+    let finished = finish(&mut command, b"");
+    assert_fails(&finished, 75, &["mail.example.com", "the resolver has not answered within 0.4 s"]);
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_server_that_closes_or_falls_silent_in_the_middle_of_chunks_has_accepted_nobody() {
+    let text = b"line\n".repeat(400_000);
+    for (behaviour, words) in [(Behaviour::Close, "the message"), (Behaviour::Silence, "within 0.3 s")] {
+        let script = Script::default().extensions(&["CHUNKING"]).at("BDAT", 2, behaviour);
+        let finished = send(&Server::start(script), &["--timeout", "0.3", "--json"], &text);
+        assert_fails(&finished, 75, &[words]);
+        assert!(finished.stdout.contains(r#""status":"unsent""#), "{}", finished.stdout);
+    }
 }
 
 #[test]
