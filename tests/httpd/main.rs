@@ -4,6 +4,7 @@
 //! - `serving`: files, folders, types, errors, HEAD, OPTIONS, compressed files, several clients
 //! - `protocol`: request line, fields, framing, persistence, byte by byte
 //! - `conditions`: entity tags, dates, ranges
+//! - `faults`: full and read-only disks, a kill in the middle, ten thousand connections
 //! - `limits`: attackers by the hundred, no descriptors left, large listings
 //! - `listing`: the page and the JSON for a folder
 //! - `freshness`: files that change, grow, shrink and vanish while they are served
@@ -12,6 +13,7 @@
 //! - `www`: the site of the quick start says nothing false about itself
 
 mod conditions;
+mod faults;
 mod fixture;
 mod freshness;
 mod limits;
