@@ -24,10 +24,8 @@ fn no_destination_or_an_unknown_option() {
 }
 
 #[test]
-fn options_of_iputils_that_are_not_there_are_refused_not_ignored() {
-    for option in ["-f", "-A", "-R", "-r", "-d"] {
-        refused(&format!("{option} 127.0.0.1"), &format!("unexpected argument '{option}' found: see --help"));
-    }
+fn an_option_of_iputils_that_is_not_there_is_refused_not_ignored() {
+    refused("-N name ::1", "unexpected argument '-N' found: see --help");
 }
 
 #[test]
