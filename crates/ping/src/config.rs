@@ -15,6 +15,8 @@ use crate::cli::Cli;
 use crate::pinger::{Pace, Plan, Until};
 use crate::proto::payload::TIMED;
 
+/// Probes of a flood that may be on their way; as many leave in one system call.
+const FLOOD_PRELOAD: u64 = 16;
 /// Longest payload: an IPv4 packet holds 65,535 bytes, of which 28 are headers.
 const LONGEST_PAYLOAD: u64 = 65_507;
 /// Shortest interval of an ordinary user, who shall not flood a network.
@@ -294,7 +296,9 @@ impl Config {
 
 fn plan(cli: &Cli) -> Result<Plan, Failure> {
     let is_root = nix::unistd::Uid::current().is_root();
-    let preload = cli.preload.as_deref().map_or(Ok(1), |value| number("-l", value, 1, 65_536))?;
+    let pace = pace(cli, is_root)?;
+    let usual = if pace == Pace::Flood { FLOOD_PRELOAD } else { 1 };
+    let preload = cli.preload.as_deref().map_or(Ok(usual), |value| number("-l", value, 1, 65_536))?;
     if !is_root && preload > LARGEST_USER_PRELOAD {
         let reason = format!("{preload}");
         return Err(Failure::new(Kind::Denied, "", "cannot set preload to value greater than 3", reason));
@@ -309,7 +313,7 @@ fn plan(cli: &Cli) -> Result<Plan, Failure> {
     }
     let down = cli.until_down.as_deref().map(|row| number("--until-down", row, 1, 65_536)).transpose()?;
     Ok(Plan {
-        pace: pace(cli, is_root)?,
+        pace,
         preload,
         count: cli.count.as_deref().map(|value| number("-c", value, 1, i64::MAX as u64)).transpose()?,
         timeout,

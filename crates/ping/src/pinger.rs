@@ -259,11 +259,11 @@ impl Pinger {
         self.oldest = self.oldest.max(self.first);
     }
 
-    /// The send of the newest probe failed on this host.
-    pub fn not_sent(&mut self) {
+    /// The send of this probe failed on this host.
+    pub fn not_sent(&mut self, sequence: u64) {
         self.counts.not_sent += 1;
         self.silent += 1;
-        self.set_fate(self.counts.transmitted, Fate::NotSent);
+        self.set_fate(sequence, Fate::NotSent);
     }
 
     /// The kernel stamped the send of probe `sequence` at `wall` nanoseconds since 1970.

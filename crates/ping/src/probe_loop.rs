@@ -17,16 +17,19 @@ use crate::config::Config;
 use crate::pinger::{Action, Integrity, Moment, Pinger};
 use crate::proto::arrival::{self, Arrival, Framing};
 use crate::proto::payload::{self, Comparison};
-use crate::proto::{Echo, extension, icmp4, icmp6};
+use crate::proto::{ECHO_HEADER, Echo, extension, icmp4, icmp6};
 use crate::report::{self, Event, Foreign, Packet, Report};
 use crate::resolve::Watch;
 use crate::signals::{Request, Signals};
+use crate::socket::batch::{BATCH, Batch};
 use crate::socket::{Datagram, Notice, Received, Socket};
 
 /// Largest datagram that IP can carry.
 const LARGEST_DATAGRAM: usize = 65_535;
 /// Datagrams read before the schedule is looked at again, so that a flood of replies cannot stop the sending.
-const BATCH: usize = 64;
+const MOST_READ: usize = 64;
+/// Room around the payload of a reply: the longest IPv4 header and the ICMP header.
+const AROUND_PAYLOAD: usize = 60 + ECHO_HEADER;
 /// Turns of a flood between two looks at everything that is not a reply; each look costs a system call.
 const LEAN_TURNS: u64 = 64;
 
@@ -39,6 +42,10 @@ pub(crate) struct Loop<'a> {
     pinger: Pinger,
     report: Box<dyn Report + 'a>,
     buffer: Vec<u8>,
+    /// What a flood sends and reads in one system call; `None` otherwise.
+    batch: Option<Batch>,
+    /// Requests of a flood that wait for their batch to be full.
+    waiting: Vec<Vec<u8>>,
     /// Datagrams that the kernel had thrown away when we looked last.
     overflowed: u32,
 }
@@ -54,7 +61,9 @@ impl<'a> Loop<'a> {
     ) -> Result<Self, Failure> {
         let pinger = Pinger::new(config.plan.clone(), clock::now()?.steady);
         let buffer = vec![0; LARGEST_DATAGRAM];
-        Ok(Self { config, socket, signals, watch, pinger, report, buffer, overflowed: 0 })
+        let batch = (!socket.has_stamps()).then(|| Batch::new(AROUND_PAYLOAD + config.payload.len()));
+        let waiting = Vec::new();
+        Ok(Self { config, socket, signals, watch, pinger, report, buffer, batch, waiting, overflowed: 0 })
     }
 
     /// Sends and receives until the scheduler says that it is over; how it went.
@@ -64,14 +73,18 @@ impl<'a> Loop<'a> {
         let mut was_idle = true;
         loop {
             // A flood that runs well has nothing but replies to look at.
-            let is_thorough = was_idle || self.socket.has_stamps() || turn.is_multiple_of(LEAN_TURNS);
-            if is_thorough {
+            if was_idle || self.batch.is_none() || turn.is_multiple_of(LEAN_TURNS) {
                 self.heed_signals()?;
                 self.follow_name()?;
+                self.read_all_notices()?;
             }
-            self.receive(if is_thorough { BATCH } else { 1 }, is_thorough)?;
+            self.receive()?;
             turn += 1;
             was_idle = false;
+            // Over a fast path the replies to a batch are here by now.
+            if self.send_batch()? {
+                continue;
+            }
             match self.pinger.step(clock::now()?.steady) {
                 Action::Send(sequence) => self.send(sequence)?,
                 Action::NoAnswer(sequence) => self.report.event(&Event::NoAnswer(sequence))?,
@@ -86,6 +99,26 @@ impl<'a> Loop<'a> {
                 }
             }
         }
+    }
+
+    /// In a flood, gathers the probes that are due and sends them together; whether there were any.
+    fn send_batch(&mut self) -> Result<bool, Failure> {
+        if self.batch.is_none() {
+            return Ok(false);
+        }
+        while self.waiting.len() < BATCH {
+            match self.pinger.step(clock::now()?.steady) {
+                Action::Send(sequence) => {
+                    let message = self.begin(sequence)?;
+                    self.waiting.push(message);
+                }
+                Action::NoAnswer(sequence) => self.report.event(&Event::NoAnswer(sequence))?,
+                Action::Wait(_) | Action::Finish => break,
+            }
+        }
+        let was_due = !self.waiting.is_empty();
+        self.send_waiting()?;
+        Ok(was_due)
     }
 
     fn heed_signals(&mut self) -> Result<(), Failure> {
@@ -107,30 +140,42 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
-    /// Reads at most this many datagrams, and what stands in the error queue.
-    fn receive(&mut self, most: usize, is_thorough: bool) -> Result<(), Failure> {
+    /// Reads the datagrams that are here, each with the send stamps before it.
+    fn receive(&mut self) -> Result<(), Failure> {
+        if let Some(mut batch) = self.batch.take() {
+            let is_error = self.socket.receive_batch(&mut batch)?;
+            for (datagram, bytes) in batch.datagrams() {
+                self.take(datagram, bytes, clock::now()?)?;
+            }
+            self.batch = Some(batch);
+            if is_error {
+                self.read_all_notices()?;
+            }
+            return Ok(());
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let mut notices = is_thorough;
-        for _ in 0..most {
+        for _ in 0..MOST_READ {
             match self.socket.receive(&mut buffer)? {
                 Received::Datagram(datagram) => {
                     let now = clock::now()?;
                     let (bytes, rest) = buffer.split_at_mut(datagram.length);
                     // The send stamp of a probe stands in the error queue before its reply is here.
-                    if self.socket.has_stamps() {
-                        self.read_notices(rest)?;
-                    }
+                    self.read_notices(rest)?;
                     self.take(&datagram, bytes, now)?;
                 }
-                Received::Error => notices = true,
-                Received::Nothing => break,
+                Received::Error | Received::Nothing => break,
             }
         }
-        if notices {
-            self.read_notices(&mut buffer)?;
-        }
+        self.read_notices(&mut buffer)?;
         self.buffer = buffer;
         Ok(())
+    }
+
+    fn read_all_notices(&mut self) -> Result<Noticed, Failure> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let noticed = self.read_notices(&mut buffer);
+        self.buffer = buffer;
+        noticed
     }
 
     /// Tells scheduler and report what a datagram means, if it is for us.
@@ -191,7 +236,7 @@ impl<'a> Loop<'a> {
     /// Empties the error queue; whether anything but send stamps was in it.
     fn read_notices(&mut self, buffer: &mut [u8]) -> Result<Noticed, Failure> {
         let mut noticed = Noticed::Nothing;
-        for _ in 0..BATCH {
+        for _ in 0..MOST_READ {
             let Some(notice) = self.socket.notice(buffer)? else { break };
             match notice {
                 Notice::Sent { sequence, stamp } => self.pinger.stamped(sequence, stamp),
@@ -237,18 +282,45 @@ impl<'a> Loop<'a> {
     }
 
     fn send(&mut self, sequence: u64) -> Result<(), Failure> {
+        let message = self.begin(sequence)?;
+        match self.socket.send(&message) {
+            Ok(()) => Ok(()),
+            Err(cause) => self.send_again(sequence, &message, cause),
+        }
+    }
+
+    /// Sends the gathered probes of a flood, the last of which is the newest.
+    fn send_waiting(&mut self) -> Result<(), Failure> {
+        let messages = std::mem::take(&mut self.waiting);
+        let newest = self.pinger.counts().transmitted;
+        let mut rest = messages.as_slice();
+        while let Some(first) = rest.first() {
+            let (sent, refusal) = self.socket.send_batch(rest);
+            rest = rest.get(sent..).unwrap_or_default();
+            if let Some(cause) = refusal {
+                self.send_again(newest + 1 - rest.len() as u64, first, cause)?;
+                rest = rest.get(1..).unwrap_or_default();
+            }
+        }
+        self.waiting = messages;
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// Makes the request with this number and starts its clock.
+    fn begin(&mut self, sequence: u64) -> Result<Vec<u8>, Failure> {
         self.report.event(&Event::Sent)?;
         // The slot and the clock come first: a reply over loopback is there before the send returns.
         let now = clock::now()?;
         self.pinger.sent(now);
-        let message = self.message(sequence, now.wall);
-        let Err(cause) = self.socket.send(&message) else { return Ok(()) };
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let noticed = self.read_notices(&mut buffer)?;
-        self.buffer = buffer;
-        let result = match noticed {
+        Ok(self.message(sequence, now.wall))
+    }
+
+    /// A send failed because of `cause`, which may be an error about an earlier probe; only then it is tried again.
+    fn send_again(&mut self, sequence: u64, message: &[u8], cause: io::Error) -> Result<(), Failure> {
+        let result = match self.read_all_notices()? {
             Noticed::Refusal => Ok(()),
-            Noticed::OldError => self.socket.send(&message),
+            Noticed::OldError => self.socket.send(message),
             Noticed::Nothing => Err(cause),
         };
         self.socket.restart_stamps(sequence + 1);
@@ -260,7 +332,7 @@ impl<'a> Loop<'a> {
     }
 
     fn not_sent(&mut self, sequence: u64, cause: &io::Error) -> Result<(), Failure> {
-        self.pinger.not_sent();
+        self.pinger.not_sent(sequence);
         self.report.event(&Event::NotSent { sequence, cause })
     }
 

@@ -3,6 +3,7 @@
 //! All options and the packet filter are set before the first send. The error queue (`IP_RECVERR`, RFC 4443 errors and
 //! the kernel's send stamps alike) is read here and handed on as plain values. It must not decide what anything means.
 
+pub(crate) mod batch;
 mod filter;
 mod open;
 mod options;
@@ -15,7 +16,7 @@ use common::Failure;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrStorage, TimestampingFlag, recvmsg, setsockopt, sockopt,
+    ControlMessageOwned, MsgFlags, RecvMsg, SockaddrStorage, TimestampingFlag, recvmsg, setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
 use socket2::SockAddr;
@@ -135,6 +136,7 @@ impl Socket {
             (SocketAddr::V4(_), false) => Framing::Icmp4,
         };
         if is_raw {
+            options::filter_types(&socket, framing)?;
             let program = filter::program(framing, identifier);
             socket.attach_filter(&program).map_err(options::failed("packet filter"))?;
         }
@@ -234,19 +236,7 @@ impl Socket {
             Err(errno) if is_icmp_error(errno) => return Ok(Received::Error),
             Err(errno) => return Err(Failure::io("receive", "replies", errno.into())),
         };
-        let Some(from) = message.address.as_ref().and_then(address_of) else { return Ok(Received::Nothing) };
-        let (mut hops, mut stamp, mut overflowed) = (None, None, None);
-        for part in message.cmsgs().into_iter().flatten() {
-            match part {
-                ControlMessageOwned::Ipv4Ttl(value) | ControlMessageOwned::Ipv6HopLimit(value) => {
-                    hops = u8::try_from(value).ok();
-                }
-                ControlMessageOwned::ScmTimestampsns(stamps) => stamp = nanoseconds(stamps.system),
-                ControlMessageOwned::RxqOvfl(count) => overflowed = Some(count),
-                _ => {}
-            }
-        }
-        Ok(Received::Datagram(Datagram { length: message.bytes, from, hops, stamp, overflowed }))
+        Ok(datagram(&message).map_or(Received::Nothing, Received::Datagram))
     }
 
     /// The next entry of the error queue, without waiting; `None` when it is empty.
@@ -317,6 +307,23 @@ impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
+}
+
+/// A message as a datagram; one without a sender's address is none.
+fn datagram(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Datagram> {
+    let from = message.address.as_ref().and_then(address_of)?;
+    let (mut hops, mut stamp, mut overflowed) = (None, None, None);
+    for part in message.cmsgs().into_iter().flatten() {
+        match part {
+            ControlMessageOwned::Ipv4Ttl(value) | ControlMessageOwned::Ipv6HopLimit(value) => {
+                hops = u8::try_from(value).ok();
+            }
+            ControlMessageOwned::ScmTimestampsns(stamps) => stamp = nanoseconds(stamps.system),
+            ControlMessageOwned::RxqOvfl(count) => overflowed = Some(count),
+            _ => {}
+        }
+    }
+    Some(Datagram { length: message.bytes, from, hops, stamp, overflowed })
 }
 
 fn is_icmp_error(errno: Errno) -> bool {

@@ -141,7 +141,7 @@ fn a_run_ends_when_each_of_its_probes_has_its_fate() {
 fn a_probe_that_could_not_leave_is_not_waited_for() {
     let mut bench = Bench::new(|plan| plan.count = Some(1));
     bench.send(0);
-    bench.pinger.not_sent();
+    bench.pinger.not_sent(1);
     assert_eq!(bench.step(1), Action::Finish);
     assert!(!bench.pinger.is_success());
 }

@@ -15,10 +15,13 @@ use nix::sys::socket::sockopt::{self, SetOsString};
 use nix::{libc, setsockopt_impl, sockopt_impl};
 
 use crate::config::{Config, HeaderOption, PathMtu};
-use crate::proto::options;
+use crate::proto::arrival::Framing;
+use crate::proto::{icmp4, icmp6, options};
 
 /// Room for replies that come while a line is printed; the kernel may grant less.
 const RECEIVE_BUFFER: usize = 1 << 18;
+/// `ICMP_FILTER` (linux/icmp.h) and `ICMPV6_FILTER` (linux/icmpv6.h), which are the same number.
+const ICMP_FILTER: libc::c_int = 1;
 /// `IPV6_FLOWLABEL_MGR`: leases a flow label (linux/in6.h).
 const FLOW_LABEL_MANAGER: libc::c_int = 32;
 /// `IPV6_FLOWINFO_SEND`: takes the label from the destination address.
@@ -94,6 +97,38 @@ sockopt_impl!(
     EXTENSIONS_6,
     bool
 );
+
+sockopt_impl!(
+    /// The ICMP types that a raw socket does not want, one bit each.
+    IcmpFilter4,
+    SetOnly,
+    libc::SOL_RAW,
+    ICMP_FILTER,
+    u32
+);
+sockopt_impl!(
+    /// The `ICMPv6` types that a raw socket does not want, one bit each.
+    IcmpFilter6,
+    SetOnly,
+    libc::IPPROTO_ICMPV6,
+    ICMP_FILTER,
+    [u32; 8]
+);
+
+/// Keeps other types from a raw socket before a copy of the packet is made for it; requests above all, on loopback.
+pub(super) fn filter_types(socket: &socket2::Socket, framing: Framing) -> Result<(), Failure> {
+    let set = match framing {
+        Framing::Icmp6 => {
+            let mut blocked = [u32::MAX; 8];
+            blocked[usize::from(icmp6::ECHO_REPLY / 32)] &= !(1 << (icmp6::ECHO_REPLY % 32));
+            setsockopt(socket, IcmpFilter6, &blocked)
+        }
+        Framing::Ip4 | Framing::Icmp4 => {
+            setsockopt(socket, IcmpFilter4, &!(1 << icmp4::ECHO_REPLY | 1 << icmp4::REDIRECT))
+        }
+    };
+    set.map_err(named("ICMP_FILTER"))
+}
 
 /// Sets everything that the configuration asks for.
 pub(super) fn set_all(
