@@ -7,6 +7,7 @@
 pub mod cli;
 mod clock;
 pub mod config;
+mod json;
 mod output;
 pub mod pinger;
 mod privilege;
