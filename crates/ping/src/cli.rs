@@ -5,6 +5,8 @@
 
 use clap::{ArgAction, Parser};
 
+pub use crate::many::cli::ManyOptions;
+
 /// Send ICMP echo requests to a host and tell what comes back.
 #[derive(Debug, Clone, Parser)]
 #[command(
@@ -14,9 +16,9 @@ use clap::{ArgAction, Parser};
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Cli {
-    /// Host name or address
-    #[arg(value_name = "DESTINATION")]
-    pub destination: String,
+    /// Host name or address; several of them, a CIDR block or a range make a run of many targets
+    #[arg(value_name = "DESTINATION", required_unless_present = "targets")]
+    pub destinations: Vec<String>,
     /// Use IPv4
     #[arg(short = '4', conflicts_with = "v6")]
     pub v4: bool,
@@ -36,7 +38,7 @@ pub struct Cli {
     #[arg(short = 'B')]
     pub sticky: bool,
     /// Stop after COUNT probes (with -w: replies)
-    #[arg(short, value_name = "COUNT")]
+    #[arg(short, long, value_name = "COUNT")]
     pub count: Option<String>,
     /// Connect the socket to the destination
     #[arg(short = 'C')]
@@ -101,4 +103,10 @@ pub struct Cli {
     /// Seconds to wait for each reply
     #[arg(short = 'W', value_name = "TIMEOUT", default_value = "1")]
     pub timeout: String,
+    /// One JSON object a line for every event
+    #[arg(long)]
+    pub json: bool,
+    /// What makes a run one of many targets.
+    #[command(flatten)]
+    pub many: ManyOptions,
 }

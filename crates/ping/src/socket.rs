@@ -219,7 +219,7 @@ impl AsFd for Socket {
 }
 
 /// A raw socket, else a datagram socket, else the words that help.
-fn open_any(target: SocketAddr, identifier: Option<u16>) -> Result<(socket2::Socket, bool), Failure> {
+pub(crate) fn open_any(target: SocketAddr, identifier: Option<u16>) -> Result<(socket2::Socket, bool), Failure> {
     let (domain, protocol) = match target {
         SocketAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         SocketAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
@@ -246,7 +246,7 @@ fn open_any(target: SocketAddr, identifier: Option<u16>) -> Result<(socket2::Soc
     }
 }
 
-fn bind_interface(socket: &socket2::Socket, config: &Config) -> Result<(), Failure> {
+pub(crate) fn bind_interface(socket: &socket2::Socket, config: &Config) -> Result<(), Failure> {
     match &config.origin.interface {
         Some(name) => socket
             .bind_device(Some(name.as_bytes()))
@@ -375,7 +375,7 @@ fn set_options(socket: &socket2::Socket, config: &Config, target: SocketAddr) ->
     socket.set_nonblocking(true).map_err(stack("non-blocking mode"))
 }
 
-fn option_failed(what: &'static str) -> impl Fn(io::Error) -> Failure {
+pub(crate) fn option_failed(what: &'static str) -> impl Fn(io::Error) -> Failure {
     move |cause| Failure::io("set", what, cause)
 }
 
@@ -415,7 +415,7 @@ fn filter(framing: Framing, identifier: u16) -> Vec<SockFilter> {
     }
 }
 
-fn is_icmp_error(errno: Errno) -> bool {
+pub(crate) fn is_icmp_error(errno: Errno) -> bool {
     matches!(
         errno,
         Errno::EHOSTUNREACH
@@ -432,7 +432,7 @@ fn is_icmp_error(errno: Errno) -> bool {
     )
 }
 
-fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
+pub(crate) fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
     match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
         (Some(v4), _) => Some(std::net::SocketAddrV4::from(*v4).into()),
         (_, Some(v6)) => Some(SocketAddrV6::from(*v6).into()),
@@ -440,7 +440,7 @@ fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
     }
 }
 
-fn nanoseconds(stamp: TimeSpec) -> Option<u64> {
+pub(crate) fn nanoseconds(stamp: TimeSpec) -> Option<u64> {
     let (seconds, rest) = (u64::try_from(stamp.tv_sec()).ok()?, u64::try_from(stamp.tv_nsec()).ok()?);
     seconds.checked_mul(1_000_000_000)?.checked_add(rest).filter(|whole| *whole > 0)
 }
