@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use common::{Failure, Kind};
 
+use super::hosts::Hosts;
 use super::target;
 use crate::cli::Cli;
 use crate::config::{Config, Family};
@@ -14,6 +15,8 @@ const USUAL_RATE: u64 = 10_000;
 const LARGEST_USER_RATE: u64 = 1_000;
 /// Probes to each target that only has to be found alive.
 const USUAL_TRIES: u64 = 3;
+/// Targets that the usual rate serves in a tenth of a second.
+const FEW_TARGETS: u32 = 1_000;
 /// Highest rate that makes sense to ask for; one packet a nanosecond.
 const LARGEST_RATE: u64 = 1_000_000_000;
 
@@ -107,10 +110,12 @@ impl Settings {
     }
 
     /// Nanoseconds from one packet to the next.
-    pub(crate) fn gap(&self, all_on_this_host: bool) -> u64 {
+    ///
+    /// Few targets are not worth a hurry that would blur their times, not even on this host.
+    pub(crate) fn gap(&self, hosts: &Hosts) -> u64 {
         let rate = match self.rate {
             Rate::Unlimited => return 0,
-            Rate::Usual if all_on_this_host => return 0,
+            Rate::Usual if hosts.count() > FEW_TARGETS && hosts.are_all_loopback() => return 0,
             Rate::Usual => {
                 if nix::unistd::Uid::current().is_root() {
                     USUAL_RATE

@@ -69,7 +69,7 @@ pub(crate) fn run(settings: Settings) -> Result<u8, Failure> {
             Err(Failure::new(Kind::Usage, "", "targets", "none were named"))
         };
     }
-    let gap = settings.gap(hosts.are_all_loopback());
+    let gap = settings.gap(&hosts);
     let slots = slots(&settings, &hosts, &mut links, gap)?;
     let answered = Answered::new(hosts.count());
     let seal = Seal::new(random()?);

@@ -22,8 +22,7 @@ use super::prometheus::TextFile;
 use super::report::Report;
 use super::sender::{Course, Refusal};
 use super::slots::Probe;
-use crate::clock;
-use crate::pinger::Moment;
+use crate::clock::{self, Bridge};
 use crate::proto::Echo;
 use crate::signals::{Request, Signals};
 
@@ -58,13 +57,15 @@ struct Turn {
     /// Rounds that the file for Prometheus knows of.
     rounds: u64,
     written: u64,
+    bridge: Bridge,
 }
 
 impl Sweep<'_> {
     /// Reads and tells until everything is known, or until the user or the deadline says stop.
     pub(crate) fn run<W: Write>(&self, ledger: &mut Ledger<'_>, report: &mut Report<'_, W>) -> Result<(), Failure> {
         let mut buffer = Buffer::new(self.settings.config.payload.len());
-        let mut turn = Turn { dropped: vec![0; self.links.len()], rounds: 1, written: 0 };
+        let mut turn =
+            Turn { dropped: vec![0; self.links.len()], rounds: 1, written: 0, bridge: Bridge::new(self.start)? };
         report.start()?;
         while !self.is_stopped(ledger, report)? {
             // Looked at before reading: what is sent afterwards is for the next turn.
@@ -109,12 +110,12 @@ impl Sweep<'_> {
         ledger: &mut Ledger<'_>,
         report: &mut Report<'_, W>,
     ) -> Result<(), Failure> {
+        turn.bridge.follow()?;
         for (link, dropped) in self.links.iter().zip(&mut turn.dropped) {
             for _ in 0..BATCHES {
-                let now = clock::now()?;
                 let mut result = Ok(());
                 let more = link.receive(buffer, &mut |incoming| {
-                    let told = self.take(link, incoming, now, dropped, ledger, report);
+                    let told = self.take(link, incoming, &turn.bridge, dropped, ledger, report);
                     if result.is_ok() {
                         result = told;
                     }
@@ -133,35 +134,33 @@ impl Sweep<'_> {
         &self,
         link: &Link,
         incoming: Incoming<'_>,
-        now: Moment,
+        bridge: &Bridge,
         dropped: &mut u32,
         ledger: &mut Ledger<'_>,
         report: &mut Report<'_, W>,
     ) -> Result<(), Failure> {
-        let steady = u64::try_from(now.steady.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX);
-        // The wall clock of the stamps, put on the steady clock by the two readings of this moment.
-        let put = |stamp: u64| steady.saturating_sub(now.wall.saturating_sub(stamp));
+        let now = clock::since(self.start);
         let arrived = match incoming {
             Incoming::Dropped(count) if count != *dropped => {
                 *dropped = count;
-                ledger.dropped(steady);
+                ledger.dropped(now);
                 self.course.slow_down();
                 return Ok(());
             }
             Incoming::Dropped(_) => return Ok(()),
             Incoming::Sent { number, stamp } => {
-                ledger.stamped(number, put(stamp), clock::since(self.start));
+                ledger.stamped(number, bridge.steady(stamp), now);
                 return Ok(());
             }
             Incoming::Datagram { bytes, from, hops, stamp } => {
                 let Some(heard) = heard::read(link.framing, bytes) else { return Ok(()) };
-                Arrived { heard, from, hops, stamp: stamp.map(put), now: clock::since(self.start) }
+                Arrived { heard, from, hops, stamp: stamp.map(|stamp| bridge.steady(stamp)), now }
             }
             Incoming::Error { from, kind, code, info, target, quoted } => {
                 let Ok(echo) = Echo::parse(quoted) else { return Ok(()) };
                 let Echo { identifier, sequence, .. } = echo;
                 let heard = Heard::Error { kind, code, info, target, identifier, sequence };
-                Arrived { heard, from: from.unwrap_or(target), hops: None, stamp: None, now: steady }
+                Arrived { heard, from: from.unwrap_or(target), hops: None, stamp: None, now }
             }
         };
         match ledger.arrived(&arrived) {
