@@ -4,9 +4,11 @@
 //! - `command_line`: wrong input, one line each
 //! - `run`: when a run ends, with which code, and signals
 //! - `network`: routers, loss, late replies, dead hosts, in network namespaces (root only)
+//! - `fates`: replies that are late, doubled, broken or forged, from a responder on a TUN device (root only)
 //! - `permission`: raw socket, datagram socket, neither (root only)
 
 mod command_line;
+mod fates;
 mod network;
 mod permission;
 mod run;

@@ -9,6 +9,8 @@ use common::logger::Color;
 /// The options that iputils does not have.
 const MORE: &str = "Beyond iputils";
 
+pub use crate::many::cli::ManyOptions;
+
 /// Send ICMP echo requests to a host and tell what comes back.
 #[derive(Debug, Clone, Parser)]
 #[command(
@@ -18,9 +20,9 @@ const MORE: &str = "Beyond iputils";
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Cli {
-    /// Host name or address
-    #[arg(value_name = "DESTINATION")]
-    pub destination: String,
+    /// Host name or address; several of them, a CIDR block or a range make a run of many targets
+    #[arg(value_name = "DESTINATION", required_unless_present = "targets")]
+    pub destinations: Vec<String>,
     /// Use IPv4
     #[arg(short = '4', conflicts_with = "v6")]
     pub v4: bool,
@@ -43,7 +45,7 @@ pub struct Cli {
     #[arg(short = 'B')]
     pub sticky: bool,
     /// Stop after COUNT probes (with -w: replies)
-    #[arg(short, value_name = "COUNT")]
+    #[arg(short, long, value_name = "COUNT")]
     pub count: Option<String>,
     /// Connect the socket to the destination
     #[arg(short = 'C')]
@@ -156,4 +158,7 @@ pub struct Cli {
     /// When to colour the output
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, help_heading = MORE)]
     pub color: Color,
+    /// What makes a run one of many targets.
+    #[command(flatten)]
+    pub many: ManyOptions,
 }

@@ -202,7 +202,8 @@ pub struct Config {
 impl Config {
     /// Checks what was typed; `called_as` is the family that the name of the program asks for.
     pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Failure> {
-        if cli.destination.is_empty() {
+        let destination = cli.destinations.first().cloned().unwrap_or_default();
+        if destination.is_empty() && cli.many.targets.is_none() {
             return Err(Failure::new(Kind::Usage, "", "usage error", "Destination address required"));
         }
         let family = match (cli.v4, cli.v6) {
@@ -241,7 +242,7 @@ impl Config {
             send_buffer: optional("-S", &cli.send_buffer, 1, i32::MAX as u64)?
                 .and_then(|value| usize::try_from(value).ok()),
             origin,
-            destination: cli.destination,
+            destination,
             family,
             multicast_loop: !cli.no_loop,
             broadcast: cli.broadcast,

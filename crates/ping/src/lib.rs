@@ -8,6 +8,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 mod json;
+mod many;
 mod output;
 pub mod pinger;
 mod privilege;
@@ -54,7 +55,12 @@ pub fn exit_code(kind: Kind) -> u8 {
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let called = arguments.first().and_then(|name| Path::new(name).file_name()?.to_str());
-    let config = Config::new(cli::Cli::try_parse_from(&arguments)?, Family::of_program(called.unwrap_or_default()))?;
+    let called_as = Family::of_program(called.unwrap_or_default());
+    let cli = cli::Cli::try_parse_from(&arguments)?;
+    if many::config::is_wanted(&cli) {
+        return Ok(many::run(many::config::Settings::new(cli, called_as)?)?);
+    }
+    let config = Config::new(cli, called_as)?;
     // The first -v belongs to the lines of the replies.
     logger::init("ping", logger::level(config.verbose.saturating_sub(1), false), config.color);
 

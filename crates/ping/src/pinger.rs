@@ -49,6 +49,16 @@ pub enum Pace {
     Adaptive(Duration),
 }
 
+impl Pace {
+    /// The time between two sends that does not depend on replies; 0 where there is none.
+    pub fn interval(self) -> Duration {
+        match self {
+            Self::Every(interval) => interval,
+            Self::Flood | Self::Adaptive(_) => Duration::ZERO,
+        }
+    }
+}
+
 /// What ends a run besides count and deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {

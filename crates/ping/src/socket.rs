@@ -8,6 +8,9 @@ mod filter;
 mod open;
 mod options;
 
+pub(crate) use self::open::{any as open_any, bind_interface};
+pub(crate) use self::options::failed as option_failed;
+
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -326,7 +329,8 @@ fn datagram(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Datagram> {
     Some(Datagram { length: message.bytes, from, hops, stamp, overflowed })
 }
 
-fn is_icmp_error(errno: Errno) -> bool {
+/// Whether a system call on a socket with `IP_RECVERR` tells of an ICMP error about an earlier packet.
+pub(crate) fn is_icmp_error(errno: Errno) -> bool {
     matches!(
         errno,
         Errno::EHOSTUNREACH
@@ -343,7 +347,8 @@ fn is_icmp_error(errno: Errno) -> bool {
     )
 }
 
-fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
+/// An address of the kernel as one of the standard library.
+pub(crate) fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
     match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
         (Some(v4), _) => Some(std::net::SocketAddrV4::from(*v4).into()),
         (_, Some(v6)) => Some(SocketAddrV6::from(*v6).into()),
@@ -351,7 +356,8 @@ fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
     }
 }
 
-fn nanoseconds(stamp: TimeSpec) -> Option<u64> {
+/// A stamp of the kernel in nanoseconds since 1970; `None` for one that was not made.
+pub(crate) fn nanoseconds(stamp: TimeSpec) -> Option<u64> {
     let (seconds, rest) = (u64::try_from(stamp.tv_sec()).ok()?, u64::try_from(stamp.tv_nsec()).ok()?);
     seconds.checked_mul(1_000_000_000)?.checked_add(rest).filter(|whole| *whole > 0)
 }

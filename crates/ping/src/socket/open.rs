@@ -17,7 +17,7 @@ const ROUTE_PORT: u16 = 1025;
 const LARGEST_FLOW_LABEL: u32 = 0xf_ffff;
 
 /// A raw socket, else a datagram socket, else the words that help.
-pub(super) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socket, bool), Failure> {
+pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socket, bool), Failure> {
     let (domain, protocol) = match target {
         SocketAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         SocketAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
@@ -47,7 +47,7 @@ pub(super) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socke
 }
 
 /// Binds to the interface that was asked for.
-pub(super) fn bind_interface(socket: &socket2::Socket, config: &Config) -> Result<(), Failure> {
+pub(crate) fn bind_interface(socket: &socket2::Socket, config: &Config) -> Result<(), Failure> {
     match &config.origin.interface {
         Some(name) => socket
             .bind_device(Some(name.as_bytes()))

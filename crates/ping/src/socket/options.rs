@@ -243,7 +243,7 @@ fn discovery(mode: PathMtu) -> libc::c_int {
 }
 
 /// Words for an option that the kernel refused.
-pub(super) fn failed(what: &'static str) -> impl Fn(io::Error) -> Failure {
+pub(crate) fn failed(what: &'static str) -> impl Fn(io::Error) -> Failure {
     move |cause| Failure::io("set", what, cause)
 }
 
