@@ -61,6 +61,6 @@ fn a_name_cannot_write_to_the_terminal() {
 fn help_and_version_are_results() {
     let help = run_ping("--help");
     assert_eq!((help.code(), help.stderr.as_str()), (0, ""));
-    assert!(help.stdout.contains("Usage: ping [OPTIONS] <DESTINATION>..."));
+    assert!(help.stdout.contains("Usage: ping [OPTIONS] [DESTINATION]..."));
     assert!(run_ping("-V").stdout.starts_with("ping "));
 }

@@ -68,7 +68,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result
     let (mut socket, target) = open_first(&config, candidates)?;
     config.allow_group(socket.is_broadcast, target.address.ip())?;
     let signals = Signals::take_over()?;
-    privilege::drop_all()?;
+    privilege::drop_all(None)?;
 
     let mut names = Names::new(!shows_names(&config, &target));
     names.prepare(socket.expected.target);

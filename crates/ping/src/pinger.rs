@@ -190,7 +190,7 @@ pub struct Pinger {
     highest: u64,
     /// Probes without an answer since the last answer.
     silent: u64,
-    /// Whether the kernel stamped any probe of this run.
+    /// Whether a device stamped any probe of this run.
     stamps: bool,
     /// The probes that left `slots`.
     tally: Tally,
@@ -276,18 +276,19 @@ impl Pinger {
         self.set_fate(sequence, Fate::NotSent);
     }
 
-    /// The kernel stamped the send of probe `sequence` at `wall` nanoseconds since 1970.
-    pub fn stamped(&mut self, sequence: u64, wall: u64) {
+    /// The kernel stamped the send of probe `sequence` at `wall` nanoseconds since 1970: on its way to a device
+    /// (`has_left`), or into the queue before it.
+    pub fn stamped(&mut self, sequence: u64, wall: u64, has_left: bool) {
         if let Some(slot) = self.slot(sequence) {
-            slot.stamp(wall);
-            self.stamps = true;
+            slot.stamp(wall, has_left);
+            self.stamps |= has_left;
         }
     }
 
     /// Stamps are numbered anew: those of the probes on their way can no longer be told apart.
     pub fn stamps_restarted(&mut self) {
         for slot in self.slots.iter_mut().filter(|slot| slot.fate == Fate::InFlight) {
-            slot.is_blind = true;
+            slot.has_left = true;
         }
     }
 

@@ -239,7 +239,7 @@ impl<'a> Loop<'a> {
         for _ in 0..MOST_READ {
             let Some(notice) = self.socket.notice(buffer)? else { break };
             match notice {
-                Notice::Sent { sequence, stamp } => self.pinger.stamped(sequence, stamp),
+                Notice::Sent { sequence, stamp, has_left } => self.pinger.stamped(sequence, stamp, has_left),
                 Notice::Refused { errno, mtu } => {
                     noticed = Noticed::Refusal;
                     let sequence = self.pinger.counts().transmitted;

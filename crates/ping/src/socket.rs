@@ -32,6 +32,8 @@ use crate::proto::seal::Seal;
 /// Room for the control messages of one datagram: stamps, TTL and an error with its address take about 200 bytes.
 const CONTROL_SPACE: usize = 512;
 
+/// `SCM_TSTAMP_SND` (linux/errqueue.h): the stamp of a send was made by the driver of the device.
+const STAMPED_BY_DEVICE: u32 = 0;
 /// Datagrams that are thrown away before the start at most.
 const MOST_DRAINED: usize = 10_000;
 
@@ -96,8 +98,8 @@ pub(crate) enum Received {
 /// An entry of the error queue.
 #[derive(Debug)]
 pub(crate) enum Notice {
-    /// Probe `sequence` was handed to the device at `stamp` nanoseconds since 1970.
-    Sent { sequence: u64, stamp: u64 },
+    /// Probe `sequence` was handed to the device (`has_left`), or put into its queue, at `stamp` nanoseconds since 1970.
+    Sent { sequence: u64, stamp: u64, has_left: bool },
     /// An ICMP error about one of our packets; the quoted ICMP message lies in the caller's buffer.
     /// `extensions` says where in them what the router added begins.
     Icmp {
@@ -277,7 +279,8 @@ impl Socket {
         let length = message.bytes;
         Ok(Some(match (error, stamp) {
             (Some(told), Some(stamp)) if told.ee_origin == libc::SO_EE_ORIGIN_TIMESTAMPING => {
-                Notice::Sent { sequence: self.first_key + u64::from(told.ee_data), stamp }
+                let has_left = told.ee_info == STAMPED_BY_DEVICE;
+                Notice::Sent { sequence: self.first_key + u64::from(told.ee_data), stamp, has_left }
             }
             (Some(told), _) if told.ee_origin == libc::SO_EE_ORIGIN_LOCAL => {
                 Notice::Refused { errno: told.ee_errno.cast_signed(), mtu: told.ee_info }

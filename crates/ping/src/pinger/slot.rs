@@ -27,27 +27,23 @@ pub(super) struct Slot {
     pub(super) fate: Fate,
     /// Whether `wall` is the kernel's.
     is_stamped: bool,
-    /// Whether nobody can say if the kernel stamped it.
-    pub(super) is_blind: bool,
+    /// Whether it was handed to a device, or nobody can say that it was not.
+    pub(super) has_left: bool,
 }
 
 impl Slot {
     /// A probe about to be sent.
     pub(super) fn new(sent: u64, wall: u64) -> Self {
-        Self { sent, wall, time: 0, fate: Fate::InFlight, is_stamped: false, is_blind: false }
+        Self { sent, wall, time: 0, fate: Fate::InFlight, is_stamped: false, has_left: false }
     }
 
     /// The kernel stamped it; the last stamp is the one nearest to the wire. A stamp from before the send is another's.
-    pub(super) fn stamp(&mut self, wall: u64) {
+    pub(super) fn stamp(&mut self, wall: u64, has_left: bool) {
         if wall >= self.wall {
             self.wall = wall;
             self.is_stamped = true;
+            self.has_left |= has_left;
         }
-    }
-
-    /// Whether it left this host, as far as stamps tell.
-    pub(super) fn has_left(&self) -> bool {
-        self.is_stamped || self.is_blind
     }
 
     /// Kernel stamps measure best, but their clock may step: they count while they stay below what the steady clock saw.
@@ -80,7 +76,7 @@ mod tests {
         ] {
             let mut slot = Slot::new(7 * MS, SENT);
             if let Some(stamp) = kernel_sent {
-                slot.stamp(stamp);
+                slot.stamp(stamp, true);
             }
             assert_eq!(slot.round_trip(17 * MS, kernel_received), (Duration::from_nanos(time * MS), source));
         }

@@ -11,7 +11,7 @@ use super::slot::{Fate, Slot};
 pub struct Tally {
     lost: u64,
     in_flight: u64,
-    /// Unanswered and without the kernel's send stamp.
+    /// Unanswered and without the stamp of a device.
     unstamped: u64,
     /// Sixteen times the jitter, as RFC 3550 (appendix A.8) keeps it.
     jitter: u64,
@@ -32,7 +32,7 @@ impl Tally {
                 self.in_flight += 1;
                 return;
             }
-            Fate::Lost if stamps && !slot.has_left() => self.unstamped += 1,
+            Fate::Lost if stamps && !slot.has_left => self.unstamped += 1,
             Fate::Lost => self.lost += 1,
             Fate::NotSent | Fate::Failed => {}
         }
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn what_the_kernel_never_stamped_did_not_leave_when_it_stamps_at_all() {
         let mut stamped = Slot::new(0, 0);
-        stamped.stamp(5);
+        stamped.stamp(5, true);
         stamped.fate = Fate::Lost;
         let mut unstamped = Slot::new(0, 0);
         unstamped.fate = Fate::Lost;
