@@ -73,14 +73,16 @@ const PROTOCOL: [&str; 12] = [
     "nix",
 ];
 /// Engines decide and do not act: the same as the protocol, and no sockets or terminals by way of a crate either.
-const ENGINES: [&str; 7] = [
+const ENGINES: [&str; 9] = [
     "httpd/src/site.rs",
     "httpd/src/representation.rs",
     "httpd/src/page.rs",
     "smtp-send/src/session.rs",
     "smtp-send/src/session/",
     "ping/src/pinger.rs",
+    "ping/src/pinger/",
     "ping/src/stats.rs",
+    "ping/src/stats/",
 ];
 
 #[test]

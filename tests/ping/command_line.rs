@@ -19,15 +19,13 @@ fn a_host_that_does_not_exist() {
 
 #[test]
 fn no_destination_or_an_unknown_option() {
-    refused("", "missing <DESTINATION>: see --help");
+    refused("", "missing <DESTINATION>...: see --help");
     refused("--bogus 127.0.0.1", "unexpected argument '--bogus' found: see --help");
 }
 
 #[test]
-fn options_of_iputils_that_are_not_there_are_refused_not_ignored() {
-    for option in ["-f", "-A", "-R", "-r", "-d"] {
-        refused(&format!("{option} 127.0.0.1"), &format!("unexpected argument '{option}' found: see --help"));
-    }
+fn an_option_of_iputils_that_is_not_there_is_refused_not_ignored() {
+    refused("-N name ::1", "unexpected argument '-N' found: see --help");
 }
 
 #[test]
@@ -63,6 +61,6 @@ fn a_name_cannot_write_to_the_terminal() {
 fn help_and_version_are_results() {
     let help = run_ping("--help");
     assert_eq!((help.code(), help.stderr.as_str()), (0, ""));
-    assert!(help.stdout.contains("Usage: ping [OPTIONS] <DESTINATION>"));
+    assert!(help.stdout.contains("Usage: ping [OPTIONS] [DESTINATION]..."));
     assert!(run_ping("-V").stdout.starts_with("ping "));
 }

@@ -5,6 +5,7 @@
 //! - `run`: when a run ends, with which code, and signals
 //! - `network`: routers, loss, late replies, dead hosts, in network namespaces (root only)
 //! - `fates`: replies that are late, doubled, broken or forged, from a responder on a TUN device (root only)
+//! - `truth`: every fate told apart, for programs
 //! - `permission`: raw socket, datagram socket, neither (root only)
 
 mod command_line;
@@ -13,6 +14,7 @@ mod network;
 mod permission;
 mod run;
 mod text;
+mod truth;
 
 use std::process::Command;
 

@@ -71,6 +71,7 @@ pub(crate) fn iso_text(wall: u64) -> String {
 
 /// One line about one target, but for the last one.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the fields in JSON")]
 pub(crate) struct Event<'a> {
     /// What happened.
     pub(crate) event: Kind,
@@ -217,7 +218,7 @@ fn milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result
     }
 }
 
-#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn source<S: Serializer>(source: &Option<Source>, serializer: S) -> Result<S::Ok, S::Error> {
     match source {
         Some(Source::Kernel) => serializer.serialize_str("kernel"),

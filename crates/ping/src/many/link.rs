@@ -74,7 +74,7 @@ impl Link {
             Family::V4 => ([0; 4], 0).into(),
             Family::V6 => ([0; 16], 0).into(),
         };
-        let (socket, is_raw) = open_any(any, config.identifier)?;
+        let (socket, is_raw) = open_any(any, config)?;
         bind_interface(&socket, config)?;
         let source = config.origin.address.filter(|address| family.is_of(*address));
         if !is_raw || source.is_some() {

@@ -58,7 +58,7 @@ pub(crate) fn run(settings: Settings) -> Result<u8, Failure> {
     let mut links = open_links(&settings, &targets)?;
     let source = settings.list.as_deref().map(list::Source::open).transpose()?;
     let signals = Signals::take_over()?;
-    privilege::drop_all()?;
+    privilege::drop_all(settings.prometheus.as_deref())?;
 
     let file = settings.prometheus.as_deref().map(TextFile::new).transpose()?;
     let List { hosts, unresolved } = list::complete(&settings, targets, source)?;
@@ -83,7 +83,7 @@ pub(crate) fn run(settings: Settings) -> Result<u8, Failure> {
     let mut report = Report::new(&settings, &hosts, unresolved, std::io::stdout().is_terminal(), out);
     let plan = Plan {
         rounds: settings.count,
-        interval: nanoseconds(config.plan.interval),
+        interval: nanoseconds(config.plan.pace.interval()),
         gap,
         stops_at_answer: settings.stops_at_answer(),
     };

@@ -114,7 +114,7 @@ impl<'a, W: Write> Report<'a, W> {
                 }
                 let line = self.totals_line(&Totals::of(ledger), ledger);
                 let seconds = Duration::from_nanos(elapsed).as_secs_f64();
-                put(&mut text, format_args!("{line}, time {:.2} s\n", seconds));
+                put(&mut text, format_args!("{line}, time {seconds:.2} s\n"));
                 self.out.write_all(text.as_bytes()).map_err(Failure::output)?;
             }
         }

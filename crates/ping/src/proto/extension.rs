@@ -176,7 +176,7 @@ mod tests {
     fn structure(objects: &[(u8, u8, &[u8])]) -> Vec<u8> {
         let mut bytes = vec![0x20, 0, 0, 0];
         for (class, kind, body) in objects {
-            bytes.extend(u16::try_from(body.len() + 4).unwrap_or(0).to_be_bytes());
+            bytes.extend(u16::try_from(body.len().saturating_add(4)).unwrap_or(0).to_be_bytes());
             bytes.extend([*class, *kind]);
             bytes.extend(*body);
         }

@@ -70,8 +70,8 @@ impl Quantiles {
             groups.push((if column + 1 == columns { most } else { to_u64(edge.exp()) }, 0));
         }
         for (value, count) in values {
-            let last = groups.len() - 1;
-            let index = groups.iter().position(|(edge, _)| value <= *edge).unwrap_or(last);
+            let end = groups.len() - 1;
+            let index = groups.iter().position(|(edge, _)| value <= *edge).unwrap_or(end);
             if let Some(group) = groups.get_mut(index) {
                 group.1 += count;
             }
