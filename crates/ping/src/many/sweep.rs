@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 
 use super::answered::Answered;
+use super::backlog::Backlog;
 use super::config::Settings;
 use super::heard::{self, Heard};
 use super::ledger::{Arrived, Ledger};
@@ -48,6 +49,7 @@ pub(crate) struct Sweep<'a> {
     pub(crate) again: Channel<Probe>,
     pub(crate) refusals: Receiver<Refusal>,
     pub(crate) file: Option<&'a TextFile>,
+    pub(crate) backlog: Option<Backlog>,
     /// Packets leave as fast as they can.
     pub(crate) is_fast: bool,
 }
@@ -61,25 +63,27 @@ struct Turn {
     written: u64,
     /// When packets were thrown away, or sending was made faster again.
     calm_since: u64,
+    backlog: Option<Backlog>,
     bridge: Bridge,
 }
 
 impl Sweep<'_> {
     /// Reads and tells until everything is known, or until the user or the deadline says stop.
-    pub(crate) fn run<W: Write>(&self, ledger: &mut Ledger<'_>, report: &mut Report<'_, W>) -> Result<(), Failure> {
+    pub(crate) fn run<W: Write>(mut self, ledger: &mut Ledger<'_>, report: &mut Report<'_, W>) -> Result<(), Failure> {
         let mut buffer = Buffer::new(self.settings.config.payload.len());
         let mut turn = Turn {
             dropped: vec![0; self.links.len()],
             rounds: 1,
             written: 0,
             calm_since: 0,
+            backlog: self.backlog.take(),
             bridge: Bridge::new(self.start)?,
         };
         report.start()?;
         while !self.is_stopped(ledger, report)? {
             self.read(&mut buffer, &mut turn, ledger, report)?;
             self.take_refusals(ledger, report)?;
-            self.expire(ledger, report)?;
+            self.expire(&mut turn, ledger, report)?;
             self.write_file(&mut turn, ledger)?;
             if self.knows_all(ledger) {
                 break;
@@ -154,11 +158,7 @@ impl Sweep<'_> {
         let now = clock::since(self.start);
         let arrived = match incoming {
             Incoming::Dropped(count) => {
-                if count != turn.dropped[index] {
-                    (turn.dropped[index], turn.calm_since) = (count, now);
-                    ledger.dropped(now);
-                    self.course.slow_down();
-                }
+                self.count_drops(turn, index, count, now, ledger);
                 return Ok(());
             }
             Incoming::Sent { number, stamp } => {
@@ -182,6 +182,15 @@ impl Sweep<'_> {
         }
     }
 
+    /// This socket has thrown so many datagrams away since it was opened.
+    fn count_drops(&self, turn: &mut Turn, index: usize, count: u32, now: u64, ledger: &mut Ledger<'_>) {
+        if count != turn.dropped[index] {
+            (turn.dropped[index], turn.calm_since) = (count, now);
+            ledger.dropped(now);
+            self.course.slow_down();
+        }
+    }
+
     fn take_refusals<W: Write>(&self, ledger: &mut Ledger<'_>, report: &mut Report<'_, W>) -> Result<(), Failure> {
         for refusal in self.refusals.try_iter() {
             if let Some(told) = ledger.refused(refusal.number, refusal.errno) {
@@ -191,8 +200,23 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    fn expire<W: Write>(&self, ledger: &mut Ledger<'_>, report: &mut Report<'_, W>) -> Result<(), Failure> {
+    fn expire<W: Write>(
+        &self,
+        turn: &mut Turn,
+        ledger: &mut Ledger<'_>,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), Failure> {
         let now = clock::since(self.start);
+        if ledger.next_deadline().is_some_and(|deadline| deadline <= now) {
+            // Before a probe is called lost: was it lost here?
+            for (index, link) in self.links.iter().enumerate() {
+                self.count_drops(turn, index, link.dropped(), now, ledger);
+            }
+            if turn.backlog.as_mut().is_some_and(Backlog::has_dropped) {
+                ledger.dropped(now);
+                self.course.slow_down();
+            }
+        }
         while let Some((told, again)) = ledger.expire(now) {
             if let Some(probe) = again {
                 self.course.again.fetch_add(1, Ordering::Release);
