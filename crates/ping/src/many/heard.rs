@@ -38,6 +38,17 @@ pub(crate) enum Heard<'a> {
     Error { kind: u8, code: u8, info: u32, target: IpAddr, identifier: u16, sequence: u16 },
 }
 
+impl Heard<'_> {
+    /// The same with identifier `shared` in place of `own`, which the kernel gave to the requests of one socket.
+    pub(crate) fn known_as(mut self, own: u16, shared: u16) -> Self {
+        let (Self::Reply { identifier, .. } | Self::Error { identifier, .. }) = &mut self;
+        if *identifier == own {
+            *identifier = shared;
+        }
+        self
+    }
+}
+
 /// Reads a datagram as it came from a socket of this kind.
 pub(crate) fn read(framing: Framing, bytes: &[u8]) -> Option<Heard<'_>> {
     match framing {

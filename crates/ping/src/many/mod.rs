@@ -109,6 +109,7 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
         course: &course,
         answered: &answered,
         settings,
+        identifier: slots.wire(0).0,
         start,
         again: asked,
         refusals,

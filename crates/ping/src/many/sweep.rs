@@ -45,6 +45,8 @@ pub(crate) struct Sweep<'a> {
     pub(crate) course: &'a Course,
     pub(crate) answered: &'a Answered,
     pub(crate) settings: &'a Settings,
+    /// The identifier of the probes in the books.
+    pub(crate) identifier: u16,
     pub(crate) start: Instant,
     pub(crate) again: Channel<Probe>,
     pub(crate) refusals: Receiver<Refusal>,
@@ -176,7 +178,9 @@ impl Sweep<'_> {
                 Arrived { heard, from: from.unwrap_or(target), hops: None, stamp: None, now }
             }
         };
-        match ledger.arrived(&arrived) {
+        let link = &self.links[index];
+        let heard = link.identifier.map_or(arrived.heard, |own| arrived.heard.known_as(own, self.identifier));
+        match ledger.arrived(&Arrived { heard, ..arrived }) {
             Some(told) => report.tell(&told, ledger.outcome(told.target)),
             None => Ok(()),
         }
