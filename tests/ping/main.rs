@@ -3,6 +3,7 @@
 //! - `text`: what is printed, byte for byte, times aside
 //! - `command_line`: wrong input, one line each
 //! - `run`: when a run ends, with which code, and signals
+//! - `modes`: flood and other ways of sending, and what ends a run
 //! - `network`: routers, loss, late replies, dead hosts, in network namespaces (root only)
 //! - `fates`: replies that are late, doubled, broken or forged, from a responder on a TUN device (root only)
 //! - `truth`: every fate told apart, for programs
@@ -13,6 +14,7 @@
 mod command_line;
 mod fates;
 mod many_fates;
+mod modes;
 mod network;
 mod permission;
 mod run;

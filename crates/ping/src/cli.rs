@@ -15,7 +15,7 @@ pub use crate::many::cli::ManyOptions;
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "ping",
-    version,
+    version = concat!(env!("CARGO_PKG_VERSION"), " (options and text of iputils)"),
     after_help = "Exit code: 0 some reply, 1 no reply (or fewer than -c before -w), 2 any other error. With many targets: \
                   0 all of them answered, 1 some did not, 2 a name was not found or any other error."
 )]

@@ -4,7 +4,7 @@
 //! decided; the fates live in `pinger`, the words in `report`.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,8 @@ pub(crate) struct Loop<'a> {
     batch: Option<Batch>,
     /// Requests of a flood that wait for their batch to be full.
     waiting: Vec<Vec<u8>>,
+    /// The address before the present one, and the last probe that went to it.
+    former: Option<(IpAddr, u64)>,
     /// Datagrams that the kernel had thrown away when we looked last.
     overflowed: u32,
 }
@@ -63,7 +65,7 @@ impl<'a> Loop<'a> {
         let buffer = vec![0; LARGEST_DATAGRAM];
         let batch = (!socket.has_stamps()).then(|| Batch::new(AROUND_PAYLOAD + config.payload.len()));
         let waiting = Vec::new();
-        Ok(Self { config, socket, signals, watch, pinger, report, buffer, batch, waiting, overflowed: 0 })
+        Ok(Self { config, socket, signals, watch, pinger, report, buffer, batch, waiting, former: None, overflowed: 0 })
     }
 
     /// Sends and receives until the scheduler says that it is over; how it went.
@@ -134,6 +136,7 @@ impl<'a> Loop<'a> {
     fn follow_name(&mut self) -> Result<(), Failure> {
         let Some(watch) = &mut self.watch else { return Ok(()) };
         if let Some(address) = watch.moved(Instant::now()) {
+            self.former = Some((self.socket.expected.target, self.pinger.counts().transmitted));
             self.socket.follow(self.config, address)?;
             self.report.event(&Event::Resolved { address, source: self.socket.source })?;
         }
@@ -210,11 +213,12 @@ impl<'a> Loop<'a> {
         let Some(sequence) = self.pinger.probe(packet.wire) else {
             return self.foreign(Foreign::Sequence, packet);
         };
-        if !is_from_target {
+        let expected = &self.socket.expected;
+        let target = self.target_of(sequence);
+        if !is_from_target && (target == expected.target || packet.from.ip() != target) {
             return self.foreign(Foreign::Address, packet);
         }
-        let expected = &self.socket.expected;
-        let code = self.socket.seal.code(expected.target, expected.identifier, sequence);
+        let code = self.socket.seal.code(target, expected.identifier, sequence);
         let integrity = match payload::compare(&self.config.payload, code, packet.payload) {
             _ if !is_intact => Integrity::Checksum,
             Comparison::WithoutCode => return self.foreign(Foreign::Code, packet),
@@ -226,6 +230,12 @@ impl<'a> Loop<'a> {
             Some(answer) => self.report.event(&Event::Reply(&answer, *packet)),
             None => Ok(()),
         }
+    }
+
+    /// Where this probe was sent: elsewhere than the next one, if the name has moved since.
+    fn target_of(&self, sequence: u64) -> IpAddr {
+        let former = self.former.filter(|(_, last)| sequence <= *last);
+        former.map_or(self.socket.expected.target, |(address, _)| address)
     }
 
     fn foreign(&mut self, why: Foreign, packet: &Packet<'_>) -> Result<(), Failure> {

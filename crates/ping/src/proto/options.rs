@@ -127,7 +127,8 @@ pub fn record_route() -> Vec<u8> {
 /// An empty time stamp option: nine stamps, or four with the addresses of the hosts.
 pub fn time_stamps(with_addresses: bool) -> Vec<u8> {
     let length: u8 = if with_addresses { 36 } else { 40 };
-    let mut bytes = vec![0; length.into()];
+    // Room that the option leaves is the end of the list.
+    let mut bytes = vec![0; MOST];
     for (place, value) in bytes.iter_mut().zip([TIME_STAMP, length, 5, u8::from(with_addresses)]) {
         *place = value;
     }
