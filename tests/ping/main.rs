@@ -7,14 +7,19 @@
 //! - `network`: routers, loss, late replies, dead hosts, in network namespaces (root only)
 //! - `fates`: replies that are late, doubled, broken or forged, from a responder on a TUN device (root only)
 //! - `truth`: every fate told apart, for programs
+//! - `many_fates`: the same scenarios among many targets
+//! - `targets`, `sweep`: runs of many targets: who they are, how they end, what they cost
 //! - `permission`: raw socket, datagram socket, neither (root only)
 
 mod command_line;
 mod fates;
+mod many_fates;
 mod modes;
 mod network;
 mod permission;
 mod run;
+mod sweep;
+mod targets;
 mod text;
 mod truth;
 

@@ -12,7 +12,7 @@ use testkit::process::{Running, finish};
 const NOBODY: &str = "65534";
 
 /// A namespace whose ping groups are `range`, and a copy of ping that every user may run.
-fn place(range: &str) -> Option<(Network, TempDir)> {
+pub(crate) fn place(range: &str) -> Option<(Network, TempDir)> {
     let network = Network::new(&["a"]).inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
     network.set("a", "net/ipv4/ping_group_range", range);
     let folder = tempfile::tempdir().unwrap();
@@ -21,7 +21,7 @@ fn place(range: &str) -> Option<(Network, TempDir)> {
     Some((network, folder))
 }
 
-fn as_nobody((network, folder): &(Network, TempDir), words: &str) -> Command {
+pub(crate) fn as_nobody((network, folder): &(Network, TempDir), words: &str) -> Command {
     let mut command = network.command("a", "setpriv");
     command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"]);
     command.arg(folder.path().join("ping")).args(words.split_whitespace());

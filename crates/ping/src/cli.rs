@@ -16,7 +16,8 @@ pub use crate::many::cli::ManyOptions;
 #[command(
     name = "ping",
     version = concat!(env!("CARGO_PKG_VERSION"), " (options and text of iputils)"),
-    after_help = "Exit code: 0 some reply, 1 no reply (or fewer than -c before -w), 2 any other error."
+    after_help = "Exit code: 0 some reply, 1 no reply (or fewer than -c before -w), 2 any other error. With many targets: \
+                  0 all of them answered, 1 some did not, 2 a name was not found or any other error."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Cli {

@@ -202,8 +202,7 @@ pub struct Config {
 impl Config {
     /// Checks what was typed; `called_as` is the family that the name of the program asks for.
     pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Failure> {
-        let destination = cli.destinations.first().cloned().unwrap_or_default();
-        if destination.is_empty() && cli.many.targets.is_none() {
+        if cli.many.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
             return Err(Failure::new(Kind::Usage, "", "usage error", "Destination address required"));
         }
         let family = match (cli.v4, cli.v6) {
@@ -242,7 +241,7 @@ impl Config {
             send_buffer: optional("-S", &cli.send_buffer, 1, i32::MAX as u64)?
                 .and_then(|value| usize::try_from(value).ok()),
             origin,
-            destination,
+            destination: cli.destinations.into_iter().next().unwrap_or_default(),
             family,
             multicast_loop: !cli.no_loop,
             broadcast: cli.broadcast,

@@ -58,7 +58,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result
     let called_as = Family::of_program(called.unwrap_or_default());
     let cli = cli::Cli::try_parse_from(&arguments)?;
     if many::config::is_wanted(&cli) {
-        return Ok(many::run(many::config::Settings::new(cli, called_as)?)?);
+        return Ok(many::run(&many::config::Settings::new(cli, called_as)?)?);
     }
     let config = Config::new(cli, called_as)?;
     // The first -v belongs to the lines of the replies.

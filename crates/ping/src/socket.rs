@@ -9,7 +9,7 @@ mod open;
 mod options;
 
 pub(crate) use self::open::{any as open_any, bind_interface};
-pub(crate) use self::options::failed as option_failed;
+pub(crate) use self::options::{failed as option_failed, filter_types};
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -141,7 +141,7 @@ impl Socket {
             (SocketAddr::V4(_), false) => Framing::Icmp4,
         };
         if is_raw {
-            options::filter_types(&socket, framing)?;
+            options::filter_types(&socket, framing, filter::wanted(framing))?;
             let program = filter::program(framing, identifier);
             socket.attach_filter(&program).map_err(options::failed("packet filter"))?;
         }

@@ -8,6 +8,7 @@ use super::hosts::Hosts;
 use super::target;
 use crate::cli::Cli;
 use crate::config::{Config, Family};
+use crate::pinger::Pace;
 
 /// Packets a second without `--rate`: a /16 in seven seconds, and no network is flooded by mistake.
 const USUAL_RATE: u64 = 10_000;
@@ -82,6 +83,9 @@ impl Settings {
         let many = cli.many.clone();
         let is_json = cli.json;
         let config = Config::new(cli, called_as)?;
+        if !matches!(config.plan.pace, Pace::Every(_)) {
+            return Err(Failure::new(Kind::Usage, "", "-i 0", "only for a single target; --rate 0 knows no limit"));
+        }
         let style = match (many.alive, many.unreachable, is_json) {
             (true, _, _) => Style::Alive,
             (_, true, _) => Style::Unreachable,
@@ -147,15 +151,31 @@ fn rate(text: Option<&str>) -> Result<Rate, Failure> {
 /// Options of one target that would have no effect on many.
 fn refuse_what_is_for_one(cli: &Cli) -> Result<(), Failure> {
     let given = [
+        ("-3", cli.precise),
         ("-a", cli.audible),
+        ("-A", cli.adaptive),
         ("-b", cli.broadcast),
         ("-B", cli.sticky),
         ("-C", cli.connect),
+        ("-d", cli.debug),
         ("-D", cli.timestamps),
+        ("-f", cli.flood),
+        ("-F", cli.flow_label.is_some()),
         ("-H", cli.names),
         ("-l", cli.preload.is_some()),
         ("-L", cli.no_loop),
+        ("-M", cli.path_mtu.is_some()),
+        ("-r", cli.no_route),
+        ("-R", cli.record_route),
+        ("-T", cli.header_stamps.is_some()),
         ("-U", cli.user_times),
+        ("--csv", cli.csv),
+        ("--graph", cli.graph),
+        ("--stats", cli.stats.is_some()),
+        ("--timestamp", cli.timestamp.is_some() && !cli.json),
+        ("--until-up", cli.until_up),
+        ("--until-down", cli.until_down.is_some()),
+        ("--resolve-every", cli.resolve_every.is_some()),
     ];
     match given.iter().find(|(_, is_given)| *is_given) {
         Some((option, _)) => Err(Failure::new(Kind::Usage, "", *option, "only for a single target")),

@@ -7,14 +7,19 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::proto::arrival::Framing;
 use crate::proto::{Echo, icmp4, icmp6, ip4};
 
-/// ICMP errors: unreachable, source quench, time exceeded, parameter problem.
-const ERRORS4: [u8; 4] = [3, 4, 11, 12];
-/// `ICMPv6` errors: unreachable, too big, time exceeded, parameter problem.
-const ERRORS6: [u8; 4] = [1, 2, 3, 4];
 /// Length of the IPv6 header.
 const IP6_HEADER: usize = 40;
 /// Number of `ICMPv6` in the next header field.
 const ICMP6: u8 = 58;
+
+/// The ICMP types that mean something here: replies, and the errors unreachable, source quench, time exceeded, parameter
+/// problem; in `ICMPv6` unreachable, too big, time exceeded, parameter problem.
+pub(crate) fn types(framing: Framing) -> &'static [u8] {
+    match framing {
+        Framing::Icmp6 => &[1, 2, 3, 4, icmp6::ECHO_REPLY],
+        Framing::Ip4 | Framing::Icmp4 => &[icmp4::ECHO_REPLY, 3, 4, 11, 12],
+    }
+}
 
 /// What a datagram says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +36,17 @@ pub(crate) enum Heard<'a> {
     },
     /// An error about an echo request to `target`.
     Error { kind: u8, code: u8, info: u32, target: IpAddr, identifier: u16, sequence: u16 },
+}
+
+impl Heard<'_> {
+    /// The same with identifier `shared` in place of `own`, which the kernel gave to the requests of one socket.
+    pub(crate) fn known_as(mut self, own: u16, shared: u16) -> Self {
+        let (Self::Reply { identifier, .. } | Self::Error { identifier, .. }) = &mut self;
+        if *identifier == own {
+            *identifier = shared;
+        }
+        self
+    }
 }
 
 /// Reads a datagram as it came from a socket of this kind.
@@ -53,7 +69,8 @@ fn read4(message: &[u8], hops: Option<u8>, is_intact: bool) -> Option<Heard<'_>>
         return Some(Heard::Reply { identifier, sequence, payload, hops, is_intact });
     }
     // The echo header is as long as that of an error, so what follows it is the quote.
-    let (target, quoted) = ip4::quoted_echo(echo.payload).filter(|_| is_intact && ERRORS4.contains(&kind))?;
+    let (target, quoted) =
+        ip4::quoted_echo(echo.payload).filter(|_| is_intact && types(Framing::Ip4).contains(&kind))?;
     Some(error(message, kind, target.into(), quoted))
 }
 
@@ -64,7 +81,7 @@ fn read6(message: &[u8]) -> Option<Heard<'_>> {
         let Echo { identifier, sequence, payload } = echo;
         return Some(Heard::Reply { identifier, sequence, payload, hops: None, is_intact: true });
     }
-    let (target, quoted) = quoted6(echo.payload).filter(|_| ERRORS6.contains(&kind))?;
+    let (target, quoted) = quoted6(echo.payload).filter(|_| types(Framing::Icmp6).contains(&kind))?;
     Some(error(message, kind, target.into(), quoted))
 }
 

@@ -13,15 +13,17 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, SockaddrStorage,
-    TimestampingFlag, recvmmsg, sendmmsg, setsockopt, sockopt,
+    TimestampingFlag, getsockopt, recvmmsg, sendmmsg, setsockopt, sockopt,
 };
+use nix::{getsockopt_impl, sockopt_impl};
 use socket2::SockFilter;
 
+use super::heard;
 use super::slots::BLOCK;
 use crate::config::{Config, Family};
 use crate::proto::arrival::Framing;
 use crate::proto::{icmp4, icmp6};
-use crate::socket::{address_of, bind_interface, nanoseconds, open_any, option_failed};
+use crate::socket::{address_of, bind_interface, filter_types, nanoseconds, open_any, option_failed};
 
 /// Datagrams read in one system call.
 const READ_BATCH: usize = 64;
@@ -34,6 +36,21 @@ const RECEIVE_BUFFER: usize = 32 << 20;
 /// What an ordinary user asks for; the kernel may grant less.
 const MODEST_BUFFER: usize = 4 << 20;
 
+/// Counters that the kernel keeps of a socket, and the place of the dropped datagrams among them (`linux/sock_diag.h`).
+const COUNTERS: usize = 9;
+const DROPS: usize = 8;
+
+sockopt_impl!(
+    /// Memory and drops of a socket.
+    MemoryInfo,
+    GetOnly,
+    libc::SOL_SOCKET,
+    SO_MEMINFO,
+    [u32; COUNTERS]
+);
+/// From `asm-generic/socket.h`; the C library has no name for it.
+const SO_MEMINFO: libc::c_int = 55;
+
 /// A message on its way out.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -43,7 +60,7 @@ pub(crate) struct Outgoing {
 }
 
 /// What came in.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Incoming<'a> {
     /// A datagram.
     Datagram { bytes: &'a [u8], from: IpAddr, hops: Option<u8>, stamp: Option<u64> },
@@ -100,6 +117,7 @@ impl Link {
         }
         let last = u32::from(first) + u32::try_from(count.saturating_sub(1)).unwrap_or(0);
         let filter = filter(self.framing, first.into(), last);
+        filter_types(&self.socket, self.framing, heard::types(self.framing))?;
         self.socket.attach_filter(&filter).map_err(option_failed("packet filter"))
     }
 
@@ -194,6 +212,13 @@ impl Link {
             }
         }
         Ok(count == READ_BATCH)
+    }
+
+    /// How many datagrams were thrown away for want of room, since the socket was opened.
+    ///
+    /// The control message for this comes with the next datagram only, and after the last drop there may be none.
+    pub(crate) fn dropped(&self) -> u32 {
+        getsockopt(&self.socket, MemoryInfo).map_or(0, |counters| counters[DROPS])
     }
 
     /// Numbers the kernel's stamps anew; after a failed send nobody knows how the kernel counted.

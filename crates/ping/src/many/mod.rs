@@ -5,7 +5,8 @@
 //! opening the sockets and looking up the first name.
 
 mod answered;
-pub mod cli;
+mod backlog;
+pub(crate) mod cli;
 pub(crate) mod config;
 mod heard;
 mod hosts;
@@ -35,6 +36,7 @@ use crate::proto::seal::Seal;
 use crate::signals::Signals;
 use crate::{ANSWERED, FAILED, UNANSWERED};
 use answered::Answered;
+use backlog::Backlog;
 use config::Settings;
 use ledger::Ledger;
 use link::Link;
@@ -52,16 +54,17 @@ const STAMPED_GAP: u64 = 50_000;
 const WRITE_BUFFER: usize = 1 << 16;
 
 /// Pings many targets; the exit code is that of fping: 0 all answered, 1 some did not, 2 a name was not found.
-pub(crate) fn run(settings: Settings) -> Result<u8, Failure> {
+pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
     logger::init("ping", logger::level(settings.config.verbose.saturating_sub(1), false), Color::Auto);
-    let targets = list::read_words(&settings)?;
-    let mut links = open_links(&settings, &targets)?;
+    let targets = list::read_words(settings)?;
+    let mut links = open_links(settings, &targets)?;
     let source = settings.list.as_deref().map(list::Source::open).transpose()?;
     let signals = Signals::take_over()?;
+    let backlog = Backlog::open();
     privilege::drop_all(settings.prometheus.as_deref())?;
 
     let file = settings.prometheus.as_deref().map(TextFile::new).transpose()?;
-    let List { hosts, unresolved } = list::complete(&settings, targets, source)?;
+    let List { hosts, unresolved } = list::complete(settings, targets, source)?;
     if hosts.count() == 0 {
         return if unresolved > 0 {
             Ok(FAILED)
@@ -70,7 +73,7 @@ pub(crate) fn run(settings: Settings) -> Result<u8, Failure> {
         };
     }
     let gap = settings.gap(&hosts);
-    let slots = slots(&settings, &hosts, &mut links, gap)?;
+    let slots = slots(settings, &hosts, &mut links, gap)?;
     let answered = Answered::new(hosts.count());
     let seal = Seal::new(random()?);
     let (course, start) = (Course::default(), Instant::now());
@@ -80,7 +83,7 @@ pub(crate) fn run(settings: Settings) -> Result<u8, Failure> {
     let timeout = nanoseconds(config.plan.timeout);
     let mut ledger = Ledger::new(&hosts, &slots, &answered, seal, &config.payload, timeout);
     let out = BufWriter::with_capacity(WRITE_BUFFER, Output::new(&signals));
-    let mut report = Report::new(&settings, &hosts, unresolved, std::io::stdout().is_terminal(), out);
+    let mut report = Report::new(settings, &hosts, unresolved, std::io::stdout().is_terminal(), out);
     let plan = Plan {
         rounds: settings.count,
         interval: nanoseconds(config.plan.pace.interval()),
@@ -105,11 +108,13 @@ pub(crate) fn run(settings: Settings) -> Result<u8, Failure> {
         signals: &signals,
         course: &course,
         answered: &answered,
-        settings: &settings,
+        settings,
+        identifier: slots.wire(0).0,
         start,
         again: asked,
         refusals,
         file: file.as_ref(),
+        backlog,
         is_fast: gap == 0,
     };
     std::thread::scope(|scope| {
@@ -164,7 +169,7 @@ fn slots(settings: &Settings, hosts: &hosts::Hosts, links: &mut [Link], gap: u64
             link.stamp_sends()?;
         }
     }
-    log::info!("identifiers from {first} on: {identifiers}, {} ns from packet to packet", gap);
+    log::info!("identifiers from {first} on: {identifiers}, {gap} ns from packet to packet");
     Ok(Slots::new(first, identifiers))
 }
 

@@ -19,6 +19,7 @@ use super::ledger::{Ledger, NotSent, Told, What};
 use super::outcome::Outcome;
 use super::{sender, table};
 use crate::clock;
+use crate::config::TimeStyle;
 use crate::json::{self, Event, Kind, Stamp, loss_percent};
 use crate::pinger::Verdict;
 use crate::proto::{icmp4, icmp6};
@@ -244,7 +245,8 @@ impl<'a, W: Write> Report<'a, W> {
     }
 
     fn stamp(&self) -> Result<Stamp, Failure> {
-        Ok(Stamp::new(clock::now()?.wall, false))
+        let is_iso = self.settings.config.timestamps == Some(TimeStyle::Iso);
+        Ok(Stamp::new(clock::now()?.wall, is_iso))
     }
 }
 

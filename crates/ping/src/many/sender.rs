@@ -68,6 +68,14 @@ impl Course {
         self.slow.store((slow * 2).clamp(FIRST_GAP, WIDEST_GAP), Ordering::Relaxed);
     }
 
+    /// Nothing was thrown away for a while: send a little faster again.
+    pub(crate) fn speed_up(&self) {
+        let slow = self.slow.load(Ordering::Relaxed);
+        if slow > 0 {
+            self.slow.store(if slow < FIRST_GAP { 0 } else { slow - slow / 8 }, Ordering::Relaxed);
+        }
+    }
+
     /// The sender shall stop.
     pub(crate) fn end(&self) {
         self.stop.store(true, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! The probes on their way: one slot of 16 bytes each, found by identifier and sequence, in the order of sending.
 //!
-//! The sender writes a slot before the packet leaves and never again; the receiver alone changes its state from then on.
+//! The sender fills a slot before the packet leaves; from then on the receiver alone changes its state.
 //! All probes have the same time to be answered, so the order of sending is the order of their deadlines and the ring is
 //! the queue of them. Counters of 64 bits never wrap.
 
@@ -54,7 +54,7 @@ struct Slot {
 /// The ring of slots.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    slots: Box<[Slot]>,
+    ring: Box<[Slot]>,
     /// The first of the identifiers.
     identifier: u16,
     /// Number of the next probe.
@@ -66,8 +66,8 @@ pub(crate) struct Slots {
 impl Slots {
     /// A ring with this many identifiers from `identifier` on, a power of two.
     pub(crate) fn new(identifier: u16, identifiers: u64) -> Self {
-        let slots = (0..identifiers * BLOCK).map(|_| Slot::default()).collect();
-        Self { slots, identifier, next: AtomicU64::new(0), oldest: AtomicU64::new(0) }
+        let ring = (0..identifiers * BLOCK).map(|_| Slot::default()).collect();
+        Self { ring, identifier, next: AtomicU64::new(0), oldest: AtomicU64::new(0) }
     }
 
     /// Number of the next probe: all before it are filled.
@@ -77,7 +77,7 @@ impl Slots {
 
     /// How many probes may be sent before the oldest ones are settled.
     pub(crate) fn room(&self) -> u64 {
-        (self.slots.len() as u64).saturating_sub(self.next() - self.oldest.load(Ordering::Acquire))
+        (self.ring.len() as u64).saturating_sub(self.next() - self.oldest.load(Ordering::Acquire))
     }
 
     /// The sender is about to send probe `number`.
@@ -122,7 +122,7 @@ impl Slots {
 
     /// Identifier and sequence of probe `number`.
     pub(crate) fn wire(&self, number: u64) -> (u16, u16) {
-        let place = number % self.slots.len() as u64;
+        let place = number % self.ring.len() as u64;
         let low = |value: u64| u16::try_from(value & 0xffff).unwrap_or_default();
         (self.identifier.wrapping_add(low(place / BLOCK)), low(place % BLOCK))
     }
@@ -130,7 +130,7 @@ impl Slots {
     /// The newest probe with this identifier and sequence; `None` when none was sent or it is forgotten.
     pub(crate) fn number(&self, identifier: u16, sequence: u16) -> Option<u64> {
         let block = u64::from(identifier.wrapping_sub(self.identifier));
-        let length = self.slots.len() as u64;
+        let length = self.ring.len() as u64;
         let place = block * BLOCK + u64::from(sequence);
         let newest = self.next().checked_sub(1)?;
         let back = (newest % length + length - place.min(length)) % length;
@@ -138,8 +138,8 @@ impl Slots {
     }
 
     fn slot(&self, number: u64) -> &Slot {
-        let length = self.slots.len() as u64;
-        &self.slots[usize::try_from(number % length).unwrap_or_default()]
+        let length = self.ring.len() as u64;
+        &self.ring[usize::try_from(number % length).unwrap_or_default()]
     }
 }
 

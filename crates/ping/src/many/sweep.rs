@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 
 use super::answered::Answered;
+use super::backlog::Backlog;
 use super::config::Settings;
 use super::heard::{self, Heard};
 use super::ledger::{Arrived, Ledger};
@@ -32,6 +33,8 @@ const PULSE: Duration = Duration::from_millis(10);
 const FAST_PULSE: u64 = 300_000;
 /// Batches that are read before the rest is looked at.
 const BATCHES: usize = 16;
+/// Nanoseconds without a drop after which packets may leave a little faster again.
+const CALM: u64 = 20_000_000;
 /// Shortest time between two files for Prometheus, in nanoseconds.
 const FILE_GAP: u64 = 1_000_000_000;
 
@@ -42,10 +45,13 @@ pub(crate) struct Sweep<'a> {
     pub(crate) course: &'a Course,
     pub(crate) answered: &'a Answered,
     pub(crate) settings: &'a Settings,
+    /// The identifier of the probes in the books.
+    pub(crate) identifier: u16,
     pub(crate) start: Instant,
     pub(crate) again: Channel<Probe>,
     pub(crate) refusals: Receiver<Refusal>,
     pub(crate) file: Option<&'a TextFile>,
+    pub(crate) backlog: Option<Backlog>,
     /// Packets leave as fast as they can.
     pub(crate) is_fast: bool,
 }
@@ -57,24 +63,31 @@ struct Turn {
     /// Rounds that the file for Prometheus knows of.
     rounds: u64,
     written: u64,
+    /// When packets were thrown away, or sending was made faster again.
+    calm_since: u64,
+    backlog: Option<Backlog>,
     bridge: Bridge,
 }
 
 impl Sweep<'_> {
     /// Reads and tells until everything is known, or until the user or the deadline says stop.
-    pub(crate) fn run<W: Write>(&self, ledger: &mut Ledger<'_>, report: &mut Report<'_, W>) -> Result<(), Failure> {
+    pub(crate) fn run<W: Write>(mut self, ledger: &mut Ledger<'_>, report: &mut Report<'_, W>) -> Result<(), Failure> {
         let mut buffer = Buffer::new(self.settings.config.payload.len());
-        let mut turn =
-            Turn { dropped: vec![0; self.links.len()], rounds: 1, written: 0, bridge: Bridge::new(self.start)? };
+        let mut turn = Turn {
+            dropped: vec![0; self.links.len()],
+            rounds: 1,
+            written: 0,
+            calm_since: 0,
+            backlog: self.backlog.take(),
+            bridge: Bridge::new(self.start)?,
+        };
         report.start()?;
         while !self.is_stopped(ledger, report)? {
-            // Looked at before reading: what is sent afterwards is for the next turn.
-            let sent_all = self.course.is_over();
             self.read(&mut buffer, &mut turn, ledger, report)?;
             self.take_refusals(ledger, report)?;
-            self.expire(ledger, report)?;
+            self.expire(&mut turn, ledger, report)?;
             self.write_file(&mut turn, ledger)?;
-            if self.knows_all(sent_all, ledger) {
+            if self.knows_all(ledger) {
                 break;
             }
             report.pause(ledger, clock::since(self.start))?;
@@ -98,9 +111,10 @@ impl Sweep<'_> {
         Ok(self.settings.config.plan.deadline.is_some_and(|deadline| self.start.elapsed() >= deadline))
     }
 
-    fn knows_all(&self, sent_all: bool, ledger: &Ledger<'_>) -> bool {
+    fn knows_all(&self, ledger: &Ledger<'_>) -> bool {
         let everybody = self.answered.count() == ledger.hosts.count();
-        (sent_all && ledger.is_settled()) || (self.settings.stops_at_answer() && everybody)
+        // In this order: a probe is in its slot before the sender counts it as sent.
+        (self.course.is_over() && ledger.is_settled()) || (self.settings.stops_at_answer() && everybody)
     }
 
     fn read<W: Write>(
@@ -111,11 +125,16 @@ impl Sweep<'_> {
         report: &mut Report<'_, W>,
     ) -> Result<(), Failure> {
         turn.bridge.follow()?;
-        for (link, dropped) in self.links.iter().zip(&mut turn.dropped) {
+        let now = clock::since(self.start);
+        if now > turn.calm_since + CALM {
+            turn.calm_since = now;
+            self.course.speed_up();
+        }
+        for (index, link) in self.links.iter().enumerate() {
             for _ in 0..BATCHES {
                 let mut result = Ok(());
                 let more = link.receive(buffer, &mut |incoming| {
-                    let told = self.take(link, incoming, &turn.bridge, dropped, ledger, report);
+                    let told = self.take(index, incoming, turn, ledger, report);
                     if result.is_ok() {
                         result = told;
                     }
@@ -132,29 +151,25 @@ impl Sweep<'_> {
     /// Tells books and report what came in, if it is ours.
     fn take<W: Write>(
         &self,
-        link: &Link,
+        index: usize,
         incoming: Incoming<'_>,
-        bridge: &Bridge,
-        dropped: &mut u32,
+        turn: &mut Turn,
         ledger: &mut Ledger<'_>,
         report: &mut Report<'_, W>,
     ) -> Result<(), Failure> {
         let now = clock::since(self.start);
         let arrived = match incoming {
-            Incoming::Dropped(count) if count != *dropped => {
-                *dropped = count;
-                ledger.dropped(now);
-                self.course.slow_down();
+            Incoming::Dropped(count) => {
+                self.count_drops(turn, index, count, now, ledger);
                 return Ok(());
             }
-            Incoming::Dropped(_) => return Ok(()),
             Incoming::Sent { number, stamp } => {
-                ledger.stamped(number, bridge.steady(stamp), now);
+                ledger.stamped(number, turn.bridge.steady(stamp), now);
                 return Ok(());
             }
             Incoming::Datagram { bytes, from, hops, stamp } => {
-                let Some(heard) = heard::read(link.framing, bytes) else { return Ok(()) };
-                Arrived { heard, from, hops, stamp: stamp.map(|stamp| bridge.steady(stamp)), now }
+                let Some(heard) = heard::read(self.links[index].framing, bytes) else { return Ok(()) };
+                Arrived { heard, from, hops, stamp: stamp.map(|stamp| turn.bridge.steady(stamp)), now }
             }
             Incoming::Error { from, kind, code, info, target, quoted } => {
                 let Ok(echo) = Echo::parse(quoted) else { return Ok(()) };
@@ -163,9 +178,20 @@ impl Sweep<'_> {
                 Arrived { heard, from: from.unwrap_or(target), hops: None, stamp: None, now }
             }
         };
-        match ledger.arrived(&arrived) {
+        let link = &self.links[index];
+        let heard = link.identifier.map_or(arrived.heard, |own| arrived.heard.known_as(own, self.identifier));
+        match ledger.arrived(&Arrived { heard, ..arrived }) {
             Some(told) => report.tell(&told, ledger.outcome(told.target)),
             None => Ok(()),
+        }
+    }
+
+    /// This socket has thrown so many datagrams away since it was opened.
+    fn count_drops(&self, turn: &mut Turn, index: usize, count: u32, now: u64, ledger: &mut Ledger<'_>) {
+        if count != turn.dropped[index] {
+            (turn.dropped[index], turn.calm_since) = (count, now);
+            ledger.dropped(now);
+            self.course.slow_down();
         }
     }
 
@@ -178,8 +204,23 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    fn expire<W: Write>(&self, ledger: &mut Ledger<'_>, report: &mut Report<'_, W>) -> Result<(), Failure> {
+    fn expire<W: Write>(
+        &self,
+        turn: &mut Turn,
+        ledger: &mut Ledger<'_>,
+        report: &mut Report<'_, W>,
+    ) -> Result<(), Failure> {
         let now = clock::since(self.start);
+        if ledger.next_deadline().is_some_and(|deadline| deadline <= now) {
+            // Before a probe is called lost: was it lost here?
+            for (index, link) in self.links.iter().enumerate() {
+                self.count_drops(turn, index, link.dropped(), now, ledger);
+            }
+            if turn.backlog.as_mut().is_some_and(Backlog::has_dropped) {
+                ledger.dropped(now);
+                self.course.slow_down();
+            }
+        }
         while let Some((told, again)) = ledger.expire(now) {
             if let Some(probe) = again {
                 self.course.again.fetch_add(1, Ordering::Release);

@@ -5,6 +5,14 @@ use socket2::SockFilter;
 use crate::proto::arrival::Framing;
 use crate::proto::{icmp4, icmp6};
 
+/// The ICMP types that the program below lets through.
+pub(super) fn wanted(framing: Framing) -> &'static [u8] {
+    match framing {
+        Framing::Icmp6 => &[icmp6::ECHO_REPLY],
+        Framing::Ip4 | Framing::Icmp4 => &[icmp4::ECHO_REPLY, icmp4::REDIRECT],
+    }
+}
+
 /// Lets only replies with our identifier pass, and on IPv4 redirects; errors come through the error queue.
 ///
 /// A raw IPv4 socket sees the packet from its IPv4 header, an `ICMPv6` socket from its `ICMPv6` header.

@@ -16,7 +16,7 @@ use nix::{libc, setsockopt_impl, sockopt_impl};
 
 use crate::config::{Config, HeaderOption, PathMtu};
 use crate::proto::arrival::Framing;
-use crate::proto::{icmp4, icmp6, options};
+use crate::proto::options;
 
 /// Room for replies that come while a line is printed; the kernel may grant less.
 const RECEIVE_BUFFER: usize = 1 << 18;
@@ -115,17 +115,16 @@ sockopt_impl!(
     [u32; 8]
 );
 
-/// Keeps other types from a raw socket before a copy of the packet is made for it; requests above all, on loopback.
-pub(super) fn filter_types(socket: &socket2::Socket, framing: Framing) -> Result<(), Failure> {
+/// Keeps types other than `wanted` from a raw socket before a copy of the packet is made for it; requests above all, on
+/// loopback. ICMP filters know the types below 32 only and let all others pass.
+pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &[u8]) -> Result<(), Failure> {
+    let mut blocked = [u32::MAX; 8];
+    for kind in wanted {
+        blocked[usize::from(kind / 32)] &= !(1 << (kind % 32));
+    }
     let set = match framing {
-        Framing::Icmp6 => {
-            let mut blocked = [u32::MAX; 8];
-            blocked[usize::from(icmp6::ECHO_REPLY / 32)] &= !(1 << (icmp6::ECHO_REPLY % 32));
-            setsockopt(socket, IcmpFilter6, &blocked)
-        }
-        Framing::Ip4 | Framing::Icmp4 => {
-            setsockopt(socket, IcmpFilter4, &!(1 << icmp4::ECHO_REPLY | 1 << icmp4::REDIRECT))
-        }
+        Framing::Icmp6 => setsockopt(socket, IcmpFilter6, &blocked),
+        Framing::Ip4 | Framing::Icmp4 => setsockopt(socket, IcmpFilter4, &blocked[0]),
     };
     set.map_err(named("ICMP_FILTER"))
 }
