@@ -82,3 +82,13 @@ fn a_running_ping_of_root_has_no_capability_left_and_under_sudo_not_even_the_use
     assert!(field("Groups:").is_empty());
     assert_eq!(field("NoNewPrivs:"), ["1"]);
 }
+
+#[test]
+fn the_process_is_confined_before_the_first_packet() {
+    let Some(place) = place("1 0") else { return };
+    let mut command = place.0.command("a", env!("CARGO_BIN_EXE_ping"));
+    let finished = finish(command.args("-vv -c 1 127.0.0.1".split_whitespace()), b"");
+    assert_eq!(finished.code(), 0, "{finished:?}");
+    // What this kernel enforces is told; nothing is assumed of it.
+    assert_eq!(finished.stderr.matches(" Landlock: ").count(), 1, "{finished:?}");
+}
