@@ -45,6 +45,25 @@ fn an_address_of_the_other_family() {
 }
 
 #[test]
+fn an_option_of_the_other_family() {
+    refused("-R ::1", "::1: Address family for hostname not supported");
+    refused("-T tsonly -6 ::1", "-T: an option of IPv4");
+    refused("-F 1 127.0.0.1", "127.0.0.1: Address family for hostname not supported");
+    refused("-F 1 -4 localhost", "-F: an option of IPv6");
+    refused("-F 1 -R localhost", "-R: an option of IPv4");
+}
+
+#[test]
+fn values_that_are_none_of_the_few() {
+    refused("-M often ::1", "invalid -M argument: often");
+    refused("-T tsprespec 127.0.0.1", "invalid timestamp type: tsprespec");
+    refused("-F 100000 ::1", "flow value is greater than 20 bits: 100000");
+    refused("--until-down=0 ::1", "invalid argument: --until-down '0': out of range: 1 <= value <= 65536");
+    refused("--resolve-every 0.1 localhost", "invalid argument: --resolve-every '0.1': once a second at most");
+    refused("--json --csv ::1", "the argument '--json' cannot be used with '--csv': see --help");
+}
+
+#[test]
 fn a_source_address_of_the_other_family() {
     refused("-I 127.0.0.1 ::1", "::1: Address family for hostname not supported");
     refused("-I ::1 127.0.0.1", "127.0.0.1: Address family for hostname not supported");

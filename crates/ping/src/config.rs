@@ -210,6 +210,7 @@ impl Config {
             (_, true) => Some(Family::V6),
             _ => called_as,
         };
+        let family = implied_family(&cli, family)?;
         let origin = cli.interface.as_deref().map(Origin::parse).unwrap_or_default();
         let family = match (family, origin.address) {
             (Some(family), Some(address)) if !family.is_of(address) => {
@@ -292,6 +293,23 @@ impl Config {
     pub fn is_timed(&self) -> bool {
         self.payload.len() >= TIMED
     }
+}
+
+/// The family that options of one family ask for; they have no effect in the other, so there they are refused.
+fn implied_family(cli: &Cli, family: Option<Family>) -> Result<Option<Family>, Failure> {
+    let (option, implied) = match (cli.record_route, &cli.header_stamps, &cli.flow_label) {
+        (true, _, _) => ("-R", Family::V4),
+        (_, Some(_), _) => ("-T", Family::V4),
+        (_, _, Some(_)) => ("-F", Family::V6),
+        _ => return Ok(family),
+    };
+    let is_other =
+        family.is_some_and(|family| family != implied) || (cli.flow_label.is_some() && implied == Family::V4);
+    if is_other {
+        let reason = if implied == Family::V4 { "an option of IPv4" } else { "an option of IPv6" };
+        return Err(Failure::new(Kind::Usage, "", option, reason));
+    }
+    Ok(Some(implied))
 }
 
 fn plan(cli: &Cli) -> Result<Plan, Failure> {

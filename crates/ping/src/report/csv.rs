@@ -34,6 +34,9 @@ impl<W: Write> Report for Csv<'_, W> {
         if let Happened::Resolved { address, source } = happened {
             (self.scene.address, self.scene.source) = (*address, *source);
         }
+        if self.scene.config.quiet {
+            return Ok(());
+        }
         let mut reason = String::new();
         let Some(event) = record(&self.scene, happened, &mut reason)? else { return Ok(()) };
         // The names of events, clocks and times are those of the JSON lines.
