@@ -44,6 +44,17 @@ fn a_flood_goes_beyond_the_sixteen_bits_of_the_sequence() {
 }
 
 #[test]
+fn a_flood_of_large_packets_finds_room_for_its_replies() {
+    if !can_reach("127.0.0.1") {
+        return;
+    }
+    for words in ["", "-l 64"] {
+        let finished = run_ping(&format!("-f -q {words} -s 60000 -c 200 127.0.0.1"));
+        assert!(finished.stdout.contains("\n200 packets transmitted, 200 received, 0% packet loss"), "{finished:?}");
+    }
+}
+
+#[test]
 fn a_flood_without_answers_sends_a_hundred_a_second() {
     let Some(network) = pair() else { return };
     network.ip("a", "neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev to-b");

@@ -30,6 +30,7 @@ use common::{Failure, Kind};
 
 use crate::config::{Config, Family};
 use crate::output::Output;
+use crate::pinger::Pace;
 use crate::probe_loop::Loop;
 use crate::report::Scene;
 use crate::resolve::{Names, Target, Watch};
@@ -60,12 +61,16 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result
     if many::config::is_wanted(&cli) {
         return Ok(many::run(&many::config::Settings::new(cli, called_as)?)?);
     }
-    let config = Config::new(cli, called_as)?;
+    let mut config = Config::new(cli, called_as)?;
     // The first -v belongs to the lines of the replies.
     logger::init("ping", logger::level(config.verbose.saturating_sub(1), false), config.color);
 
     let candidates = resolve::addresses(&config.destination, config.family)?;
     let (mut socket, target) = open_first(&config, candidates)?;
+    if config.plan.pace == Pace::Flood {
+        // What is sent together comes back together.
+        config.plan.preload = config.plan.preload.min(socket.room(&config));
+    }
     config.allow_group(socket.is_broadcast, target.address.ip())?;
     let signals = Signals::take_over()?;
     privilege::drop_all(None)?;

@@ -201,6 +201,11 @@ impl Socket {
         Ok(())
     }
 
+    /// Replies for which there is room in the receive buffer.
+    pub(crate) fn room(&self, config: &Config) -> u64 {
+        options::room(&self.descriptor, config)
+    }
+
     /// The flow label of each probe; 0 without one.
     pub(crate) fn flow_label(&self) -> u32 {
         let address = self.destination.as_socket_ipv6();

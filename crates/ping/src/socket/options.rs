@@ -18,8 +18,14 @@ use crate::config::{Config, HeaderOption, PathMtu};
 use crate::proto::arrival::Framing;
 use crate::proto::options;
 
-/// Room for replies that come while a line is printed; the kernel may grant less.
-const RECEIVE_BUFFER: usize = 1 << 18;
+/// Least room for replies that come while a line is printed; the kernel may grant less.
+const LEAST_ROOM: usize = 1 << 18;
+/// Most room that is asked for.
+const MOST_ROOM: usize = 1 << 26;
+/// Replies for which there should be room however large they are.
+const REPLIES: u64 = 64;
+/// What the kernel needs beside the payload to keep a packet: headers, its own books, rounding up to a power of two.
+const OVERHEAD: usize = 1_024;
 /// `ICMP_FILTER` (linux/icmp.h) and `ICMPV6_FILTER` (linux/icmpv6.h), which are the same number.
 const ICMP_FILTER: libc::c_int = 1;
 /// `IPV6_FLOWLABEL_MGR`: leases a flow label (linux/in6.h).
@@ -153,7 +159,12 @@ pub(super) fn set_all(
     if let Some(size) = config.send_buffer {
         socket.set_send_buffer_size(size).map_err(failed("send buffer"))?;
     }
-    socket.set_recv_buffer_size(RECEIVE_BUFFER).map_err(failed("receive buffer"))?;
+    let room = usize::try_from(config.plan.preload.max(REPLIES)).unwrap_or(usize::MAX);
+    let room = room.saturating_mul(kept(config)).clamp(LEAST_ROOM, MOST_ROOM);
+    // Beyond the limit of the system only for root.
+    if setsockopt(socket, sockopt::RcvBufForce, &room).is_err() {
+        socket.set_recv_buffer_size(room).map_err(failed("receive buffer"))?;
+    }
     socket.set_nonblocking(true).map_err(failed("non-blocking mode"))
 }
 
@@ -230,6 +241,17 @@ pub(super) fn header_options(config: &Config) -> Vec<u8> {
         Some(HeaderOption::RecordRoute) => options::record_route(),
         Some(HeaderOption::TimeStamps { with_addresses }) => options::time_stamps(with_addresses),
     }
+}
+
+/// Replies for which there is room in the buffer that the kernel granted, at least one.
+pub(super) fn room(socket: &socket2::Socket, config: &Config) -> u64 {
+    let bytes = socket.recv_buffer_size().unwrap_or(LEAST_ROOM);
+    (bytes / kept(config)).max(1) as u64
+}
+
+/// What the kernel needs to keep one reply.
+fn kept(config: &Config) -> usize {
+    2 * (config.payload.len() + OVERHEAD)
 }
 
 fn discovery(mode: PathMtu) -> libc::c_int {
