@@ -17,6 +17,8 @@ use crate::proto::payload::TIMED;
 
 /// Probes of a flood that may be on their way; as many leave in one system call.
 const FLOOD_PRELOAD: u64 = 16;
+/// Bytes that they may have together; more would not stay in the cache of a processor.
+const FLOOD_BYTES: u64 = 65_536;
 /// Longest payload: an IPv4 packet holds 65,535 bytes, of which 28 are headers.
 const LONGEST_PAYLOAD: u64 = 65_507;
 /// Shortest interval of an ordinary user, who shall not flood a network.
@@ -221,8 +223,8 @@ impl Config {
             (family, _) => family,
         };
         let pattern = cli.pattern.as_deref().map(pattern_bytes).transpose()?;
-        let plan = plan(&cli)?;
         let size = number("-s", &cli.size, 0, LONGEST_PAYLOAD)?;
+        let plan = plan(&cli, size)?;
         let optional = |option, value: &Option<String>, least, most| {
             value.as_deref().map(|value| number(option, value, least, most)).transpose()
         };
@@ -312,10 +314,10 @@ fn implied_family(cli: &Cli, family: Option<Family>) -> Result<Option<Family>, F
     Ok(Some(implied))
 }
 
-fn plan(cli: &Cli) -> Result<Plan, Failure> {
+fn plan(cli: &Cli, size: u64) -> Result<Plan, Failure> {
     let is_root = nix::unistd::Uid::current().is_root();
     let pace = pace(cli, is_root)?;
-    let usual = if pace == Pace::Flood { FLOOD_PRELOAD } else { 1 };
+    let usual = if pace == Pace::Flood { (FLOOD_BYTES / size.max(1)).clamp(1, FLOOD_PRELOAD) } else { 1 };
     let preload = cli.preload.as_deref().map_or(Ok(usual), |value| number("-l", value, 1, 65_536))?;
     if !is_root && preload > LARGEST_USER_PRELOAD {
         let reason = format!("{preload}");

@@ -94,7 +94,9 @@ impl<'a, W: Write> Text<'a, W> {
         if answer.integrity == Integrity::Checksum {
             line.push_str(" (BAD CHECKSUM!)");
         }
-        difference(&mut line, &config.payload, packet.payload);
+        if answer.integrity != Integrity::Whole {
+            difference(&mut line, &config.payload, packet.payload);
+        }
         if config.audible {
             line.push('\x07');
         }
