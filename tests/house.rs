@@ -73,7 +73,7 @@ const PROTOCOL: [&str; 12] = [
     "nix",
 ];
 /// Engines decide and do not act: the same as the protocol, and no sockets or terminals by way of a crate either.
-const ENGINES: [&str; 10] = [
+const ENGINES: [&str; 17] = [
     "httpd/src/site.rs",
     "httpd/src/representation.rs",
     "httpd/src/page.rs",
@@ -84,6 +84,13 @@ const ENGINES: [&str; 10] = [
     "ping/src/pinger/tally.rs",
     "ping/src/stats.rs",
     "ping/src/stats/",
+    "ping/src/many/answered.rs",
+    "ping/src/many/heard.rs",
+    "ping/src/many/hosts.rs",
+    "ping/src/many/ledger.rs",
+    "ping/src/many/outcome.rs",
+    "ping/src/many/slots.rs",
+    "ping/src/many/target.rs",
 ];
 
 #[test]

@@ -101,7 +101,7 @@ fn a_target_without_a_route_is_not_sent_to_and_the_others_go_on() {
     let Some(network) = pair() else { return };
     let finished = ping_in(&network, "-c 1 192.0.2.1 192.0.2.2 10.0.0.2");
     assert_eq!(finished.stderr, "ping: 192.0.2.1: Network is unreachable\n");
-    assert!(finished.stdout.contains("3 targets, 1 alive, 3 probes, 1 replies, 2 not sent"), "{finished:?}");
+    assert!(finished.stdout.contains("3 targets, 1 alive, 3 probes, 1 reply, 2 not sent"), "{finished:?}");
     assert_eq!(finished.code(), 1);
 }
 

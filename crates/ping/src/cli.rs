@@ -16,8 +16,14 @@ pub use crate::many::cli::ManyOptions;
 #[command(
     name = "ping",
     version = concat!(env!("CARGO_PKG_VERSION"), " (options and text of iputils)"),
-    after_help = "Exit code: 0 some reply, 1 no reply (or fewer than -c before -w), 2 any other error. With many targets: \
-                  0 all of them answered, 1 some did not, 2 a name was not found or any other error."
+    after_help = "\
+Exit code: 0 some reply, 1 no reply (or fewer than -c before -w), 2 any other error. With many targets: 0 all of them \
+answered, 1 some did not, 2 a name was not found or any other error.
+
+Several destinations, a block (10.0.0.0/24, 2001:db8::/120), a range (10.0.0.1-10.0.0.9, 10.0.0.1-9) or an option of \
+the section above make a run of many targets. -c, -i, -I, -m, -p, -q, -Q, -s, -t, -w and -W mean the same there, for each \
+target; -c is 1 unless given for a block or a range, 3 for --alive and --unreachable, which leave a target alone once it \
+has answered, and no end for anything else."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Cli {

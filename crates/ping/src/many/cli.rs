@@ -13,10 +13,10 @@ pub struct ManyOptions {
     /// Read targets from FILE, - for standard input: words in lines, # begins a comment
     #[arg(long, value_name = "FILE")]
     pub targets: Option<PathBuf>,
-    /// Print the targets that answer, one a line, each after at most three probes (-c)
+    /// Print the targets that answer, one a line, as they do
     #[arg(long, conflicts_with_all = ["unreachable", "json"])]
     pub alive: bool,
-    /// Print the targets that do not answer, one a line
+    /// Print the targets that do not answer, one a line, at the end
     #[arg(long, conflicts_with = "json")]
     pub unreachable: bool,
     /// Probes a second over all targets, 0 for no limit [default: 10000, no limit towards this host itself]

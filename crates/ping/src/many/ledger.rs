@@ -319,3 +319,6 @@ impl<'a> Ledger<'a> {
 fn told(probe: Probe, what: What) -> Told {
     Told { target: probe.target, sequence: probe.round + 1, what }
 }
+
+#[cfg(test)]
+mod tests;

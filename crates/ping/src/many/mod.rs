@@ -22,8 +22,9 @@ mod sweep;
 mod table;
 mod target;
 
-use std::io::{BufWriter, IsTerminal};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
 use common::logger::{self, Color};
@@ -38,6 +39,7 @@ use crate::{ANSWERED, FAILED, UNANSWERED};
 use answered::Answered;
 use backlog::Backlog;
 use config::Settings;
+use hosts::Hosts;
 use ledger::Ledger;
 use link::Link;
 use list::List;
@@ -57,7 +59,7 @@ const WRITE_BUFFER: usize = 1 << 16;
 pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
     logger::init("ping", logger::level(settings.config.verbose.saturating_sub(1), false), Color::Auto);
     let targets = list::read_words(settings)?;
-    let mut links = open_links(settings, &targets)?;
+    let links = open_links(settings, &targets)?;
     let source = settings.list.as_deref().map(list::Source::open).transpose()?;
     let signals = Signals::take_over()?;
     let backlog = Backlog::open();
@@ -72,18 +74,41 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
             Err(Failure::new(Kind::Usage, "", "targets", "none were named"))
         };
     }
-    let gap = settings.gap(&hosts);
-    let slots = slots(settings, &hosts, &mut links, gap)?;
+    let out = BufWriter::with_capacity(WRITE_BUFFER, Output::new(&signals));
+    let report = Report::new(settings, &hosts, unresolved, std::io::stdout().is_terminal(), out);
     let answered = Answered::new(hosts.count());
+    sweep(settings, &hosts, &answered, links, &signals, Watch { backlog, file }, report)?;
+    Ok(match (unresolved, answered.count() == hosts.count()) {
+        (1.., _) => FAILED,
+        (0, true) => ANSWERED,
+        (0, false) => UNANSWERED,
+    })
+}
+
+/// Files that were opened or checked for the time of the run.
+struct Watch {
+    backlog: Option<Backlog>,
+    file: Option<TextFile>,
+}
+
+/// Starts the sender beside the receiver and ends it with it.
+fn sweep<W: Write>(
+    settings: &Settings,
+    hosts: &Hosts,
+    answered: &Answered,
+    mut links: Vec<Link>,
+    signals: &Signals,
+    watch: Watch,
+    mut report: Report<'_, W>,
+) -> Result<(), Failure> {
+    let config = &settings.config;
+    let gap = settings.gap(hosts);
+    let slots = slots(settings, hosts, &mut links, gap)?;
     let seal = Seal::new(random()?);
     let (course, start) = (Course::default(), Instant::now());
     let (asked, again) = mpsc::channel();
     let (refused, refusals) = mpsc::channel();
-    let config = &settings.config;
-    let timeout = nanoseconds(config.plan.timeout);
-    let mut ledger = Ledger::new(&hosts, &slots, &answered, seal, &config.payload, timeout);
-    let out = BufWriter::with_capacity(WRITE_BUFFER, Output::new(&signals));
-    let mut report = Report::new(settings, &hosts, unresolved, std::io::stdout().is_terminal(), out);
+    let mut ledger = Ledger::new(hosts, &slots, answered, seal, &config.payload, nanoseconds(config.plan.timeout));
     let plan = Plan {
         rounds: settings.count,
         interval: nanoseconds(config.plan.pace.interval()),
@@ -91,9 +116,9 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
         stops_at_answer: settings.stops_at_answer(),
     };
     let sender = Sender {
-        hosts: &hosts,
+        hosts,
         slots: &slots,
-        answered: &answered,
+        answered,
         links: &links,
         course: &course,
         plan,
@@ -105,29 +130,24 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
     };
     let sweep = Sweep {
         links: &links,
-        signals: &signals,
+        signals,
         course: &course,
-        answered: &answered,
+        answered,
         settings,
         identifier: slots.wire(0).0,
         start,
         again: asked,
         refusals,
-        file: file.as_ref(),
-        backlog,
+        file: watch.file.as_ref(),
+        backlog: watch.backlog,
         is_fast: gap == 0,
     };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("sender".to_owned());
-        thread.spawn_scoped(scope, || sender.run()).map_err(|cause| Failure::io("start", "a thread", cause))?;
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("sender".to_owned());
+        builder.spawn_scoped(scope, || sender.run()).map_err(|cause| Failure::io("start", "a thread", cause))?;
         let result = sweep.run(&mut ledger, &mut report);
         course.end();
         result
-    })?;
-    Ok(match (unresolved, answered.count() == hosts.count()) {
-        (1.., _) => FAILED,
-        (0, true) => ANSWERED,
-        (0, false) => UNANSWERED,
     })
 }
 
@@ -153,7 +173,7 @@ fn open_links(settings: &Settings, targets: &list::Words) -> Result<Vec<Link>, F
 }
 
 /// The ring of slots, as large as the run may need; filters and stamps are set on the way.
-fn slots(settings: &Settings, hosts: &hosts::Hosts, links: &mut [Link], gap: u64) -> Result<Slots, Failure> {
+fn slots(settings: &Settings, hosts: &Hosts, links: &mut [Link], gap: u64) -> Result<Slots, Failure> {
     let datagram = links.iter().find_map(|link| link.identifier);
     let wanted = u64::from(hosts.count()).div_ceil(BLOCK).next_power_of_two();
     let identifiers =

@@ -223,8 +223,10 @@ impl<'a, W: Write> Report<'a, W> {
 
     /// All targets in one line.
     fn totals_line(&self, totals: &Totals, ledger: &Ledger<'_>) -> String {
-        let mut line = format!("{} targets, {} alive", self.hosts.count(), totals.alive);
-        put(&mut line, format_args!(", {} probes, {} replies", totals.sent, totals.received));
+        let several = |count: u64, one, more| format!("{count} {}", if count == 1 { one } else { more });
+        let mut line = several(self.hosts.count().into(), "target", "targets");
+        put(&mut line, format_args!(", {} alive, {}", totals.alive, several(totals.sent, "probe", "probes")));
+        put(&mut line, format_args!(", {}", several(totals.received, "reply", "replies")));
         let counts = &ledger.counts;
         for (count, what) in [
             (self.unresolved, "unresolved"),
@@ -235,6 +237,7 @@ impl<'a, W: Write> Report<'a, W> {
             (counts.foreign, "foreign"),
             (counts.errors, "errors"),
             (counts.not_sent, "not sent"),
+            (counts.in_flight, "in flight"),
             (counts.dropped_locally, "dropped here and sent again"),
         ] {
             if count > 0 {

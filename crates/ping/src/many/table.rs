@@ -58,7 +58,8 @@ impl Live {
     /// What takes the last picture away.
     pub(crate) fn clear(&mut self) -> String {
         let up = std::mem::take(&mut self.lines);
-        if up == 0 { String::new() } else { format!("\x1b[{up}A\x1b[J") }
+        // To the first column as well: a terminal may have shown a key that was pressed.
+        if up == 0 { String::new() } else { format!("\r\x1b[{up}A\x1b[J") }
     }
 }
 
