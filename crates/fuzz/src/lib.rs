@@ -14,3 +14,4 @@
 
 pub mod httpd;
 pub mod sendmail;
+pub mod ping;
