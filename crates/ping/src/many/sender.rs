@@ -145,6 +145,10 @@ impl Sender<'_> {
             let now = self.now();
             let until = self.gather(&mut position, now, &mut batch);
             if batch.is_empty() {
+                // Not before the last batch has left: the receiver ends the run as soon as all that was sent is settled.
+                if until.is_none() && !self.course.sent_all.swap(true, Ordering::Release) {
+                    self.tell_news();
+                }
                 self.sleep_until(until.unwrap_or(u64::MAX), now);
                 continue;
             }
@@ -179,9 +183,6 @@ impl Sender<'_> {
     fn next(&self, position: &mut Position, now: u64) -> Result<Probe, Option<u64>> {
         loop {
             if self.plan.rounds.is_some_and(|rounds| position.round >= rounds) {
-                if !self.course.sent_all.swap(true, Ordering::Release) {
-                    self.tell_news();
-                }
                 return Err(None);
             }
             let begin = position.round.saturating_mul(self.plan.interval);
