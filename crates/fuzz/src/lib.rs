@@ -13,3 +13,4 @@
 #![forbid(unsafe_code)]
 
 pub mod httpd;
+pub mod smtp_send;
