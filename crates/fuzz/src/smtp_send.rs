@@ -68,7 +68,8 @@ pub fn ready(data: &[u8]) {
         assert_eq!(sent.len() as u64, ready.size(eight_bit).expect("in memory"));
         let again = Ready::read(sent.as_slice(), &Edits::default()).expect("what was sent is a message");
         assert!(!edits.remove_bcc || !again_has_bcc(&sent), "Bcc is left");
-        assert_eq!(again.needs_smtputf8(), ready.needs_smtputf8());
+        // A field that was replaced may have been the only one that needed it.
+        assert!(ready.needs_smtputf8() || !again.needs_smtputf8());
         if !eight_bit && !again.needs_smtputf8() && !names_unknown_encoding(&sent) {
             assert!(sent.is_ascii(), "bytes over 127 are left");
         }
