@@ -62,12 +62,13 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
     let targets = list::read_words(settings)?;
     let links = open_links(settings, &targets)?;
     let source = settings.list.as_deref().map(list::Source::open).transpose()?;
-    let signals = Signals::take_over()?;
     let backlog = Backlog::open();
     privilege::drop_all(settings.prometheus.as_deref())?;
 
     let file = settings.prometheus.as_deref().map(TextFile::new).transpose()?;
     let List { hosts, unresolved } = list::complete(settings, targets, source)?;
+    // Until here a signal ends the process: nothing that waits for a resolver or for standard input looks for one.
+    let signals = Signals::take_over()?;
     if hosts.count() == 0 {
         return if unresolved > 0 {
             Ok(FAILED)
