@@ -20,7 +20,7 @@ mod sender;
 mod slots;
 mod sweep;
 mod table;
-mod target;
+pub mod target;
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::atomic::Ordering;
