@@ -116,7 +116,8 @@ mod tests {
             clock.tick_at(UNIX_EPOCH + Duration::from_secs(seconds));
             assert_eq!(clock.date(), text.as_bytes());
             assert_eq!(clock.seconds().unsigned_abs(), seconds);
-            let day = DateTime::<Local>::from(UNIX_EPOCH + Duration::from_secs(seconds)).format("%d/%b/%Y:").to_string();
+            let day =
+                DateTime::<Local>::from(UNIX_EPOCH + Duration::from_secs(seconds)).format("%d/%b/%Y:").to_string();
             assert!(clock.log_time().starts_with(&day), "{}", clock.log_time());
             assert!(clock.uptime() < 60, "time that has gone is counted by the steady clock");
             assert!(clock.batch() > batch, "what was checked before a step is checked again behind it");

@@ -80,13 +80,7 @@ impl FolderPage {
 }
 
 /// Writes the listing of the folder at `relative` with these entries, put in order.
-pub fn write(
-    out: &mut impl Write,
-    form: Form,
-    relative: &[u8],
-    order: Order,
-    entries: &mut [Entry],
-) -> io::Result<()> {
+pub fn write(out: &mut impl Write, form: Form, relative: &[u8], order: Order, entries: &mut [Entry]) -> io::Result<()> {
     entries.sort_by(|a, b| order.compare(a, b));
     match form {
         Form::Html => write_html(out, relative, order, entries),

@@ -42,11 +42,7 @@ pub struct Places<'a> {
 }
 
 /// The names of all accounts in `text`, and the settings of the one called `wanted` if it is there.
-pub fn read(
-    text: &str,
-    wanted: &str,
-    places: Places<'_>,
-) -> Result<(Vec<String>, Option<Vec<Setting>>), Mistake> {
+pub fn read(text: &str, wanted: &str, places: Places<'_>) -> Result<(Vec<String>, Option<Vec<Setting>>), Mistake> {
     let line_at = |offset: usize| text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
     let document = DeTable::parse(text).map_err(|error| Mistake {
         line: line_at(error.span().map_or(0, |span| span.start)),
