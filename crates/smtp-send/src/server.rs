@@ -37,8 +37,9 @@ impl Server {
         if let Some(rest) = text.strip_prefix('[') {
             let (host, rest) = rest.split_once(']').ok_or(ServerError::Host)?;
             // A zone, as in fe80::1%eth0, is for the resolver.
-            let address = host.split('%').next().unwrap_or_default();
-            address.parse::<Ipv6Addr>().map_err(|_| ServerError::Host)?;
+            let (address, zone) = host.split_once('%').unwrap_or((host, "lo"));
+            let is_zone = !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_graphic());
+            address.parse::<Ipv6Addr>().ok().filter(|_| is_zone).ok_or(ServerError::Host)?;
             let port = match rest.strip_prefix(':') {
                 Some(port) => Some(parse_port(port)?),
                 None if rest.is_empty() => None,
@@ -143,6 +144,8 @@ mod tests {
             ("-v", ServerError::Host),
             ("[::1", ServerError::Host),
             ("[::1]25", ServerError::Host),
+            ("[fe80::1%]", ServerError::Host),
+            ("[fe80::1%a\x19]", ServerError::Host),
             ("a\r\nb", ServerError::Host),
         ];
         for (text, error) in cases {

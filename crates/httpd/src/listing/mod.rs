@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Local};
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 use crate::access_log::human_size;
 use crate::files::Root;
@@ -201,7 +202,8 @@ fn escape(bytes: &[u8]) -> String {
             '\0'..='\x1f' => text.extend(char::from_u32(0x2400 + u32::from(character))),
             '\x7f' => text.push('\u{2421}'),
             // Marks that turn the direction of what follows could make one name look like another.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => text.push('\u{fffd}'),
+            // The controls above ASCII are orders to a terminal.
+            '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => text.push('\u{fffd}'),
             _ => text.push(character),
         }
     }
@@ -216,6 +218,21 @@ struct JsonEntry<'a> {
     modified: Option<String>,
 }
 
+/// JSON in which DEL and the controls above ASCII are escaped as those below are: a terminal takes some of them for orders.
+struct WithoutControls;
+
+impl Formatter for WithoutControls {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        for piece in fragment.split_inclusive(char::is_control) {
+            match piece.char_indices().next_back().filter(|(_, last)| last.is_control()) {
+                Some((at, control)) => write!(out, "{}\\u{:04x}", &piece[..at], u32::from(control))?,
+                None => out.write_all(piece.as_bytes())?,
+            }
+        }
+        Ok(())
+    }
+}
+
 fn write_json(out: &mut impl Write, entries: &[Entry]) -> io::Result<()> {
     out.write_all(b"[")?;
     for (number, entry) in entries.iter().enumerate() {
@@ -227,7 +244,7 @@ fn write_json(out: &mut impl Write, entries: &[Entry]) -> io::Result<()> {
             modified: DateTime::from_timestamp(entry.modified, 0)
                 .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
         };
-        serde_json::to_writer(&mut *out, &line)?;
+        line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, WithoutControls))?;
     }
     out.write_all(b"\n]\n")
 }
@@ -286,6 +303,18 @@ mod tests {
         assert_eq!(value[0]["size"], serde_json::Value::Null);
         assert_eq!((&value[1]["name"], &value[1]["size"]), (&"a\"b".into(), &5.into()));
         assert_eq!(value[1]["modified"], "2023-11-14T22:13:20Z");
+    }
+
+    #[test]
+    fn a_name_gives_no_order_to_a_terminal_in_either_form() {
+        let entries = [entry("a\u{7f}b\u{9b}2J\u{1b}c", false, 5)];
+        let mut out = Vec::new();
+        write_json(&mut out, &entries).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(value[0]["name"], "a\u{7f}b\u{9b}2J\u{1b}c", "a program reads the name as it is");
+        for text in [String::from_utf8(out).unwrap(), html("", &entries)] {
+            assert!(!text.chars().any(|one| one.is_control() && one != '\n'), "{text:?}");
+        }
     }
 
     #[test]
