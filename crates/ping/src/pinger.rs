@@ -16,6 +16,8 @@ use crate::stats::Stats;
 
 /// Probes that are remembered: as many as the 16 bits of the sequence tell apart.
 const REMEMBERED: usize = 65_536;
+/// Longest delay that is caught up with, where the interval is shorter: ten probes at two milliseconds.
+const CAUGHT_UP: Duration = Duration::from_millis(20);
 /// Shortest time between two sends while nothing comes back, when replies drive the sending.
 const UNANSWERED_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -243,9 +245,10 @@ impl Pinger {
     /// Makes room for the next probe and starts its clock; to be called right before the send.
     pub fn sent(&mut self, now: Moment) {
         if let Pace::Every(interval) = self.plan.pace {
-            // A schedule that fell behind by more than a step (a suspended machine) goes on from here, without a burst.
+            // What a busy machine delays is caught up with; after a long pause (a suspended machine) the schedule goes
+            // on from here, without a burst.
             let behind = now.steady.saturating_duration_since(self.scheduled(interval));
-            if behind > interval {
+            if behind > interval.max(CAUGHT_UP) {
                 self.base += behind;
             }
         }
