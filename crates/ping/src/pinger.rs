@@ -165,7 +165,7 @@ pub struct Counts {
     pub errors: u64,
     /// Sends that failed on this host.
     pub not_sent: u64,
-    /// Datagrams for which there was no room in the receive buffer.
+    /// Datagrams for which there was no room in the receive buffer, as the kernel counts them.
     pub overflowed: u64,
     /// The largest number of probes that were on their way when an answer came.
     pub pipe: u64,
@@ -386,7 +386,7 @@ impl Pinger {
     pub fn tally(&self, now: Instant) -> Tally {
         let mut tally = self.tally.clone();
         self.slots.iter().for_each(|slot| tally.take(slot, self.stamps));
-        tally.end(self.since_start(now));
+        tally.end(self.since_start(now), self.counts.overflowed);
         tally
     }
 
