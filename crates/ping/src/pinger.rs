@@ -188,6 +188,8 @@ pub struct Pinger {
     /// No probe before this one is in flight.
     oldest: u64,
     in_flight: u64,
+    /// Whether this host refused a probe since the last send.
+    is_refused: bool,
     /// The highest number that was answered.
     highest: u64,
     /// Probes without an answer since the last answer.
@@ -213,6 +215,7 @@ impl Pinger {
             first: 1,
             oldest: 1,
             in_flight: 0,
+            is_refused: false,
             highest: 0,
             silent: 0,
             stamps: false,
@@ -259,6 +262,7 @@ impl Pinger {
         }
         self.slots.push_back(Slot::new(self.since_start(now.steady), now.wall));
         self.in_flight += 1;
+        self.is_refused = false;
     }
 
     fn forget_first(&mut self) {
@@ -276,6 +280,7 @@ impl Pinger {
     pub fn not_sent(&mut self, sequence: u64) {
         self.counts.not_sent += 1;
         self.silent += 1;
+        self.is_refused = true;
         self.set_fate(sequence, Fate::NotSent);
     }
 
@@ -364,6 +369,7 @@ impl Pinger {
     pub fn local_error(&mut self) {
         self.counts.errors += 1;
         self.silent += 1;
+        self.is_refused = true;
         self.set_fate(self.counts.transmitted, Fate::Failed);
     }
 
@@ -443,7 +449,8 @@ impl Pinger {
     /// When the next probe is to be sent.
     fn due(&self) -> Instant {
         let Some(last) = self.last_send else { return self.base };
-        let is_full = self.in_flight >= self.plan.preload;
+        // What this host refuses at once is not tried again at once.
+        let is_full = self.in_flight >= self.plan.preload || self.is_refused;
         match self.plan.pace {
             Pace::Every(interval) => self.scheduled(interval),
             Pace::Flood if is_full => last + UNANSWERED_INTERVAL,

@@ -210,6 +210,16 @@ fn a_flood_is_driven_by_replies_and_without_them_sends_a_hundred_a_second() {
 }
 
 #[test]
+fn a_flood_that_this_host_refuses_does_not_run_hot() {
+    let mut bench = Bench::new(|plan| (plan.pace, plan.preload) = (Pace::Flood, 16));
+    bench.send(0);
+    bench.pinger.not_sent(1);
+    assert_eq!(bench.step(0), Action::Wait(bench.start + 10 * MS));
+    bench.send(10);
+    bench.send(10);
+}
+
+#[test]
 fn an_adaptive_run_sends_once_a_round_trip() {
     let mut bench = Bench::new(|plan| plan.pace = Pace::Adaptive(2 * MS));
     bench.send(0);
