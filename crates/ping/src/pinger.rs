@@ -188,7 +188,7 @@ pub struct Pinger {
     /// No probe before this one is in flight.
     oldest: u64,
     in_flight: u64,
-    /// Whether this host refused a probe since the last send.
+    /// Whether this host refused a probe since the last answer.
     is_refused: bool,
     /// The highest number that was answered.
     highest: u64,
@@ -262,7 +262,6 @@ impl Pinger {
         }
         self.slots.push_back(Slot::new(self.since_start(now.steady), now.wall));
         self.in_flight += 1;
-        self.is_refused = false;
     }
 
     fn forget_first(&mut self) {
@@ -328,6 +327,7 @@ impl Pinger {
             self.counts.reordered += u64::from(is_reordered);
             self.highest = self.highest.max(sequence);
             self.silent = 0;
+            self.is_refused = false;
             self.stats.add(time);
             self.set_fate(sequence, Fate::Replied);
             if let Some(slot) = self.slot(sequence) {
