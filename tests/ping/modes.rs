@@ -129,7 +129,9 @@ fn options_in_the_header_ask_for_a_raw_socket() {
     command.args(["--bounding-set", "-net_raw", "--inh-caps", "-net_raw"]);
     let finished = finish(command.args([env!("CARGO_BIN_EXE_ping"), "-R", "-c", "1", "127.0.0.1"]), b"");
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
-    assert_eq!(finished.stderr, "ping: open an ICMP socket: Operation not permitted\n");
+    let line = "ping: open a raw socket: Operation not permitted \
+                (-R and -T need 'setcap cap_net_raw+ep' on this program)\n";
+    assert_eq!(finished.stderr, line);
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::stats::Stats;
 
 /// Probes that are remembered: as many as the 16 bits of the sequence tell apart.
 const REMEMBERED: usize = 65_536;
+/// Longest delay that is caught up with, where the interval is shorter: ten probes at two milliseconds.
+const CAUGHT_UP: Duration = Duration::from_millis(20);
 /// Shortest time between two sends while nothing comes back, when replies drive the sending.
 const UNANSWERED_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -163,7 +165,7 @@ pub struct Counts {
     pub errors: u64,
     /// Sends that failed on this host.
     pub not_sent: u64,
-    /// Datagrams for which there was no room in the receive buffer.
+    /// Datagrams for which there was no room in the receive buffer, as the kernel counts them.
     pub overflowed: u64,
     /// The largest number of probes that were on their way when an answer came.
     pub pipe: u64,
@@ -186,6 +188,8 @@ pub struct Pinger {
     /// No probe before this one is in flight.
     oldest: u64,
     in_flight: u64,
+    /// Whether this host refused a probe since the last send.
+    is_refused: bool,
     /// The highest number that was answered.
     highest: u64,
     /// Probes without an answer since the last answer.
@@ -211,6 +215,7 @@ impl Pinger {
             first: 1,
             oldest: 1,
             in_flight: 0,
+            is_refused: false,
             highest: 0,
             silent: 0,
             stamps: false,
@@ -243,9 +248,10 @@ impl Pinger {
     /// Makes room for the next probe and starts its clock; to be called right before the send.
     pub fn sent(&mut self, now: Moment) {
         if let Pace::Every(interval) = self.plan.pace {
-            // A schedule that fell behind by more than a step (a suspended machine) goes on from here, without a burst.
+            // What a busy machine delays is caught up with; after a long pause (a suspended machine) the schedule goes
+            // on from here, without a burst.
             let behind = now.steady.saturating_duration_since(self.scheduled(interval));
-            if behind > interval {
+            if behind > interval.max(CAUGHT_UP) {
                 self.base += behind;
             }
         }
@@ -256,6 +262,7 @@ impl Pinger {
         }
         self.slots.push_back(Slot::new(self.since_start(now.steady), now.wall));
         self.in_flight += 1;
+        self.is_refused = false;
     }
 
     fn forget_first(&mut self) {
@@ -273,6 +280,7 @@ impl Pinger {
     pub fn not_sent(&mut self, sequence: u64) {
         self.counts.not_sent += 1;
         self.silent += 1;
+        self.is_refused = true;
         self.set_fate(sequence, Fate::NotSent);
     }
 
@@ -361,6 +369,7 @@ impl Pinger {
     pub fn local_error(&mut self) {
         self.counts.errors += 1;
         self.silent += 1;
+        self.is_refused = true;
         self.set_fate(self.counts.transmitted, Fate::Failed);
     }
 
@@ -383,7 +392,7 @@ impl Pinger {
     pub fn tally(&self, now: Instant) -> Tally {
         let mut tally = self.tally.clone();
         self.slots.iter().for_each(|slot| tally.take(slot, self.stamps));
-        tally.end(self.since_start(now));
+        tally.end(self.since_start(now), self.counts.overflowed);
         tally
     }
 
@@ -440,7 +449,8 @@ impl Pinger {
     /// When the next probe is to be sent.
     fn due(&self) -> Instant {
         let Some(last) = self.last_send else { return self.base };
-        let is_full = self.in_flight >= self.plan.preload;
+        // What this host refuses at once is not tried again at once.
+        let is_full = self.in_flight >= self.plan.preload || self.is_refused;
         match self.plan.pace {
             Pace::Every(interval) => self.scheduled(interval),
             Pace::Flood if is_full => last + UNANSWERED_INTERVAL,

@@ -17,9 +17,10 @@ use nix::unistd::{self, Gid, Uid};
 
 /// The newest interface whose rights are asked for; older kernels enforce what they know.
 const NEWEST: ABI = ABI::V6;
-/// What a look-up of a name reads: nsswitch.conf, hosts and resolv.conf (often a link into /run), and the libraries of
-/// the C library's name services, which are loaded at the first look-up.
-const NAME_SERVICE: [&str; 8] = ["/etc", "/usr", "/lib", "/lib64", "/run", "/var/run", "/nix/store", "/gnu/store"];
+/// What a look-up of a name reads: the files that say how, one of them often a link to somewhere else, and the libraries
+/// of the C library's name services, which are loaded at the first look-up.
+const NAME_SERVICE: [&str; 9] =
+    ["/etc", "/etc/resolv.conf", "/etc/hosts", "/usr", "/lib", "/lib64", "/run", "/nix/store", "/gnu/store"];
 /// DNS over TCP, for answers that are too long for UDP.
 const DNS: u16 = 53;
 
@@ -65,10 +66,12 @@ fn confine(written: Option<&Path>) -> Result<RulesetStatus, RulesetError> {
 /// Adds a rule; what does not exist needs none.
 fn allow(
     rules: RulesetCreated,
-    folder: &Path,
+    place: &Path,
     access: landlock::BitFlags<AccessFs>,
 ) -> Result<RulesetCreated, RulesetError> {
-    match PathFd::new(folder) {
+    match PathFd::new(place) {
+        // A single file has no folder rights.
+        Ok(handle) if !place.is_dir() => rules.add_rule(PathBeneath::new(handle, access & AccessFs::from_file(NEWEST))),
         Ok(handle) => rules.add_rule(PathBeneath::new(handle, access)),
         Err(_) => Ok(rules),
     }

@@ -26,7 +26,7 @@ use socket2::SockAddr;
 
 use crate::config::{Config, PathMtu};
 use crate::pinger::Pace;
-use crate::proto::arrival::{Expected, Framing};
+use crate::proto::arrival::Expected;
 use crate::proto::seal::Seal;
 
 /// Room for the control messages of one datagram: stamps, TTL and an error with its address take about 200 bytes.
@@ -123,53 +123,39 @@ impl Socket {
         let target = open::with_flow_label(config, target)?;
         let (socket, is_raw) = open::any(target, config)?;
         open::bind_interface(&socket, config)?;
-        let route = open::route(config, target)?;
+        let open::Route { source, is_broadcast } = open::route(config, target)?;
         // The unspecified address means this host, which answers from the address it was asked at.
-        let target = if target.ip().is_unspecified() { SocketAddr::new(route.source, 0) } else { target };
-        let bound = config.origin.address.or(config.sticky_source.then_some(route.source));
+        let target = if target.ip().is_unspecified() { SocketAddr::new(source, 0) } else { target };
+        let bound = config.origin.address.or(config.sticky_source.then_some(source));
         let identifier = open::bind(&socket, target, bound, is_raw, config.identifier)?;
-        let is_group = route.is_broadcast || target.ip().is_multicast();
-        if route.is_broadcast {
+        let is_group = is_broadcast || target.ip().is_multicast();
+        if is_broadcast {
             socket.set_broadcast(true).map_err(options::failed("broadcast"))?;
         }
         // Every host of a group would have to put the pieces together.
         let path_mtu = config.path_mtu.or(is_group.then_some(PathMtu::Do));
         options::set_all(&socket, config, target, path_mtu)?;
-        let framing = match (target, is_raw) {
-            (SocketAddr::V6(_), _) => Framing::Icmp6,
-            (SocketAddr::V4(_), true) => Framing::Ip4,
-            (SocketAddr::V4(_), false) => Framing::Icmp4,
-        };
-        if is_raw {
-            options::filter_types(&socket, framing, filter::wanted(framing))?;
-            let program = filter::program(framing, identifier);
-            socket.attach_filter(&program).map_err(options::failed("packet filter"))?;
-        }
+        let framing = filter::attach(&socket, target, is_raw, identifier)?;
         let destination = SockAddr::from(target);
         if config.connect {
             socket.connect(&destination).map_err(|cause| Failure::io("connect", "", cause))?;
         }
-        let expected =
-            Expected { framing, identifier, source: (!is_group).then_some(target.ip()), target: target.ip() };
+        log::info!("{} socket, identifier {identifier}, source {source}", if is_raw { "raw" } else { "datagram" });
+        let answerer = (!is_group).then_some(target.ip());
         let opened = Self {
             descriptor: socket,
             destination,
-            expected,
-            source: route.source,
+            expected: Expected { framing, identifier, source: answerer, target: target.ip() },
+            source,
             connected: config.connect,
             seal: open::seal()?,
             options: if target.is_ipv4() { options::header_options(config).len() } else { 0 },
-            is_broadcast: route.is_broadcast,
+            is_broadcast,
             stamps: config.plan.pace != Pace::Flood,
             first_key: 1,
         };
         opened.set_stamps(opened.stamps).map_err(options::failed("time stamps"))?;
         opened.drain()?;
-        log::info!(
-            "{} socket, identifier {identifier}, source {}",
-            if is_raw { "raw" } else { "datagram" },
-            route.source
-        );
         Ok(opened)
     }
 
@@ -260,6 +246,11 @@ impl Socket {
                 Err(Errno::EAGAIN) => return Ok(None),
                 Err(errno) => return Err(Failure::io("receive", "errors", errno.into())),
             };
+        Ok(Some(self.meaning(&message)))
+    }
+
+    /// What an entry of the error queue says.
+    fn meaning(&self, message: &RecvMsg<'_, '_, SockaddrStorage>) -> Notice {
         let (mut error, mut from, mut stamp) = (None, None, None);
         for part in message.cmsgs().into_iter().flatten() {
             match part {
@@ -282,7 +273,7 @@ impl Socket {
         }
         let about = message.address.as_ref().and_then(address_of).map(|address| address.ip());
         let length = message.bytes;
-        Ok(Some(match (error, stamp) {
+        match (error, stamp) {
             (Some(told), Some(stamp)) if told.ee_origin == libc::SO_EE_ORIGIN_TIMESTAMPING => {
                 let has_left = told.ee_info == STAMPED_BY_DEVICE;
                 Notice::Sent { sequence: self.first_key + u64::from(told.ee_data), stamp, has_left }
@@ -299,7 +290,7 @@ impl Socket {
                 Notice::Icmp { from, kind, code, info, length, extensions, about }
             }
             _ => Notice::Other,
-        }))
+        }
     }
 
     fn set_stamps(&self, on: bool) -> io::Result<()> {
