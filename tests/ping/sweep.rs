@@ -114,6 +114,16 @@ fn a_broadcast_address_of_the_link_is_no_target_of_many() {
 }
 
 #[test]
+fn a_run_does_not_end_before_its_last_probes_have_left() {
+    if can_reach("127.0.0.1") {
+        for _ in 0..10 {
+            let finished = run_ping("-q --rate 0 -c 2 -i 0.02 127.0.0.1-3");
+            assert!(finished.stdout.starts_with("3 targets, 3 alive, 6 probes, 6 replies, "), "{finished:?}");
+        }
+    }
+}
+
+#[test]
 fn packets_leave_at_the_rate_that_was_asked_for() {
     if can_reach("127.0.0.1") {
         let start = Instant::now();

@@ -23,6 +23,7 @@ mod table;
 mod target;
 
 use std::io::{BufWriter, IsTerminal, Write};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
@@ -105,7 +106,7 @@ fn sweep<W: Write>(
     let gap = settings.gap(hosts);
     let slots = slots(settings, hosts, &mut links, gap)?;
     let seal = Seal::new(random()?);
-    let (course, start) = (Course::default(), Instant::now());
+    let (course, start) = (Course::new()?, Instant::now());
     let (asked, again) = mpsc::channel();
     let (refused, refusals) = mpsc::channel();
     let mut ledger = Ledger::new(hosts, &slots, answered, seal, &config.payload, nanoseconds(config.plan.timeout));
@@ -128,25 +129,29 @@ fn sweep<W: Write>(
         again,
         refusals: refused,
     };
-    let sweep = Sweep {
-        links: &links,
-        signals,
-        course: &course,
-        answered,
-        settings,
-        identifier: slots.wire(0).0,
-        start,
-        again: asked,
-        refusals,
-        file: watch.file.as_ref(),
-        backlog: watch.backlog,
-        is_fast: gap == 0,
-    };
     thread::scope(|scope| {
         let builder = thread::Builder::new().name("sender".to_owned());
-        builder.spawn_scoped(scope, || sender.run()).map_err(|cause| Failure::io("start", "a thread", cause))?;
+        let sending = builder.spawn_scoped(scope, || sender.run());
+        let sending = sending.map_err(|cause| Failure::io("start", "a thread", cause))?;
+        let sweep = Sweep {
+            links: &links,
+            signals,
+            course: &course,
+            answered,
+            settings,
+            identifier: slots.wire(0).0,
+            start,
+            again: asked,
+            refusals,
+            file: watch.file.as_ref(),
+            backlog: watch.backlog,
+            sender: sending.thread(),
+            is_fast: gap == 0,
+        };
         let result = sweep.run(&mut ledger, &mut report);
-        course.end();
+        // Also when the loop failed: the scope waits for the thread.
+        course.stop.store(true, Ordering::Relaxed);
+        sending.thread().unpark();
         result
     })
 }

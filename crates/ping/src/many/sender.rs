@@ -6,10 +6,13 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender as Channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use common::Failure;
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::answered::Answered;
 use super::hosts::Hosts;
@@ -22,8 +25,10 @@ use crate::proto::{Echo, icmp4, icmp6, payload};
 
 /// Packets in one system call; more would save little and blur the time of sending.
 const BATCH: usize = 8;
-/// Longest sleep, so that the end of the run is noticed.
-const PULSE: Duration = Duration::from_millis(20);
+/// The last part of a wait, which is slept to an absolute time; before it the receiver can wake this thread.
+const DOZE: u64 = 2_000_000;
+/// Wait while there is no room for further probes, in nanoseconds: until the receiver has settled the oldest ones.
+const FULL: u64 = 200_000;
 /// Sleep while the kernel has no room for a packet.
 const SHORTAGE: Duration = Duration::from_millis(1);
 /// Sleeps of that kind until a probe counts as not sent: as long as a reply would be waited for.
@@ -47,14 +52,18 @@ pub(crate) struct Plan {
 }
 
 /// What sender and receiver tell each other by numbers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Course {
+    /// Wakes the receiver: everything is sent, or something could not be.
+    pub(crate) news: EventFd,
     /// The receiver wants the end.
     pub(crate) stop: AtomicBool,
     /// Every round has been sent.
     pub(crate) sent_all: AtomicBool,
     /// Probes that the receiver asked for again and that have not been sent yet.
     pub(crate) again: AtomicU64,
+    /// The sender waits for the next round, or for the end.
+    pub(crate) rests: AtomicBool,
     /// Rounds that were begun.
     pub(crate) rounds: AtomicU64,
     /// Distance of packets that drops on this host led to, in nanoseconds.
@@ -62,6 +71,21 @@ pub(crate) struct Course {
 }
 
 impl Course {
+    /// The beginning of a run.
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let news = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
+            .map_err(|errno| Failure::io("open", "an event counter", errno.into()))?;
+        Ok(Self {
+            news,
+            stop: AtomicBool::new(false),
+            sent_all: AtomicBool::new(false),
+            again: AtomicU64::new(0),
+            rests: AtomicBool::new(false),
+            rounds: AtomicU64::new(1),
+            slow: AtomicU64::new(0),
+        })
+    }
+
     /// This host throws packets away: send half as fast.
     pub(crate) fn slow_down(&self) {
         let slow = self.slow.load(Ordering::Relaxed);
@@ -74,11 +98,6 @@ impl Course {
         if slow > 0 {
             self.slow.store(if slow < FIRST_GAP { 0 } else { slow - slow / 8 }, Ordering::Relaxed);
         }
-    }
-
-    /// The sender shall stop.
-    pub(crate) fn end(&self) {
-        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// Whether all that shall be sent has been sent.
@@ -122,11 +141,14 @@ impl Sender<'_> {
     pub(crate) fn run(self) {
         let mut position = Position { round: 0, target: 0, due: 0 };
         let mut batch = Vec::with_capacity(BATCH);
-        self.course.rounds.store(1, Ordering::Relaxed);
         while !self.course.stop.load(Ordering::Relaxed) {
             let now = self.now();
             let until = self.gather(&mut position, now, &mut batch);
             if batch.is_empty() {
+                // Not before the last batch has left: the receiver ends the run as soon as all that was sent is settled.
+                if until.is_none() && !self.course.sent_all.swap(true, Ordering::Release) {
+                    self.tell_news();
+                }
                 self.sleep_until(until.unwrap_or(u64::MAX), now);
                 continue;
             }
@@ -154,15 +176,13 @@ impl Sender<'_> {
             position.due += gap;
             batch.push(probe);
         }
-        // Without room the receiver must settle the oldest probes first, which is a matter of moments.
-        Some(if room == 0 { now + 200_000 } else { position.due })
+        Some(if room == 0 { now + FULL } else { position.due })
     }
 
     /// The next probe of the plan, or when there will be one.
     fn next(&self, position: &mut Position, now: u64) -> Result<Probe, Option<u64>> {
         loop {
             if self.plan.rounds.is_some_and(|rounds| position.round >= rounds) {
-                self.course.sent_all.store(true, Ordering::Release);
                 return Err(None);
             }
             let begin = position.round.saturating_mul(self.plan.interval);
@@ -218,13 +238,14 @@ impl Sender<'_> {
                 Err(Errno::ENOBUFS | Errno::EAGAIN | Errno::ENOMEM) if shortages < MOST_SHORTAGES => {
                     shortages += 1;
                     self.course.slow_down();
-                    std::thread::sleep(SHORTAGE);
+                    thread::sleep(SHORTAGE);
                 }
                 // A datagram socket tells an old error to whoever comes next; the packet itself has not been tried.
                 Err(_) if link.identifier.is_some() && !told => told = true,
                 Err(errno) => {
                     // Nobody listens any more when the run is over.
                     let _ = self.refusals.send(Refusal { number: first.number, errno: errno as i32 });
+                    self.tell_news();
                     rest = rest.get(1..).unwrap_or_default();
                     (shortages, told) = (0, false);
                 }
@@ -269,13 +290,25 @@ impl Sender<'_> {
         clock::since(self.start)
     }
 
+    fn tell_news(&self) {
+        // A counter that is full has woken the receiver already.
+        let _ = self.course.news.write(1);
+    }
+
+    /// Waits until `until`, or until the receiver wants something.
     fn sleep_until(&self, until: u64, now: u64) {
-        let pulse = u64::try_from(PULSE.as_nanos()).unwrap_or_default();
-        clock::sleep_until(self.start, until.min(now.saturating_add(pulse)));
+        let left = until.saturating_sub(now);
+        if left > DOZE {
+            self.course.rests.store(true, Ordering::Relaxed);
+            thread::park_timeout(Duration::from_nanos(left - DOZE));
+            self.course.rests.store(false, Ordering::Relaxed);
+        } else {
+            clock::sleep_until(self.start, until);
+        }
     }
 }
 
-/// Whether a send that failed with this error number would have reached another host.
+/// Why a packet could not be sent, in words.
 pub(crate) fn words(errno: i32) -> String {
     match errno {
         libc::EACCES => "a broadcast address, which takes a run of its own".to_owned(),

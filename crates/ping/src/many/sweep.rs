@@ -7,6 +7,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender as Channel};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use common::Failure;
@@ -27,8 +28,8 @@ use crate::clock::{self, Bridge};
 use crate::proto::Echo;
 use crate::signals::{Request, Signals};
 
-/// Longest sleep, so that the end of the sending is noticed and the table stays up to date.
-const PULSE: Duration = Duration::from_millis(10);
+/// Longest sleep: the time from picture to picture of the table, in nanoseconds.
+const PULSE: u64 = 250_000_000;
 /// Sleep while packets leave as fast as they can.
 const FAST_PULSE: u64 = 300_000;
 /// Batches that are read before the rest is looked at.
@@ -52,6 +53,8 @@ pub(crate) struct Sweep<'a> {
     pub(crate) refusals: Receiver<Refusal>,
     pub(crate) file: Option<&'a TextFile>,
     pub(crate) backlog: Option<Backlog>,
+    /// The thread that sends.
+    pub(crate) sender: &'a Thread,
     /// Packets leave as fast as they can.
     pub(crate) is_fast: bool,
 }
@@ -93,12 +96,18 @@ impl Sweep<'_> {
             report.pause(ledger, clock::since(self.start))?;
             self.wait(ledger)?;
         }
-        self.course.end();
+        self.end();
         ledger.close();
         if let Some(file) = self.file {
             file.write(ledger, clock::now()?.wall)?;
         }
         report.finish(ledger, clock::since(self.start))
+    }
+
+    /// Nothing more shall be sent.
+    fn end(&self) {
+        self.course.stop.store(true, Ordering::Relaxed);
+        self.sender.unpark();
     }
 
     fn is_stopped<W: Write>(&self, ledger: &Ledger<'_>, report: &Report<'_, W>) -> Result<bool, Failure> {
@@ -196,6 +205,8 @@ impl Sweep<'_> {
     }
 
     fn take_refusals<W: Write>(&self, ledger: &mut Ledger<'_>, report: &mut Report<'_, W>) -> Result<(), Failure> {
+        // Emptied before the channel is, so that no news is missed.
+        let _ = self.course.news.read();
         for refusal in self.refusals.try_iter() {
             if let Some(told) = ledger.refused(refusal.number, refusal.errno) {
                 report.tell(&told, ledger.outcome(told.target))?;
@@ -226,6 +237,7 @@ impl Sweep<'_> {
                 self.course.again.fetch_add(1, Ordering::Release);
                 // The sender lives as long as this loop.
                 let _ = self.again.send(probe);
+                self.sender.unpark();
             }
             report.tell(&told, ledger.outcome(told.target))?;
         }
@@ -246,13 +258,17 @@ impl Sweep<'_> {
     /// Sleeps until something is due, or comes.
     fn wait(&self, ledger: &Ledger<'_>) -> Result<(), Failure> {
         let now = clock::since(self.start);
-        if self.is_fast && !self.course.is_over() {
+        if self.is_fast && !self.course.rests.load(Ordering::Relaxed) {
             clock::sleep_until(self.start, now + FAST_PULSE);
             return Ok(());
         }
-        let due = ledger.next_deadline().map_or(PULSE, |due| Duration::from_nanos(due.saturating_sub(now)));
-        let left = due.clamp(Duration::from_micros(1), PULSE);
-        let mut waiting = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let end = self.settings.config.plan.deadline.map(|end| u64::try_from(end.as_nanos()).unwrap_or(u64::MAX));
+        let due = [ledger.next_deadline(), end].into_iter().flatten().fold(now + PULSE, u64::min);
+        let left = Duration::from_nanos(due.saturating_sub(now).max(1));
+        let mut waiting = vec![
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.course.news.as_fd(), PollFlags::POLLIN),
+        ];
         waiting.extend(self.links.iter().map(|link| PollFd::new(link.as_fd(), PollFlags::POLLIN)));
         match ppoll(&mut waiting, Some(left.into()), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
