@@ -18,8 +18,10 @@ use crate::stats::Stats;
 
 /// Probes that are remembered: as many as the 16 bits of the sequence tell apart.
 const REMEMBERED: usize = 65_536;
-/// Longest delay that is caught up with, where the interval is shorter: ten probes at two milliseconds.
-const CAUGHT_UP: Duration = Duration::from_millis(20);
+/// Probes that may leave together to catch up with a delay, as long as it is short.
+const CAUGHT_UP: u32 = 10;
+/// Longest delay that is caught up with, where the interval is shorter.
+const SHORT_DELAY: Duration = Duration::from_millis(200);
 /// Shortest time between two sends while nothing comes back, when replies drive the sending.
 const UNANSWERED_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -204,7 +206,7 @@ impl Pinger {
             // What a busy machine delays is caught up with; after a long pause (a suspended machine) the schedule goes
             // on from here, without a burst.
             let behind = now.steady.saturating_duration_since(self.scheduled(interval));
-            if behind > interval.max(CAUGHT_UP) {
+            if behind > interval.saturating_mul(CAUGHT_UP).min(SHORT_DELAY).max(interval) {
                 self.base += behind;
             }
         }
