@@ -3,12 +3,14 @@
 //! The loop asks [`Pinger::step`] what to do and tells what it saw; times come in as arguments. Send times are kept here,
 //! one slot a probe, so nothing that a reply carries can reach a round-trip time. It must not read a clock or print.
 
+mod plan;
 mod slot;
 mod tally;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+pub use self::plan::{Pace, Plan, Until};
 pub use self::tally::Tally;
 
 use self::slot::{Fate, Slot};
@@ -16,59 +18,12 @@ use crate::stats::Stats;
 
 /// Probes that are remembered: as many as the 16 bits of the sequence tell apart.
 const REMEMBERED: usize = 65_536;
-/// Longest delay that is caught up with, where the interval is shorter: ten probes at two milliseconds.
-const CAUGHT_UP: Duration = Duration::from_millis(20);
+/// Probes that may leave together to catch up with a delay, as long as it is short.
+const CAUGHT_UP: u32 = 10;
+/// Longest delay that is caught up with, where the interval is shorter.
+const SHORT_DELAY: Duration = Duration::from_millis(200);
 /// Shortest time between two sends while nothing comes back, when replies drive the sending.
 const UNANSWERED_INTERVAL: Duration = Duration::from_millis(10);
-
-/// What the user asked for.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// When the next probe is due.
-    pub pace: Pace,
-    /// Probes that are sent at once at the start, at least 1; later the number that may be on their way in a flood.
-    pub preload: u64,
-    /// Stop after this many (answers, when there is a deadline).
-    pub count: Option<u64>,
-    /// How long a reply is waited for.
-    pub timeout: Duration,
-    /// Stop this long after the start, whatever has come.
-    pub deadline: Option<Duration>,
-    /// Stop when the target is up, or down.
-    pub until: Option<Until>,
-    /// Leave the kernel's stamps out of the round-trip time.
-    pub user_times: bool,
-}
-
-/// When the next probe is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// At multiples of this time from the start.
-    Every(Duration),
-    /// As soon as fewer than `preload` are on their way, but at least a hundred times a second.
-    Flood,
-    /// A mean round-trip time after the last, but not sooner than this; before the first reply after one second.
-    Adaptive(Duration),
-}
-
-impl Pace {
-    /// The time between two sends that does not depend on replies; 0 where there is none.
-    pub fn interval(self) -> Duration {
-        match self {
-            Self::Every(interval) => interval,
-            Self::Flood | Self::Adaptive(_) => Duration::ZERO,
-        }
-    }
-}
-
-/// What ends a run besides count and deadline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// The first reply.
-    Up,
-    /// This many probes in a row without a reply.
-    Down(u64),
-}
 
 /// One moment, read from two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +143,7 @@ pub struct Pinger {
     /// No probe before this one is in flight.
     oldest: u64,
     in_flight: u64,
-    /// Whether this host refused a probe since the last send.
+    /// Whether this host refused a probe since the last answer.
     is_refused: bool,
     /// The highest number that was answered.
     highest: u64,
@@ -251,7 +206,7 @@ impl Pinger {
             // What a busy machine delays is caught up with; after a long pause (a suspended machine) the schedule goes
             // on from here, without a burst.
             let behind = now.steady.saturating_duration_since(self.scheduled(interval));
-            if behind > interval.max(CAUGHT_UP) {
+            if behind > interval.saturating_mul(CAUGHT_UP).min(SHORT_DELAY).max(interval) {
                 self.base += behind;
             }
         }
@@ -262,7 +217,6 @@ impl Pinger {
         }
         self.slots.push_back(Slot::new(self.since_start(now.steady), now.wall));
         self.in_flight += 1;
-        self.is_refused = false;
     }
 
     fn forget_first(&mut self) {
@@ -328,6 +282,7 @@ impl Pinger {
             self.counts.reordered += u64::from(is_reordered);
             self.highest = self.highest.max(sequence);
             self.silent = 0;
+            self.is_refused = false;
             self.stats.add(time);
             self.set_fate(sequence, Fate::Replied);
             if let Some(slot) = self.slot(sequence) {

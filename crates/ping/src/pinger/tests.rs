@@ -216,7 +216,10 @@ fn a_flood_that_this_host_refuses_does_not_run_hot() {
     bench.pinger.not_sent(1);
     assert_eq!(bench.step(0), Action::Wait(bench.start + 10 * MS));
     bench.send(10);
-    bench.send(10);
+    assert_eq!(bench.step(10), Action::Wait(bench.start + 20 * MS));
+    bench.reply(2, 11);
+    bench.send(11);
+    bench.send(11);
 }
 
 #[test]
