@@ -20,6 +20,7 @@ use super::link::{Link, Outgoing};
 use super::slots::{Probe, Slots};
 use crate::clock;
 use crate::config::Family;
+use crate::proto::arrival::Framing;
 use crate::proto::seal::Seal;
 use crate::proto::{Echo, icmp4, icmp6, payload};
 
@@ -267,7 +268,7 @@ impl Sender<'_> {
         payload::fill(&mut bytes, wall, self.seal.code(address, identifier, number));
         let echo = Echo { identifier, sequence, payload: &bytes };
         let message = match link.framing {
-            crate::proto::arrival::Framing::Icmp6 => icmp6::write_request(&echo),
+            Framing::Icmp6 => icmp6::write_request(&echo),
             _ => icmp4::write_request(&echo),
         };
         let to = match address {
@@ -282,7 +283,7 @@ impl Sender<'_> {
     }
 
     fn link(&self, family: Family) -> Option<&Link> {
-        let is_v6 = |link: &&Link| link.framing == crate::proto::arrival::Framing::Icmp6;
+        let is_v6 = |link: &&Link| link.framing == Framing::Icmp6;
         self.links.iter().find(|link| is_v6(link) == (family == Family::V6))
     }
 
