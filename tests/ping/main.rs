@@ -5,8 +5,10 @@
 //! - `run`: when a run ends, with which code, and signals
 //! - `network`: routers, loss, late replies, dead hosts, in network namespaces (root only)
 //! - `permission`: raw socket, datagram socket, neither (root only)
+//! - `dist`: the man page and the completions are those of the options
 
 mod command_line;
+mod dist;
 mod network;
 mod permission;
 mod run;
