@@ -4,11 +4,11 @@
 //! `UPDATE_GOLDEN=1 cargo test -p PROGRAM dist` writes the files anew. The prose of a page is `PROGRAM.SECTION.in` beside it:
 //! man(7) with words between `@` on lines of their own, which stand for what is made.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
-use clap_mangen::Man;
 
 use crate::golden;
 
@@ -30,12 +30,13 @@ pub fn compare_page(command: &Command, section: u8, more: &[(&str, String)]) {
     let prose_path = folder(name).join(format!("{file}.in"));
     let prose =
         std::fs::read_to_string(&prose_path).unwrap_or_else(|error| panic!("{}: {error}", prose_path.display()));
-    let man = Man::new(command.clone());
+    let mut command = command.clone();
+    command.build();
     let mut page = format!(
         ".\\\" Made from {file}.in and the definitions of --help: UPDATE_GOLDEN=1 cargo test -p {name} dist\n{prose}"
     );
     page = page.replace("@VERSION@", command.get_version().expect("a version"));
-    for (word, text) in [("@SYNOPSIS@", synopsis(&man)), ("@OPTIONS@", options(&man))]
+    for (word, text) in [("@SYNOPSIS@", synopsis(&mut command)), ("@OPTIONS@", options(&command))]
         .into_iter()
         .chain(more.iter().map(|(word, text)| (*word, text.clone())))
     {
@@ -64,28 +65,84 @@ fn folder(program: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates").join(program).join("dist")
 }
 
-fn synopsis(man: &Man) -> String {
-    rendered(|out| man.render_synopsis_section(out)).replacen(".SH SYNOPSIS\n", "", 1)
+/// The lines of `Usage:`, the name of the program in bold.
+fn synopsis(command: &mut Command) -> String {
+    let usage = command.render_usage().to_string();
+    let name = command.get_name();
+    let lines = usage.trim_start_matches("Usage:").lines().map(|line| {
+        let rest = line.trim().strip_prefix(name).expect("a usage begins with the name");
+        format!("\\fB{}\\fR{}\n", escaped(name), escaped(rest))
+    });
+    lines.collect::<Vec<_>>().join(".br\n")
 }
 
-/// The options, those of `--help` under no heading first; a heading of `--help` is a subsection.
-fn options(man: &Man) -> String {
-    let text = rendered(|out| man.render_options_section(out));
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        match line.strip_prefix(".SH ") {
-            Some("OPTIONS") => {}
-            Some(heading) => lines.push(format!(".SS {heading}")),
-            None => lines.push(line.to_owned()),
+/// Every option in the order of `--help`; a heading of `--help` is a subsection.
+fn options(command: &Command) -> String {
+    let shown = || command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let mut headings = Vec::new();
+    for heading in shown().map(Arg::get_help_heading) {
+        if !headings.contains(&heading) {
+            headings.push(heading);
         }
     }
-    lines.join("\n") + "\n"
+    let mut page = String::new();
+    for heading in headings {
+        if let Some(heading) = heading {
+            let _ = writeln!(page, ".SS \"{}\"", escaped(heading));
+        }
+        shown().filter(|arg| arg.get_help_heading() == heading).for_each(|arg| page.push_str(&entry(arg)));
+    }
+    page
 }
 
-fn rendered(render: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
-    let mut out = Vec::new();
-    render(&mut out).expect("a vector takes everything");
-    String::from_utf8(out).expect("pages are UTF-8")
+/// One option: its names and value, what it does, its default and what it can be.
+fn entry(arg: &Arg) -> String {
+    let mut names = Vec::new();
+    names.extend(arg.get_short().map(|short| format!("\\fB\\-{short}\\fR")));
+    names.extend(arg.get_long().map(|long| format!("\\fB\\-\\-{}\\fR", escaped(long))));
+    let mut head = names.join(", ");
+    let range = arg.get_num_args().unwrap_or_default();
+    if range.takes_values() {
+        let values = arg.get_value_names().map_or_else(|| arg.get_id().to_string(), |names| names.join(" "));
+        let many = if range.max_values() > 1 { "..." } else { "" };
+        let value = format!("\\fI{}\\fR{many}", escaped(&values));
+        head.push_str(&match (arg.is_positional(), range.min_values() > 0) {
+            (true, _) => value,
+            (false, true) => format!(" {value}"),
+            (false, false) => format!("[={value}]"),
+        });
+    }
+    let mut page = format!(".TP\n{head}\n{}", filled(&description(arg)));
+    let values = arg.get_possible_values();
+    if values.iter().any(|value| value.get_help().is_some()) {
+        page.push_str(".RS\n");
+        for value in values.iter().filter(|value| !value.is_hide_set()) {
+            let help = value.get_help().map(ToString::to_string).unwrap_or_default();
+            let _ = write!(page, ".TP\n.B {}\n{}", escaped(value.get_name()), filled(&help));
+        }
+        page.push_str(".RE\n");
+    }
+    page
+}
+
+/// What `--help` says behind the names of an option.
+fn description(arg: &Arg) -> String {
+    let help = match arg.get_id().as_str() {
+        "help" => "Print help.".to_owned(), // clap speaks of a second, shorter form of it
+        _ => arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default(),
+    };
+    let mut text = if help.ends_with(['.', ']']) { help } else { help + "." };
+    let takes_values = arg.get_num_args().is_some_and(|range| range.takes_values());
+    let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    if takes_values && !defaults.is_empty() && !arg.is_hide_default_value_set() {
+        let _ = write!(text, " [default: {}]", defaults.join(", "));
+    }
+    let values = arg.get_possible_values();
+    if takes_values && !values.is_empty() && values.iter().all(|value| value.get_help().is_none()) {
+        let names: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+        let _ = write!(text, " One of {}.", names.join(", "));
+    }
+    text
 }
 
 impl HandWritten {
@@ -119,15 +176,15 @@ impl HandWritten {
     pub fn page(&self) -> String {
         let mut page = String::new();
         for usage in &self.usages {
-            page.push_str(&format!("{}\n.br\n", escaped(usage)));
+            let _ = writeln!(page, "{}\n.br", escaped(usage));
         }
         let (first, others) = self.paragraphs.split_first().expect("a help text says what the program does");
-        page.push_str(&format!(".PP\n{}\n", escaped(first)));
+        let _ = write!(page, ".PP\n{}", filled(first));
         for (option, text) in &self.rows {
-            page.push_str(&format!(".TP\n\\fB{}\\fR\n{}\n", escaped(option), escaped(text)));
+            let _ = write!(page, ".TP\n\\fB{}\\fR\n{}", escaped(option), filled(text));
         }
         for paragraph in others {
-            page.push_str(&format!(".PP\n{}\n", escaped(paragraph)));
+            let _ = write!(page, ".PP\n{}", filled(paragraph));
         }
         page
     }
@@ -162,12 +219,26 @@ fn arguments_of(option: &str, text: &str) -> Vec<Arg> {
     found
 }
 
-/// Text that is shown as it is: backslashes and hyphens are themselves, no line is taken for a request.
+/// Text that is shown as it is: backslashes and hyphens are themselves.
 fn escaped(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
-    let lines =
-        text.lines().map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() });
-    lines.collect::<Vec<_>>().join("\n")
+    text.replace('\\', "\\e").replace('-', "\\-")
+}
+
+/// A paragraph in lines of at most 79 bytes where its words allow it, none of which is taken for a request.
+fn filled(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in escaped(text).split_whitespace() {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.len() + 1 + word.len() < 80 {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.iter().map(|line| format!("{}{line}\n", if line.starts_with(['.', '\'']) { "\\&" } else { "" })).collect()
 }
 
 #[cfg(test)]
@@ -183,8 +254,31 @@ mod tests {
         assert_eq!(
             page,
             "a [X]\n.br\na \\-t\n.br\n.PP\nReads.\n.TP\n\\fB\\-t\\fR\nSend to all\n.TP\n\\fB\\-f, \\-r ADDRESS\\fR\nWhere\n\
-             .PP\n\\&.dot files\nand 'quotes'\n"
+             .PP\n\\&.dot files and 'quotes'\n"
         );
+    }
+
+    #[test]
+    fn options_stand_below_their_headings_with_values_and_defaults() {
+        let command = Command::new("a").disable_help_flag(true).args([
+            Arg::new("file").help("A file"),
+            Arg::new("port")
+                .short('p')
+                .long("my-port")
+                .value_name("N")
+                .default_value("1")
+                .help("Port")
+                .help_heading("Net"),
+            Arg::new("mode").long("mode").value_name("M").value_parser(["x", "y"]).help("How").help_heading("Net"),
+        ]);
+        let mut command = command;
+        command.build();
+        assert_eq!(
+            options(&command),
+            ".TP\n\\fIfile\\fR\nA file.\n.SS \"Net\"\n.TP\n\\fB\\-p\\fR, \\fB\\-\\-my\\-port\\fR \\fIN\\fR\nPort. [default: 1]\n\
+             .TP\n\\fB\\-\\-mode\\fR \\fIM\\fR\nHow. One of x, y.\n"
+        );
+        assert_eq!(synopsis(&mut command), "\\fBa\\fR [OPTIONS] [file]\n");
     }
 
     #[test]
