@@ -68,7 +68,7 @@ const PROTOCOL: [&str; 12] = [
     "UdpSocket",
     "SystemTime::now",
     "Instant::now",
-    "log",
+    "log::",
     "anyhow",
     "nix",
 ];

@@ -63,13 +63,20 @@ end() {
 }
 
 # layered PACKAGE COMMAND...: runs a command in a view of this machine over which a package is unpacked that the case names
-# in "# unpacks:". Ends with the process; nothing stays. Ports and the folder of the case are those of the case.
+# in "# unpacks:". Ports and the folder of the case are those of the case. Nothing stays when it ends.
 layered() {
     local package=$UNPACKED/$1
     [[ $EUID -eq 0 ]] || skip "only root can lay $1 over this machine"
     [[ -d $package ]] || skip "$1 is not unpacked"
     shift
     exec unshare --mount --pid --fork --kill-child "$HERE/layered.sh" "$package" "$TMP" "$@"
+}
+
+# end_layered PID: ends what `layered` started. The first process inside takes all others along; unshare passes over signals, and
+# its own end does not reach a child with the set-user-id bit.
+end_layered() {
+    pkill -KILL -P "$1" || true
+    kill -KILL "$1" 2>/dev/null || true
 }
 
 # serve FOLDER [OPTION...]: starts httpd; sets PORT and URL; the access log is access.log.

@@ -175,7 +175,7 @@ fn a_refusal_during_the_upload_is_heard_under_tls_too() {
     let authority = Authority::new();
     let script = Script::default().refuse_after_bytes(100_000, "552 5.3.4 Enough");
     let server = Server::start_tls(script, &authority, "127.0.0.1");
-    let finished = send(&server, &["--tls-ca", &ca(&authority)], &b"a line of text\n".repeat(4_000_000));
+    let finished = send(&server, &["--tls-ca", &ca(&authority)], &b"a line of text\n".repeat(1_000_000));
     assert_fails(&finished, 69, &["552 5.3.4 Enough"]);
     assert_eq!(server.mails(), []);
 }

@@ -36,7 +36,7 @@ exec "$TMP/sbin/cron" -f
 END
 # unshare passes over SIGTERM; with it ends all that it began.
 unshare --mount --pid --fork --kill-child sh inside > cron.log 2>&1 &
-cleanup "kill -KILL $! 2> /dev/null"
+cleanup "end_layered $!"
 for tries in $(seq 200); do [ -f "$RECEIVED/2.envelope" ] && break; sleep 0.1; done
 [ -f "$RECEIVED/2.envelope" ] || fail "cron has mailed nothing: $(cat cron.log) $(find empty -type f)"
 printf 'Grüße aus der Nacht\n' > text

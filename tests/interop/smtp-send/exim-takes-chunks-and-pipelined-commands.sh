@@ -49,7 +49,7 @@ chown Debian-exim $TMP/spool $TMP/log $TMP/mail
 exec exim4 -bdf
 END
 layered exim4-daemon-light bash "$TMP/start.sh" > exim.out 2>&1 &
-cleanup "kill $! 2> /dev/null"
+cleanup "end_layered $!"
 wait_for_port "$PORT"
 
 # Sends the file "text", waits for it and compares; the arguments are ours.

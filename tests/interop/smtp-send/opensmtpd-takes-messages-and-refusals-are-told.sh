@@ -20,7 +20,7 @@ chown letters $TMP/mail
 exec smtpd -d -f $TMP/smtpd.conf
 END
 layered opensmtpd bash "$TMP/start.sh" > smtpd.log 2>&1 &
-cleanup "kill $! 2> /dev/null"
+cleanup "end_layered $!"
 wait_for_port "$PORT"
 
 delivers() {

@@ -20,7 +20,7 @@ pub enum HtmlError {
     /// It cannot be read.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// It is longer than [`MAX_SIZE`].
+    /// It is longer than a text can sensibly be.
     #[error("longer than 32 MiB; attach it instead")]
     TooLong,
     /// It names a picture that is not there.
