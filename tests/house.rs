@@ -73,14 +73,24 @@ const PROTOCOL: [&str; 12] = [
     "nix",
 ];
 /// Engines decide and do not act: the same as the protocol, and no sockets or terminals by way of a crate either.
-const ENGINES: [&str; 7] = [
+const ENGINES: [&str; 17] = [
     "httpd/src/site.rs",
     "httpd/src/representation.rs",
     "httpd/src/page.rs",
     "smtp-send/src/session.rs",
     "smtp-send/src/session/",
     "ping/src/pinger.rs",
+    "ping/src/pinger/slot.rs",
+    "ping/src/pinger/tally.rs",
     "ping/src/stats.rs",
+    "ping/src/stats/",
+    "ping/src/many/answered.rs",
+    "ping/src/many/heard.rs",
+    "ping/src/many/hosts.rs",
+    "ping/src/many/ledger.rs",
+    "ping/src/many/outcome.rs",
+    "ping/src/many/slots.rs",
+    "ping/src/many/target.rs",
 ];
 
 #[test]

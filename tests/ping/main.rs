@@ -3,16 +3,27 @@
 //! - `text`: what is printed, byte for byte, times aside
 //! - `command_line`: wrong input, one line each
 //! - `run`: when a run ends, with which code, and signals
+//! - `modes`: flood and other ways of sending, and what ends a run
 //! - `network`: routers, loss, late replies, dead hosts, in network namespaces (root only)
+//! - `fates`: replies that are late, doubled, broken or forged, from a responder on a TUN device (root only)
+//! - `truth`: every fate told apart, for programs
+//! - `many_fates`: the same scenarios among many targets
+//! - `targets`, `sweep`: runs of many targets: who they are, how they end, what they cost
 //! - `permission`: raw socket, datagram socket, neither (root only)
 //! - `dist`: the man page and the completions are those of the options
 
 mod command_line;
 mod dist;
+mod fates;
+mod many_fates;
+mod modes;
 mod network;
 mod permission;
 mod run;
+mod sweep;
+mod targets;
 mod text;
+mod truth;
 
 use std::process::Command;
 

@@ -12,7 +12,7 @@ use testkit::process::{Running, finish};
 const NOBODY: &str = "65534";
 
 /// A namespace whose ping groups are `range`, and a copy of ping that every user may run.
-fn place(range: &str) -> Option<(Network, TempDir)> {
+pub(crate) fn place(range: &str) -> Option<(Network, TempDir)> {
     let network = Network::new(&["a"]).inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
     network.set("a", "net/ipv4/ping_group_range", range);
     let folder = tempfile::tempdir().unwrap();
@@ -21,7 +21,7 @@ fn place(range: &str) -> Option<(Network, TempDir)> {
     Some((network, folder))
 }
 
-fn as_nobody((network, folder): &(Network, TempDir), words: &str) -> Command {
+pub(crate) fn as_nobody((network, folder): &(Network, TempDir), words: &str) -> Command {
     let mut command = network.command("a", "setpriv");
     command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"]);
     command.arg(folder.path().join("ping")).args(words.split_whitespace());
@@ -81,4 +81,14 @@ fn a_running_ping_of_root_has_no_capability_left_and_under_sudo_not_even_the_use
     assert_eq!(field("Gid:"), [NOBODY; 4]);
     assert!(field("Groups:").is_empty());
     assert_eq!(field("NoNewPrivs:"), ["1"]);
+}
+
+#[test]
+fn the_process_is_confined_before_the_first_packet() {
+    let Some(place) = place("1 0") else { return };
+    let mut command = place.0.command("a", env!("CARGO_BIN_EXE_ping"));
+    let finished = finish(command.args("-vv -c 1 127.0.0.1".split_whitespace()), b"");
+    assert_eq!(finished.code(), 0, "{finished:?}");
+    // What this kernel enforces is told; nothing is assumed of it.
+    assert_eq!(finished.stderr.matches(" Landlock: ").count(), 1, "{finished:?}");
 }

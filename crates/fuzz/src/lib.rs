@@ -13,4 +13,6 @@
 #![forbid(unsafe_code)]
 
 pub mod httpd;
+pub mod ping;
 pub mod sendmail;
+pub mod smtp_send;

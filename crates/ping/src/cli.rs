@@ -4,19 +4,32 @@
 //! option that is not listed is refused by clap, so nothing is accepted that has no effect.
 
 use clap::{ArgAction, Parser};
+use common::logger::Color;
+
+/// The options that iputils does not have.
+const MORE: &str = "Beyond iputils";
+
+pub use crate::many::cli::ManyOptions;
 
 /// Send ICMP echo requests to a host and tell what comes back.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "ping",
-    version,
-    after_help = "Exit code: 0 some reply, 1 no reply (or fewer than -c before -w), 2 any other error."
+    version = concat!(env!("CARGO_PKG_VERSION"), " (options and text of iputils)"),
+    after_help = "\
+Exit code: 0 some reply, 1 no reply (or fewer than -c before -w), 2 any other error. With many targets: 0 all of them \
+answered, 1 some did not, 2 a name was not found or any other error.
+
+Several destinations, a block (10.0.0.0/24, 2001:db8::/120), a range (10.0.0.1-10.0.0.9, 10.0.0.1-9) or an option of \
+the section above make a run of many targets. -c, -i, -I, -m, -p, -q, -Q, -s, -t, -w and -W mean the same there, for each \
+target; -c is 1 unless given for a block or a range, 3 for --alive and --unreachable, which leave a target alone once it \
+has answered, and no end for anything else."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Cli {
-    /// Host name or address
-    #[arg(value_name = "DESTINATION")]
-    pub destination: String,
+    /// Host name or address; several of them, a CIDR block or a range make a run of many targets
+    #[arg(value_name = "DESTINATION", required_unless_present = "targets")]
+    pub destinations: Vec<String>,
     /// Use IPv4
     #[arg(short = '4', conflicts_with = "v6")]
     pub v4: bool,
@@ -29,6 +42,9 @@ pub struct Cli {
     /// Ring the bell at each reply
     #[arg(short = 'a')]
     pub audible: bool,
+    /// Send the next probe when the reply to the last is due
+    #[arg(short = 'A')]
+    pub adaptive: bool,
     /// Allow a broadcast address
     #[arg(short = 'b')]
     pub broadcast: bool,
@@ -36,23 +52,32 @@ pub struct Cli {
     #[arg(short = 'B')]
     pub sticky: bool,
     /// Stop after COUNT probes (with -w: replies)
-    #[arg(short, value_name = "COUNT")]
+    #[arg(short, long, value_name = "COUNT")]
     pub count: Option<String>,
     /// Connect the socket to the destination
     #[arg(short = 'C')]
     pub connect: bool,
+    /// Set the socket option `SO_DEBUG`
+    #[arg(short)]
+    pub debug: bool,
     /// Print the time before each line
     #[arg(short = 'D')]
     pub timestamps: bool,
     /// Identifier of the requests [default: random]
     #[arg(short = 'e', value_name = "IDENTIFIER")]
     pub identifier: Option<String>,
+    /// Flood: a dot for each probe, taken back by its reply, as fast as they come
+    #[arg(short)]
+    pub flood: bool,
+    /// IPv6 flow label, hexadecimal; 0 for a random one
+    #[arg(short = 'F', value_name = "FLOWLABEL")]
+    pub flow_label: Option<String>,
     /// Look names up even for a destination given as an address
     #[arg(short = 'H')]
     pub names: bool,
-    /// Seconds between two probes
-    #[arg(short, value_name = "INTERVAL", default_value = "1", allow_hyphen_values = true)]
-    pub interval: String,
+    /// Seconds between two probes, 0 for as fast as replies come [default: 1]
+    #[arg(short, value_name = "INTERVAL", allow_hyphen_values = true)]
+    pub interval: Option<String>,
     /// Interface to send through, or source address
     #[arg(short = 'I', value_name = "INTERFACE")]
     pub interface: Option<String>,
@@ -65,6 +90,9 @@ pub struct Cli {
     /// Mark of the packets, for routing and firewall
     #[arg(short, value_name = "MARK")]
     pub mark: Option<String>,
+    /// Path-MTU discovery: do, dont, want or probe
+    #[arg(short = 'M', value_name = "PMTUDISC")]
+    pub path_mtu: Option<String>,
     /// Print addresses, never names
     #[arg(short)]
     pub numeric: bool,
@@ -80,6 +108,12 @@ pub struct Cli {
     /// Type of service or traffic class, decimal or 0x hexadecimal
     #[arg(short = 'Q', value_name = "TCLASS")]
     pub tclass: Option<String>,
+    /// Do not route: reach hosts on a link of this one only
+    #[arg(short = 'r')]
+    pub no_route: bool,
+    /// Record the route in the IPv4 header
+    #[arg(short = 'R', conflicts_with = "header_stamps")]
+    pub record_route: bool,
     /// Bytes of payload
     #[arg(short, value_name = "SIZE", default_value = "56")]
     pub size: String,
@@ -89,6 +123,9 @@ pub struct Cli {
     /// Time to live, or hop limit
     #[arg(short, value_name = "TTL")]
     pub ttl: Option<String>,
+    /// Time stamps in the IPv4 header: tsonly or tsandaddr
+    #[arg(short = 'T', value_name = "TIMESTAMP")]
+    pub header_stamps: Option<String>,
     /// Measure from program to program, without the kernel's stamps
     #[arg(short = 'U')]
     pub user_times: bool,
@@ -101,4 +138,34 @@ pub struct Cli {
     /// Seconds to wait for each reply
     #[arg(short = 'W', value_name = "TIMEOUT", default_value = "1")]
     pub timeout: String,
+    /// One JSON object a line for every event
+    #[arg(long, conflicts_with_all = ["csv", "graph"], help_heading = MORE)]
+    pub json: bool,
+    /// Comma-separated values, one line for every event
+    #[arg(long, conflicts_with = "graph", help_heading = MORE)]
+    pub csv: bool,
+    /// A graph that moves, on a terminal
+    #[arg(long, help_heading = MORE)]
+    pub graph: bool,
+    /// Percentiles, jitter, outages and every count in the summary
+    #[arg(long, value_name = "AMOUNT", value_parser = ["full"], help_heading = MORE)]
+    pub stats: Option<String>,
+    /// Time before each line, or in each record: as text, or in seconds since 1970
+    #[arg(long, value_name = "STYLE", value_parser = ["iso", "unix"], help_heading = MORE)]
+    pub timestamp: Option<String>,
+    /// Stop at the first reply
+    #[arg(long, conflicts_with = "until_down", help_heading = MORE)]
+    pub until_up: bool,
+    /// Stop after N probes in a row without a reply [default: 3]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "3", help_heading = MORE)]
+    pub until_down: Option<String>,
+    /// Look the name up again every SECONDS, and follow it to another address
+    #[arg(long, value_name = "SECONDS", help_heading = MORE)]
+    pub resolve_every: Option<String>,
+    /// When to colour the output
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, help_heading = MORE)]
+    pub color: Color,
+    /// What makes a run one of many targets.
+    #[command(flatten)]
+    pub many: ManyOptions,
 }

@@ -2,28 +2,33 @@
 //!
 //! A value that cannot be used is refused with the option, the value and the reason; nothing is ignored silently.
 
+mod values;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use common::logger::Color;
 use common::{Failure, Kind};
 
+use self::values::{bad, flow_label, number, pattern_bytes, seconds};
 use crate::cli::Cli;
-use crate::pinger::Plan;
+use crate::pinger::{Pace, Plan, Until};
+use crate::proto::payload::TIMED;
 
+/// Probes of a flood that may be on their way; as many leave in one system call.
+const FLOOD_PRELOAD: u64 = 16;
+/// Bytes that they may have together; more would not stay in the cache of a processor.
+const FLOOD_BYTES: u64 = 65_536;
 /// Longest payload: an IPv4 packet holds 65,535 bytes, of which 28 are headers.
 const LONGEST_PAYLOAD: u64 = 65_507;
-/// Longest pattern, as in iputils.
-const LONGEST_PATTERN: usize = 16;
-/// Shortest interval; below it a flood mode would be another program.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 /// Shortest interval of an ordinary user, who shall not flood a network.
 const SHORTEST_USER_INTERVAL: Duration = Duration::from_millis(2);
+/// Shortest interval of an ordinary user towards a whole network.
+const SHORTEST_GROUP_INTERVAL: Duration = Duration::from_secs(1);
 /// Probes that an ordinary user may send at once.
 const LARGEST_USER_PRELOAD: u64 = 3;
-/// Longest time an option may name: ten years, far from what an `Instant` can hold.
-const LONGEST_TIME: f64 = 10.0 * 366.0 * 86_400.0;
-/// Payload bytes that carry the time of sending; a shorter payload shows no times, as with iputils.
-pub const TIMESTAMP: usize = 16;
+/// Shortest time between two look-ups of the target's name; DNS servers are not to be pinged.
+const SHORTEST_RESOLVE: Duration = Duration::from_secs(1);
 
 /// IPv4 or IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +82,53 @@ impl Origin {
     }
 }
 
+/// Whether packets may be fragmented, and who finds the largest size that may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathMtu {
+    /// May be fragmented by anybody.
+    Dont,
+    /// By this host only.
+    Want,
+    /// By nobody.
+    Do,
+    /// By nobody, whatever this host knows of the path.
+    Probe,
+}
+
+/// What hosts on the way shall write into the IPv4 header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderOption {
+    /// Their addresses.
+    RecordRoute,
+    /// Their time.
+    TimeStamps {
+        /// And their addresses.
+        with_addresses: bool,
+    },
+}
+
+/// In which form events are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// The words of iputils.
+    Text,
+    /// One JSON object a line.
+    Json,
+    /// Comma-separated values (RFC 4180).
+    Csv,
+    /// A picture that moves.
+    Graph,
+}
+
+/// How the time of an event is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeStyle {
+    /// Seconds since 1970.
+    Unix,
+    /// RFC 3339, in UTC.
+    Iso,
+}
+
 /// Everything a run needs to know.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -99,6 +151,16 @@ pub struct Config {
     pub ttl: Option<u8>,
     /// Type of service or traffic class.
     pub tclass: Option<u8>,
+    /// Path-MTU discovery; what the system does when `None`.
+    pub path_mtu: Option<PathMtu>,
+    /// Option in the IPv4 header.
+    pub header_option: Option<HeaderOption>,
+    /// IPv6 flow label; 0 for a random one.
+    pub flow_label: Option<u32>,
+    /// Whether the socket is debugged.
+    pub debug: bool,
+    /// Whether only hosts on a link of this one may be reached.
+    pub no_route: bool,
     /// Mark of the packets.
     pub mark: Option<u32>,
     /// Size of the send buffer.
@@ -119,8 +181,20 @@ pub struct Config {
     pub numeric: bool,
     /// Names even for a literal address.
     pub always_names: bool,
-    /// Time before each line.
-    pub timestamps: bool,
+    /// Form of the output.
+    pub format: Format,
+    /// A dot for a probe, taken back by its reply.
+    pub flood: bool,
+    /// The mean time between two sends is told.
+    pub shows_gap: bool,
+    /// All counts and figures in the summary.
+    pub full_stats: bool,
+    /// Time before each line, or in each record.
+    pub timestamps: Option<TimeStyle>,
+    /// Whether output is coloured.
+    pub color: Color,
+    /// How often the name of the target is looked up again.
+    pub resolve_every: Option<Duration>,
     /// Microseconds in each time.
     pub precise: bool,
     /// Count of `-v`.
@@ -130,7 +204,7 @@ pub struct Config {
 impl Config {
     /// Checks what was typed; `called_as` is the family that the name of the program asks for.
     pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Failure> {
-        if cli.destination.is_empty() {
+        if cli.many.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
             return Err(Failure::new(Kind::Usage, "", "usage error", "Destination address required"));
         }
         let family = match (cli.v4, cli.v6) {
@@ -138,6 +212,7 @@ impl Config {
             (_, true) => Some(Family::V6),
             _ => called_as,
         };
+        let family = implied_family(&cli, family)?;
         let origin = cli.interface.as_deref().map(Origin::parse).unwrap_or_default();
         let family = match (family, origin.address) {
             (Some(family), Some(address)) if !family.is_of(address) => {
@@ -149,21 +224,27 @@ impl Config {
         };
         let pattern = cli.pattern.as_deref().map(pattern_bytes).transpose()?;
         let size = number("-s", &cli.size, 0, LONGEST_PAYLOAD)?;
+        let plan = plan(&cli, size)?;
         let optional = |option, value: &Option<String>, least, most| {
             value.as_deref().map(|value| number(option, value, least, most)).transpose()
         };
         Ok(Self {
-            plan: plan(&cli)?,
+            plan: plan.clone(),
             payload: payload(usize::try_from(size).unwrap_or_default(), pattern.as_deref()),
             pattern,
             identifier: optional("-e", &cli.identifier, 0, 0xffff)?.and_then(|value| u16::try_from(value).ok()),
             ttl: optional("-t", &cli.ttl, 1, 255)?.and_then(|value| u8::try_from(value).ok()),
             tclass: optional("-Q", &cli.tclass, 0, 255)?.and_then(|value| u8::try_from(value).ok()),
+            path_mtu: cli.path_mtu.as_deref().map(path_mtu).transpose()?,
+            header_option: header_option(&cli)?,
+            flow_label: cli.flow_label.as_deref().map(flow_label).transpose()?,
+            debug: cli.debug,
+            no_route: cli.no_route,
             mark: optional("-m", &cli.mark, 0, u32::MAX.into())?.and_then(|value| u32::try_from(value).ok()),
             send_buffer: optional("-S", &cli.send_buffer, 1, i32::MAX as u64)?
                 .and_then(|value| usize::try_from(value).ok()),
             origin,
-            destination: cli.destination,
+            destination: cli.destinations.into_iter().next().unwrap_or_default(),
             family,
             multicast_loop: !cli.no_loop,
             broadcast: cli.broadcast,
@@ -173,28 +254,71 @@ impl Config {
             quiet: cli.quiet,
             numeric: cli.numeric,
             always_names: cli.names,
-            timestamps: cli.timestamps,
+            format: match (cli.json, cli.csv, cli.graph) {
+                (true, _, _) => Format::Json,
+                (_, true, _) => Format::Csv,
+                (_, _, true) => Format::Graph,
+                _ => Format::Text,
+            },
+            flood: cli.flood,
+            shows_gap: cli.flood || cli.adaptive || matches!(plan.pace, Pace::Flood),
+            full_stats: cli.stats.is_some(),
+            timestamps: match cli.timestamp.as_deref() {
+                Some("iso") => Some(TimeStyle::Iso),
+                Some(_) => Some(TimeStyle::Unix),
+                None => cli.timestamps.then_some(TimeStyle::Unix),
+            },
+            color: cli.color,
+            resolve_every: cli.resolve_every.as_deref().map(resolve_every).transpose()?,
             precise: cli.precise,
             verbose: cli.verbose,
         })
     }
 
+    /// Whether this user may ping a broadcast or multicast address in this way: not often, and not in pieces.
+    pub fn allow_group(&self, is_broadcast: bool, target: IpAddr) -> Result<(), Failure> {
+        if nix::unistd::Uid::current().is_root() || !(is_broadcast || target.is_multicast()) {
+            return Ok(());
+        }
+        let refused = |what: &'static str, why: &str| Err(Failure::new(Kind::Denied, what, "", why.to_owned()));
+        match self.plan.pace {
+            Pace::Every(interval) if interval >= SHORTEST_GROUP_INTERVAL => {}
+            _ => return refused("broadcast ping with too short interval", "an ordinary user waits a second"),
+        }
+        match self.path_mtu {
+            None | Some(PathMtu::Do) => Ok(()),
+            Some(_) => refused("broadcast ping does not fragment", "-M do"),
+        }
+    }
+
     /// Whether the payload has room for the time, and times are shown.
     pub fn is_timed(&self) -> bool {
-        self.payload.len() >= TIMESTAMP
+        self.payload.len() >= TIMED
     }
 }
 
-fn plan(cli: &Cli) -> Result<Plan, Failure> {
+/// The family that options of one family ask for; they have no effect in the other, so there they are refused.
+fn implied_family(cli: &Cli, family: Option<Family>) -> Result<Option<Family>, Failure> {
+    let (option, implied) = match (cli.record_route, &cli.header_stamps, &cli.flow_label) {
+        (true, _, _) => ("-R", Family::V4),
+        (_, Some(_), _) => ("-T", Family::V4),
+        (_, _, Some(_)) => ("-F", Family::V6),
+        _ => return Ok(family),
+    };
+    let is_other =
+        family.is_some_and(|family| family != implied) || (cli.flow_label.is_some() && implied == Family::V4);
+    if is_other {
+        let reason = if implied == Family::V4 { "an option of IPv4" } else { "an option of IPv6" };
+        return Err(Failure::new(Kind::Usage, "", option, reason));
+    }
+    Ok(Some(implied))
+}
+
+fn plan(cli: &Cli, size: u64) -> Result<Plan, Failure> {
     let is_root = nix::unistd::Uid::current().is_root();
-    let interval = seconds("-i", &cli.interval)?;
-    if interval < SHORTEST_INTERVAL {
-        return Err(bad("-i", &cli.interval, "the shortest interval is 0.001 seconds"));
-    }
-    if !is_root && interval < SHORTEST_USER_INTERVAL {
-        return Err(Failure::new(Kind::Denied, "", "cannot flood", "minimal interval allowed for user is 2ms"));
-    }
-    let preload = cli.preload.as_deref().map_or(Ok(1), |value| number("-l", value, 1, 65_536))?;
+    let pace = pace(cli, is_root)?;
+    let usual = if pace == Pace::Flood { (FLOOD_BYTES / size.max(1)).clamp(1, FLOOD_PRELOAD) } else { 1 };
+    let preload = cli.preload.as_deref().map_or(Ok(usual), |value| number("-l", value, 1, 65_536))?;
     if !is_root && preload > LARGEST_USER_PRELOAD {
         let reason = format!("{preload}");
         return Err(Failure::new(Kind::Denied, "", "cannot set preload to value greater than 3", reason));
@@ -207,14 +331,65 @@ fn plan(cli: &Cli) -> Result<Plan, Failure> {
     if deadline.is_some_and(|deadline| deadline.is_zero()) {
         return Err(bad("-w", "0", "a run needs some time"));
     }
+    let down = cli.until_down.as_deref().map(|row| number("--until-down", row, 1, 65_536)).transpose()?;
     Ok(Plan {
-        interval,
+        pace,
         preload,
         count: cli.count.as_deref().map(|value| number("-c", value, 1, i64::MAX as u64)).transpose()?,
         timeout,
         deadline,
+        until: if cli.until_up { Some(Until::Up) } else { down.map(Until::Down) },
         user_times: cli.user_times,
     })
+}
+
+fn pace(cli: &Cli, is_root: bool) -> Result<Pace, Failure> {
+    let interval = match &cli.interval {
+        Some(typed) => seconds("-i", typed)?,
+        None if cli.flood => Duration::ZERO,
+        None => Duration::from_secs(1),
+    };
+    if !is_root && interval < SHORTEST_USER_INTERVAL {
+        return Err(Failure::new(Kind::Denied, "", "cannot flood", "minimal interval allowed for user is 2ms"));
+    }
+    Ok(match interval {
+        _ if cli.adaptive => Pace::Adaptive(if is_root { Duration::ZERO } else { SHORTEST_USER_INTERVAL }),
+        Duration::ZERO => Pace::Flood,
+        interval => Pace::Every(interval),
+    })
+}
+
+fn path_mtu(text: &str) -> Result<PathMtu, Failure> {
+    match text {
+        "do" => Ok(PathMtu::Do),
+        "dont" => Ok(PathMtu::Dont),
+        "want" => Ok(PathMtu::Want),
+        "probe" => Ok(PathMtu::Probe),
+        _ => Err(invalid("invalid -M argument", text)),
+    }
+}
+
+fn header_option(cli: &Cli) -> Result<Option<HeaderOption>, Failure> {
+    Ok(match cli.header_stamps.as_deref() {
+        _ if cli.record_route => Some(HeaderOption::RecordRoute),
+        None => None,
+        Some("tsonly") => Some(HeaderOption::TimeStamps { with_addresses: false }),
+        Some("tsandaddr") => Some(HeaderOption::TimeStamps { with_addresses: true }),
+        Some(other) => return Err(invalid("invalid timestamp type", other)),
+    })
+}
+
+/// The words of iputils for a value that is none of the few that there are.
+fn invalid(what: &'static str, value: &str) -> Failure {
+    Failure::new(Kind::Usage, what, "", value.to_owned())
+}
+
+fn resolve_every(text: &str) -> Result<Duration, Failure> {
+    let period = seconds("--resolve-every", text)?;
+    if period < SHORTEST_RESOLVE {
+        return Err(bad("--resolve-every", text, "once a second at most"));
+    }
+    Ok(period)
 }
 
 /// The bytes i, i+1, ... as iputils fills them, or the pattern again and again.
@@ -223,43 +398,6 @@ fn payload(size: usize, pattern: Option<&[u8]>) -> Vec<u8> {
         Some(pattern) => pattern.iter().copied().cycle().take(size).collect(),
         None => (0..=255).cycle().take(size).collect(),
     }
-}
-
-fn pattern_bytes(text: &str) -> Result<Vec<u8>, Failure> {
-    let is_hex = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_hex {
-        return Err(Failure::new(Kind::Usage, "", "patterns must be specified as hex digits", text.to_owned()));
-    }
-    let digits: Vec<u8> = text.chars().filter_map(|digit| digit.to_digit(16)?.try_into().ok()).collect();
-    // Two digits a byte from the left, an odd last one alone.
-    let bytes = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit));
-    Ok(bytes.take(LONGEST_PATTERN).collect())
-}
-
-fn number(option: &str, text: &str, least: u64, most: u64) -> Result<u64, Failure> {
-    let value = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    match value {
-        Ok(value) if (least..=most).contains(&value) => Ok(value),
-        Ok(_) => Err(bad(option, text, &format!("out of range: {least} <= value <= {most}"))),
-        Err(_) => Err(bad(option, text, &format!("not a number from {least} to {most}"))),
-    }
-}
-
-fn seconds(option: &str, text: &str) -> Result<Duration, Failure> {
-    // The digits are checked first because Rust also reads "inf", "nan" and "1e3".
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    match text.parse::<f64>() {
-        Ok(value) if is_plain && value <= LONGEST_TIME => Ok(Duration::from_secs_f64(value)),
-        Ok(_) if is_plain => Err(bad(option, text, "more than ten years")),
-        _ => Err(bad(option, text, "not a number of seconds")),
-    }
-}
-
-fn bad(option: &str, value: &str, reason: &str) -> Failure {
-    Failure::new(Kind::Usage, "", format_args!("invalid argument: {option} '{value}'"), reason.to_owned())
 }
 
 #[cfg(test)]
@@ -275,7 +413,7 @@ mod tests {
     #[test]
     fn without_options_one_echo_a_second_and_one_second_for_each_reply() {
         let config = config(&[]).unwrap();
-        assert_eq!(config.plan.interval, Duration::from_secs(1));
+        assert_eq!(config.plan.pace, Pace::Every(Duration::from_secs(1)));
         assert_eq!(config.plan.timeout, Duration::from_secs(1));
         assert_eq!((config.payload.len(), config.payload[55]), (56, 55));
     }
@@ -290,7 +428,10 @@ mod tests {
             let told = refused(&["-i", interval]);
             assert!(told.ends_with(": not a number of seconds"), "{told}");
         }
-        assert!(refused(&["-i", "0"]).contains("shortest interval"));
+        assert_eq!(refused(&["-M", "yes"]), "invalid -M argument: yes");
+        assert_eq!(refused(&["-T", "tsprespec"]), "invalid timestamp type: tsprespec");
+        assert_eq!(refused(&["-F", "100000"]), "flow value is greater than 20 bits: 100000");
+        assert!(refused(&["--resolve-every", "0.5"]).contains("once a second"));
         assert!(refused(&["-W", "0"]).contains("-W '0'"));
         assert!(refused(&["-w", "99999999999"]).contains("more than ten years"));
     }

@@ -7,6 +7,8 @@
 pub mod cli;
 mod clock;
 pub mod config;
+mod json;
+mod many;
 mod output;
 pub mod pinger;
 mod privilege;
@@ -19,17 +21,19 @@ mod socket;
 pub mod stats;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::Path;
 
 use clap::Parser;
-use common::logger::{self, Color};
+use common::logger;
 use common::{Failure, Kind};
 
 use crate::config::{Config, Family};
 use crate::output::Output;
-use crate::pinger::Pinger;
-use crate::report::Report;
-use crate::resolve::{Names, Target};
+use crate::pinger::Pace;
+use crate::probe_loop::Loop;
+use crate::report::Scene;
+use crate::resolve::{Names, Target, Watch};
 use crate::signals::Signals;
 use crate::socket::Socket;
 
@@ -52,22 +56,40 @@ pub fn exit_code(kind: Kind) -> u8 {
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let called = arguments.first().and_then(|name| Path::new(name).file_name()?.to_str());
-    let config = Config::new(cli::Cli::try_parse_from(&arguments)?, Family::of_program(called.unwrap_or_default()))?;
+    let called_as = Family::of_program(called.unwrap_or_default());
+    let cli = cli::Cli::try_parse_from(&arguments)?;
+    if many::config::is_wanted(&cli) {
+        return Ok(many::run(&many::config::Settings::new(cli, called_as)?)?);
+    }
+    let mut config = Config::new(cli, called_as)?;
     // The first -v belongs to the lines of the replies.
-    logger::init("ping", logger::level(config.verbose.saturating_sub(1), false), Color::Auto);
+    logger::init("ping", logger::level(config.verbose.saturating_sub(1), false), config.color);
 
     let candidates = resolve::addresses(&config.destination, config.family)?;
     let (mut socket, target) = open_first(&config, candidates)?;
+    if config.plan.pace == Pace::Flood {
+        // What is sent together comes back together.
+        config.plan.preload = config.plan.preload.min(socket.room(&config));
+    }
+    config.allow_group(socket.is_broadcast, target.address.ip())?;
     let signals = Signals::take_over()?;
-    privilege::drop_all()?;
+    privilege::drop_all(None)?;
 
-    let names = Names::new(config.numeric || (target.is_literal && !config.always_names));
-    let mut report = Report::new(&config, &target, &socket, names, Output::new(&signals));
-    report.header()?;
-    let mut pinger = Pinger::new(config.plan.clone(), clock::now()?.steady);
-    probe_loop::run(&mut socket, &signals, &config.payload, &mut pinger, &mut report)?;
-    report.summary(&pinger)?;
+    let mut names = Names::new(!shows_names(&config, &target));
+    names.prepare(socket.expected.target);
+    let watch = config.resolve_every.filter(|_| !target.is_literal);
+    let watch = watch.map(|period| Watch::new(&config, socket.expected.target, period));
+    if socket.is_broadcast {
+        eprintln!("WARNING: pinging broadcast address");
+    }
+    let report = report::new(Scene::new(&config, &target, &socket, names), Output::new(&signals));
+    let pinger = Loop::new(&config, &mut socket, &signals, watch, report)?.run()?;
     Ok(if pinger.is_success() { ANSWERED } else { UNANSWERED })
+}
+
+/// Names are for people: on a terminal, for a target that was named, unless numbers were asked for; or on demand.
+fn shows_names(config: &Config, target: &Target) -> bool {
+    !config.numeric && (config.always_names || (!target.is_literal && std::io::stdout().is_terminal()))
 }
 
 /// Opens a socket towards the first address that there is a route to; the last failure is the one that is told.

@@ -3,20 +3,28 @@
 //! The loop asks [`Pinger::step`] what to do and tells what it saw; times come in as arguments. Send times are kept here,
 //! one slot a probe, so nothing that a reply carries can reach a round-trip time. It must not read a clock or print.
 
+mod slot;
+mod tally;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+pub use self::tally::Tally;
+
+use self::slot::{Fate, Slot};
 use crate::stats::Stats;
 
 /// Probes that are remembered: as many as the 16 bits of the sequence tell apart.
 const REMEMBERED: usize = 65_536;
+/// Shortest time between two sends while nothing comes back, when replies drive the sending.
+const UNANSWERED_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What the user asked for.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Time between two sends.
-    pub interval: Duration,
-    /// Probes that are sent at once at the start, at least 1.
+    /// When the next probe is due.
+    pub pace: Pace,
+    /// Probes that are sent at once at the start, at least 1; later the number that may be on their way in a flood.
     pub preload: u64,
     /// Stop after this many (answers, when there is a deadline).
     pub count: Option<u64>,
@@ -24,8 +32,40 @@ pub struct Plan {
     pub timeout: Duration,
     /// Stop this long after the start, whatever has come.
     pub deadline: Option<Duration>,
+    /// Stop when the target is up, or down.
+    pub until: Option<Until>,
     /// Leave the kernel's stamps out of the round-trip time.
     pub user_times: bool,
+}
+
+/// When the next probe is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// At multiples of this time from the start.
+    Every(Duration),
+    /// As soon as fewer than `preload` are on their way, but at least a hundred times a second.
+    Flood,
+    /// A mean round-trip time after the last, but not sooner than this; before the first reply after one second.
+    Adaptive(Duration),
+}
+
+impl Pace {
+    /// The time between two sends that does not depend on replies; 0 where there is none.
+    pub fn interval(self) -> Duration {
+        match self {
+            Self::Every(interval) => interval,
+            Self::Flood | Self::Adaptive(_) => Duration::ZERO,
+        }
+    }
+}
+
+/// What ends a run besides count and deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// The first reply.
+    Up,
+    /// This many probes in a row without a reply.
+    Down(u64),
 }
 
 /// One moment, read from two clocks.
@@ -50,24 +90,6 @@ pub enum Action {
     Finish,
 }
 
-/// What became of a probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    InFlight,
-    NotSent,
-    Replied,
-    Lost,
-    Failed,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    sent: Moment,
-    /// When the kernel handed the packet to the device, once that is known.
-    kernel: Option<u64>,
-    fate: Fate,
-}
-
 /// Which clocks a round-trip time comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -90,6 +112,19 @@ pub enum Verdict {
     Duplicate,
 }
 
+/// How much of a reply is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Integrity {
+    /// All of it.
+    Whole,
+    /// Its end is missing.
+    Truncated,
+    /// Byte number `.0` of the payload is not what was sent.
+    Changed(usize),
+    /// The ICMP checksum is wrong.
+    Checksum,
+}
+
 /// A reply with its probe and its round-trip time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
@@ -97,6 +132,10 @@ pub struct Answer {
     pub sequence: u64,
     /// First, late or repeated.
     pub verdict: Verdict,
+    /// How much of it is right.
+    pub integrity: Integrity,
+    /// Whether a later probe had been answered before.
+    pub is_reordered: bool,
     /// Round-trip time.
     pub time: Duration,
     /// How it was measured.
@@ -114,12 +153,18 @@ pub struct Counts {
     pub late: u64,
     /// Further answers to answered probes.
     pub duplicates: u64,
-    /// Answers with a wrong ICMP checksum.
+    /// First answers to a probe when a later one had been answered before (RFC 4737, type-P-reordered).
+    pub reordered: u64,
+    /// Answers with a wrong ICMP checksum or a changed payload.
     pub corrupt: u64,
+    /// Answers from another address, or without the code of the probe.
+    pub foreign: u64,
     /// ICMP errors, and sends that the kernel refused with one.
     pub errors: u64,
     /// Sends that failed on this host.
     pub not_sent: u64,
+    /// Datagrams for which there was no room in the receive buffer.
+    pub overflowed: u64,
     /// The largest number of probes that were on their way when an answer came.
     pub pipe: u64,
 }
@@ -140,6 +185,15 @@ pub struct Pinger {
     first: u64,
     /// No probe before this one is in flight.
     oldest: u64,
+    in_flight: u64,
+    /// The highest number that was answered.
+    highest: u64,
+    /// Probes without an answer since the last answer.
+    silent: u64,
+    /// Whether a device stamped any probe of this run.
+    stamps: bool,
+    /// The probes that left `slots`.
+    tally: Tally,
 }
 
 impl Pinger {
@@ -156,6 +210,11 @@ impl Pinger {
             slots: VecDeque::new(),
             first: 1,
             oldest: 1,
+            in_flight: 0,
+            highest: 0,
+            silent: 0,
+            stamps: false,
+            tally: Tally::default(),
         }
     }
 
@@ -167,9 +226,10 @@ impl Pinger {
         let overdue = self.oldest_in_flight().map(|(sequence, sent)| (sequence, sent + self.plan.timeout));
         if let Some((sequence, _)) = overdue.filter(|(_, end)| *end <= now) {
             self.set_fate(sequence, Fate::Lost);
+            self.silent += 1;
             return Action::NoAnswer(sequence);
         }
-        let next = self.may_send().then(|| self.due(self.counts.transmitted));
+        let next = self.may_send().then(|| self.due());
         if next.is_some_and(|due| due <= now) {
             return Action::Send(self.counts.transmitted + 1);
         }
@@ -182,73 +242,125 @@ impl Pinger {
 
     /// Makes room for the next probe and starts its clock; to be called right before the send.
     pub fn sent(&mut self, now: Moment) {
-        // A schedule that fell behind by more than a step (a suspended machine) goes on from here, without a burst.
-        let behind = now.steady.saturating_duration_since(self.due(self.counts.transmitted));
-        if behind > self.plan.interval {
-            self.base += behind;
+        if let Pace::Every(interval) = self.plan.pace {
+            // A schedule that fell behind by more than a step (a suspended machine) goes on from here, without a burst.
+            let behind = now.steady.saturating_duration_since(self.scheduled(interval));
+            if behind > interval {
+                self.base += behind;
+            }
         }
         self.counts.transmitted += 1;
         self.last_send = Some(now.steady);
         if self.slots.len() == REMEMBERED {
-            self.slots.pop_front();
-            self.first += 1;
-            self.oldest = self.oldest.max(self.first);
+            self.forget_first();
         }
-        self.slots.push_back(Slot { sent: now, kernel: None, fate: Fate::InFlight });
+        self.slots.push_back(Slot::new(self.since_start(now.steady), now.wall));
+        self.in_flight += 1;
     }
 
-    /// The send of the newest probe failed on this host.
-    pub fn not_sent(&mut self) {
+    fn forget_first(&mut self) {
+        let Some(mut slot) = self.slots.pop_front() else { return };
+        if slot.fate == Fate::InFlight {
+            self.in_flight -= 1;
+            slot.fate = Fate::Lost;
+        }
+        self.tally.take(&slot, self.stamps);
+        self.first += 1;
+        self.oldest = self.oldest.max(self.first);
+    }
+
+    /// The send of this probe failed on this host.
+    pub fn not_sent(&mut self, sequence: u64) {
         self.counts.not_sent += 1;
-        self.set_fate(self.counts.transmitted, Fate::NotSent);
+        self.silent += 1;
+        self.set_fate(sequence, Fate::NotSent);
     }
 
-    /// The kernel stamped the send of probe `sequence` at `wall` nanoseconds since 1970.
-    pub fn stamped(&mut self, sequence: u64, wall: u64) {
+    /// The kernel stamped the send of probe `sequence` at `wall` nanoseconds since 1970: on its way to a device
+    /// (`has_left`), or into the queue before it.
+    pub fn stamped(&mut self, sequence: u64, wall: u64, has_left: bool) {
         if let Some(slot) = self.slot(sequence) {
-            slot.kernel = Some(wall);
+            slot.stamp(wall, has_left);
+            self.stamps |= has_left;
         }
     }
 
-    /// A reply to the probe with these 16 bits arrived, stamped by the kernel at `kernel`; `None` when no such was sent.
-    pub fn reply(&mut self, wire: u16, now: Moment, kernel: Option<u64>, intact: bool) -> Option<Answer> {
-        let sequence = self.whole(wire)?;
+    /// Stamps are numbered anew: those of the probes on their way can no longer be told apart.
+    pub fn stamps_restarted(&mut self) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.fate == Fate::InFlight) {
+            slot.has_left = true;
+        }
+    }
+
+    /// The newest probe whose number ends in these 16 bits; `None` when no such is remembered.
+    pub fn probe(&self, wire: u16) -> Option<u64> {
+        let newest = self.counts.transmitted;
+        let back = (newest & 0xffff).wrapping_sub(u64::from(wire)) & 0xffff;
+        newest.checked_sub(back).filter(|sequence| *sequence >= self.first)
+    }
+
+    /// A reply to probe `sequence` arrived, stamped by the kernel at `kernel`; `None` when that is not remembered.
+    pub fn reply(&mut self, sequence: u64, now: Moment, kernel: Option<u64>, integrity: Integrity) -> Option<Answer> {
+        let steady = self.since_start(now.steady);
         let slot = *self.slot(sequence)?;
-        let (time, source) = round_trip(&slot, now, kernel.filter(|_| !self.plan.user_times));
+        let (time, source) = slot.round_trip(steady, kernel.filter(|_| !self.plan.user_times));
         let verdict = match slot.fate {
             Fate::Replied => Verdict::Duplicate,
             Fate::Lost => Verdict::Late,
             Fate::InFlight | Fate::NotSent | Fate::Failed => Verdict::Reply,
         };
         self.counts.pipe = self.counts.pipe.max(self.counts.transmitted - sequence + 1);
-        if !intact {
-            // As iputils has it: a broken reply is shown and counted as such, and answers nothing.
-            self.counts.corrupt += 1;
-        } else if verdict == Verdict::Duplicate {
-            self.counts.duplicates += 1;
-        } else {
+        self.counts.corrupt += u64::from(matches!(integrity, Integrity::Checksum | Integrity::Changed(_)));
+        // As iputils has it: what fails the checksum is shown and counted as such, and answers nothing.
+        let is_answer = integrity != Integrity::Checksum && verdict != Verdict::Duplicate;
+        let is_reordered = is_answer && sequence < self.highest;
+        if is_answer {
             self.counts.received += 1;
             self.counts.late += u64::from(verdict == Verdict::Late);
+            self.counts.reordered += u64::from(is_reordered);
+            self.highest = self.highest.max(sequence);
+            self.silent = 0;
             self.stats.add(time);
             self.set_fate(sequence, Fate::Replied);
+            if let Some(slot) = self.slot(sequence) {
+                slot.time = nanoseconds(time);
+            }
+        } else if integrity != Integrity::Checksum {
+            self.counts.duplicates += 1;
         }
-        Some(Answer { sequence, verdict, time, source })
+        Some(Answer { sequence, verdict, integrity, is_reordered, time, source })
+    }
+
+    /// A reply arrived that answers none of our probes, although it looks like it.
+    pub fn foreign(&mut self) {
+        self.counts.foreign += 1;
+    }
+
+    /// The kernel has thrown away this many datagrams more, because the receive buffer was full.
+    pub fn overflowed(&mut self, datagrams: u64) {
+        self.counts.overflowed += datagrams;
     }
 
     /// An ICMP error about the probe with these 16 bits arrived; its number, or `None` when no such was sent.
     pub fn error(&mut self, wire: u16) -> Option<u64> {
-        let sequence = self.whole(wire)?;
+        let sequence = self.probe(wire)?;
         self.counts.errors += 1;
         self.counts.pipe = self.counts.pipe.max(self.counts.transmitted - sequence + 1);
-        if self.slot(sequence).is_some_and(|slot| slot.fate != Fate::Replied) {
-            self.set_fate(sequence, Fate::Failed);
+        match self.slot(sequence).map(|slot| slot.fate) {
+            Some(Fate::InFlight) => {
+                self.silent += 1;
+                self.set_fate(sequence, Fate::Failed);
+            }
+            Some(Fate::Lost) => self.set_fate(sequence, Fate::Failed),
+            _ => {}
         }
         Some(sequence)
     }
 
-    /// The kernel of this host refused a packet with an error of its own.
+    /// The kernel of this host refused the newest packet with an error of its own.
     pub fn local_error(&mut self) {
         self.counts.errors += 1;
+        self.silent += 1;
         self.set_fate(self.counts.transmitted, Fate::Failed);
     }
 
@@ -267,15 +379,39 @@ impl Pinger {
         &self.stats
     }
 
+    /// What the order of the probes shows, as it stands at `now`.
+    pub fn tally(&self, now: Instant) -> Tally {
+        let mut tally = self.tally.clone();
+        self.slots.iter().for_each(|slot| tally.take(slot, self.stamps));
+        tally.end(self.since_start(now));
+        tally
+    }
+
     /// From the start to the last send.
     pub fn elapsed(&self) -> Duration {
         self.last_send.map_or(Duration::ZERO, |last| last.saturating_duration_since(self.start))
     }
 
+    /// Mean time between two sends, where replies drove the sending; `None` before the second.
+    pub fn mean_gap(&self) -> Option<Duration> {
+        let gaps = self.counts.transmitted.checked_sub(1).filter(|gaps| *gaps > 0)?;
+        Some(Duration::from_nanos(nanoseconds(self.elapsed()) / gaps))
+    }
+
     /// Whether as much came back as was asked for.
     pub fn is_success(&self) -> bool {
+        if let Some(until) = self.plan.until {
+            return self.is_reached(until);
+        }
         let received = self.counts.received;
         received > 0 && (self.plan.deadline.is_none() || self.plan.count.is_none_or(|count| received >= count))
+    }
+
+    fn is_reached(&self, until: Until) -> bool {
+        match until {
+            Until::Up => self.counts.received > 0,
+            Until::Down(row) => self.silent >= row,
+        }
     }
 
     fn is_finished(&mut self, now: Instant) -> bool {
@@ -283,9 +419,15 @@ impl Pinger {
         if self.interrupted || self.plan.deadline.is_some_and(|deadline| now >= self.start + deadline) {
             return true;
         }
+        if self.plan.until.is_some_and(|until| self.is_reached(until)) {
+            return true;
+        }
         let settled = self.oldest_in_flight().is_none();
         match (self.plan.count, self.plan.deadline) {
-            (count, Some(_)) => errors > 0 || count.is_some_and(|count| received >= count),
+            // Who waits for a change expects errors until then.
+            (count, Some(_)) => {
+                (errors > 0 && self.plan.until.is_none()) || count.is_some_and(|count| received >= count)
+            }
             (Some(count), None) => transmitted >= count && settled,
             (None, None) => false,
         }
@@ -295,22 +437,42 @@ impl Pinger {
         self.plan.deadline.is_some() || self.plan.count.is_none_or(|count| self.counts.transmitted < count)
     }
 
-    /// When the probe that `already` others precede is to be sent.
-    fn due(&self, already: u64) -> Instant {
-        let steps = already.saturating_sub(self.plan.preload.saturating_sub(1));
-        let nanoseconds = self.plan.interval.as_nanos().saturating_mul(u128::from(steps));
+    /// When the next probe is to be sent.
+    fn due(&self) -> Instant {
+        let Some(last) = self.last_send else { return self.base };
+        let is_full = self.in_flight >= self.plan.preload;
+        match self.plan.pace {
+            Pace::Every(interval) => self.scheduled(interval),
+            Pace::Flood if is_full => last + UNANSWERED_INTERVAL,
+            Pace::Flood => last,
+            Pace::Adaptive(shortest) => {
+                let mean = self.stats.moving_average().unwrap_or(Duration::from_secs(1));
+                last + if is_full { mean.max(shortest).max(UNANSWERED_INTERVAL) } else { mean.max(shortest) }
+            }
+        }
+    }
+
+    /// When the next probe is due on a schedule with this step.
+    fn scheduled(&self, interval: Duration) -> Instant {
+        let steps = self.counts.transmitted.saturating_sub(self.plan.preload.saturating_sub(1));
+        let nanoseconds = interval.as_nanos().saturating_mul(u128::from(steps));
         self.base + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 
     fn oldest_in_flight(&mut self) -> Option<(u64, Instant)> {
+        let start = self.start;
         while self.oldest <= self.counts.transmitted {
             let oldest = self.oldest;
             if let Some(slot) = self.slot(oldest).filter(|slot| slot.fate == Fate::InFlight) {
-                return Some((oldest, slot.sent.steady));
+                return Some((oldest, start + Duration::from_nanos(slot.sent)));
             }
             self.oldest += 1;
         }
         None
+    }
+
+    fn since_start(&self, now: Instant) -> u64 {
+        nanoseconds(now.saturating_duration_since(self.start))
     }
 
     fn slot(&mut self, sequence: u64) -> Option<&mut Slot> {
@@ -320,32 +482,14 @@ impl Pinger {
 
     fn set_fate(&mut self, sequence: u64, fate: Fate) {
         if let Some(slot) = self.slot(sequence) {
-            slot.fate = fate;
+            let was_in_flight = std::mem::replace(&mut slot.fate, fate) == Fate::InFlight;
+            self.in_flight -= u64::from(was_in_flight);
         }
-    }
-
-    /// The newest probe whose number ends in these 16 bits.
-    fn whole(&self, wire: u16) -> Option<u64> {
-        let newest = self.counts.transmitted;
-        let back = (newest & 0xffff).wrapping_sub(u64::from(wire)) & 0xffff;
-        newest.checked_sub(back).filter(|sequence| *sequence >= self.first)
     }
 }
 
-/// Kernel stamps measure best, but their clock may step: they count while they stay below what the steady clock saw.
-fn round_trip(slot: &Slot, now: Moment, kernel: Option<u64>) -> (Duration, Source) {
-    let limit = now.steady.saturating_duration_since(slot.sent.steady);
-    let since = |start: u64| {
-        let time = Duration::from_nanos(kernel?.checked_sub(start)?);
-        (time <= limit).then_some(time)
-    };
-    if let Some(time) = slot.kernel.and_then(since) {
-        (time, Source::Kernel)
-    } else if let Some(time) = since(slot.sent.wall) {
-        (time, Source::KernelReceive)
-    } else {
-        (limit, Source::User)
-    }
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

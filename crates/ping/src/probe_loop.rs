@@ -3,7 +3,8 @@
 //! One thread sleeps in ppoll on the socket, the signals and an absolute deadline. Nothing is parsed here and nothing is
 //! decided; the fates live in `pinger`, the words in `report`.
 
-use std::io::Write;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -12,117 +13,362 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 
 use crate::clock;
-use crate::config::TIMESTAMP;
-use crate::pinger::{Action, Pinger};
+use crate::config::Config;
+use crate::pinger::{Action, Integrity, Moment, Pinger};
 use crate::proto::arrival::{self, Arrival, Framing};
-use crate::proto::{Echo, icmp4, icmp6};
-use crate::report::Report;
+use crate::proto::payload::{self, Comparison};
+use crate::proto::{ECHO_HEADER, Echo, extension, icmp4, icmp6};
+use crate::report::{self, Event, Foreign, Packet, Report};
+use crate::resolve::Watch;
 use crate::signals::{Request, Signals};
-use crate::socket::{Datagram, Notice, Socket};
+use crate::socket::batch::{BATCH, Batch};
+use crate::socket::{Datagram, Notice, Received, Socket};
 
 /// Largest datagram that IP can carry.
 const LARGEST_DATAGRAM: usize = 65_535;
 /// Datagrams read before the schedule is looked at again, so that a flood of replies cannot stop the sending.
-const BATCH: usize = 64;
+const MOST_READ: usize = 64;
+/// Room around the payload of a reply: the longest IPv4 header and the ICMP header.
+const AROUND_PAYLOAD: usize = 60 + ECHO_HEADER;
+/// Turns of a flood between two looks at everything that is not a reply; each look costs a system call.
+const LEAN_TURNS: u64 = 64;
 
-/// Sends and receives until the scheduler says that it is over.
-pub(crate) fn run<W: Write>(
-    socket: &mut Socket,
-    signals: &Signals,
-    payload: &[u8],
-    pinger: &mut Pinger,
-    report: &mut Report<W>,
-) -> Result<(), Failure> {
-    let mut buffer = vec![0; LARGEST_DATAGRAM];
-    loop {
-        while let Some(request) = signals.next()? {
+/// What the loop works with.
+pub(crate) struct Loop<'a> {
+    config: &'a Config,
+    socket: &'a mut Socket,
+    signals: &'a Signals,
+    watch: Option<Watch>,
+    pinger: Pinger,
+    report: Box<dyn Report + 'a>,
+    buffer: Vec<u8>,
+    /// What a flood sends and reads in one system call; `None` otherwise.
+    batch: Option<Batch>,
+    /// Requests of a flood that wait for their batch to be full.
+    waiting: Vec<Vec<u8>>,
+    /// The address before the present one, and the last probe that went to it.
+    former: Option<(IpAddr, u64)>,
+    /// Datagrams that the kernel had thrown away when we looked last.
+    overflowed: u32,
+}
+
+impl<'a> Loop<'a> {
+    /// A loop that has not begun; `watch` looks the name of the target up again and again.
+    pub(crate) fn new(
+        config: &'a Config,
+        socket: &'a mut Socket,
+        signals: &'a Signals,
+        watch: Option<Watch>,
+        report: Box<dyn Report + 'a>,
+    ) -> Result<Self, Failure> {
+        let pinger = Pinger::new(config.plan.clone(), clock::now()?.steady);
+        let buffer = vec![0; LARGEST_DATAGRAM];
+        let batch = (!socket.has_stamps()).then(|| Batch::new(AROUND_PAYLOAD + config.payload.len()));
+        let waiting = Vec::new();
+        Ok(Self { config, socket, signals, watch, pinger, report, buffer, batch, waiting, former: None, overflowed: 0 })
+    }
+
+    /// Sends and receives until the scheduler says that it is over; how it went.
+    pub(crate) fn run(mut self) -> Result<Pinger, Failure> {
+        self.report.start()?;
+        let mut turn = 0u64;
+        let mut was_idle = true;
+        loop {
+            // A flood that runs well has nothing but replies to look at.
+            if was_idle || self.batch.is_none() || turn.is_multiple_of(LEAN_TURNS) {
+                self.heed_signals()?;
+                self.follow_name()?;
+                self.read_all_notices()?;
+            }
+            self.receive()?;
+            turn += 1;
+            was_idle = false;
+            // Over a fast path the replies to a batch are here by now.
+            if self.send_batch()? {
+                continue;
+            }
+            match self.pinger.step(clock::now()?.steady) {
+                Action::Send(sequence) => self.send(sequence)?,
+                Action::NoAnswer(sequence) => self.report.event(&Event::NoAnswer(sequence))?,
+                Action::Wait(until) => {
+                    self.report.rest(&self.pinger)?;
+                    self.wait(until)?;
+                    was_idle = true;
+                }
+                Action::Finish => {
+                    self.report.summary(&self.pinger, clock::now()?.steady)?;
+                    return Ok(self.pinger);
+                }
+            }
+        }
+    }
+
+    /// In a flood, gathers the probes that are due and sends them together; whether there were any.
+    fn send_batch(&mut self) -> Result<bool, Failure> {
+        if self.batch.is_none() {
+            return Ok(false);
+        }
+        while self.waiting.len() < BATCH {
+            match self.pinger.step(clock::now()?.steady) {
+                Action::Send(sequence) => {
+                    let message = self.begin(sequence)?;
+                    self.waiting.push(message);
+                }
+                Action::NoAnswer(sequence) => self.report.event(&Event::NoAnswer(sequence))?,
+                Action::Wait(_) | Action::Finish => break,
+            }
+        }
+        let was_due = !self.waiting.is_empty();
+        self.send_waiting()?;
+        Ok(was_due)
+    }
+
+    fn heed_signals(&mut self) -> Result<(), Failure> {
+        while let Some(request) = self.signals.next()? {
             match request {
-                Request::Stop => pinger.interrupt(),
-                Request::Status => report.status(pinger),
+                Request::Stop => self.pinger.interrupt(),
+                Request::Status => report::status(&self.pinger, self.config.is_timed()),
             }
         }
-        for _ in 0..BATCH {
-            let Some(datagram) = socket.receive(&mut buffer)? else { break };
-            let now = clock::now()?;
-            // The send stamp of a probe stands in the error queue before its reply is here.
-            let (bytes, rest) = buffer.split_at_mut(datagram.length);
-            read_notices(socket, rest, pinger, report)?;
-            take(socket, &datagram, bytes, now, pinger, report)?;
-        }
-        read_notices(socket, &mut buffer, pinger, report)?;
-        match pinger.step(clock::now()?.steady) {
-            Action::Send(sequence) => send(socket, sequence, payload, &mut buffer, pinger, report)?,
-            Action::NoAnswer(sequence) => report.no_answer(sequence)?,
-            Action::Wait(until) => wait(socket, signals, until)?,
-            Action::Finish => return Ok(()),
-        }
+        Ok(())
     }
-}
 
-/// Tells scheduler and report what a datagram means, if it is ours.
-fn take<W: Write>(
-    socket: &Socket,
-    datagram: &Datagram,
-    bytes: &[u8],
-    now: crate::pinger::Moment,
-    pinger: &mut Pinger,
-    report: &mut Report<W>,
-) -> Result<(), Failure> {
-    match arrival::read(&socket.expected, datagram.from.ip(), bytes) {
-        Some(Arrival::Reply { sequence, ttl, length, payload, intact }) => {
-            match pinger.reply(sequence, now, datagram.stamp, intact) {
-                Some(answer) => {
-                    let hops = ttl.or(datagram.hops);
-                    report.reply(&answer, datagram.from, hops, length, payload, intact)
-                }
-                None => Ok(()),
-            }
+    fn follow_name(&mut self) -> Result<(), Failure> {
+        let Some(watch) = &mut self.watch else { return Ok(()) };
+        if let Some(address) = watch.moved(Instant::now()) {
+            self.former = Some((self.socket.expected.target, self.pinger.counts().transmitted));
+            self.socket.follow(self.config, address)?;
+            self.report.event(&Event::Resolved { address, source: self.socket.source })?;
         }
-        Some(Arrival::Redirect { sequence, code, gateway }) => {
-            report.redirect(datagram.from, sequence, &icmp4::describe(icmp4::REDIRECT, code, gateway))
-        }
-        None => Ok(()),
+        Ok(())
     }
-}
 
-/// Empties the error queue; whether anything but send stamps was in it.
-fn read_notices<W: Write>(
-    socket: &Socket,
-    buffer: &mut [u8],
-    pinger: &mut Pinger,
-    report: &mut Report<W>,
-) -> Result<Noticed, Failure> {
-    let mut noticed = Noticed::Nothing;
-    for _ in 0..BATCH {
-        match socket.notice(buffer)? {
-            None => break,
-            Some(Notice::Sent { sequence, stamp }) => pinger.stamped(sequence, stamp),
-            Some(Notice::Local { errno, mtu }) => {
-                noticed = Noticed::Refusal;
-                pinger.local_error();
-                report.local_error(errno, mtu);
+    /// Reads the datagrams that are here, each with the send stamps before it.
+    fn receive(&mut self) -> Result<(), Failure> {
+        if let Some(mut batch) = self.batch.take() {
+            let is_error = self.socket.receive_batch(&mut batch)?;
+            for (datagram, bytes) in batch.datagrams() {
+                self.take(datagram, bytes, clock::now()?)?;
             }
-            Some(Notice::Icmp { from, kind, code, info, length, about }) => {
-                let quoted = buffer.get(..length).and_then(|bytes| Echo::parse(bytes).ok());
-                let ours = about == Some(socket.expected.target);
-                let Some(echo) = quoted.filter(|echo| ours && echo.identifier == socket.expected.identifier) else {
-                    continue;
-                };
-                if noticed == Noticed::Nothing {
-                    noticed = Noticed::OldError;
-                }
-                let words = match socket.expected.framing {
-                    Framing::Icmp6 => icmp6::describe(kind, code, info),
-                    Framing::Ip4 | Framing::Icmp4 => icmp4::describe(kind, code, info),
-                };
-                if pinger.error(echo.sequence).is_some() {
-                    report.error(from, echo.sequence, &words)?;
-                }
+            self.batch = Some(batch);
+            if is_error {
+                self.read_all_notices()?;
             }
-            Some(Notice::Other) => {}
+            return Ok(());
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for _ in 0..MOST_READ {
+            match self.socket.receive(&mut buffer)? {
+                Received::Datagram(datagram) => {
+                    let now = clock::now()?;
+                    let (bytes, rest) = buffer.split_at_mut(datagram.length);
+                    // The send stamp of a probe stands in the error queue before its reply is here.
+                    self.read_notices(rest)?;
+                    self.take(&datagram, bytes, now)?;
+                }
+                Received::Error | Received::Nothing => break,
+            }
+        }
+        self.read_notices(&mut buffer)?;
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    fn read_all_notices(&mut self) -> Result<Noticed, Failure> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let noticed = self.read_notices(&mut buffer);
+        self.buffer = buffer;
+        noticed
+    }
+
+    /// Tells scheduler and report what a datagram means, if it is for us.
+    fn take(&mut self, datagram: &Datagram, bytes: &[u8], now: Moment) -> Result<(), Failure> {
+        if let Some(count) = datagram.overflowed.filter(|count| *count != self.overflowed) {
+            let more = count.wrapping_sub(std::mem::replace(&mut self.overflowed, count)).into();
+            self.pinger.overflowed(more);
+            self.report.event(&Event::Overflowed(more))?;
+        }
+        match arrival::read(&self.socket.expected, datagram.from.ip(), bytes) {
+            Some(Arrival::Reply { sequence: wire, ttl, length, payload, options, is_intact, is_from_target }) => {
+                let hops = ttl.or(datagram.hops);
+                let packet = Packet { wire, from: datagram.from, hops, length, payload, options };
+                self.take_reply(&packet, is_intact, is_from_target, now, datagram.stamp)
+            }
+            Some(Arrival::Redirect { sequence: wire, code, gateway }) => {
+                let words = icmp4::describe(icmp4::REDIRECT, code, gateway);
+                self.report.event(&Event::Redirect { wire, from: datagram.from, code, words: &words })
+            }
+            None => Ok(()),
         }
     }
-    Ok(noticed)
+
+    fn take_reply(
+        &mut self,
+        packet: &Packet<'_>,
+        is_intact: bool,
+        is_from_target: bool,
+        now: Moment,
+        stamp: Option<u64>,
+    ) -> Result<(), Failure> {
+        let Some(sequence) = self.pinger.probe(packet.wire) else {
+            return self.foreign(Foreign::Sequence, packet);
+        };
+        let expected = &self.socket.expected;
+        let target = self.target_of(sequence);
+        if !is_from_target && (target == expected.target || packet.from.ip() != target) {
+            return self.foreign(Foreign::Address, packet);
+        }
+        let code = self.socket.seal.code(target, expected.identifier, sequence);
+        let integrity = match payload::compare(&self.config.payload, code, packet.payload) {
+            _ if !is_intact => Integrity::Checksum,
+            Comparison::WithoutCode => return self.foreign(Foreign::Code, packet),
+            Comparison::Whole => Integrity::Whole,
+            Comparison::Truncated => Integrity::Truncated,
+            Comparison::Changed(index) => Integrity::Changed(index),
+        };
+        match self.pinger.reply(sequence, now, stamp, integrity) {
+            Some(answer) => self.report.event(&Event::Reply(&answer, *packet)),
+            None => Ok(()),
+        }
+    }
+
+    /// Where this probe was sent: elsewhere than the next one, if the name has moved since.
+    fn target_of(&self, sequence: u64) -> IpAddr {
+        let former = self.former.filter(|(_, last)| sequence <= *last);
+        former.map_or(self.socket.expected.target, |(address, _)| address)
+    }
+
+    fn foreign(&mut self, why: Foreign, packet: &Packet<'_>) -> Result<(), Failure> {
+        self.pinger.foreign();
+        self.report.event(&Event::Foreign(why, *packet))
+    }
+
+    /// Empties the error queue; whether anything but send stamps was in it.
+    fn read_notices(&mut self, buffer: &mut [u8]) -> Result<Noticed, Failure> {
+        let mut noticed = Noticed::Nothing;
+        for _ in 0..MOST_READ {
+            let Some(notice) = self.socket.notice(buffer)? else { break };
+            match notice {
+                Notice::Sent { sequence, stamp, has_left } => self.pinger.stamped(sequence, stamp, has_left),
+                Notice::Refused { errno, mtu } => {
+                    noticed = Noticed::Refusal;
+                    let sequence = self.pinger.counts().transmitted;
+                    self.pinger.local_error();
+                    self.report.event(&Event::Refused { sequence, errno, mtu })?;
+                }
+                Notice::Icmp { from, kind, code, info, length, extensions, about } => {
+                    let bytes = buffer.get(..length).unwrap_or_default();
+                    let is_ours = about == Some(self.socket.expected.target);
+                    let echo = Echo::parse(bytes).ok().filter(|_| is_ours);
+                    let Some(echo) = echo.filter(|echo| echo.identifier == self.socket.expected.identifier) else {
+                        continue;
+                    };
+                    if noticed == Noticed::Nothing {
+                        noticed = Noticed::OldError;
+                    }
+                    let added = extensions.and_then(|place| bytes.get(place..)).unwrap_or_default();
+                    self.icmp_error(from, (kind, code, info), echo.sequence, added)?;
+                }
+                Notice::Other => {}
+            }
+        }
+        Ok(noticed)
+    }
+
+    fn icmp_error(
+        &mut self,
+        from: Option<SocketAddr>,
+        (kind, code, info): (u8, u8, u32),
+        wire: u16,
+        added: &[u8],
+    ) -> Result<(), Failure> {
+        let Some(sequence) = self.pinger.error(wire) else { return Ok(()) };
+        let words = match self.socket.expected.framing {
+            Framing::Icmp6 => icmp6::describe(kind, code, info),
+            Framing::Ip4 | Framing::Icmp4 => icmp4::describe(kind, code, info),
+        };
+        let objects = extension::objects(added);
+        self.report.event(&Event::Error { sequence, from, kind, code, words: &words, objects })
+    }
+
+    fn send(&mut self, sequence: u64) -> Result<(), Failure> {
+        let message = self.begin(sequence)?;
+        match self.socket.send(&message) {
+            Ok(()) => Ok(()),
+            Err(cause) => self.send_again(sequence, &message, cause),
+        }
+    }
+
+    /// Sends the gathered probes of a flood, the last of which is the newest.
+    fn send_waiting(&mut self) -> Result<(), Failure> {
+        let messages = std::mem::take(&mut self.waiting);
+        let newest = self.pinger.counts().transmitted;
+        let mut rest = messages.as_slice();
+        while let Some(first) = rest.first() {
+            let (sent, refusal) = self.socket.send_batch(rest);
+            rest = rest.get(sent..).unwrap_or_default();
+            if let Some(cause) = refusal {
+                self.send_again(newest + 1 - rest.len() as u64, first, cause)?;
+                rest = rest.get(1..).unwrap_or_default();
+            }
+        }
+        self.waiting = messages;
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// Makes the request with this number and starts its clock.
+    fn begin(&mut self, sequence: u64) -> Result<Vec<u8>, Failure> {
+        self.report.event(&Event::Sent)?;
+        // The slot and the clock come first: a reply over loopback is there before the send returns.
+        let now = clock::now()?;
+        self.pinger.sent(now);
+        Ok(self.message(sequence, now.wall))
+    }
+
+    /// A send failed because of `cause`, which may be an error about an earlier probe; only then it is tried again.
+    fn send_again(&mut self, sequence: u64, message: &[u8], cause: io::Error) -> Result<(), Failure> {
+        let result = match self.read_all_notices()? {
+            Noticed::Refusal => Ok(()),
+            Noticed::OldError => self.socket.send(message),
+            Noticed::Nothing => Err(cause),
+        };
+        self.socket.restart_stamps(sequence + 1);
+        self.pinger.stamps_restarted();
+        match result {
+            Ok(()) => Ok(()),
+            Err(cause) => self.not_sent(sequence, &cause),
+        }
+    }
+
+    fn not_sent(&mut self, sequence: u64, cause: &io::Error) -> Result<(), Failure> {
+        self.pinger.not_sent(sequence);
+        self.report.event(&Event::NotSent { sequence, cause })
+    }
+
+    /// The request with this number, stamped `wall`.
+    fn message(&self, sequence: u64, wall: u64) -> Vec<u8> {
+        let expected = &self.socket.expected;
+        let mut payload = self.config.payload.clone();
+        payload::fill(&mut payload, wall, self.socket.seal.code(expected.target, expected.identifier, sequence));
+        let wire = u16::try_from(sequence & 0xffff).unwrap_or_default();
+        let echo = Echo { identifier: expected.identifier, sequence: wire, payload: &payload };
+        match expected.framing {
+            Framing::Icmp6 => icmp6::write_request(&echo),
+            Framing::Ip4 | Framing::Icmp4 => icmp4::write_request(&echo),
+        }
+    }
+
+    /// Sleeps until `until`, a signal or something on the socket.
+    fn wait(&self, until: Instant) -> Result<(), Failure> {
+        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
+        let mut descriptors =
+            [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN), PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut descriptors, Some(left.into()), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(Failure::io("wait for", "replies", errno.into())),
+        }
+    }
 }
 
 /// What stood in the error queue.
@@ -133,57 +379,4 @@ enum Noticed {
     OldError,
     /// This host's refusal of the newest packet.
     Refusal,
-}
-
-fn send<W: Write>(
-    socket: &mut Socket,
-    sequence: u64,
-    payload: &[u8],
-    buffer: &mut [u8],
-    pinger: &mut Pinger,
-    report: &mut Report<W>,
-) -> Result<(), Failure> {
-    // The slot and the clock come first: a reply over loopback is there before the send returns.
-    let now = clock::now()?;
-    pinger.sent(now);
-    let mut payload = payload.to_vec();
-    if let Some(stamp) = payload.first_chunk_mut::<TIMESTAMP>() {
-        let (seconds, rest) = (now.wall / 1_000_000_000, now.wall % 1_000_000_000 / 1_000);
-        // As iputils lays out its struct timeval, which packet analysers show as the time of sending.
-        let (first, second) = stamp.split_at_mut(TIMESTAMP / 2);
-        first.copy_from_slice(&seconds.to_ne_bytes());
-        second.copy_from_slice(&rest.to_ne_bytes());
-    }
-    let echo = Echo {
-        identifier: socket.expected.identifier,
-        sequence: u16::try_from(sequence & 0xffff).unwrap_or_default(),
-        payload: &payload,
-    };
-    let message = match socket.expected.framing {
-        Framing::Icmp6 => icmp6::write_request(&echo),
-        Framing::Ip4 | Framing::Icmp4 => icmp4::write_request(&echo),
-    };
-    let Err(cause) = socket.send(&message) else { return Ok(()) };
-    let result = match read_notices(socket, buffer, pinger, report)? {
-        Noticed::Refusal => Ok(()),
-        Noticed::OldError => socket.send(&message),
-        Noticed::Nothing => Err(cause),
-    };
-    socket.restart_stamps(sequence + 1);
-    if let Err(cause) = result {
-        pinger.not_sent();
-        report.send_failed(&cause);
-    }
-    Ok(())
-}
-
-/// Sleeps until `until`, a signal or something on the socket.
-fn wait(socket: &Socket, signals: &Signals, until: Instant) -> Result<(), Failure> {
-    let left = until.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
-    let mut descriptors =
-        [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
-    match ppoll(&mut descriptors, Some(left.into()), None) {
-        Ok(_) | Err(Errno::EINTR) => Ok(()),
-        Err(errno) => Err(Failure::io("wait for", "replies", errno.into())),
-    }
 }

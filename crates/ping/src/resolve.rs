@@ -1,24 +1,24 @@
 //! Names to addresses before the first probe, and addresses to names beside the replies.
 //!
-//! Forward look-ups go through the C library's getaddrinfo (RFC 6724 order, hosts file, search list). A reverse look-up
-//! runs in a thread of its own and is waited for only briefly; what comes later is used from then on. Names from DNS are
-//! escaped by whoever prints them.
+//! Forward look-ups go through the C library's getaddrinfo (RFC 6724 order, hosts file, search list). Once the run has
+//! begun every look-up has a thread of its own, so that a slow server holds nothing up; what comes late is used from then
+//! on. Names from DNS are escaped by whoever prints them.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
 use dns_lookup::{AddrInfoHints, LookupErrorKind};
 use nix::libc;
 
-use crate::config::Family;
+use crate::config::{Config, Family};
 
-/// How long a line may wait for the name in it: long enough for a hosts file or a near server.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long the first line with an address may wait for its name: long enough for a hosts file, too short to be seen.
+const PATIENCE: Duration = Duration::from_millis(3);
 /// Addresses whose names are looked up in one run; strangers decide how many answer, so there is an end.
 const REMEMBERED: usize = 64;
 /// `NI_NAMEREQD`: an address without a name is an error, not a number in letters.
@@ -99,7 +99,8 @@ pub(crate) struct Names {
 
 #[derive(Debug)]
 enum Lookup {
-    Running(Receiver<Option<String>>),
+    /// The answer comes here; the first who asks waits this long.
+    Running(Receiver<Option<String>>, Duration),
     Done(Option<String>),
 }
 
@@ -109,18 +110,19 @@ impl Names {
         Self { numeric, known: HashMap::new() }
     }
 
-    /// The name of `address`, as far as it is known within 200 ms at the first and at once at each later call.
-    pub(crate) fn name(&mut self, address: IpAddr) -> Option<&str> {
-        if self.numeric || (self.known.len() >= REMEMBERED && !self.known.contains_key(&address)) {
-            return None;
+    /// Starts to look the name of `address` up, which will be asked for soon.
+    pub(crate) fn prepare(&mut self, address: IpAddr) {
+        if !self.numeric && self.known.len() < REMEMBERED {
+            self.known.entry(address).or_insert_with(|| start_lookup(address));
         }
-        let mut patience = Duration::ZERO;
-        let lookup = self.known.entry(address).or_insert_with(|| {
-            patience = PATIENCE;
-            start_lookup(address)
-        });
-        if let Lookup::Running(answer) = lookup {
-            match answer.recv_timeout(patience) {
+    }
+
+    /// The name of `address`, as far as it is known: within 3 ms at the first call, at once at each later one.
+    pub(crate) fn name(&mut self, address: IpAddr) -> Option<&str> {
+        self.prepare(address);
+        let lookup = self.known.get_mut(&address)?;
+        if let Lookup::Running(answer, patience) = lookup {
+            match answer.recv_timeout(std::mem::take(patience)) {
                 Ok(name) => *lookup = Lookup::Done(name),
                 Err(mpsc::RecvTimeoutError::Disconnected) => *lookup = Lookup::Done(None),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -128,7 +130,7 @@ impl Names {
         }
         match lookup {
             Lookup::Done(Some(name)) => Some(name),
-            Lookup::Done(None) | Lookup::Running(_) => None,
+            Lookup::Done(None) | Lookup::Running(..) => None,
         }
     }
 }
@@ -141,9 +143,66 @@ fn start_lookup(address: IpAddr) -> Lookup {
         let _ = sender.send(name);
     };
     match thread::Builder::new().name("reverse-name".to_owned()).spawn(look_up) {
-        Ok(_) => Lookup::Running(receiver),
+        Ok(_) => Lookup::Running(receiver, PATIENCE),
         // Without a thread there are no names; the replies matter more.
         Err(_) => Lookup::Done(None),
+    }
+}
+
+/// Looks the name of the target up again and again.
+pub(crate) struct Watch {
+    host: String,
+    family: Family,
+    present: IpAddr,
+    period: Duration,
+    /// When the next look-up begins.
+    next: Instant,
+    running: Option<Receiver<Vec<Target>>>,
+}
+
+impl Watch {
+    /// Watches the name of the destination, which means `present` now.
+    pub(crate) fn new(config: &Config, present: IpAddr, period: Duration) -> Self {
+        let family = Family::of(present);
+        let host = config.destination.clone();
+        Self { host, family, present, period, next: Instant::now() + period, running: None }
+    }
+
+    /// The new address, when the name no longer means the present one. Never waits; a failed look-up changes nothing.
+    pub(crate) fn moved(&mut self, now: Instant) -> Option<SocketAddr> {
+        match self.running.as_ref().map(Receiver::try_recv) {
+            Some(Err(mpsc::TryRecvError::Empty)) => return None,
+            Some(Ok(targets)) => {
+                self.running = None;
+                let mut addresses = targets.iter().map(|target| target.address);
+                let first = addresses.clone().next()?;
+                if addresses.all(|address| address.ip() != self.present) {
+                    self.present = first.ip();
+                    return Some(first);
+                }
+            }
+            Some(Err(mpsc::TryRecvError::Disconnected)) => self.running = None,
+            None => {}
+        }
+        if now >= self.next {
+            self.next = now + self.period;
+            self.start();
+        }
+        None
+    }
+
+    fn start(&mut self) {
+        let (sender, receiver) = mpsc::channel();
+        let (host, family) = (self.host.clone(), self.family);
+        let look_up = move || {
+            if let Ok(targets) = addresses(&host, Some(family)) {
+                // Nobody listens any more when the run is over.
+                let _ = sender.send(targets);
+            }
+        };
+        if thread::Builder::new().name("forward-name".to_owned()).spawn(look_up).is_ok() {
+            self.running = Some(receiver);
+        }
     }
 }
 

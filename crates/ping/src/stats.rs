@@ -1,9 +1,13 @@
-//! Round-trip times in numbers: minimum, mean, maximum, mean deviation and the moving average.
+//! Round-trip times in numbers: minimum, mean, maximum, mean deviation, the moving average and percentiles.
 //!
 //! All arithmetic is on integer nanoseconds, sums in u128, so that no reply can make it overflow or divide by zero. It
 //! knows nothing of packets and prints nothing.
 
+mod quantiles;
+
 use std::time::Duration;
+
+use quantiles::Quantiles;
 
 /// Sums over the round-trip times seen so far.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +19,7 @@ pub struct Stats {
     sum_of_squares: u128,
     /// Eight times the moving average, as RFC 6298 keeps its smoothed time.
     smoothed: u64,
+    quantiles: Quantiles,
 }
 
 /// The figures of the summary line.
@@ -41,10 +46,27 @@ impl Stats {
         self.count += 1;
         self.sum = self.sum.saturating_add(u128::from(time));
         self.sum_of_squares = self.sum_of_squares.saturating_add(u128::from(time) * u128::from(time));
+        self.quantiles.add(time);
         self.smoothed = match self.smoothed {
             0 => time.saturating_mul(8),
             smoothed => (smoothed - smoothed / 8).saturating_add(time),
         };
+    }
+
+    /// The moving average; `None` before the first time.
+    pub fn moving_average(&self) -> Option<Duration> {
+        (self.count > 0).then(|| Duration::from_nanos(self.smoothed / 8))
+    }
+
+    /// The time that `percent` of 100 did not exceed; `None` before the first.
+    pub fn percentile(&self, percent: u64) -> Option<Duration> {
+        let time = self.quantiles.percentile(percent)?;
+        Some(Duration::from_nanos(time.clamp(self.minimum, self.maximum)))
+    }
+
+    /// The times in `columns` groups on a logarithmic scale, as (longest time, count); empty before the first.
+    pub fn groups(&self, columns: usize) -> Vec<(Duration, u64)> {
+        self.quantiles.groups(columns).into_iter().map(|(edge, count)| (Duration::from_nanos(edge), count)).collect()
     }
 
     /// The figures so far; `None` before the first time.

@@ -62,7 +62,7 @@ fn open_ready(file: &FileSource, mail: &ReadyMail) -> Result<Job, Failure> {
 fn compose(config: &mut Composed) -> Result<Job, Failure> {
     // Files first, so that nobody types a text in vain.
     let attachments = config.attachments.iter().map(|one| attach("attach", one)).collect::<Result<Vec<_>, _>>()?;
-    let inline = config.inline.iter().map(|one| attach("show", one)).collect::<Result<Vec<_>, _>>()?;
+    let inline = config.inline.iter().map(|one| attach("inline", one)).collect::<Result<Vec<_>, _>>()?;
     let date = chrono::Local::now().fixed_offset();
     let message_id = host::message_id(&date, &host::best_name())
         .map_err(|error| Failure::new(Kind::System, "", "random numbers", error))?;

@@ -1,5 +1,5 @@
 # proves: side by side with iputils the same bytes are printed, times and identifiers aside, with the same exit code
-# needs: iputils-ping iproute2
+# needs: iputils-ping iproute2 bsdutils
 . "$HERE/lib.sh"
 
 export LC_ALL=C
@@ -29,8 +29,11 @@ ip netns exec "$r" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/s
     echo 1 >/proc/sys/net/ipv6/conf/all/forwarding; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit'
 ip netns exec "$a" sh -c 'echo 100 >/proc/sys/net/ipv4/neigh/near0/retrans_time_ms'
 
+# The first -v of iputils also tells how it resolved the name and what sockets it opened.
 normal() {
-    sed -E 's/time=[0-9.]+ ms/time=T ms/; s/time [0-9]+ms/time Tms/; s/= [0-9.]+\/.* ms/= T ms/; s/^\[[0-9.]+\]/[T]/; s/, pipe [0-9]+$//; s/^pipe [0-9]+$//; s/ident=[0-9]+/ident=N/'
+    sed -E 's/time=[0-9.]+ ms/time=T ms/; s/time [0-9]+ms/time Tms/; s/= [0-9.]+\/[^,]* ms/= T ms/; s/^\[[0-9.]+\]/[T]/
+        s/, pipe [0-9]+//; s/^pipe [0-9]+$//; s/ident=[0-9]+/ident=N/; s/ipg\/ewma [0-9.\/]+ ms/ipg T/
+        s/[0-9]+ absolute/N absolute/; s/\t-?[0-9]+$/\tN/; s/flow 0x[0-9a-f]+/flow N/; /^ai->ai_family/d; s/\r$//'
 }
 # A router spends one unit a second on "no route"; PAUSE lets it earn one before each run.
 same() {
@@ -38,16 +41,26 @@ same() {
     ip netns exec "$a" ping "$@" >theirs.out 2>theirs.err && their_code=0 || their_code=$?
     sleep "${PAUSE:-0}"
     ip netns exec "$a" "$BIN/ping" "$@" >ours.out 2>ours.err && our_code=0 || our_code=$?
+    sed -i '/^ping: sock4\.fd/,+1d' theirs.err
     normal <theirs.out >theirs.txt; normal <ours.out >ours.txt
     diff theirs.txt ours.txt >difference || fail "ping $*: $(cat difference)"
     diff theirs.err ours.err >difference || fail "ping $*, standard error: $(cat difference)"
     [ "$their_code" = "$our_code" ] || fail "ping $*: $their_code there, $our_code here"
 }
 
+# Names are for people: on a terminal both print them.
+same_on_terminal() {
+    local theirs ours
+    theirs=$(ip netns exec "$a" script -qec "ping $*" /dev/null | normal)
+    ours=$(ip netns exec "$a" script -qec "$BIN/ping $*" /dev/null | normal)
+    equal "$ours" "$theirs" "ping $* on a terminal"
+}
+
 same -c 1 127.0.0.1
 same -c 3 -i 0.02 10.0.2.2
 same -c 1 ::1
-same -c 1 localhost
+same_on_terminal -4 -c 2 -i 0.02 localhost
+same_on_terminal -4 -n -c 2 -i 0.02 localhost
 same -c 1 -n localhost
 same -q -c 2 -i 0.02 10.0.2.2
 same -D -c 1 127.0.0.1
@@ -70,3 +83,26 @@ same -I nosuch 127.0.0.1
 same -I 10.9.9.9 127.0.0.1
 same -4 ::1
 same nosuch.invalid
+same -v -c 1 127.0.0.1
+same -U -c 1 ::1
+same -A -c 3 127.0.0.1
+same -f -i 0.01 -c 5 127.0.0.1
+same -q -f -c 50 127.0.0.1
+same -i 0 -c 5 127.0.0.1
+same -R -c 3 -i 0.02 127.0.0.1
+same -R -c 2 -i 0.02 10.0.2.2
+same -T tsonly -c 2 -i 0.02 127.0.0.1
+same -T tsandaddr -c 2 -i 0.02 10.0.2.2
+same -T other -c 1 127.0.0.1
+same -M do -c 1 10.0.2.2
+same -M dont -c 1 ::1
+same -M want -s 3000 -c 1 10.0.2.2
+same -M do -s 3000 -c 1 10.0.2.2
+same -M other -c 1 127.0.0.1
+same -F 12345 -c 1 fd00:1::1
+same -F 0 -c 1 fd00:1::1
+same -d -c 1 127.0.0.1
+same -r -c 1 127.0.0.1
+same -m 5 -c 1 127.0.0.1
+same -C -c 1 10.0.2.2
+same -c 1 -b 127.0.0.1

@@ -35,7 +35,8 @@ pub fn compare_page(command: &Command, section: u8, more: &[(&str, String)]) {
     let mut page = format!(
         ".\\\" Made from {file}.in and the definitions of --help: UPDATE_GOLDEN=1 cargo test -p {name} dist\n{prose}"
     );
-    page = page.replace("@VERSION@", command.get_version().expect("a version"));
+    let version = command.get_version().and_then(|version| version.split(' ').next()).expect("a version");
+    page = page.replace("@VERSION@", version);
     for (word, text) in [("@SYNOPSIS@", synopsis(&mut command)), ("@OPTIONS@", options(&command))]
         .into_iter()
         .chain(more.iter().map(|(word, text)| (*word, text.clone())))
@@ -57,8 +58,22 @@ pub fn compare_completions(command: &Command) {
     {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut command.clone(), name, &mut script);
-        golden::compare_file(&folder(name).join(file), &String::from_utf8(script).expect("scripts are UTF-8"));
+        let script = String::from_utf8(script).expect("scripts are UTF-8");
+        golden::compare_file(&folder(name).join(file), &with_values_in_fish(&script, command));
     }
+}
+
+/// What clap asks before it offers an option in fish says no while the value of an option is still missing, so that no value
+/// would be offered: the words of subcommands are looked for instead.
+fn with_values_in_fish(script: &str, command: &Command) -> String {
+    let prefix = format!("__fish_{}_", command.get_name().replace('-', "_"));
+    let subcommands: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+    script
+        .replace(
+            &format!("\"{prefix}needs_command\""),
+            &format!("\"not __fish_seen_subcommand_from {}\"", subcommands.join(" ")),
+        )
+        .replace(&format!("\"{prefix}using_subcommand "), "\"__fish_seen_subcommand_from ")
 }
 
 fn folder(program: &str) -> PathBuf {

@@ -9,3 +9,4 @@ pub mod http;
 pub mod netns;
 pub mod process;
 pub mod smtp;
+pub mod tun;

@@ -3,6 +3,7 @@
 //! [`Network`] makes namespaces with unique names, links them by veth pairs and runs commands inside. It needs root and
 //! `ip` (iproute2); [`Network::new`] says why when it cannot work, so that a test can skip itself with a reason.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -96,6 +97,11 @@ impl Network {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace(host), program]);
         command
+    }
+
+    /// The file that stands for the namespace of `host`, to be entered by a thread.
+    pub(crate) fn file(&self, host: &str) -> PathBuf {
+        Path::new("/run/netns").join(self.namespace(host))
     }
 
     fn namespace(&self, host: &str) -> String {

@@ -12,8 +12,15 @@ struct Bench {
 impl Bench {
     fn new(change: impl FnOnce(&mut Plan)) -> Self {
         let start = Instant::now();
-        let mut plan =
-            Plan { interval: 100 * MS, preload: 1, count: None, timeout: 250 * MS, deadline: None, user_times: false };
+        let mut plan = Plan {
+            pace: Pace::Every(100 * MS),
+            preload: 1,
+            count: None,
+            timeout: 250 * MS,
+            deadline: None,
+            until: None,
+            user_times: false,
+        };
         change(&mut plan);
         Self { start, pinger: Pinger::new(plan, start) }
     }
@@ -35,7 +42,8 @@ impl Bench {
 
     fn reply(&mut self, wire: u16, ms: u32) -> Option<Answer> {
         let now = self.at(ms);
-        self.pinger.reply(wire, now, None, true)
+        let sequence = self.pinger.probe(wire)?;
+        self.pinger.reply(sequence, now, None, Integrity::Whole)
     }
 }
 
@@ -106,9 +114,12 @@ fn a_corrupt_reply_is_counted_but_answers_nothing() {
     let mut bench = Bench::new(|plan| plan.count = Some(1));
     bench.send(0);
     let now = bench.at(5);
-    assert!(bench.pinger.reply(1, now, None, false).is_some());
+    assert!(bench.pinger.reply(1, now, None, Integrity::Checksum).is_some());
     assert_eq!((bench.pinger.counts().corrupt, bench.pinger.counts().received), (1, 0));
     assert_eq!(bench.step(6), Action::Wait(bench.start + 250 * MS));
+    // A changed payload comes from a host that is there.
+    bench.pinger.reply(1, now, None, Integrity::Changed(30));
+    assert_eq!((bench.pinger.counts().corrupt, bench.pinger.counts().received), (2, 1));
 }
 
 #[test]
@@ -130,7 +141,7 @@ fn a_run_ends_when_each_of_its_probes_has_its_fate() {
 fn a_probe_that_could_not_leave_is_not_waited_for() {
     let mut bench = Bench::new(|plan| plan.count = Some(1));
     bench.send(0);
-    bench.pinger.not_sent();
+    bench.pinger.not_sent(1);
     assert_eq!(bench.step(1), Action::Finish);
     assert!(!bench.pinger.is_success());
 }
@@ -157,28 +168,90 @@ fn an_error_ends_a_run_with_a_deadline() {
 }
 
 #[test]
-fn kernel_stamps_count_only_within_what_the_steady_clock_saw() {
-    let mut bench = Bench::new(|_| ());
-    let ns = |ms: u64| 1_000_000_000_000 + ms * 1_000_000;
-    for (kernel_sent, kernel_received, time, source) in [
-        (Some(ns(4)), Some(ns(9)), 5, Source::Kernel),
-        (None, Some(ns(9)), 9, Source::KernelReceive),
-        (Some(ns(12)), Some(ns(9)), 9, Source::KernelReceive),
-        (Some(ns(4)), Some(ns(90_000)), 10, Source::User),
-        (Some(ns(4)), None, 10, Source::User),
-    ] {
-        let slot = Slot { sent: bench.at(0), kernel: kernel_sent, fate: Fate::InFlight };
-        assert_eq!(round_trip(&slot, bench.at(10), kernel_received), (time * MS, source));
-    }
-    bench.pinger.plan.user_times = true;
+fn user_times_leave_the_stamps_of_the_kernel_out() {
+    let mut bench = Bench::new(|plan| plan.user_times = true);
     bench.send(0);
     let now = bench.at(10);
-    assert_eq!(bench.pinger.reply(1, now, Some(ns(2)), true).unwrap().source, Source::User);
+    let stamp = Some(1_000_000_000_000 + 2_000_000);
+    assert_eq!(bench.pinger.reply(1, now, stamp, Integrity::Whole).unwrap().source, Source::User);
+}
+
+#[test]
+fn a_reply_behind_that_of_a_later_probe_is_reordered() {
+    let mut bench = Bench::new(|_| ());
+    bench.send(0);
+    bench.send(100);
+    bench.send(200);
+    let order = [2, 3, 1].map(|wire| bench.reply(wire, 210).unwrap().is_reordered);
+    assert_eq!((order, bench.pinger.counts().reordered), ([false, false, true], 1));
+}
+
+#[test]
+fn a_flood_is_driven_by_replies_and_without_them_sends_a_hundred_a_second() {
+    let mut bench = Bench::new(|plan| (plan.pace, plan.preload) = (Pace::Flood, 2));
+    bench.send(0);
+    bench.send(0);
+    assert_eq!(bench.step(0), Action::Wait(bench.start + 10 * MS));
+    bench.reply(1, 1);
+    bench.send(1);
+    assert_eq!(bench.step(1), Action::Wait(bench.start + 11 * MS));
+    bench.send(11);
+}
+
+#[test]
+fn an_adaptive_run_sends_once_a_round_trip() {
+    let mut bench = Bench::new(|plan| plan.pace = Pace::Adaptive(2 * MS));
+    bench.send(0);
+    assert_eq!(bench.step(1), Action::Wait(bench.start + 250 * MS));
+    bench.reply(1, 40);
+    bench.send(41);
+    bench.reply(2, 81);
+    assert_eq!(bench.step(80), Action::Wait(bench.start + 81 * MS));
+    bench.send(81);
+}
+
+#[test]
+fn a_run_until_up_ends_with_the_first_reply_whatever_errors_came_before() {
+    let mut bench = Bench::new(|plan| (plan.until, plan.deadline) = (Some(Until::Up), Some(1_000 * MS)));
+    bench.send(0);
+    bench.pinger.error(1);
+    bench.send(100);
+    assert!(!bench.pinger.is_success());
+    bench.reply(2, 101);
+    assert_eq!(bench.step(102), Action::Finish);
+    assert!(bench.pinger.is_success());
+}
+
+#[test]
+fn a_run_until_down_ends_with_a_row_of_silence() {
+    let mut bench = Bench::new(|plan| (plan.until, plan.timeout) = (Some(Until::Down(2)), 10 * MS));
+    bench.send(0);
+    assert_eq!(bench.step(10), Action::NoAnswer(1));
+    bench.send(100);
+    bench.reply(2, 101);
+    bench.send(200);
+    assert_eq!(bench.step(210), Action::NoAnswer(3));
+    bench.send(300);
+    assert!(!bench.pinger.is_success());
+    bench.pinger.error(4);
+    assert_eq!(bench.step(310), Action::Finish);
+    assert!(bench.pinger.is_success());
+}
+
+#[test]
+fn the_tally_holds_probes_that_are_remembered_and_those_that_are_not() {
+    let mut bench = Bench::new(|plan| (plan.pace, plan.timeout) = (Pace::Flood, 1_000_000 * MS));
+    for _ in 0..65_538 {
+        let now = bench.at(1);
+        bench.pinger.sent(now);
+    }
+    let tally = bench.pinger.tally(bench.start + 2 * MS);
+    assert_eq!((tally.lost(), tally.in_flight()), (2, 65_536));
 }
 
 #[test]
 fn sequences_go_on_beyond_sixteen_bits_and_old_probes_are_forgotten() {
-    let mut bench = Bench::new(|plan| (plan.interval, plan.timeout) = (Duration::ZERO, 1_000_000 * MS));
+    let mut bench = Bench::new(|plan| (plan.pace, plan.timeout) = (Pace::Flood, 1_000_000 * MS));
     for _ in 0..65_540 {
         let now = bench.at(1);
         bench.pinger.sent(now);

@@ -1,7 +1,7 @@
 //! What a datagram that came in means for one run of ping: a reply, a redirect, or none of our business.
 //!
-//! The rules stand in one place for every kind of socket: right identifier, right source, intact, long enough. It must
-//! not decide what is printed or counted.
+//! The rules stand in one place for every kind of socket: right identifier, long enough, from whom, intact. Whether the
+//! payload is ours is another question, see `payload`. It must not decide what is printed or counted.
 
 use std::net::IpAddr;
 
@@ -44,8 +44,12 @@ pub enum Arrival<'a> {
         length: usize,
         /// What came back.
         payload: &'a [u8],
+        /// The options of the IPv4 header, where the socket shows it.
+        options: &'a [u8],
         /// Whether the ICMP checksum is right.
-        intact: bool,
+        is_intact: bool,
+        /// Whether it comes from the address that must answer.
+        is_from_target: bool,
     },
     /// A router sent our request on and names a better next hop.
     Redirect {
@@ -63,37 +67,53 @@ pub fn read<'a>(expected: &Expected, from: IpAddr, bytes: &'a [u8]) -> Option<Ar
     match expected.framing {
         Framing::Ip4 => {
             let packet = ip4::Packet::parse(bytes).ok()?;
-            let intact = icmp4::is_intact(packet.payload);
+            let around = Around { from, ttl: Some(packet.ttl), options: packet.options };
+            let is_intact = icmp4::is_intact(packet.payload);
             (packet.protocol == ip4::PROTOCOL_ICMP)
-                .then(|| icmp4_message(expected, from, packet.payload, Some(packet.ttl), intact))?
+                .then(|| icmp4_message(expected, &around, packet.payload, is_intact))?
         }
-        Framing::Icmp4 => icmp4_message(expected, from, bytes, None, true),
-        Framing::Icmp6 => reply(expected, from, icmp6::parse_reply(bytes).ok()??, None, true),
+        Framing::Icmp4 => icmp4_message(expected, &Around { from, ttl: None, options: &[] }, bytes, true),
+        Framing::Icmp6 => {
+            let echo = icmp6::parse_reply(bytes).ok()??;
+            reply(expected, &Around { from, ttl: None, options: &[] }, echo, true)
+        }
     }
+}
+
+/// What is known of the packet around a message.
+struct Around<'a> {
+    from: IpAddr,
+    ttl: Option<u8>,
+    options: &'a [u8],
 }
 
 fn icmp4_message<'a>(
     expected: &Expected,
-    from: IpAddr,
+    around: &Around<'a>,
     bytes: &'a [u8],
-    ttl: Option<u8>,
-    intact: bool,
+    is_intact: bool,
 ) -> Option<Arrival<'a>> {
     match icmp4::parse(bytes).ok()? {
-        icmp4::Message::EchoReply(echo) => reply(expected, from, echo, ttl, intact),
+        icmp4::Message::EchoReply(echo) => reply(expected, around, echo, is_intact),
         icmp4::Message::Redirect { code, gateway, destination, request } => {
             let ours =
-                intact && request.identifier == expected.identifier && IpAddr::V4(destination) == expected.target;
+                is_intact && request.identifier == expected.identifier && IpAddr::V4(destination) == expected.target;
             ours.then_some(Arrival::Redirect { sequence: request.sequence, code, gateway: gateway.to_bits() })
         }
         icmp4::Message::Other => None,
     }
 }
 
-fn reply<'a>(expected: &Expected, from: IpAddr, echo: Echo<'a>, ttl: Option<u8>, intact: bool) -> Option<Arrival<'a>> {
-    let ours = echo.identifier == expected.identifier && expected.source.is_none_or(|source| source == from);
-    let length = ECHO_HEADER.saturating_add(echo.payload.len());
-    ours.then_some(Arrival::Reply { sequence: echo.sequence, ttl, length, payload: echo.payload, intact })
+fn reply<'a>(expected: &Expected, around: &Around<'a>, echo: Echo<'a>, is_intact: bool) -> Option<Arrival<'a>> {
+    (echo.identifier == expected.identifier).then_some(Arrival::Reply {
+        sequence: echo.sequence,
+        ttl: around.ttl,
+        length: ECHO_HEADER.saturating_add(echo.payload.len()),
+        payload: echo.payload,
+        options: around.options,
+        is_intact,
+        is_from_target: expected.source.is_none_or(|source| source == around.from),
+    })
 }
 
 #[cfg(test)]
@@ -128,19 +148,26 @@ mod tests {
         let bytes = raw_reply();
         let arrival = read(&expected(Framing::Ip4), PEER, &bytes);
         let payload = b"payload!".as_slice();
-        let reply = Arrival::Reply { sequence: 9, ttl: Some(61), length: 16, payload, intact: true };
+        let (ttl, options) = (Some(61), [].as_slice());
+        let reply =
+            Arrival::Reply { sequence: 9, ttl, length: 16, payload, options, is_intact: true, is_from_target: true };
         assert_eq!(arrival, Some(reply));
     }
 
     #[test]
-    fn a_reply_of_another_run_or_from_another_host_is_not_ours() {
+    fn a_reply_of_another_run_is_not_ours_and_one_of_another_host_is_told_apart() {
         let bytes = raw_reply();
         let stranger = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8));
-        assert_eq!(read(&expected(Framing::Ip4), stranger, &bytes), None);
+        let is_from_target = |expected: &Expected, from| match read(expected, from, &bytes) {
+            Some(Arrival::Reply { is_from_target, .. }) => Some(is_from_target),
+            _ => None,
+        };
+        assert_eq!(is_from_target(&expected(Framing::Ip4), PEER), Some(true));
+        assert_eq!(is_from_target(&expected(Framing::Ip4), stranger), Some(false));
         let other = Expected { identifier: 6, ..expected(Framing::Ip4) };
         assert_eq!(read(&other, PEER, &bytes), None);
         let group = Expected { source: None, ..expected(Framing::Ip4) };
-        assert!(read(&group, stranger, &bytes).is_some());
+        assert_eq!(is_from_target(&group, stranger), Some(true));
     }
 
     #[test]
@@ -148,7 +175,7 @@ mod tests {
         let mut bytes = raw_reply();
         bytes[30] ^= 1;
         let arrival = read(&expected(Framing::Ip4), PEER, &bytes);
-        assert!(matches!(arrival, Some(Arrival::Reply { intact: false, .. })));
+        assert!(matches!(arrival, Some(Arrival::Reply { is_intact: false, .. })));
     }
 
     #[test]

@@ -4,17 +4,20 @@
 
 /// The checksum of `bytes`; 0 over a message that carries its own right checksum.
 pub fn checksum(bytes: &[u8]) -> u16 {
+    // RFC 1071, section 2: the sum may be taken in any byte order and in wider words, and folded at the end.
+    let mut words = bytes.chunks_exact(4);
     let mut sum = 0u64;
-    for word in bytes.chunks(2) {
-        let high = word.first().copied().unwrap_or(0);
-        let low = word.get(1).copied().unwrap_or(0);
-        sum = sum.wrapping_add(u64::from(u16::from_be_bytes([high, low])));
+    for word in words.by_ref() {
+        sum = sum.wrapping_add(word.first_chunk().map_or(0, |word| u32::from_ne_bytes(*word)).into());
     }
+    let mut last = [0; 4];
+    last.iter_mut().zip(words.remainder()).for_each(|(place, byte)| *place = *byte);
+    sum = sum.wrapping_add(u32::from_ne_bytes(last).into());
     while let carry @ 1.. = sum.wrapping_shr(16) {
         sum = (sum & 0xffff).wrapping_add(carry);
     }
     // The loop above ends with 16 bits at most.
-    !u16::try_from(sum).unwrap_or(u16::MAX)
+    !u16::from_be(u16::try_from(sum).unwrap_or(u16::MAX))
 }
 
 #[cfg(test)]
@@ -30,6 +33,22 @@ mod tests {
     fn an_odd_byte_is_the_high_half_of_a_word() {
         assert_eq!(checksum(&[0x12]), !0x1200);
         assert_eq!(checksum(&[]), 0xffff);
+    }
+
+    #[test]
+    fn any_length_gives_the_sum_of_its_words() {
+        let bytes: Vec<u8> = (0..=255).rev().cycle().take(999).collect();
+        for length in 0..bytes.len() {
+            let bytes = bytes.get(..length).unwrap_or_default();
+            let mut sum = bytes.chunks(2).fold(0u32, |sum, word| {
+                let low = word.get(1).copied().unwrap_or(0);
+                sum.saturating_add(u16::from_be_bytes([word.first().copied().unwrap_or(0), low]).into())
+            });
+            while sum > 0xffff {
+                sum = (sum & 0xffff).saturating_add(sum.wrapping_shr(16));
+            }
+            assert_eq!(u32::from(!checksum(bytes)), sum, "{length}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The IPv4 header (RFC 791, section 3.1), as it stands before an ICMP message and inside a quoting one.
 //!
 //! Only the fields that ping uses are read. The header length is checked against 20 bytes and against the packet, for
-//! the outer and for the quoted header alike; options are stepped over, never interpreted.
+//! the outer and for the quoted header alike; options are handed on as they are, see `options`.
 
 use std::net::Ipv4Addr;
 
@@ -23,6 +23,8 @@ pub struct Packet<'a> {
     pub source: Ipv4Addr,
     /// Receiver.
     pub destination: Ipv4Addr,
+    /// The options, 40 bytes at most.
+    pub options: &'a [u8],
     /// Everything behind header and options.
     pub payload: &'a [u8],
 }
@@ -35,12 +37,13 @@ impl<'a> Packet<'a> {
         if first.wrapping_shr(4) != 4 || header < MINIMUM_HEADER {
             return Err(Malformed::Header);
         }
-        let payload = bytes.get(header..).ok_or(Malformed::Header)?;
+        let (head, payload) = bytes.split_at_checked(header).ok_or(Malformed::Header)?;
         Ok(Self {
             ttl: byte(bytes, 8)?,
             protocol: byte(bytes, 9)?,
             source: Ipv4Addr::from(be32(bytes, 12)?),
             destination: Ipv4Addr::from(be32(bytes, 16)?),
+            options: head.get(MINIMUM_HEADER..).unwrap_or_default(),
             payload,
         })
     }
@@ -76,7 +79,7 @@ mod tests {
         let mut bytes = packet(15, 68);
         bytes[60] = icmp4::ECHO_REQUEST;
         let parsed = Packet::parse(&bytes).unwrap();
-        assert_eq!((parsed.ttl, parsed.payload.len()), (63, 8));
+        assert_eq!((parsed.ttl, parsed.options.len(), parsed.payload.len()), (63, 40, 8));
         assert_eq!(quoted_echo(&bytes).unwrap().0, Ipv4Addr::new(192, 0, 2, 7));
     }
 

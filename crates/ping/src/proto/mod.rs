@@ -6,9 +6,13 @@
 
 pub mod arrival;
 pub mod checksum;
+pub mod extension;
 pub mod icmp4;
 pub mod icmp6;
 pub mod ip4;
+pub mod options;
+pub mod payload;
+pub mod seal;
 
 /// Length of the ICMP and `ICMPv6` echo header: type, code, checksum, identifier, sequence.
 pub const ECHO_HEADER: usize = 8;

@@ -1,11 +1,13 @@
 //! Attachments: opened before anything is sent, then streamed in base64 (RFC 2045, section 6.8; RFC 2183).
 //!
 //! Memory does not grow with a file. Its size is known from the start, so the size of the message can be announced without
-//! reading it; a file that turns out to have another size ends the upload, because the message would be incomplete.
+//! reading it; a file that turns out to have another size, or was written to, ends the upload, because the message would be
+//! incomplete.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use email_encoding::headers::rfc2231;
 use email_encoding::headers::writer::EmailWriter;
@@ -84,6 +86,7 @@ fn is_name(text: &str) -> bool {
 pub struct Attachment {
     file: File,
     size: u64,
+    modified: SystemTime,
     media_type: String,
     name: String,
     /// What an HTML text calls it, when it is shown there.
@@ -102,9 +105,10 @@ impl Attachment {
             let size = file.metadata()?.len();
             (file, size)
         };
+        let modified = file.metadata()?.modified()?;
         let name = wanted.name();
         let media_type = wanted.media_type.clone().unwrap_or_else(|| guessed_type(&name));
-        Ok(Self { file, size, media_type, name, content_id: None })
+        Ok(Self { file, size, modified, media_type, name, content_id: None })
     }
 
     /// The name for the recipient.
@@ -163,6 +167,10 @@ impl Attachment {
         if self.file.read(&mut [0])? > 0 {
             return Err(self.changed().into());
         }
+        if self.file.metadata()?.modified()? != self.modified {
+            let why = format!("{} was changed while it was being sent", self.name);
+            return Err(io::Error::other(why).into());
+        }
         Ok(())
     }
 
@@ -188,13 +196,9 @@ mod tests {
     fn attachment(bytes: &[u8], name: &str) -> Attachment {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        Attachment {
-            file,
-            size: bytes.len() as u64,
-            media_type: guessed_type(name),
-            name: name.into(),
-            content_id: None,
-        }
+        let modified = file.metadata().unwrap().modified().unwrap();
+        let (size, media_type) = (bytes.len() as u64, guessed_type(name));
+        Attachment { file, size, modified, media_type, name: name.into(), content_id: None }
     }
 
     fn streamed(attachment: &mut Attachment) -> io::Result<String> {
@@ -241,6 +245,14 @@ mod tests {
             let told = streamed(&mut attachment).unwrap_err().to_string();
             assert!(told.contains("log.txt changed its size"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_written_over_is_never_completed() {
+        let mut attachment = attachment(&[1; 1000], "state.db");
+        attachment.file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let told = streamed(&mut attachment).unwrap_err().to_string();
+        assert!(told.contains("state.db was changed"), "{told}");
     }
 
     #[test]

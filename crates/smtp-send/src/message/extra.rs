@@ -10,7 +10,7 @@ use crate::proto::address::Mailbox;
 use crate::proto::header;
 
 /// Fields whose value is made of mailboxes.
-const MAILBOXES: [&str; 12] = [
+const MAILBOXES: [&str; 11] = [
     "Sender",
     "Resent-From",
     "Resent-Sender",
@@ -22,7 +22,6 @@ const MAILBOXES: [&str; 12] = [
     "Errors-To",
     "Mail-Followup-To",
     "Mail-Reply-To",
-    "Approved-By",
 ];
 
 /// Fields that are made of tokens, addresses of the web or identifiers.

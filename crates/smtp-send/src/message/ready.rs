@@ -323,7 +323,8 @@ struct Start {
 impl Start {
     /// Reads as much as the header needs.
     fn read(input: &mut dyn Read) -> Result<Self, ReadyError> {
-        let mut start = Self { bytes: Vec::new(), whole: false };
+        // Most messages are this small; a larger one lets it grow.
+        let mut start = Self { bytes: Vec::with_capacity(8 * 1024), whole: false };
         let mut wanted = BLOCK;
         loop {
             let missing = (wanted - start.bytes.len()) as u64;

@@ -3,11 +3,13 @@
 //! A file that is not the same at the end of a reading as when it was first seen fails the reading, so that a message
 //! which somebody is still writing is never completed.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use nix::fcntl::OFlag;
 use tempfile::SpooledTempFile;
 
 use super::spool::{self, SpoolError};
@@ -18,8 +20,8 @@ const IN_MEMORY: usize = 1 << 20;
 /// Bytes that can be read more than once.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// A file by its name, with what tells that it is still the same.
-    File { path: PathBuf, seen: Stamp },
+    /// A file by its name, with what tells that it is still the same; open only until it is first read.
+    File { path: PathBuf, seen: Stamp, open: Option<File> },
     /// The content of a stream.
     Kept(SpooledTempFile),
 }
@@ -42,7 +44,7 @@ impl Source {
     /// A file; folders, pipes and devices are refused.
     pub(super) fn file(path: &Path) -> io::Result<Self> {
         let file = open_regular(path)?;
-        Ok(Self::File { path: path.to_owned(), seen: Stamp::of(&file)? })
+        Ok(Self::File { path: path.to_owned(), seen: Stamp::of(&file)?, open: Some(file) })
     }
 
     /// Reads a stream to its end and keeps it.
@@ -62,9 +64,12 @@ impl Source {
                 spool.seek(SeekFrom::Start(0))?;
                 read(spool)
             }
-            Self::File { path, seen } => {
-                let mut file = open_regular(path).map_err(|error| named(path, &common::error::reason(&error)))?;
+            Self::File { path, seen, open } => {
                 let changed = || named(path, "the file has changed since it was first read");
+                let mut file = match open.take() {
+                    Some(file) => file,
+                    None => open_regular(path).map_err(|error| named(path, &common::error::reason(&error)))?,
+                };
                 if Stamp::of(&file)? != *seen {
                     return Err(changed().into());
                 }
@@ -84,9 +89,7 @@ fn named(path: &Path, why: &str) -> io::Error {
 
 /// Opens a file for reading that is neither a folder nor a pipe nor a device.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {
-    // Looked at before it is opened: opening a pipe would wait for its other end.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    File::open(path)
+    // Without waiting: opening a pipe would wait for its other end. For a regular file this means nothing.
+    let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }

@@ -61,9 +61,9 @@ impl Plain {
         for character in text.chars() {
             match character {
                 '\n' if self.preformatted => self.br(),
-                _ if self.preformatted => self.word.push(character),
+                '\t' if self.preformatted => self.word.push(character),
                 '\u{a0}' => self.word.push(' '),
-                _ if character.is_whitespace() => self.end_word(),
+                _ if character.is_whitespace() && !self.preformatted => self.end_word(),
                 _ if character.is_control() => {}
                 _ => self.word.push(character),
             }
@@ -251,6 +251,7 @@ mod tests {
 
     #[test]
     fn preformatted_text_keeps_its_blanks() {
+        assert_eq!(text("<pre>\0a\x1b\u{85}c\r\n\tb\0</pre>\0"), "ac\n\tb\n");
         assert_eq!(text("<pre>a  b\n  c\n\nd</pre>e"), "a  b\n  c\n\nd\n\ne\n");
     }
 

@@ -71,8 +71,9 @@ pub(super) fn attribute(tag: &str, wanted: &str) -> Option<String> {
         if rest.is_empty() {
             return None;
         }
-        let length =
-            rest[1..].find(|c: char| c.is_whitespace() || matches!(c, '=' | '/')).map_or(rest.len(), |at| at + 1);
+        // The first character belongs to the name, whatever it is.
+        let ends = |(_, c): &(usize, char)| c.is_whitespace() || matches!(c, '=' | '/');
+        let length = rest.char_indices().skip(1).find(ends).map_or(rest.len(), |(at, _)| at);
         let (name, behind) = rest.split_at_checked(length)?;
         let (value, next) = match behind.trim_start().strip_prefix('=') {
             None => ("", behind),
@@ -279,6 +280,8 @@ mod tests {
         assert_eq!(attribute(tag, "title").as_deref(), Some("it's"));
         assert_eq!(attribute(tag, "id").as_deref(), Some("q"));
         assert_eq!(attribute(tag, "alt"), None);
+        assert_eq!(attribute("img äö=1 =x / ü", "äö").as_deref(), Some("1"));
+        assert_eq!(attribute("img ü", "alt"), None);
     }
 
     #[test]

@@ -1,0 +1,155 @@
+//! The parsers of `ping`: RFC 791 headers and options, RFC 792 and RFC 4443 messages, RFC 4884 extensions.
+//!
+//! Each function takes arbitrary bytes and panics when the parser does, or when it contradicts its second opinion: the
+//! crate etherparse for headers, a slow reference for the rest.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use etherparse::{Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, Ipv4HeaderSlice};
+use ping::proto::arrival::{Arrival, Expected, Framing, read};
+use ping::proto::checksum::checksum;
+use ping::proto::extension::{self, Object, Words};
+use ping::proto::ip4::{self, Packet};
+use ping::proto::options::{self, Ip4Option};
+use ping::proto::payload::{self, Comparison};
+use ping::proto::{Echo, icmp4, icmp6};
+
+/// What etherparse reads in a header we read in the same way; what it refuses, so do we.
+pub fn ip4_header(data: &[u8]) {
+    let ours = Packet::parse(data);
+    match Ipv4HeaderSlice::from_slice(data) {
+        Ok(theirs) => {
+            let ours = ours.expect("a header that etherparse reads");
+            assert_eq!((ours.ttl, ours.protocol), (theirs.ttl(), theirs.protocol().0));
+            assert_eq!((ours.source, ours.destination), (theirs.source_addr(), theirs.destination_addr()));
+            assert_eq!(ours.options, theirs.options());
+            assert_eq!(ours.payload, &data[theirs.slice().len()..]);
+        }
+        Err(_) => assert!(ours.is_err(), "{ours:?}"),
+    }
+    options(data);
+}
+
+/// The walk makes progress, ends within the list, and addresses come from the filled part of their option.
+fn options(data: &[u8]) {
+    let bytes = &data[..data.len().min(options::MOST)];
+    let found = options::parse(data);
+    assert_eq!(found, options::parse(bytes));
+    let least: usize = found.iter().map(size).sum();
+    assert!(least <= bytes.len(), "{found:?} in {} bytes", bytes.len());
+}
+
+/// The fewest bytes that can hold this option.
+fn size(option: &Ip4Option) -> usize {
+    match option {
+        Ip4Option::NoOperation => 1,
+        Ip4Option::RecordRoute(route) | Ip4Option::SourceRoute(_, route) => 2 + 4 * route.len(),
+        Ip4Option::TimeStamps { stamps, .. } => 2 + 4 * stamps.len(),
+        Ip4Option::Unknown(_) => 2,
+    }
+}
+
+fn expected(framing: Framing) -> Expected {
+    let target: IpAddr = match framing {
+        Framing::Icmp6 => Ipv6Addr::LOCALHOST.into(),
+        Framing::Ip4 | Framing::Icmp4 => Ipv4Addr::LOCALHOST.into(),
+    };
+    Expected { framing, identifier: 0x1234, source: Some(target), target }
+}
+
+/// An echo reply is one for etherparse too, and written as a request it is intact and reads back.
+pub fn icmp4(data: &[u8]) {
+    let arrival = read(&expected(Framing::Ip4), Ipv4Addr::LOCALHOST.into(), data);
+    if let Some(Arrival::Reply { length, payload, .. }) = arrival {
+        assert_eq!(length, payload.len() + 8);
+        assert!(payload.len() < data.len());
+    }
+    let Ok(message) = icmp4::parse(data) else { return assert!(data.len() < 8) };
+    if let icmp4::Message::EchoReply(echo) = message {
+        round_trip(&echo, &icmp4::write_request(&echo));
+        assert!(icmp4::is_intact(&icmp4::write_request(&echo)));
+        if let Ok(Icmpv4Type::EchoReply(theirs)) = Icmpv4Slice::from_slice(data).map(|slice| slice.icmp_type()) {
+            assert_eq!((echo.identifier, echo.sequence), (theirs.id, theirs.seq));
+        }
+    }
+    if let [kind, code, ..] = *data {
+        assert!(!icmp4::describe(kind, code, u32::MAX).is_empty());
+    }
+    assert_eq!(checksum(data), slow_checksum(data));
+}
+
+/// The same for `ICMPv6`.
+pub fn icmp6(data: &[u8]) {
+    let arrival = read(&expected(Framing::Icmp6), Ipv6Addr::LOCALHOST.into(), data);
+    if let Ok(Some(echo)) = icmp6::parse_reply(data) {
+        assert_eq!(arrival.is_some(), echo.identifier == 0x1234);
+        round_trip(&echo, &icmp6::write_request(&echo));
+        if let Ok(Icmpv6Type::EchoReply(theirs)) = Icmpv6Slice::from_slice(data).map(|slice| slice.icmp_type()) {
+            assert_eq!((echo.identifier, echo.sequence), (theirs.id, theirs.seq));
+        }
+    } else {
+        assert!(arrival.is_none());
+    }
+    if let [kind, code, ..] = *data {
+        assert!(!icmp6::describe(kind, code, u32::MAX).is_empty());
+    }
+}
+
+fn round_trip(echo: &Echo<'_>, written: &[u8]) {
+    assert_eq!(Echo::parse(written), Ok(*echo));
+}
+
+/// RFC 1071 as its text says: one addition a word, each with its end-around carry.
+fn slow_checksum(data: &[u8]) -> u16 {
+    let mut sum = 0u16;
+    for word in data.chunks(2) {
+        let word = u16::from_be_bytes([word[0], word.get(1).copied().unwrap_or(0)]);
+        let (wrapped, carry) = sum.overflowing_add(word);
+        sum = wrapped + u16::from(carry);
+    }
+    !sum
+}
+
+/// A quoted request lies behind a header that etherparse reads as well, and is cut out of the quote and nothing else.
+pub fn quote(data: &[u8]) {
+    let Some((destination, echo)) = ip4::quoted_echo(data) else { return };
+    let header = Ipv4HeaderSlice::from_slice(data).expect("a header that etherparse reads");
+    assert_eq!((header.destination_addr(), header.protocol().0), (destination, 1));
+    let message = &data[header.slice().len()..];
+    assert_eq!((message[0], echo.payload), (8, &message[8..]));
+    // As a router would send it, in front of it a redirect to somewhere.
+    let mut redirect = vec![5, 1, 0, 0, 10, 0, 0, 1];
+    redirect.extend_from_slice(data);
+    let parsed = icmp4::parse(&redirect);
+    assert!(matches!(parsed, Ok(icmp4::Message::Redirect { request, .. }) if request == echo), "{parsed:?}");
+}
+
+/// Quote and extensions are the whole body, objects fit into the bytes there are, names are short.
+pub fn extension(data: &[u8]) {
+    let Some((length, body)) = data.split_first() else { return };
+    for words in [Words::Of32, Words::Of64] {
+        let (quote, added) = extension::split(body, *length, words);
+        assert!(quote.len() + added.len() == body.len() && body.starts_with(quote) && body.ends_with(added));
+        check_objects(added);
+    }
+    check_objects(body);
+    let code = [0x5a; 8];
+    let mut sent = body.to_vec();
+    payload::fill(&mut sent, 1_795_000_000_000_000_000, code);
+    let pattern = body.to_vec();
+    assert_eq!(payload::compare(&pattern, code, &sent), Comparison::Whole);
+}
+
+fn check_objects(bytes: &[u8]) {
+    let objects = extension::objects(bytes);
+    assert!(4 * objects.len() <= bytes.len());
+    for object in objects {
+        match object {
+            Object::Mpls(stack) => assert!(stack.iter().all(|entry| entry.label < 1 << 20 && entry.class < 8)),
+            Object::Interface(interface) => {
+                assert!(interface.role < 4 && interface.name.is_none_or(|name| name.len() <= 63));
+            }
+            Object::Unknown(class, kind) => assert!((class, kind) != (1, 1)),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What only the order of the probes shows: jitter, outages, and which of the unanswered ones never left this host.
+//!
+//! Probes are taken in the order they were sent, each once, when nothing more is expected of it. Sums are in u128.
+
+use std::time::Duration;
+
+use super::slot::{Fate, Slot};
+
+/// Figures over the probes in the order they were sent.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    lost: u64,
+    in_flight: u64,
+    /// Unanswered and without the stamp of a device.
+    unstamped: u64,
+    /// Sixteen times the jitter, as RFC 3550 (appendix A.8) keeps it.
+    jitter: u64,
+    differences: u128,
+    pairs: u64,
+    previous: Option<u64>,
+    /// When the first probe of the present row of unanswered ones was sent.
+    outage: Option<u64>,
+    longest: u64,
+}
+
+impl Tally {
+    /// Takes the next probe; `stamps` says whether the kernel stamps the probes of this run.
+    pub(super) fn take(&mut self, slot: &Slot, stamps: bool) {
+        match slot.fate {
+            Fate::Replied => return self.answered(slot),
+            Fate::InFlight => {
+                self.in_flight += 1;
+                return;
+            }
+            Fate::Lost if stamps && !slot.has_left => self.unstamped += 1,
+            Fate::Lost => self.lost += 1,
+            Fate::NotSent | Fate::Failed => {}
+        }
+        self.outage.get_or_insert(slot.sent);
+    }
+
+    /// Ends the row of probes at `now`: an outage that is not over lasts until then.
+    pub(super) fn end(&mut self, now: u64) {
+        self.end_outage(now);
+    }
+
+    fn answered(&mut self, slot: &Slot) {
+        self.end_outage(slot.sent);
+        if let Some(previous) = self.previous.replace(slot.time) {
+            let difference = previous.abs_diff(slot.time);
+            self.differences += u128::from(difference);
+            self.pairs += 1;
+            self.jitter = (self.jitter - self.jitter.saturating_add(8) / 16).saturating_add(difference);
+        }
+    }
+
+    fn end_outage(&mut self, end: u64) {
+        if let Some(start) = self.outage.take() {
+            self.longest = self.longest.max(end.saturating_sub(start));
+        }
+    }
+
+    /// Probes that were given up, without an error and without a sign that they stayed on this host.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Probes whose time was not over at the end.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// Probes that were given up and that the kernel never handed to a device.
+    pub fn stayed(&self) -> u64 {
+        self.unstamped
+    }
+
+    /// The interarrival jitter of RFC 3550 over round-trip times; `None` with fewer than two of them.
+    pub fn jitter(&self) -> Option<Duration> {
+        (self.pairs > 0).then(|| Duration::from_nanos(self.jitter / 16))
+    }
+
+    /// The mean difference between neighbouring round-trip times; `None` with fewer than two of them.
+    pub fn mean_difference(&self) -> Option<Duration> {
+        let mean = self.differences.checked_div(u128::from(self.pairs))?;
+        Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
+    }
+
+    /// The longest time without an answer: from the send of the first unanswered probe to that of the next answered one.
+    pub fn longest_outage(&self) -> Duration {
+        Duration::from_nanos(self.longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn of(fates: &[(Fate, u64)]) -> Tally {
+        let mut tally = Tally::default();
+        for (index, (fate, time)) in fates.iter().enumerate() {
+            let mut slot = Slot::new(index as u64 * 100 * MS, 0);
+            (slot.fate, slot.time) = (*fate, time * MS);
+            tally.take(&slot, false);
+        }
+        tally.end(fates.len() as u64 * 100 * MS);
+        tally
+    }
+
+    #[test]
+    fn the_longest_outage_is_that_of_the_longest_row() {
+        use Fate::{Failed, InFlight, Lost, NotSent, Replied};
+        assert_eq!(of(&[(Replied, 1), (Replied, 1)]).longest_outage(), Duration::ZERO);
+        let rows = [(Lost, 0), (Replied, 1), (Lost, 0), (Failed, 0), (NotSent, 0), (Replied, 1), (Lost, 0)];
+        assert_eq!(of(&rows).longest_outage(), Duration::from_millis(300));
+        assert_eq!(of(&[(Replied, 1), (Lost, 0), (Lost, 0)]).longest_outage(), Duration::from_millis(200));
+        let open = of(&[(Replied, 1), (InFlight, 0)]);
+        assert_eq!((open.longest_outage(), open.in_flight()), (Duration::ZERO, 1));
+    }
+
+    #[test]
+    fn jitter_is_that_of_rfc_3550_and_the_mean_difference_that_of_neighbours() {
+        use Fate::{Lost, Replied};
+        let tally = of(&[(Replied, 10), (Lost, 0), (Replied, 26), (Replied, 10)]);
+        assert_eq!(tally.mean_difference(), Some(Duration::from_millis(16)));
+        // 16/16, then 1 + (16 - 1)/16.
+        assert_eq!(tally.jitter().map(|jitter| jitter.as_micros()), Some(1937));
+        assert_eq!(of(&[(Replied, 10)]).jitter(), None);
+    }
+
+    #[test]
+    fn what_the_kernel_never_stamped_did_not_leave_when_it_stamps_at_all() {
+        let mut stamped = Slot::new(0, 0);
+        stamped.stamp(5, true);
+        stamped.fate = Fate::Lost;
+        let mut unstamped = Slot::new(0, 0);
+        unstamped.fate = Fate::Lost;
+        let count = |stamps| {
+            let mut tally = Tally::default();
+            tally.take(&stamped, stamps);
+            tally.take(&unstamped, stamps);
+            (tally.lost(), tally.stayed())
+        };
+        assert_eq!(count(true), (1, 1));
+        assert_eq!(count(false), (2, 0));
+    }
+}

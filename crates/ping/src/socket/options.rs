@@ -1,0 +1,273 @@
+//! The options of the socket, all set before the first send.
+//!
+//! Those that neither nix nor socket2 has a name for are declared with nix's own macro, which makes the call with the size
+//! of the type given; the kernel only reads what they point to.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::{SocketAddr, SocketAddrV6};
+use std::os::unix::ffi::OsStringExt;
+
+use common::Failure;
+use nix::errno::Errno;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{self, SetOsString};
+use nix::{libc, setsockopt_impl, sockopt_impl};
+
+use crate::config::{Config, HeaderOption, PathMtu};
+use crate::proto::arrival::Framing;
+use crate::proto::options;
+
+/// Least room for replies that come while a line is printed; the kernel may grant less.
+const LEAST_ROOM: usize = 1 << 18;
+/// Most room that is asked for.
+const MOST_ROOM: usize = 1 << 26;
+/// Replies for which there should be room however large they are.
+const REPLIES: u64 = 64;
+/// What the kernel needs beside the payload to keep a packet: headers, its own books, rounding up to a power of two.
+const OVERHEAD: usize = 1_024;
+/// `ICMP_FILTER` (linux/icmp.h) and `ICMPV6_FILTER` (linux/icmpv6.h), which are the same number.
+const ICMP_FILTER: libc::c_int = 1;
+/// `IPV6_FLOWLABEL_MGR`: leases a flow label (linux/in6.h).
+const FLOW_LABEL_MANAGER: libc::c_int = 32;
+/// `IPV6_FLOWINFO_SEND`: takes the label from the destination address.
+const FLOW_INFO_SEND: libc::c_int = 33;
+/// `IP_RECVERR_RFC4884`: says where the extensions of an error begin (since Linux 5.9).
+const EXTENSIONS_4: libc::c_int = 26;
+/// `IPV6_RECVERR_RFC4884`: the same for IPv6.
+const EXTENSIONS_6: libc::c_int = 31;
+
+sockopt_impl!(
+    /// Debugging of the socket, for whoever may administer the network.
+    Debug,
+    SetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_DEBUG,
+    bool
+);
+sockopt_impl!(
+    /// Path-MTU discovery of IPv4 packets.
+    MtuDiscover4,
+    SetOnly,
+    libc::IPPROTO_IP,
+    libc::IP_MTU_DISCOVER,
+    libc::c_int
+);
+sockopt_impl!(
+    /// Path-MTU discovery of IPv6 packets.
+    MtuDiscover6,
+    SetOnly,
+    libc::IPPROTO_IPV6,
+    libc::IPV6_MTU_DISCOVER,
+    libc::c_int
+);
+sockopt_impl!(
+    /// The options in the header of each IPv4 packet, as bytes.
+    HeaderOptions,
+    SetOnly,
+    libc::IPPROTO_IP,
+    libc::IP_OPTIONS,
+    OsString,
+    SetOsString
+);
+sockopt_impl!(
+    /// A lease of a flow label, as the bytes of `struct in6_flowlabel_req`.
+    FlowLabelLease,
+    SetOnly,
+    libc::IPPROTO_IPV6,
+    FLOW_LABEL_MANAGER,
+    OsString,
+    SetOsString
+);
+sockopt_impl!(
+    /// Whether the flow label is that of the destination address.
+    FlowInfoSend,
+    SetOnly,
+    libc::IPPROTO_IPV6,
+    FLOW_INFO_SEND,
+    bool
+);
+sockopt_impl!(
+    /// Whether errors say where their extensions begin, IPv4.
+    ErrorExtensions4,
+    SetOnly,
+    libc::IPPROTO_IP,
+    EXTENSIONS_4,
+    bool
+);
+sockopt_impl!(
+    /// Whether errors say where their extensions begin, IPv6.
+    ErrorExtensions6,
+    SetOnly,
+    libc::IPPROTO_IPV6,
+    EXTENSIONS_6,
+    bool
+);
+
+sockopt_impl!(
+    /// The ICMP types that a raw socket does not want, one bit each.
+    IcmpFilter4,
+    SetOnly,
+    libc::SOL_RAW,
+    ICMP_FILTER,
+    u32
+);
+sockopt_impl!(
+    /// The `ICMPv6` types that a raw socket does not want, one bit each.
+    IcmpFilter6,
+    SetOnly,
+    libc::IPPROTO_ICMPV6,
+    ICMP_FILTER,
+    [u32; 8]
+);
+
+/// Keeps types other than `wanted` from a raw socket before a copy of the packet is made for it; requests above all, on
+/// loopback. ICMP filters know the types below 32 only and let all others pass.
+pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &[u8]) -> Result<(), Failure> {
+    let mut blocked = [u32::MAX; 8];
+    for kind in wanted {
+        blocked[usize::from(kind / 32)] &= !(1 << (kind % 32));
+    }
+    let set = match framing {
+        Framing::Icmp6 => setsockopt(socket, IcmpFilter6, &blocked),
+        Framing::Ip4 | Framing::Icmp4 => setsockopt(socket, IcmpFilter4, &blocked[0]),
+    };
+    set.map_err(named("ICMP_FILTER"))
+}
+
+/// Sets everything that the configuration asks for.
+pub(super) fn set_all(
+    socket: &socket2::Socket,
+    config: &Config,
+    target: SocketAddr,
+    path_mtu: Option<PathMtu>,
+) -> Result<(), Failure> {
+    match target {
+        SocketAddr::V4(_) => set_ipv4(socket, config, path_mtu)?,
+        SocketAddr::V6(target) => set_ipv6(socket, config, target, path_mtu)?,
+    }
+    setsockopt(socket, sockopt::RxqOvfl, &1).map_err(named("SO_RXQ_OVFL"))?;
+    if config.debug {
+        setsockopt(socket, Debug, &true).map_err(named("SO_DEBUG"))?;
+    }
+    if config.no_route {
+        setsockopt(socket, sockopt::DontRoute, &true).map_err(named("SO_DONTROUTE"))?;
+    }
+    if let Some(mark) = config.mark {
+        socket.set_mark(mark).map_err(failed("mark"))?;
+    }
+    if let Some(size) = config.send_buffer {
+        socket.set_send_buffer_size(size).map_err(failed("send buffer"))?;
+    }
+    let room = usize::try_from(config.plan.preload.max(REPLIES)).unwrap_or(usize::MAX);
+    let room = room.saturating_mul(kept(config)).clamp(LEAST_ROOM, MOST_ROOM);
+    // Beyond the limit of the system only for root.
+    if setsockopt(socket, sockopt::RcvBufForce, &room).is_err() {
+        socket.set_recv_buffer_size(room).map_err(failed("receive buffer"))?;
+    }
+    socket.set_nonblocking(true).map_err(failed("non-blocking mode"))
+}
+
+fn set_ipv4(socket: &socket2::Socket, config: &Config, path_mtu: Option<PathMtu>) -> Result<(), Failure> {
+    setsockopt(socket, sockopt::Ipv4RecvErr, &true).map_err(named("IP_RECVERR"))?;
+    setsockopt(socket, sockopt::Ipv4RecvTtl, &true).map_err(named("IP_RECVTTL"))?;
+    if let Some(ttl) = config.ttl {
+        socket.set_ttl_v4(ttl.into()).map_err(failed("TTL"))?;
+        socket.set_multicast_ttl_v4(ttl.into()).map_err(failed("TTL"))?;
+    }
+    if let Some(tos) = config.tclass {
+        socket.set_tos_v4(tos.into()).map_err(failed("type of service"))?;
+    }
+    socket.set_multicast_loop_v4(config.multicast_loop).map_err(failed("multicast loop"))?;
+    if let Some(mode) = path_mtu {
+        setsockopt(socket, MtuDiscover4, &discovery(mode)).map_err(named("IP_MTU_DISCOVER"))?;
+    }
+    let bytes = header_options(config);
+    if !bytes.is_empty() {
+        setsockopt(socket, HeaderOptions, &OsString::from_vec(bytes)).map_err(named("IP_OPTIONS"))?;
+    }
+    // Kernels before 5.9 do not know it; then there are no extensions to show.
+    let _ = setsockopt(socket, ErrorExtensions4, &true);
+    Ok(())
+}
+
+fn set_ipv6(
+    socket: &socket2::Socket,
+    config: &Config,
+    target: SocketAddrV6,
+    path_mtu: Option<PathMtu>,
+) -> Result<(), Failure> {
+    setsockopt(socket, sockopt::Ipv6RecvErr, &true).map_err(named("IPV6_RECVERR"))?;
+    setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true).map_err(named("IPV6_RECVHOPLIMIT"))?;
+    if let Some(ttl) = config.ttl {
+        socket.set_unicast_hops_v6(ttl.into()).map_err(failed("hop limit"))?;
+        socket.set_multicast_hops_v6(ttl.into()).map_err(failed("hop limit"))?;
+    }
+    if let Some(class) = config.tclass {
+        socket.set_tclass_v6(class.into()).map_err(failed("traffic class"))?;
+    }
+    socket.set_multicast_loop_v6(config.multicast_loop).map_err(failed("multicast loop"))?;
+    if let Some(mode) = path_mtu {
+        setsockopt(socket, MtuDiscover6, &discovery(mode)).map_err(named("IPV6_MTU_DISCOVER"))?;
+    }
+    if target.flowinfo() != 0 {
+        lease_flow_label(socket, target)?;
+    }
+    let _ = setsockopt(socket, ErrorExtensions6, &true);
+    Ok(())
+}
+
+/// Leases the flow label in `target`; the kernel refuses to send one that nobody leased.
+fn lease_flow_label(socket: &socket2::Socket, target: SocketAddrV6) -> Result<(), Failure> {
+    /// Create the label when it does not exist.
+    const CREATE: u16 = 1;
+    /// For this process alone.
+    const EXCLUSIVE: u8 = 1;
+    let mut request = Vec::with_capacity(32);
+    request.extend(target.ip().octets());
+    request.extend(target.flowinfo().to_ne_bytes());
+    request.extend([0, EXCLUSIVE]);
+    request.extend(CREATE.to_ne_bytes());
+    // Default times, and padding.
+    request.resize(32, 0);
+    setsockopt(socket, FlowLabelLease, &OsString::from_vec(request)).map_err(named("flow label"))?;
+    setsockopt(socket, FlowInfoSend, &true).map_err(named("flow label"))
+}
+
+/// The options that go into the IPv4 header of each probe.
+pub(super) fn header_options(config: &Config) -> Vec<u8> {
+    match config.header_option {
+        None => Vec::new(),
+        Some(HeaderOption::RecordRoute) => options::record_route(),
+        Some(HeaderOption::TimeStamps { with_addresses }) => options::time_stamps(with_addresses),
+    }
+}
+
+/// Replies for which there is room in the buffer that the kernel granted, at least one.
+pub(super) fn room(socket: &socket2::Socket, config: &Config) -> u64 {
+    let bytes = socket.recv_buffer_size().unwrap_or(LEAST_ROOM);
+    (bytes / kept(config)).max(1) as u64
+}
+
+/// What the kernel needs to keep one reply.
+fn kept(config: &Config) -> usize {
+    2 * (config.payload.len() + OVERHEAD)
+}
+
+fn discovery(mode: PathMtu) -> libc::c_int {
+    match mode {
+        PathMtu::Dont => libc::IP_PMTUDISC_DONT,
+        PathMtu::Want => libc::IP_PMTUDISC_WANT,
+        PathMtu::Do => libc::IP_PMTUDISC_DO,
+        PathMtu::Probe => libc::IP_PMTUDISC_PROBE,
+    }
+}
+
+/// Words for an option that the kernel refused.
+pub(crate) fn failed(what: &'static str) -> impl Fn(io::Error) -> Failure {
+    move |cause| Failure::io("set", what, cause)
+}
+
+fn named(what: &'static str) -> impl Fn(Errno) -> Failure {
+    move |errno| failed(what)(errno.into())
+}

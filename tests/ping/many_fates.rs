@@ -1,0 +1,121 @@
+//! What becomes of a probe among many: the scenarios of the responder again, read from the JSON of a run of two targets.
+
+use std::thread;
+
+use testkit::netns::Network;
+use testkit::process::finish;
+use testkit::tun::{Responder, Scenario};
+
+/// Three probes each to two hosts that answer as the scenario says, as the events about the first of them.
+fn events(scenario: &str, first: &str, second: &str) -> Option<Vec<String>> {
+    let network = Network::new(&["a"]).inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+    let responder = Responder::start(&network, "a", Scenario::load(scenario));
+    let _responder = responder.inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+    let mut command = network.command("a", env!("CARGO_BIN_EXE_ping"));
+    command.args(["--json", "-c", "3", "-i", "0.35", "-W", "0.15", first, second]);
+    let finished = finish(&mut command, b"");
+    assert_eq!(finished.stderr, "", "{finished:?}");
+    let about = format!("\"target\":\"{first}\"");
+    Some(finished.stdout.lines().filter(|line| line.contains(&about)).map(str::to_owned).collect())
+}
+
+/// The events about probe 2 to the first host, each as `event` or `event: reason`.
+fn second_probe(scenario: &str) -> Option<Vec<String>> {
+    let events = events(scenario, "10.99.0.2", "10.99.0.3")?;
+    Some(
+        events
+            .iter()
+            .filter(|line| line.contains("\"seq\":2,") || line.ends_with("\"seq\":2}"))
+            .map(|line| shown(line))
+            .collect(),
+    )
+}
+
+fn shown(line: &str) -> String {
+    let field = |name: &str| Some(line.split_once(&format!("\"{name}\":\""))?.1.split_once('"')?.0);
+    let event = field("event").unwrap_or_default();
+    field("reason").map_or(event.to_owned(), |reason| format!("{event}: {reason}"))
+}
+
+/// Each of these scenarios leads to these events about probe 2; side by side, because each mostly waits.
+fn second_is(cases: &[(&str, &[&str])]) {
+    thread::scope(|scope| {
+        for (scenario, expected) in cases {
+            scope.spawn(move || {
+                if let Some(found) = second_probe(scenario) {
+                    assert_eq!(found, *expected, "{scenario}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn good_hosts_of_both_families_answer_every_probe() {
+    for (first, second) in [("10.99.0.2", "fd00:99::2"), ("fd00:99::2", "10.99.0.2")] {
+        let Some(events) = events("good", first, second) else { return };
+        let shown: Vec<_> = events.iter().map(|line| shown(line)).collect();
+        assert_eq!(shown, ["start", "reply", "reply", "reply", "summary"], "{events:?}");
+        // The kernel begins to stamp a moment after it was asked to.
+        let last = &events[3];
+        assert!(last.contains("\"rtt_source\":\"kernel\""), "{events:?}");
+    }
+}
+
+#[test]
+fn lost_late_and_doubled_answers_are_told_as_what_they_are() {
+    second_is(&[("lost", &["lost"])]);
+    let Some(events) = events("late", "10.99.0.2", "10.99.0.3") else { return };
+    let first: Vec<_> = events.iter().filter(|line| line.contains("\"seq\":1")).map(|line| shown(line)).collect();
+    assert_eq!(first, ["lost", "late"]);
+    assert!(events.last().unwrap().contains("\"transmitted\":3,\"received\":3,\"late\":1"), "{events:?}");
+    let Some(events) = self::events("duplicate", "10.99.0.2", "10.99.0.3") else { return };
+    let first: Vec<_> = events.iter().filter(|line| line.contains("\"seq\":1")).map(|line| shown(line)).collect();
+    assert_eq!(first, ["reply", "duplicate", "duplicate"]);
+}
+
+#[test]
+fn broken_answers_are_corrupt_and_answer_nothing() {
+    second_is(&[
+        ("corrupt-checksum", &["corrupt: wrong checksum", "lost"]),
+        ("corrupt-payload", &["corrupt: changed payload", "lost"]),
+        ("cut", &["lost"]),
+        ("truncated", &["reply"]),
+    ]);
+}
+
+#[test]
+fn forged_answers_are_foreign_and_answer_nothing() {
+    second_is(&[
+        ("forged-source", &["foreign: from another address", "lost"]),
+        ("forged-identifier", &["lost"]),
+        ("forged-sequence", &["lost"]),
+        ("forged-time", &["reply"]),
+    ]);
+}
+
+#[test]
+fn errors_are_told_with_their_reason() {
+    second_is(&[
+        ("error-host-unreachable", &["error: Destination Host Unreachable"]),
+        ("error-prohibited", &["error: Destination Host Prohibited"]),
+        ("error-time-exceeded", &["error: Time to live exceeded"]),
+        ("error-nops", &["error: Destination Host Unreachable"]),
+        ("error-mpls", &["error: Time to live exceeded"]),
+        // A raw socket sees what the kernel itself does not understand.
+        ("error-unknown-code", &["error: Dest Unreachable, Bad Code: 77"]),
+    ]);
+}
+
+#[test]
+fn an_error_that_quotes_nothing_of_ours_is_none() {
+    let lost: &[&str] = &["lost"];
+    second_is(&[
+        ("error-cut-quote", lost),
+        ("error-beyond-quote", lost),
+        ("error-tiny-quote", lost),
+        ("error-no-quote", lost),
+        ("error-stranger", lost),
+        ("error-elsewhere", lost),
+    ]);
+}

@@ -1,0 +1,137 @@
+//! Which targets a run of many has, whatever way they are named, and what is refused.
+
+use std::fs;
+
+use testkit::process::finish;
+
+use super::{can_reach, ping, run_ping};
+
+fn refused(words: &str, line: &str) {
+    let finished = run_ping(words);
+    assert_eq!(finished.stderr, format!("ping: {line}\n"), "ping {words}");
+    assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""), "ping {words}");
+}
+
+/// The living among these targets, in the order of their names.
+fn alive(words: &str, input: &[u8]) -> Vec<String> {
+    let finished = finish(ping().args(["--alive", "-W", "0.5"]).args(words.split_whitespace()), input);
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""), "{words}: {finished:?}");
+    let mut lines: Vec<_> = finished.stdout.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn names_addresses_blocks_and_ranges_of_both_families_make_one_run() {
+    if can_reach("127.0.0.1") && can_reach("::1") {
+        let words = "localhost 127.0.0.9 127.0.1.0/30 127.0.2.1-127.0.2.2 127.0.3.5-6 ::1 ::1/128";
+        let expected = [
+            "127.0.0.9",
+            "127.0.1.1",
+            "127.0.1.2",
+            "127.0.2.1",
+            "127.0.2.2",
+            "127.0.3.5",
+            "127.0.3.6",
+            "::1",
+            "localhost",
+        ];
+        assert_eq!(alive(words, b""), expected);
+    }
+}
+
+#[test]
+fn a_file_and_standard_input_bring_words_comments_and_blank_lines() {
+    if !can_reach("127.0.0.1") {
+        return;
+    }
+    let text = "# servers\n\n127.0.0.2 127.0.0.3 # two in a line\n   \t\n127.0.1.0/31\r\nlocalhost";
+    let expected = ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.1.0", "127.0.1.1", "localhost"];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("targets");
+    fs::write(&path, text).unwrap();
+    assert_eq!(alive(&format!("127.0.0.4 --targets {}", path.display()), b""), expected);
+    assert_eq!(alive("127.0.0.4 --targets -", text.as_bytes()), expected);
+}
+
+#[test]
+fn what_is_named_twice_is_pinged_once_and_that_is_said() {
+    if can_reach("127.0.0.1") {
+        let finished = run_ping("-q -c 1 127.0.0.2 127.0.0.0/30 127.0.0.2 127.0.0.1-3 localhost localhost");
+        let expected = "4 targets, 4 alive, 4 probes, 4 replies, 5 repeated, time ";
+        assert!(finished.stdout.starts_with(expected), "{finished:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_not_found_is_told_and_the_others_go_on() {
+    if !can_reach("127.0.0.1") {
+        return;
+    }
+    let finished = run_ping("--alive nosuch.invalid 127.0.0.1");
+    assert_eq!((finished.code(), finished.stdout.as_str()), (2, "127.0.0.1\n"));
+    assert!(finished.stderr.starts_with("ping: nosuch.invalid: ") && finished.stderr.lines().count() == 1);
+}
+
+#[test]
+fn nobody_to_ping_is_an_error() {
+    refused("--targets /dev/null", "targets: none were named");
+    refused("--alive", "missing <DESTINATION>...: see --help");
+    let finished = run_ping("--alive nosuch.invalid nosuch2.invalid");
+    assert_eq!((finished.code(), finished.stdout.as_str(), finished.stderr.lines().count()), (2, "", 2));
+}
+
+#[test]
+fn too_many_addresses_are_refused_with_their_number() {
+    let most = "more than the 16777216 that one run takes";
+    refused("2001:db8::/64", &format!("2001:db8::/64: 18446744073709551616 addresses, {most}"));
+    refused("0.0.0.0/0", &format!("0.0.0.0/0: 4294967296 addresses, {most}"));
+    refused("10.0.0.0/8 11.0.0.0/8", "targets: more than the 16777216 addresses that one run takes");
+}
+
+#[test]
+fn a_wrong_word_in_a_file_is_told_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("targets");
+    fs::write(&path, "127.0.0.1\n# fine\n10.0.0.0/33\n").unwrap();
+    let shown = path.display();
+    let line = format!("{shown}:3: 10.0.0.0/33: no prefix length from 0 to 32 behind the slash");
+    refused(&format!("--targets {shown}"), &line);
+    fs::write(&path, b"127.0.0.1\n\xff\n").unwrap();
+    refused(&format!("--targets {shown}"), &format!("{shown}:2: not UTF-8 text"));
+    refused("--targets /nosuch", "read /nosuch: No such file or directory");
+    refused(
+        &format!("--targets {}", folder.path().display()),
+        &format!("read {}: Is a directory", folder.path().display()),
+    );
+}
+
+#[test]
+fn what_has_no_meaning_for_many_is_refused_not_ignored() {
+    for option in ["-f", "-A", "-R", "-D", "--graph", "--csv", "--until-up"] {
+        refused(&format!("{option} 127.0.0.1 127.0.0.2"), &format!("{option}: only for a single target"));
+    }
+    refused("-i 0 127.0.0.1 127.0.0.2", "-i 0: only for a single target; --rate 0 knows no limit");
+    refused("--rate x 127.0.0.1", "invalid argument: --rate 'x': not a number from 0 to 1000000000");
+    refused("224.0.0.1 127.0.0.1", "224.0.0.1: a group address, which takes a run of its own");
+    refused("-4 127.0.0.1 ::1", "::1: Address family for hostname not supported");
+    refused(
+        "--alive --unreachable 127.0.0.1",
+        "the argument '--alive' cannot be used with '--unreachable': see --help",
+    );
+}
+
+#[test]
+fn a_name_cannot_write_to_the_terminal() {
+    let finished = finish(ping().args(["--alive", "\u{1b}[31m.invalid", "127.0.0.1"]), b"");
+    assert!(finished.stderr.starts_with("ping: \\x1b[31m.invalid: "), "{finished:?}");
+}
+
+#[test]
+fn one_target_alone_keeps_the_dialogue_of_iputils() {
+    if can_reach("127.0.0.1") {
+        assert!(
+            run_ping("--count 1 127.0.0.1").stdout.starts_with("PING 127.0.0.1 (127.0.0.1) 56(84) bytes of data.\n")
+        );
+    }
+}
