@@ -183,7 +183,7 @@ _smtp__send() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        smtp__subcmd__send__subcmd__sendmail)
+        smtp__send__subcmd__sendmail)
             opts="-t -i -f -r -F -N -R -V -v --account"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

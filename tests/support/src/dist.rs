@@ -59,21 +59,27 @@ pub fn compare_completions(command: &Command) {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut command.clone(), name, &mut script);
         let script = String::from_utf8(script).expect("scripts are UTF-8");
-        golden::compare_file(&folder(name).join(file), &with_values_in_fish(&script, command));
+        golden::compare_file(&folder(name).join(file), &corrected(&script, command));
     }
 }
 
-/// What clap asks before it offers an option in fish says no while the value of an option is still missing, so that no value
-/// would be offered: the words of subcommands are looked for instead.
-fn with_values_in_fish(script: &str, command: &Command) -> String {
-    let prefix = format!("__fish_{}_", command.get_name().replace('-', "_"));
+/// Two mistakes of clap's for programs with subcommands, put right. In fish it asks a function that says no while the value of
+/// an option is still missing, so that no value would be offered: the words of subcommands are looked for instead. In bash
+/// it spells the name of a program with a hyphen in two ways, so that nothing would be offered behind a subcommand.
+fn corrected(script: &str, command: &Command) -> String {
+    let name = command.get_name();
+    let fish = format!("__fish_{}_", name.replace('-', "_"));
     let subcommands: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
     script
         .replace(
-            &format!("\"{prefix}needs_command\""),
+            &format!("\"{fish}needs_command\""),
             &format!("\"not __fish_seen_subcommand_from {}\"", subcommands.join(" ")),
         )
-        .replace(&format!("\"{prefix}using_subcommand "), "\"__fish_seen_subcommand_from ")
+        .replace(&format!("\"{fish}using_subcommand "), "\"__fish_seen_subcommand_from ")
+        .replace(
+            &format!("{}__subcmd__", name.replace('-', "__subcmd__")),
+            &format!("{}__subcmd__", name.replace('-', "__")),
+        )
 }
 
 fn folder(program: &str) -> PathBuf {
