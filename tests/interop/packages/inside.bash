@@ -49,7 +49,7 @@ echo "completions"
 for program in httpd smtp-send ping; do
     function=$(bash -c '. /usr/share/bash-completion/bash_completion
         complete -p "$1" 2>/dev/null || { _completion_loader "$1"; complete -p "$1"; }' bash "$program")
-    [[ $function == *"-F _$program "* ]] || fail "bash completes $program by '$function'"
+    [[ $function == *"-F _${program//-/__} "* ]] || fail "bash completes $program by '$function'"
     [[ -f /usr/share/zsh/vendor-completions/_$program && -f /usr/share/fish/vendor_completions.d/$program.fish ]] ||
         fail "completions of $program"
 done

@@ -7,7 +7,7 @@ require cargo-deb lintian man
 
 # The programs are those that were built for the other cases.
 for program in httpd smtp-send ping; do
-    (cd "$HERE/../.." && CARGO_TARGET_DIR=$(dirname "$BIN") cargo deb --quiet --no-build -p "$program" -o "$TMP/debs/") >/dev/null
+    (cd "$HERE/../.." && CARGO_TARGET_DIR=$(dirname "$BIN") cargo deb --quiet --no-build --fast -p "$program" -o "$TMP/debs/") >/dev/null
 done
 # There is no bug of Debian's to close, and bash-completion itself has the file of the usual place for ping.
 lintian --allow-root --no-cfg --fail-on error,warning \
