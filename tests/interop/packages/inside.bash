@@ -55,7 +55,7 @@ for program in httpd smtp-send ping; do
 done
 
 echo "service"
-# -v also says what is unknown; the page named by it is there.
+# It also looks for the program and for the page that the unit names.
 systemd-analyze verify /usr/lib/systemd/system/httpd.service >verify 2>&1 || fail "unit: $(cat verify)"
 [[ -s verify ]] && fail "unit: $(cat verify)"
 systemd-analyze security --offline=true --threshold=15 /usr/lib/systemd/system/httpd.service >security ||
