@@ -21,6 +21,8 @@ use upload::LAST_WORDS_PATIENCE;
 pub trait Outbox {
     /// The envelope of the next message; `None` when there is no other.
     fn next(&mut self) -> Option<Envelope>;
+    /// A moment to get ready for the upload of that message: the other side is at work.
+    fn prepare(&mut self);
     /// The message whose envelope was the last one to be next, and where its bytes are counted.
     fn parcel(&mut self) -> (&mut Message, &mut Meter);
     /// The connection is protected from now on.
@@ -49,15 +51,17 @@ pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, poli
         let action = session.on(event);
         session.take_finished().into_iter().for_each(|outcome| outbox.finished(outcome));
         let happened = match action {
-            Action::Await(state) => line.hear(state),
+            Action::Await(state) => line.hear(state, outbox),
             Action::Send(bytes, state) => {
                 if state == State::Mail && policy.warn_in_clear && line.wire.is_exposed() {
                     log::warn!("{} offers no TLS: the message goes in clear", line.wire.peer());
                 }
                 line.say(&bytes);
-                line.hear(state)
+                line.hear(state, outbox)
             }
-            Action::SendSecret(bytes, state) => line.say_secretly(&bytes, state).and_then(|()| line.hear(state)),
+            Action::SendSecret(bytes, state) => {
+                line.say_secretly(&bytes, state).and_then(|()| line.hear(state, outbox))
+            }
             Action::StartTls => line.wire.start_tls(policy.trust).map_err(Broken::from).map(|()| {
                 line.wire.encryption().into_iter().for_each(|encryption| outbox.encrypted(encryption));
                 Event::TlsStarted
@@ -120,11 +124,12 @@ impl Line {
         self.wire.send(bytes, state.patience()).map_err(|unwritten| unwritten.failure.into())
     }
 
-    fn hear(&mut self, state: State) -> Result<Event, Broken> {
+    fn hear(&mut self, state: State, outbox: &mut dyn Outbox) -> Result<Event, Broken> {
         if let Some(reply) = self.flush(state)? {
             log_reply(&reply);
             return Ok(Event::Reply(reply));
         }
+        outbox.prepare();
         let reply = self.wire.reply(state.patience(), state.name())?;
         log_reply(&reply);
         Ok(Event::Reply(reply))
