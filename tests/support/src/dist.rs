@@ -7,6 +7,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
@@ -127,11 +128,12 @@ fn entry(arg: &Arg) -> String {
         let values = arg.get_value_names().map_or_else(|| arg.get_id().to_string(), |names| names.join(" "));
         let many = if range.max_values() > 1 { "..." } else { "" };
         let value = format!("\\fI{}\\fR{many}", escaped(&values));
-        head.push_str(&match (arg.is_positional(), range.min_values() > 0) {
+        let value = match (arg.is_positional(), range.min_values() > 0) {
             (true, _) => value,
             (false, true) => format!(" {value}"),
             (false, false) => format!("[={value}]"),
-        });
+        };
+        head.push_str(&value);
     }
     let mut page = format!(".TP\n{head}\n{}", filled(&description(arg)));
     let values = arg.get_possible_values();
@@ -160,7 +162,7 @@ fn description(arg: &Arg) -> String {
     }
     let values = arg.get_possible_values();
     if takes_values && !values.is_empty() && values.iter().all(|value| value.get_help().is_none()) {
-        let names: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+        let names: Vec<_> = values.iter().map(PossibleValue::get_name).collect();
         let _ = write!(text, " One of {}.", names.join(", "));
     }
     text
@@ -194,6 +196,9 @@ impl HandWritten {
     }
 
     /// The same as part of a man page.
+    ///
+    /// # Panics
+    /// When there is not a single paragraph.
     pub fn page(&self) -> String {
         let mut page = String::new();
         for usage in &self.usages {
@@ -259,7 +264,15 @@ fn filled(text: &str) -> String {
             lines.push(word.to_owned());
         }
     }
-    lines.iter().map(|line| format!("{}{line}\n", if line.starts_with(['.', '\'']) { "\\&" } else { "" })).collect()
+    let mut paragraph = String::new();
+    for line in lines {
+        if line.starts_with(['.', '\'']) {
+            paragraph.push_str("\\&");
+        }
+        paragraph.push_str(&line);
+        paragraph.push('\n');
+    }
+    paragraph
 }
 
 #[cfg(test)]
