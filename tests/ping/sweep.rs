@@ -114,6 +114,17 @@ fn a_broadcast_address_of_the_link_is_no_target_of_many() {
 }
 
 #[test]
+fn a_sweep_under_sudo_is_as_fast_as_that_of_root_though_the_user_is_another_one_by_then() {
+    let Some((network, folder)) = permission::place("1 0") else { return };
+    let mut command = network.command("a", "env");
+    command.args(["SUDO_UID=65534", "SUDO_GID=65534"]).arg(folder.path().join("ping"));
+    let start = Instant::now();
+    assert_eq!(finish(command.args(["-q", "-c", "1", "127.0.0.0/19"]), b"").code(), 0);
+    // At the rate of an ordinary user it would take eight seconds.
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_run_does_not_end_before_its_last_probes_have_left() {
     if can_reach("127.0.0.1") {
         for _ in 0..10 {

@@ -62,11 +62,11 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
     let targets = list::read_words(settings)?;
     let links = open_links(settings, &targets)?;
     let source = settings.list.as_deref().map(list::Source::open).transpose()?;
-    let signals = Signals::take_over()?;
     let backlog = Backlog::open();
     privilege::drop_all(settings.prometheus.as_deref())?;
 
     let file = settings.prometheus.as_deref().map(TextFile::new).transpose()?;
+    // Whatever this waits for, standard input or a name server, an interrupt ends it.
     let List { hosts, unresolved } = list::complete(settings, targets, source)?;
     if hosts.count() == 0 {
         return if unresolved > 0 {
@@ -75,6 +75,7 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
             Err(Failure::new(Kind::Usage, "", "targets", "none were named"))
         };
     }
+    let signals = Signals::take_over()?;
     let out = BufWriter::with_capacity(WRITE_BUFFER, Output::new(&signals));
     let report = Report::new(settings, &hosts, unresolved, std::io::stdout().is_terminal(), out);
     let answered = Answered::new(hosts.count());
