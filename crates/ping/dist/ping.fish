@@ -3,7 +3,7 @@ complete -c ping -s e -d 'Identifier of the requests [default: random]' -r
 complete -c ping -s F -d 'IPv6 flow label, hexadecimal; 0 for a random one' -r
 complete -c ping -s i -d 'Seconds between two probes, 0 for as fast as replies come [default: 1]' -r
 complete -c ping -s I -d 'Interface to send through, or source address' -r
-complete -c ping -s l -d 'Send PRELOAD probes at once at the start' -r
+complete -c ping -s l -d 'Send PRELOAD probes at once at the start; in a flood, keep as many on their way [default: 1, in a flood 16]' -r
 complete -c ping -s m -d 'Mark of the packets, for routing and firewall' -r
 complete -c ping -s M -d 'Path-MTU discovery: do, dont, want or probe' -r
 complete -c ping -s p -d 'Fill the payload with these hexadecimal digits, up to 16 bytes' -r
@@ -23,7 +23,7 @@ complete -c ping -l color -d 'When to colour the output' -r -f -a "auto\t'On a t
 always\t'Always, even into a pipe'
 never\t'Never'"
 complete -c ping -l targets -d 'Read targets from FILE, - for standard input: words in lines, # begins a comment' -r -F
-complete -c ping -l rate -d 'Probes a second over all targets, 0 for no limit [default: 10000, no limit towards this host itself]' -r
+complete -c ping -l rate -d 'Probes a second over all targets, 0 for no limit [default: 10000, no limit towards this host itself; 1000 for an ordinary user]' -r
 complete -c ping -l prometheus -d 'Write the figures to FILE for the textfile collector of Prometheus, after each round and at the end' -r -F
 complete -c ping -s 4 -d 'Use IPv4'
 complete -c ping -s 6 -d 'Use IPv6'
