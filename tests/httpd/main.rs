@@ -4,6 +4,7 @@
 //! - `serving`: files, folders, types, errors, HEAD, OPTIONS, compressed files, several clients
 //! - `protocol`: request line, fields, framing, persistence, byte by byte
 //! - `conditions`: entity tags, dates, ranges
+//! - `faults`: full and read-only disks, a kill in the middle, ten thousand connections
 //! - `limits`: attackers by the hundred, no descriptors left, large listings
 //! - `listing`: the page and the JSON for a folder
 //! - `freshness`: files that change, grow, shrink and vanish while they are served
@@ -14,6 +15,7 @@
 
 mod conditions;
 mod dist;
+mod faults;
 mod fixture;
 mod freshness;
 mod limits;

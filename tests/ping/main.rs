@@ -6,6 +6,7 @@
 //! - `modes`: flood and other ways of sending, and what ends a run
 //! - `network`: routers, loss, late replies, dead hosts, in network namespaces (root only)
 //! - `fates`: replies that are late, doubled, broken or forged, from a responder on a TUN device (root only)
+//! - `faults`: a silent resolver, a link that goes down, outputs that take nothing
 //! - `truth`: every fate told apart, for programs
 //! - `many_fates`: the same scenarios among many targets
 //! - `targets`, `sweep`: runs of many targets: who they are, how they end, what they cost
@@ -15,6 +16,7 @@
 mod command_line;
 mod dist;
 mod fates;
+mod faults;
 mod many_fates;
 mod modes;
 mod network;

@@ -67,6 +67,16 @@ fn a_certificate_for_another_name_ends_the_session() {
 }
 
 #[test]
+fn a_certificate_whose_time_is_over_ends_the_session_and_its_last_day_is_told() {
+    let authority = Authority::new();
+    let server = Server::start_expired(Script::default(), &authority, "127.0.0.1");
+    let finished = send(&server, &["--tls", "starttls", "--tls-ca", &ca(&authority)], b"x\n");
+    assert_fails(&finished, 77, &["certificate of", "it was valid until 2020-01-01", "--insecure"]);
+    assert_eq!(server.mails(), []);
+    assert_sent(&send(&server, &["--tls", "starttls", "--insecure"], b"x\n"));
+}
+
+#[test]
 fn a_certificate_signed_by_itself_is_refused_in_words() {
     let server = Server::start_self_signed(Script::default(), "127.0.0.1");
     let finished = send(&server, &["--tls", "implicit"], b"x\n");

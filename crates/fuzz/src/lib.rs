@@ -1,5 +1,7 @@
 //! Fuzz targets for every parser that strangers can reach; one module per program, one function per parser.
 //!
+//! `./run [SECONDS] [TARGET...]` runs all of them, two at a time, and prints a table; the gate gives each 20 seconds.
+//!
 //! Coverage-guided by libFuzzer, on a stable compiler (`.cargo/config.toml` holds the options). In this folder:
 //!
 //! ```text
@@ -13,6 +15,8 @@
 #![forbid(unsafe_code)]
 
 pub mod httpd;
+pub mod local;
 pub mod ping;
 pub mod sendmail;
+pub mod session;
 pub mod smtp_send;

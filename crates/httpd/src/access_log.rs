@@ -102,19 +102,25 @@ pub struct Sink {
     path: Option<PathBuf>,
     file: Mutex<File>,
     failed: AtomicBool,
+    /// The disk was full in the middle of a line.
+    cut: AtomicBool,
 }
 
 impl Sink {
     /// Lines go to standard output.
     pub fn stdout() -> io::Result<Self> {
         let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        Ok(Self { path: None, file: Mutex::new(file), failed: AtomicBool::new(false) })
+        Ok(Self::new(None, file))
     }
 
     /// Lines are appended to the file at `path`, which is created if need be.
     pub fn file(path: PathBuf) -> io::Result<Self> {
         let file = append_to(&path)?;
-        Ok(Self { path: Some(path), file: Mutex::new(file), failed: AtomicBool::new(false) })
+        Ok(Self::new(Some(path), file))
+    }
+
+    fn new(path: Option<PathBuf>, file: File) -> Self {
+        Self { path, file: Mutex::new(file), failed: AtomicBool::new(false), cut: AtomicBool::new(false) }
     }
 
     /// Opens the file again under its name, after it was renamed.
@@ -130,12 +136,39 @@ impl Sink {
     fn write(&self, lines: &[u8]) {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        let outcome = if is_regular { file.write_all(lines) } else { self.write_patiently(&mut file, lines) };
+        let outcome =
+            if is_regular { self.write_to_disk(&mut file, lines) } else { self.write_patiently(&mut file, lines) };
         if let Err(error) = outcome
             && !self.failed.swap(true, Ordering::Relaxed)
         {
             log::error!("access log: {}; lines are lost", common::error::reason(&error));
         }
+    }
+
+    /// Writes to a disk. A line in the middle of which it was full ends there: the next one does not begin behind it.
+    fn write_to_disk(&self, file: &mut File, lines: &[u8]) -> io::Result<()> {
+        if self.cut.load(Ordering::Relaxed) {
+            file.write_all(b"\n")?;
+            self.cut.store(false, Ordering::Relaxed);
+        }
+        let mut left = lines;
+        while !left.is_empty() {
+            match file.write(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => left = left.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let written = lines.len() - left.len();
+                    let is_cut = written.checked_sub(1).is_some_and(|last| lines[last] != b'\n');
+                    self.cut.store(is_cut, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        if self.failed.swap(false, Ordering::Relaxed) {
+            log::warn!("access log: written again");
+        }
+        Ok(())
     }
 
     /// Writes to a pipe or terminal as long as somebody reads there; waits once, then only when that has gone well again.

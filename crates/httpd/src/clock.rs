@@ -38,7 +38,11 @@ impl Clock {
 
     /// Reads the time and starts a new batch: for what was ready when the worker woke up.
     pub fn tick(&mut self) {
-        let now = SystemTime::now();
+        self.tick_at(SystemTime::now());
+    }
+
+    /// The same at a moment that is given: the wall clock may step in any direction between two of them.
+    fn tick_at(&mut self, now: SystemTime) {
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         if since_epoch.as_secs() != self.now.as_secs() {
             self.date = date::format(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX));
@@ -92,5 +96,40 @@ impl Clock {
     /// The time as the combined log format has it, without its brackets.
     pub fn log_time(&self) -> &str {
         &self.log_time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_steps_is_followed_at_once_and_deadlines_are_not_moved_by_it() {
+        let mut clock = Clock::new(Instant::now());
+        let mut batch = clock.batch();
+        for (seconds, text) in [
+            (1_795_000_000, "Wed, 18 Nov 2026 11:06:40 GMT"),
+            (1_795_086_400, "Thu, 19 Nov 2026 11:06:40 GMT"),
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (1_795_000_000, "Wed, 18 Nov 2026 11:06:40 GMT"),
+        ] {
+            clock.tick_at(UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(clock.date(), text.as_bytes());
+            assert_eq!(clock.seconds().unsigned_abs(), seconds);
+            let day =
+                DateTime::<Local>::from(UNIX_EPOCH + Duration::from_secs(seconds)).format("%d/%b/%Y:").to_string();
+            assert!(clock.log_time().starts_with(&day), "{}", clock.log_time());
+            assert!(clock.uptime() < 60, "time that has gone is counted by the steady clock");
+            assert!(clock.batch() > batch, "what was checked before a step is checked again behind it");
+            batch = clock.batch();
+        }
+    }
+
+    #[test]
+    fn a_clock_before_1970_is_that_of_1970() {
+        let mut clock = Clock::new(Instant::now());
+        clock.tick_at(UNIX_EPOCH - Duration::from_secs(1000));
+        assert_eq!((clock.seconds(), clock.date()), (0, &b"Thu, 01 Jan 1970 00:00:00 GMT"[..]));
+        assert!(clock.last_full_second() < 0, "no file is taken for settled");
     }
 }

@@ -8,7 +8,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 mod json;
-mod many;
+pub mod many;
 mod output;
 pub mod pinger;
 mod privilege;

@@ -2,6 +2,7 @@
 //!
 //! Signals are blocked and read by the loop, so a plain write into a full pipe could be ended by nothing but SIGKILL.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 
@@ -12,17 +13,19 @@ use crate::signals::{Request, Signals};
 /// Standard output, given up when a signal asks for the end while there is no room in it.
 pub(crate) struct Output<'a> {
     signals: &'a Signals,
+    /// The signal is gone with the first wait, and more may be written before the run has ended: from a buffer, for one.
+    is_given_up: Cell<bool>,
 }
 
 impl<'a> Output<'a> {
     /// Standard output beside these signals.
     pub(crate) fn new(signals: &'a Signals) -> Self {
-        Self { signals }
+        Self { signals, is_given_up: Cell::new(false) }
     }
 
     fn wait_for_room(&self) -> io::Result<()> {
         let stdout = io::stdout();
-        loop {
+        while !self.is_given_up.get() {
             let mut waiting =
                 [PollFd::new(stdout.as_fd(), PollFlags::POLLOUT), PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
             let [room, _] = match poll(&mut waiting, PollTimeout::NONE) {
@@ -35,9 +38,10 @@ impl<'a> Output<'a> {
             }
             // A status line would not be read either; whoever wants the end shall have it.
             if let Ok(Some(Request::Stop)) = self.signals.next() {
-                return Err(io::ErrorKind::BrokenPipe.into());
+                self.is_given_up.set(true);
             }
         }
+        Err(io::ErrorKind::BrokenPipe.into())
     }
 }
 

@@ -5,7 +5,7 @@
 //! first file that has it. Its name is that of `--account`, else of `SMTP_SEND_ACCOUNT`, else `default`, which need not
 //! exist. The command line outweighs the environment, and that the file.
 
-mod file;
+pub mod file;
 
 use std::ffi::OsString;
 use std::fs::File;

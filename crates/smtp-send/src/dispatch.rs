@@ -241,6 +241,8 @@ impl<'a> Dispatch<'a> {
             stop_after: self.manner.stop_after,
         });
         (self.told)(Sent { number: index, job: &mut entry.job, fates: &entry.fates, report });
+        // A hundred thousand messages have a hundred thousand replies, and nobody asks for these again.
+        entry.fates = Vec::new();
         self.failures.extend(failure);
     }
 
@@ -319,7 +321,9 @@ impl Outbox for Dispatch<'_> {
 
     fn finished(&mut self, outcome: Outcome) {
         self.note_bytes();
-        let Some((index, which)) = self.taken.get(outcome.number).cloned() else { return };
+        let Some((index, which)) = self.taken.get_mut(outcome.number) else { return };
+        // Each message of a session has one outcome.
+        let (index, which) = (*index, std::mem::take(which));
         let entry = &mut self.entries[index];
         for (place, fate) in which.into_iter().zip(outcome.fates) {
             if let Some(old) = entry.fates.get_mut(place) {

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::DateTime;
 use common::{Failure, Kind};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -91,6 +92,12 @@ fn roots(trust: &Trust) -> Result<RootCertStore, Failure> {
     Ok(roots)
 }
 
+/// The day of a certificate, as `2026-11-25`.
+fn day(time: UnixTime) -> String {
+    let time = i64::try_from(time.as_secs()).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    time.map_or_else(|| "a day far away".to_owned(), |time| time.format("%Y-%m-%d").to_string())
+}
+
 /// What went wrong in a handshake with `peer`, and what helps.
 pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
     let cure = "; --tls-ca FILE names an issuer to trust, --insecure accepts any certificate, --tls off sends in clear";
@@ -114,6 +121,14 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
         {
             let why = "signed by itself and marked as an authority (CA:TRUE), which no server's own certificate may be; \
                        --insecure accepts any certificate, --tls off sends in clear";
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+            let why = format!("it was valid until {}, whoever runs the server must renew it{cure}", day(*not_after));
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
+            let why = format!("it is valid from {} on; is the clock of this machine right?{cure}", day(*not_before));
             Failure::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(wrong) => {

@@ -11,12 +11,15 @@ use crate::site::{Site, join};
 
 /// One line of a listing.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) name: Vec<u8>,
-    pub(super) is_folder: bool,
-    pub(super) size: u64,
+pub struct Entry {
+    /// The name, any bytes but a slash.
+    pub name: Vec<u8>,
+    /// Whether it is a folder, else a file.
+    pub is_folder: bool,
+    /// Octets of a file.
+    pub size: u64,
     /// Seconds since 1970.
-    pub(super) modified: i64,
+    pub modified: i64,
 }
 
 /// Reads what is served of a folder: regular files and folders, links only where they may be followed.

@@ -18,8 +18,8 @@ use crate::files::Root;
 use crate::proto::target::percent_encode;
 use crate::site::Site;
 
-pub use entries::{Column, Order};
-use entries::{Entry, read_entries};
+use entries::read_entries;
+pub use entries::{Column, Entry, Order};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -73,13 +73,18 @@ impl FolderPage {
     pub fn write_to(self, out: &mut impl Write) -> io::Result<()> {
         let Self { root, site, folder, relative, order, form, chunked } = self;
         let mut entries = read_entries(folder, &relative, &root, &site)?;
-        entries.sort_by(|a, b| order.compare(a, b));
         let mut body = BufWriter::with_capacity(CHUNK, Chunks { out, chunked });
-        match form {
-            Form::Html => write_html(&mut body, &relative, order, &entries)?,
-            Form::Json => write_json(&mut body, &entries)?,
-        }
+        write(&mut body, form, &relative, order, &mut entries)?;
         body.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
+    }
+}
+
+/// Writes the listing of the folder at `relative` with these entries, put in order.
+pub fn write(out: &mut impl Write, form: Form, relative: &[u8], order: Order, entries: &mut [Entry]) -> io::Result<()> {
+    entries.sort_by(|a, b| order.compare(a, b));
+    match form {
+        Form::Html => write_html(out, relative, order, entries),
+        Form::Json => write_json(out, entries),
     }
 }
 

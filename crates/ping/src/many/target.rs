@@ -8,13 +8,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::config::Family;
 
 /// Addresses that one run takes: an IPv4 /8.
-pub(crate) const MOST_TARGETS: u32 = 1 << 24;
+pub const MOST_TARGETS: u32 = 1 << 24;
 /// Where the IPv4 addresses lie among those of IPv6.
 const MAPPED: u128 = 0xffff_0000_0000;
 
 /// One word, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
+pub enum Target {
     /// A single address.
     Address(u128),
     /// This many addresses from the first one on.
@@ -30,7 +30,7 @@ pub(crate) enum Target {
 
 /// Why a word is no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadTarget {
+pub enum BadTarget {
     /// The number behind the slash.
     #[error("no prefix length from 0 to {0} behind the slash")]
     Prefix(u8),
@@ -52,7 +52,7 @@ pub(crate) enum BadTarget {
 }
 
 /// Reads one word; `family` is the one that was asked for.
-pub(crate) fn parse(word: &str, family: Option<Family>) -> Result<Target, BadTarget> {
+pub fn parse(word: &str, family: Option<Family>) -> Result<Target, BadTarget> {
     let target = match word.split_once('/') {
         Some((address, prefix)) => block(address, prefix)?,
         None => match (word.parse::<IpAddr>(), range(word)?) {
@@ -77,12 +77,12 @@ pub(crate) fn parse(word: &str, family: Option<Family>) -> Result<Target, BadTar
 }
 
 /// Whether a single word stands for many targets.
-pub(crate) fn is_block(word: &str) -> bool {
+pub fn is_block(word: &str) -> bool {
     word.contains('/') || range(word).is_ok_and(|range| range.is_some())
 }
 
 /// The number of an address.
-pub(crate) fn number(address: IpAddr) -> u128 {
+pub fn number(address: IpAddr) -> u128 {
     match address.to_canonical() {
         IpAddr::V4(v4) => MAPPED | u128::from(v4.to_bits()),
         IpAddr::V6(v6) => v6.to_bits(),
@@ -90,7 +90,7 @@ pub(crate) fn number(address: IpAddr) -> u128 {
 }
 
 /// The address with this number.
-pub(crate) fn address(number: u128) -> IpAddr {
+pub fn address(number: u128) -> IpAddr {
     Ipv6Addr::from_bits(number).to_canonical()
 }
 

@@ -12,7 +12,7 @@ use crate::cli::{self, Takes};
 
 /// A mistake in the file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
+pub struct Mistake {
     /// Counted from 1.
     pub line: usize,
     /// What is wrong, with the key where there is one.
@@ -21,7 +21,7 @@ pub(super) struct Mistake {
 
 /// One key of an account, as an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
+pub struct Setting {
     /// The long name of the option.
     pub key: String,
     /// Where it stands, counted from 1.
@@ -34,7 +34,7 @@ pub(super) struct Setting {
 
 /// Where relative names of files and `~/` begin.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Places<'a> {
+pub struct Places<'a> {
     /// The folder of the file.
     pub folder: &'a Path,
     /// The home folder of the user.
@@ -42,11 +42,7 @@ pub(super) struct Places<'a> {
 }
 
 /// The names of all accounts in `text`, and the settings of the one called `wanted` if it is there.
-pub(super) fn read(
-    text: &str,
-    wanted: &str,
-    places: Places<'_>,
-) -> Result<(Vec<String>, Option<Vec<Setting>>), Mistake> {
+pub fn read(text: &str, wanted: &str, places: Places<'_>) -> Result<(Vec<String>, Option<Vec<Setting>>), Mistake> {
     let line_at = |offset: usize| text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
     let document = DeTable::parse(text).map_err(|error| Mistake {
         line: line_at(error.span().map_or(0, |span| span.start)),

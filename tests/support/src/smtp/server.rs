@@ -108,6 +108,16 @@ impl Server {
         Self::listen("127.0.0.1:0".parse().expect("an address"), script, tls, None).expect("listen")
     }
 
+    /// The same with STARTTLS and a certificate for `name` by `authority` whose time is over.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    pub fn start_expired(script: Script, authority: &Authority, name: &str) -> Self {
+        let tls = Some(authority.expired_config(name));
+        let script = script.extensions(&["STARTTLS"]);
+        Self::listen("127.0.0.1:0".parse().expect("an address"), script, tls, None).expect("listen")
+    }
+
     /// The same with a certificate for `name` that is signed by itself and marked as an authority, TLS from the first byte.
     ///
     /// # Panics

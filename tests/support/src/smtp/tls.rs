@@ -39,8 +39,18 @@ impl Authority {
 
     /// What a server with a certificate for `name` needs.
     pub(super) fn server_config(&self, name: &str) -> Arc<ServerConfig> {
+        self.sign(&CertificateParams::new(vec![name.to_owned()]).expect("a name"))
+    }
+
+    /// The same with a certificate whose time was over on the first day of 2020.
+    pub(super) fn expired_config(&self, name: &str) -> Arc<ServerConfig> {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("a signed certificate");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         server_config(certificate.der().clone(), key)

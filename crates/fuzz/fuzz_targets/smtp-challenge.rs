@@ -1,0 +1,4 @@
+//! The target [`fuzz::session::challenge`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::session::challenge(data));

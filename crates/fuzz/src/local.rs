@@ -1,0 +1,131 @@
+//! What comes from this machine: names of files, configuration, words of a command line. Strangers have a hand in each: who
+//! uploads a file names it, and lists of targets or accounts are made by other programs.
+//!
+//! Each function takes arbitrary bytes and panics when the code does, or when a property that it must have is broken.
+
+use std::path::Path;
+
+use common::SafeText;
+use httpd::listing::{Entry, Form, Order, write};
+use httpd::mime::Types;
+use ping::config::Family;
+use ping::many::target::{self, MOST_TARGETS, Target};
+use smtp_send::account::file::{Places, read};
+use smtp_send::proto::dsn::{Envid, Notify};
+use smtp_send::server::Server;
+
+/// A name of a file adds no markup to the page, however it is sorted, and a program reads the same names out of the JSON.
+pub fn file_names(data: &[u8]) {
+    let mut names = data.split(|byte| matches!(byte, 0 | b'/'));
+    let (order, form) = Order::from_query(names.next().unwrap_or_default());
+    let folder = names.next().unwrap_or_default();
+    let names: Vec<&[u8]> = names.filter(|name| !matches!(*name, b"" | b"." | b"..")).take(30).collect();
+    let page = |form, folder: &[u8], names: &[&[u8]]| {
+        let entry = |name: &&[u8]| Entry {
+            name: name.to_vec(),
+            is_folder: name.len() % 3 == 0,
+            size: name.len() as u64 * 1_000_003,
+            modified: i64::try_from(name.len()).unwrap_or(0) * 100_000_007,
+        };
+        let mut out = Vec::new();
+        write(&mut out, form, folder, order, &mut names.iter().map(entry).collect::<Vec<_>>()).expect("memory");
+        String::from_utf8(out).expect("a listing is text")
+    };
+    let html = page(form.unwrap_or(Form::Html), folder, &names);
+    assert!(!html.chars().any(|one| one.is_ascii_control() && one != '\n'), "an order to a terminal");
+    let html = page(Form::Html, folder, &names);
+    // The same page with names of the same lengths in which nothing is to be escaped.
+    let plain: Vec<Vec<u8>> = names.iter().map(|name| vec![b'x'; name.len()]).collect();
+    let plain: Vec<&[u8]> = plain.iter().map(Vec::as_slice).collect();
+    let plain = page(Form::Html, &vec![b'x'; folder.len()], &plain);
+    for sign in ['<', '>', '"', '\'', '\n'] {
+        assert_eq!(html.matches(sign).count(), plain.matches(sign).count(), "{sign:?} in {html}");
+    }
+    for link in html.split("href=\"").skip(1) {
+        assert!(["./", "../", "?sort="].iter().any(|start| link.starts_with(start)), "it leads elsewhere: {link}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&page(Form::Json, folder, &names)).expect("JSON");
+    let mut read: Vec<&str> = json.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
+    let mut names: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name)).collect();
+    read.sort_unstable();
+    names.sort_unstable();
+    assert_eq!(read, names);
+    let content_type = Types::default().of(data);
+    assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not fit for a field: {content_type}");
+}
+
+/// What is shown is one harmless line, and nothing of it is ambiguous: the bytes can be told from it.
+pub fn safe_text(data: &[u8]) {
+    let shown = SafeText(data).to_string();
+    assert!(!shown.chars().any(char::is_control), "{shown:?}");
+    assert_eq!(shown.parse::<String>().map(|text| text.contains(['\u{202e}', '\u{2066}', '\u{feff}'])), Ok(false));
+    if data.iter().all(|byte| (b' '..=b'~').contains(byte) && *byte != b'\\') {
+        assert_eq!(shown.as_bytes(), data);
+    }
+    // Each byte is shown by itself, so a text that is shown in two pieces is the same.
+    let middle = (0..=data.len() / 2).rev().find(|at| data[*at..].first().is_none_or(u8::is_ascii)).unwrap_or(0);
+    let (first, second) = data.split_at(middle);
+    assert_eq!(format!("{}{}", SafeText(first), SafeText(second)), shown);
+}
+
+/// A mistake is in a line that is there; an argument is that of its key, and no key says what a file may not.
+pub fn account(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let places = Places { folder: Path::new("/etc/smtp-send"), home: Some(Path::new("/home/ann")) };
+    match read(text, "default", places) {
+        Ok((names, settings)) => {
+            assert_eq!(settings.is_some(), names.iter().any(|name| name == "default"));
+            for setting in settings.unwrap_or_default() {
+                assert!((1..=text.lines().count()).contains(&setting.line), "{setting:?}");
+                let Some(argument) = setting.argument else { continue };
+                let argument = argument.into_string().expect("text");
+                let rest = argument.strip_prefix(&format!("--{}", setting.key)).expect("the option of its key");
+                assert!(rest.is_empty() || rest.starts_with('='), "{argument}");
+            }
+        }
+        Err(mistake) => {
+            assert!((1..=text.lines().count().max(1) + 1).contains(&mistake.line), "{mistake:?}");
+            assert!(!mistake.what.is_empty() && !mistake.what.contains('\n'), "{mistake:?}");
+        }
+    }
+}
+
+/// A server that is understood is a host name or an address; wishes for reports fit into a command.
+pub fn server(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(Server { host, port }) = Server::parse(&text) {
+        assert!(!host.is_empty() && port != Some(0));
+        assert!(!host.chars().any(|one| one.is_control() || one.is_whitespace() && !host.contains('%')), "{host:?}");
+        let port = port.map_or(String::new(), |port| format!(":{port}"));
+        let again = if host.contains(':') { format!("[{host}]{port}") } else { format!("{host}{port}") };
+        assert_eq!(Server::parse(&again).map(|server| server.host), Ok(host));
+    }
+    if let Some(envelope) = Envid::parse(&text) {
+        let written = envelope.to_string();
+        assert!(written.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b'='), "{written}");
+    }
+    if let Some(notify) = Notify::parse(&text) {
+        assert_eq!(Notify::parse(&notify.to_string()), Some(notify));
+    }
+}
+
+/// A block has as many addresses as one run takes, none of them a group, all of one family.
+pub fn target(data: &[u8]) {
+    let word = String::from_utf8_lossy(data);
+    let parsed = target::parse(&word, None);
+    let (first, count) = match parsed {
+        Ok(Target::Address(first)) => (first, 1),
+        Ok(Target::Block { first, count }) => {
+            assert!(target::is_block(&word));
+            (first, count)
+        }
+        Ok(Target::Name(name)) => return assert_eq!(name, word),
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    assert!((1..=MOST_TARGETS).contains(&count), "{count}");
+    let (one, other) = (target::address(first), target::address(first + u128::from(count - 1)));
+    assert!(!one.is_multicast() && !other.is_multicast());
+    assert_eq!(target::number(one), first);
+    let families = [Family::V4, Family::V6].map(|family| target::parse(&word, Some(family)).is_ok());
+    assert_eq!(families.iter().filter(|fits| **fits).count(), 1, "{word}: {families:?}");
+}
