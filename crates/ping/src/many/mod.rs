@@ -68,8 +68,6 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
     let file = settings.prometheus.as_deref().map(TextFile::new).transpose()?;
     // Whatever this waits for, standard input or a name server, an interrupt ends it.
     let List { hosts, unresolved } = list::complete(settings, targets, source)?;
-    // Until here a signal ends the process: nothing that waits for a resolver or for standard input looks for one.
-    let signals = Signals::take_over()?;
     if hosts.count() == 0 {
         return if unresolved > 0 {
             Ok(FAILED)
