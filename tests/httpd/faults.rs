@@ -85,10 +85,10 @@ fn a_full_disk_under_the_log_is_told_and_holds_up_no_answer() {
     let _ = fs::write(&filler, vec![0; 1 << 20]);
     let start = Instant::now();
     let mut client = Client::connect(server.address);
-    let long = format!("/{}", "x".repeat(5000));
+    let wordy = format!("/{}", "x".repeat(5000));
     let lost = |text: &str| text.matches("access log: No space left on device; lines are lost").count();
     while lost(&server.running.stderr()) == 0 {
-        assert_eq!(client.get(&long, "").status, 404);
+        assert_eq!(client.get(&wordy, "").status, 404);
         assert!(start.elapsed() < PATIENCE, "{}", server.running.stderr());
     }
     for _ in 0..2000 {
@@ -256,17 +256,17 @@ fn of_ten_thousand_connections_a_thousand_are_served_and_the_others_told_to_come
     }
     setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
     let server = Server::with_options(&[("a", b"a")], &["--max-connections", "1000", "--idle-timeout", "60"]);
-    let mut served = Vec::new();
+    let mut inside = Vec::new();
     for _ in 0..LIMIT {
         let mut client = server.connect();
         assert_eq!(client.get("/a", "").text(), "a");
-        served.push(client);
+        inside.push(client);
     }
     let mut others: Vec<Client> = Vec::new();
     for number in LIMIT..CROWD {
         others.push(server.connect());
         if number % 1000 == 0 {
-            assert_eq!(served[number % LIMIT].get("/a", "").text(), "a", "in the middle of the crowd");
+            assert_eq!(inside[number % LIMIT].get("/a", "").text(), "a", "in the middle of the crowd");
         }
     }
     for client in &mut others {
@@ -274,10 +274,10 @@ fn of_ten_thousand_connections_a_thousand_are_served_and_the_others_told_to_come
         assert_eq!((refusal.status, refusal.field("Retry-After")), (503, Some("1")));
         assert!(client.is_closed());
     }
-    for client in &mut served {
+    for client in &mut inside {
         assert_eq!(client.get("/a", "").text(), "a");
     }
-    drop(served);
+    drop(inside);
     drop(others);
     let deadline = Instant::now() + PATIENCE;
     while server.get("/a").status != 200 {

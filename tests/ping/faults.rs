@@ -76,8 +76,8 @@ fn an_interrupt_ends_a_run_that_waits_for_the_resolver() {
 #[test]
 fn an_interrupt_ends_a_run_that_waits_for_its_targets() {
     let mut command = ping();
-    let mut child = command.args(["--targets", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = { &mut child }.spawn().unwrap();
+    command.args(["--targets", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
     sleep(Duration::from_millis(300));
     let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
     nix::sys::signal::kill(pid, Signal::SIGINT).unwrap();
