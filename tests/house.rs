@@ -73,13 +73,14 @@ const PROTOCOL: [&str; 12] = [
     "nix",
 ];
 /// Engines decide and do not act: the same as the protocol, and no sockets or terminals by way of a crate either.
-const ENGINES: [&str; 17] = [
+const ENGINES: [&str; 18] = [
     "httpd/src/site.rs",
     "httpd/src/representation.rs",
     "httpd/src/page.rs",
     "smtp-send/src/session.rs",
     "smtp-send/src/session/",
     "ping/src/pinger.rs",
+    "ping/src/pinger/plan.rs",
     "ping/src/pinger/slot.rs",
     "ping/src/pinger/tally.rs",
     "ping/src/stats.rs",

@@ -10,9 +10,11 @@
 //! - `freshness`: files that change, grow, shrink and vanish while they are served
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
+//! - `dist`: the man page and the completions are those of the options
 //! - `www`: the site of the quick start says nothing false about itself
 
 mod conditions;
+mod dist;
 mod faults;
 mod fixture;
 mod freshness;

@@ -11,8 +11,10 @@
 //! - `many_fates`: the same scenarios among many targets
 //! - `targets`, `sweep`: runs of many targets: who they are, how they end, what they cost
 //! - `permission`: raw socket, datagram socket, neither (root only)
+//! - `dist`: the man page and the completions are those of the options
 
 mod command_line;
+mod dist;
 mod fates;
 mod faults;
 mod many_fates;

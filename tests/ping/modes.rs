@@ -129,15 +129,29 @@ fn options_in_the_header_ask_for_a_raw_socket() {
     command.args(["--bounding-set", "-net_raw", "--inh-caps", "-net_raw"]);
     let finished = finish(command.args([env!("CARGO_BIN_EXE_ping"), "-R", "-c", "1", "127.0.0.1"]), b"");
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
-    assert_eq!(finished.stderr, "ping: open an ICMP socket: Operation not permitted\n");
+    let line = "ping: open a raw socket: Operation not permitted \
+                (-R and -T need 'setcap cap_net_raw+ep' on this program)\n";
+    assert_eq!(finished.stderr, line);
 }
 
 #[test]
 fn the_flow_label_is_shown_and_sent() {
-    if can_reach("::1") {
-        let finished = run_ping("-F 12345 -c 1 ::1");
-        assert!(finished.stdout.starts_with("PING ::1(::1) , flow 0x12345, 56 data bytes\n64 bytes"), "{finished:?}");
+    let Some(network) = pair() else { return };
+    network.ip("a", "-6 addr add fd00::1/64 dev to-b nodad");
+    network.ip("b", "-6 addr add fd00::2/64 dev to-a nodad");
+    let rules = "table ip6 t { chain c { type filter hook input priority 0; \
+                 icmpv6 type echo-request ip6 flowlabel != 0x12345 drop; } }";
+    let filter = finish(network.command("b", "nft").arg("-f").arg("-"), rules.as_bytes());
+    if !filter.status.success() {
+        return eprintln!("skipped: no nft: {}", filter.stderr);
     }
+    let finished = ping_in(&network, "-F 12345 -c 1 -w 2 fd00::2");
+    assert!(
+        finished.stdout.starts_with("PING fd00::2(fd00::2) , flow 0x12345, 56 data bytes\n64 bytes"),
+        "{finished:?}"
+    );
+    assert_eq!(ping_in(&network, "-F 12346 -c 1 -W 0.1 fd00::2").code(), 1);
+    assert_eq!(ping_in(&network, "-c 1 -W 0.1 fd00::2").code(), 1);
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! Which targets a run of many has, whatever way they are named, and what is refused.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use testkit::process::finish;
 
 use super::{can_reach, ping, run_ping};
@@ -52,6 +57,27 @@ fn a_file_and_standard_input_bring_words_comments_and_blank_lines() {
     fs::write(&path, text).unwrap();
     assert_eq!(alive(&format!("127.0.0.4 --targets {}", path.display()), b""), expected);
     assert_eq!(alive("127.0.0.4 --targets -", text.as_bytes()), expected);
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_standard_input() {
+    if !can_reach("127.0.0.1") {
+        return;
+    }
+    let mut child =
+        ping().args(["--alive", "--targets", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let status = loop {
+        match child.try_wait().unwrap() {
+            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            status => break status,
+        }
+    };
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(status.and_then(|status| status.signal()), Some(Signal::SIGINT as i32));
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod composed;
 mod delivery;
 /// What is said and in which order: EHLO, HELO, pipelining, refusals, SIZE, 421.
 mod dialogue;
+/// The man page and the completions are those of the options.
+mod dist;
 /// STARTTLS, implicit TLS, certificates, and what is never done.
 mod encryption;
 /// CHUNKING, LMTP, SMTPUTF8, DSN, REQUIRETLS.

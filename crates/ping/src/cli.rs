@@ -81,7 +81,7 @@ pub struct Cli {
     /// Interface to send through, or source address
     #[arg(short = 'I', value_name = "INTERFACE")]
     pub interface: Option<String>,
-    /// Send PRELOAD probes at once at the start
+    /// Send PRELOAD probes at once at the start; in a flood, keep as many on their way [default: 1, in a flood 16]
     #[arg(short = 'l', value_name = "PRELOAD")]
     pub preload: Option<String>,
     /// Do not loop multicast packets back

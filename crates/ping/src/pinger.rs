@@ -3,12 +3,14 @@
 //! The loop asks [`Pinger::step`] what to do and tells what it saw; times come in as arguments. Send times are kept here,
 //! one slot a probe, so nothing that a reply carries can reach a round-trip time. It must not read a clock or print.
 
+mod plan;
 mod slot;
 mod tally;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+pub use self::plan::{Pace, Plan, Until};
 pub use self::tally::Tally;
 
 use self::slot::{Fate, Slot};
@@ -16,57 +18,12 @@ use crate::stats::Stats;
 
 /// Probes that are remembered: as many as the 16 bits of the sequence tell apart.
 const REMEMBERED: usize = 65_536;
+/// Probes that may leave together to catch up with a delay, as long as it is short.
+const CAUGHT_UP: u32 = 10;
+/// Longest delay that is caught up with, where the interval is shorter.
+const SHORT_DELAY: Duration = Duration::from_millis(200);
 /// Shortest time between two sends while nothing comes back, when replies drive the sending.
 const UNANSWERED_INTERVAL: Duration = Duration::from_millis(10);
-
-/// What the user asked for.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// When the next probe is due.
-    pub pace: Pace,
-    /// Probes that are sent at once at the start, at least 1; later the number that may be on their way in a flood.
-    pub preload: u64,
-    /// Stop after this many (answers, when there is a deadline).
-    pub count: Option<u64>,
-    /// How long a reply is waited for.
-    pub timeout: Duration,
-    /// Stop this long after the start, whatever has come.
-    pub deadline: Option<Duration>,
-    /// Stop when the target is up, or down.
-    pub until: Option<Until>,
-    /// Leave the kernel's stamps out of the round-trip time.
-    pub user_times: bool,
-}
-
-/// When the next probe is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// At multiples of this time from the start.
-    Every(Duration),
-    /// As soon as fewer than `preload` are on their way, but at least a hundred times a second.
-    Flood,
-    /// A mean round-trip time after the last, but not sooner than this; before the first reply after one second.
-    Adaptive(Duration),
-}
-
-impl Pace {
-    /// The time between two sends that does not depend on replies; 0 where there is none.
-    pub fn interval(self) -> Duration {
-        match self {
-            Self::Every(interval) => interval,
-            Self::Flood | Self::Adaptive(_) => Duration::ZERO,
-        }
-    }
-}
-
-/// What ends a run besides count and deadline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// The first reply.
-    Up,
-    /// This many probes in a row without a reply.
-    Down(u64),
-}
 
 /// One moment, read from two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,7 +120,7 @@ pub struct Counts {
     pub errors: u64,
     /// Sends that failed on this host.
     pub not_sent: u64,
-    /// Datagrams for which there was no room in the receive buffer.
+    /// Datagrams for which there was no room in the receive buffer, as the kernel counts them.
     pub overflowed: u64,
     /// The largest number of probes that were on their way when an answer came.
     pub pipe: u64,
@@ -186,6 +143,8 @@ pub struct Pinger {
     /// No probe before this one is in flight.
     oldest: u64,
     in_flight: u64,
+    /// Whether this host refused a probe since the last answer.
+    is_refused: bool,
     /// The highest number that was answered.
     highest: u64,
     /// Probes without an answer since the last answer.
@@ -211,6 +170,7 @@ impl Pinger {
             first: 1,
             oldest: 1,
             in_flight: 0,
+            is_refused: false,
             highest: 0,
             silent: 0,
             stamps: false,
@@ -243,9 +203,10 @@ impl Pinger {
     /// Makes room for the next probe and starts its clock; to be called right before the send.
     pub fn sent(&mut self, now: Moment) {
         if let Pace::Every(interval) = self.plan.pace {
-            // A schedule that fell behind by more than a step (a suspended machine) goes on from here, without a burst.
+            // What a busy machine delays is caught up with; after a long pause (a suspended machine) the schedule goes
+            // on from here, without a burst.
             let behind = now.steady.saturating_duration_since(self.scheduled(interval));
-            if behind > interval {
+            if behind > interval.saturating_mul(CAUGHT_UP).min(SHORT_DELAY).max(interval) {
                 self.base += behind;
             }
         }
@@ -273,6 +234,7 @@ impl Pinger {
     pub fn not_sent(&mut self, sequence: u64) {
         self.counts.not_sent += 1;
         self.silent += 1;
+        self.is_refused = true;
         self.set_fate(sequence, Fate::NotSent);
     }
 
@@ -320,6 +282,7 @@ impl Pinger {
             self.counts.reordered += u64::from(is_reordered);
             self.highest = self.highest.max(sequence);
             self.silent = 0;
+            self.is_refused = false;
             self.stats.add(time);
             self.set_fate(sequence, Fate::Replied);
             if let Some(slot) = self.slot(sequence) {
@@ -361,6 +324,7 @@ impl Pinger {
     pub fn local_error(&mut self) {
         self.counts.errors += 1;
         self.silent += 1;
+        self.is_refused = true;
         self.set_fate(self.counts.transmitted, Fate::Failed);
     }
 
@@ -383,7 +347,7 @@ impl Pinger {
     pub fn tally(&self, now: Instant) -> Tally {
         let mut tally = self.tally.clone();
         self.slots.iter().for_each(|slot| tally.take(slot, self.stamps));
-        tally.end(self.since_start(now));
+        tally.end(self.since_start(now), self.counts.overflowed);
         tally
     }
 
@@ -440,7 +404,8 @@ impl Pinger {
     /// When the next probe is to be sent.
     fn due(&self) -> Instant {
         let Some(last) = self.last_send else { return self.base };
-        let is_full = self.in_flight >= self.plan.preload;
+        // What this host refuses at once is not tried again at once.
+        let is_full = self.in_flight >= self.plan.preload || self.is_refused;
         match self.plan.pace {
             Pace::Every(interval) => self.scheduled(interval),
             Pace::Flood if is_full => last + UNANSWERED_INTERVAL,

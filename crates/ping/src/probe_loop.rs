@@ -53,14 +53,16 @@ pub(crate) struct Loop<'a> {
 }
 
 impl<'a> Loop<'a> {
-    /// A loop that has not begun; `watch` looks the name of the target up again and again.
+    /// A loop that has told what is about to begin; `watch` looks the name of the target up again and again.
     pub(crate) fn new(
         config: &'a Config,
         socket: &'a mut Socket,
         signals: &'a Signals,
         watch: Option<Watch>,
-        report: Box<dyn Report + 'a>,
+        mut report: Box<dyn Report + 'a>,
     ) -> Result<Self, Failure> {
+        // The first line comes before the clock of the run, as whoever reads it may take his time.
+        report.start()?;
         let pinger = Pinger::new(config.plan.clone(), clock::now()?.steady);
         let buffer = vec![0; LARGEST_DATAGRAM];
         let batch = (!socket.has_stamps()).then(|| Batch::new(AROUND_PAYLOAD + config.payload.len()));
@@ -70,7 +72,6 @@ impl<'a> Loop<'a> {
 
     /// Sends and receives until the scheduler says that it is over; how it went.
     pub(crate) fn run(mut self) -> Result<Pinger, Failure> {
-        self.report.start()?;
         let mut turn = 0u64;
         let mut was_idle = true;
         loop {

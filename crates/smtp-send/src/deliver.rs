@@ -21,6 +21,8 @@ use upload::LAST_WORDS_PATIENCE;
 pub trait Outbox {
     /// The envelope of the next message; `None` when there is no other.
     fn next(&mut self) -> Option<Envelope>;
+    /// A moment to get ready for the upload of that message: the other side is at work.
+    fn prepare(&mut self);
     /// The message whose envelope was the last one to be next, and where its bytes are counted.
     fn parcel(&mut self) -> (&mut Message, &mut Meter);
     /// The connection is protected from now on.
@@ -43,21 +45,23 @@ pub struct Policy<'a> {
 /// An error is a connection that broke, or a message that could not be read; the session knows what that means.
 pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, policy: &Policy) -> Result<(), Failure> {
     wire.encryption().into_iter().for_each(|encryption| outbox.encrypted(encryption));
-    let mut line = Line { wire, out: Vec::new(), end_of_message: None };
+    let mut line = Line { wire, out: Vec::new(), end_of_message: None, outcomes: Vec::new() };
     let mut event = Event::Connected;
     loop {
         let action = session.on(event);
-        session.take_finished().into_iter().for_each(|outcome| outbox.finished(outcome));
+        line.outcomes.append(&mut session.take_finished());
         let happened = match action {
-            Action::Await(state) => line.hear(state),
+            Action::Await(state) => line.hear(state, outbox),
             Action::Send(bytes, state) => {
                 if state == State::Mail && policy.warn_in_clear && line.wire.is_exposed() {
                     log::warn!("{} offers no TLS: the message goes in clear", line.wire.peer());
                 }
                 line.say(&bytes);
-                line.hear(state)
+                line.hear(state, outbox)
             }
-            Action::SendSecret(bytes, state) => line.say_secretly(&bytes, state).and_then(|()| line.hear(state)),
+            Action::SendSecret(bytes, state) => {
+                line.say_secretly(&bytes, state).and_then(|()| line.hear(state, outbox))
+            }
             Action::StartTls => line.wire.start_tls(policy.trust).map_err(Broken::from).map(|()| {
                 line.wire.encryption().into_iter().for_each(|encryption| outbox.encrypted(encryption));
                 Event::TlsStarted
@@ -65,6 +69,7 @@ pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, poli
             Action::Next => Ok(Event::Next(outbox.next())),
             Action::Upload { eight_bit, framing } => upload::send(&mut line, outbox, eight_bit, framing),
             Action::Close => {
+                line.hand_over(outbox);
                 line.wire.close();
                 return Ok(());
             }
@@ -74,7 +79,8 @@ pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, poli
             Err(Broken { failure, complete }) => {
                 let settled = session.is_settled();
                 session.on(Event::Lost { complete });
-                session.take_finished().into_iter().for_each(|outcome| outbox.finished(outcome));
+                line.outcomes.append(&mut session.take_finished());
+                line.hand_over(outbox);
                 if !settled {
                     return Err(failure);
                 }
@@ -106,6 +112,8 @@ struct Line {
     out: Vec<u8>,
     /// Where in `out` the end of a message is.
     end_of_message: Option<usize>,
+    /// Fates that the outbox has not heard of.
+    outcomes: Vec<Outcome>,
 }
 
 impl Line {
@@ -120,11 +128,18 @@ impl Line {
         self.wire.send(bytes, state.patience()).map_err(|unwritten| unwritten.failure.into())
     }
 
-    fn hear(&mut self, state: State) -> Result<Event, Broken> {
+    fn hand_over(&mut self, outbox: &mut dyn Outbox) {
+        self.outcomes.drain(..).for_each(|outcome| outbox.finished(outcome));
+    }
+
+    fn hear(&mut self, state: State, outbox: &mut dyn Outbox) -> Result<Event, Broken> {
         if let Some(reply) = self.flush(state)? {
             log_reply(&reply);
             return Ok(Event::Reply(reply));
         }
+        // What takes its time here takes none of the other side's.
+        self.hand_over(outbox);
+        outbox.prepare();
         let reply = self.wire.reply(state.patience(), state.name())?;
         log_reply(&reply);
         Ok(Event::Reply(reply))

@@ -133,6 +133,8 @@ struct Dispatch<'a> {
     waiting: VecDeque<usize>,
     /// Messages that the running session has taken, in its order, with the recipients that were meant.
     taken: Vec<(usize, Vec<usize>)>,
+    /// How many of those have had their moment to get ready.
+    prepared: usize,
     meter: Meter,
     encryption: Option<Encryption>,
     /// Messages of which the running connection has decided something.
@@ -157,6 +159,7 @@ impl<'a> Dispatch<'a> {
             patient: route.retry > 0,
             waiting: VecDeque::new(),
             taken: Vec::new(),
+            prepared: 0,
             meter: Meter::default(),
             encryption: None,
             decided: 0,
@@ -173,7 +176,7 @@ impl<'a> Dispatch<'a> {
         let is_probe = self.is_probe();
         let open = self.entries.iter().enumerate().filter(|(_, entry)| !entry.open().is_empty() || is_probe);
         self.waiting = open.map(|(index, _)| index).collect();
-        (self.taken, self.decided, self.encryption) = (Vec::new(), 0, None);
+        (self.taken, self.prepared, self.decided, self.encryption) = (Vec::new(), 0, 0, None);
         let route = self.route;
         let connected = Transport::connect(&route.peer, &route.way, limits).and_then(|mut wire| {
             if route.tls == Tls::Implicit {
@@ -298,6 +301,16 @@ impl Outbox for Dispatch<'_> {
                 }
                 Err(failure) => self.tell(index, Some(&failure), None),
             }
+        }
+    }
+
+    fn prepare(&mut self) {
+        // Once for each message: behind its upload nothing is to be read again.
+        if self.prepared < self.taken.len()
+            && let Some((index, _)) = self.taken.last()
+        {
+            self.prepared = self.taken.len();
+            self.entries[*index].job.message.prepare();
         }
     }
 

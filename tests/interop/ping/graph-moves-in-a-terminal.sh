@@ -21,7 +21,7 @@ shown() {
     done
     fail "not on the screen: $1: $(cat screen.txt)"
 }
-shown '^127.0.0.1 \(127.0.0.1\) .*min/avg/max .* lost$'
+shown '^127.0.0.1 .* lost  min/avg/max .* p99 '
 shown '^      0 ms .*█.*│'
 equal "$(grep -c ' 0 ms ' screen.txt)" 1 "pictures on the screen"
 tmux -S screen resize-window -x 60 -y 10

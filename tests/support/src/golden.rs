@@ -10,16 +10,23 @@ use std::path::{Path, PathBuf};
 /// # Panics
 /// When the two differ (the first differing line is shown), or the file is missing.
 pub fn compare(name: &str, actual: &str) {
-    let path = folder().join(name);
+    compare_file(&folder().join(name), actual);
+}
+
+/// The same for a file anywhere in the workspace.
+///
+/// # Panics
+/// As [`compare`].
+pub fn compare_file(path: &Path, actual: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
         fs::create_dir_all(path.parent().expect("a file has a folder")).expect("create the folder of golden files");
-        fs::write(&path, actual).expect("write the golden file");
+        fs::write(path, actual).expect("write the golden file");
         return;
     }
-    let expected = fs::read_to_string(&path)
+    let expected = fs::read_to_string(path)
         .unwrap_or_else(|error| panic!("{}: {error}; UPDATE_GOLDEN=1 writes it", path.display()));
     if let Some(difference) = first_difference(&expected, actual) {
-        panic!("{name} differs, {difference}\n(UPDATE_GOLDEN=1 accepts it)\n--- actual\n{actual}");
+        panic!("{} differs, {difference}\n(UPDATE_GOLDEN=1 accepts it)\n--- actual\n{actual}", path.display());
     }
 }
 

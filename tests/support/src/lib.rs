@@ -3,6 +3,7 @@
 //! Everything here deals with real processes, real sockets and real files. Whatever a helper starts or creates is gone
 //! when its guard is dropped, also when the test panics.
 
+pub mod dist;
 pub mod golden;
 pub mod http;
 pub mod netns;

@@ -19,7 +19,8 @@ pub struct ManyOptions {
     /// Print the targets that do not answer, one a line, at the end
     #[arg(long, conflicts_with = "json")]
     pub unreachable: bool,
-    /// Probes a second over all targets, 0 for no limit [default: 10000, no limit towards this host itself]
+    /// Probes a second over all targets, 0 for no limit [default: 10000, no limit towards this host
+    /// itself; 1000 for an ordinary user]
     #[arg(long, value_name = "PPS")]
     pub rate: Option<String>,
     /// Write the figures to FILE for the textfile collector of Prometheus, after each round and at the end

@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     /// Probes to each target; `None` when nobody said how many.
     pub(crate) count: Option<u64>,
     pub(crate) rate: Rate,
+    /// Whether root asks, which is another question once privileges are gone.
+    is_root: bool,
     pub(crate) style: Style,
     pub(crate) prometheus: Option<PathBuf>,
 }
@@ -79,6 +81,7 @@ impl Settings {
     /// Checks what was typed; `called_as` is the family that the name of the program asks for.
     pub(crate) fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Failure> {
         refuse_what_is_for_one(&cli)?;
+        let is_root = nix::unistd::Uid::current().is_root();
         let words = cli.destinations.clone();
         let many = cli.many.clone();
         let is_json = cli.json;
@@ -99,7 +102,8 @@ impl Settings {
         let usual = usual.filter(|_| many.prometheus.is_none() || only_alive);
         Ok(Self {
             count: config.plan.count.or(usual),
-            rate: rate(many.rate.as_deref())?,
+            rate: rate(many.rate.as_deref(), is_root)?,
+            is_root,
             words,
             list: many.targets,
             style,
@@ -119,21 +123,16 @@ impl Settings {
     pub(crate) fn gap(&self, hosts: &Hosts) -> u64 {
         let rate = match self.rate {
             Rate::Unlimited => return 0,
-            Rate::Usual if hosts.count() > FEW_TARGETS && hosts.are_all_loopback() => return 0,
-            Rate::Usual => {
-                if nix::unistd::Uid::current().is_root() {
-                    USUAL_RATE
-                } else {
-                    LARGEST_USER_RATE
-                }
-            }
             Rate::PerSecond(rate) => rate,
+            Rate::Usual if !self.is_root => LARGEST_USER_RATE,
+            Rate::Usual if hosts.count() > FEW_TARGETS && hosts.are_all_loopback() => return 0,
+            Rate::Usual => USUAL_RATE,
         };
         1_000_000_000 / rate.max(1)
     }
 }
 
-fn rate(text: Option<&str>) -> Result<Rate, Failure> {
+fn rate(text: Option<&str>, is_root: bool) -> Result<Rate, Failure> {
     let Some(text) = text else { return Ok(Rate::Usual) };
     let wrong =
         |reason: String| Failure::new(Kind::Usage, "", format_args!("invalid argument: --rate '{text}'"), reason);
@@ -142,7 +141,7 @@ fn rate(text: Option<&str>) -> Result<Rate, Failure> {
         Ok(rate) if is_plain && rate <= LARGEST_RATE => rate,
         _ => return Err(wrong(format!("not a number from 0 to {LARGEST_RATE}"))),
     };
-    if !nix::unistd::Uid::current().is_root() && !(1..=LARGEST_USER_RATE).contains(&rate) {
+    if !is_root && !(1..=LARGEST_USER_RATE).contains(&rate) {
         return Err(Failure::new(Kind::Denied, "", "cannot flood", "an ordinary user may send 1000 packets a second"));
     }
     Ok(if rate == 0 { Rate::Unlimited } else { Rate::PerSecond(rate) })

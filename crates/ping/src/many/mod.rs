@@ -66,9 +66,8 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
     privilege::drop_all(settings.prometheus.as_deref())?;
 
     let file = settings.prometheus.as_deref().map(TextFile::new).transpose()?;
+    // Whatever this waits for, standard input or a name server, an interrupt ends it.
     let List { hosts, unresolved } = list::complete(settings, targets, source)?;
-    // Until here a signal ends the process: nothing that waits for a resolver or for standard input looks for one.
-    let signals = Signals::take_over()?;
     if hosts.count() == 0 {
         return if unresolved > 0 {
             Ok(FAILED)
@@ -76,6 +75,7 @@ pub(crate) fn run(settings: &Settings) -> Result<u8, Failure> {
             Err(Failure::new(Kind::Usage, "", "targets", "none were named"))
         };
     }
+    let signals = Signals::take_over()?;
     let out = BufWriter::with_capacity(WRITE_BUFFER, Output::new(&signals));
     let report = Report::new(settings, &hosts, unresolved, std::io::stdout().is_terminal(), out);
     let answered = Answered::new(hosts.count());

@@ -25,8 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) duplicates: u16,
     /// ICMP type and code of the newest error; 0 and 0 for none, which is an echo reply and no error.
     pub(crate) error: (u8, u8),
-    /// Errors, refusals and broken answers, up to 65,535.
-    pub(crate) errors: u16,
+    /// ICMP errors, refusals of this host and broken answers, up to 65,535.
+    pub(crate) failures: u16,
 }
 
 /// Round-trip times of a target or of all.
@@ -47,9 +47,9 @@ impl Outcome {
         self.received = self.received.saturating_add(1);
     }
 
-    /// An error came; ICMP type and code where it has one.
+    /// Something went wrong with a probe; ICMP type and code where it has one.
     pub(crate) fn failed(&mut self, error: Option<(u8, u8)>) {
-        self.errors = self.errors.saturating_add(1);
+        self.failures = self.failures.saturating_add(1);
         self.error = error.unwrap_or(self.error);
     }
 

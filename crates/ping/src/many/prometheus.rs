@@ -62,7 +62,9 @@ const METRICS: [Metric; 7] = [
     ("ping_up", "gauge", "Whether the target has answered", |outcome| Some(f64::from(u8::from(outcome.is_alive())))),
     ("ping_probes_total", "counter", "Probes whose fate is known", |outcome| Some(outcome.sent.into())),
     ("ping_replies_total", "counter", "Probes that were answered", |outcome| Some(outcome.received.into())),
-    ("ping_errors_total", "counter", "ICMP errors, refusals and broken answers", |outcome| Some(outcome.errors.into())),
+    ("ping_failures_total", "counter", "ICMP errors, refusals and broken answers", |outcome| {
+        Some(outcome.failures.into())
+    }),
     ("ping_rtt_min_seconds", "gauge", "Shortest round-trip time", |o| o.times().map(|times| seconds(times.minimum))),
     ("ping_rtt_avg_seconds", "gauge", "Mean round-trip time", |o| o.times().map(|times| seconds(times.average))),
     ("ping_rtt_max_seconds", "gauge", "Longest round-trip time", |o| o.times().map(|times| seconds(times.maximum))),

@@ -184,7 +184,7 @@ impl<'a, W: Write> Report<'a, W> {
             received,
             late: outcome.late.into(),
             duplicates: outcome.duplicates.into(),
-            errors: outcome.errors.into(),
+            failures: outcome.failures.into(),
             loss_percent: loss_percent(transmitted, received),
             min_ms: times.map(|times| milliseconds(times.minimum)),
             avg_ms: times.map(|times| milliseconds(times.average)),
@@ -264,7 +264,8 @@ struct Line<'a> {
     received: u64,
     late: u64,
     duplicates: u64,
-    errors: u64,
+    /// ICMP errors, refusals of this host and broken answers.
+    failures: u64,
     loss_percent: f64,
     min_ms: Option<f64>,
     avg_ms: Option<f64>,

@@ -20,6 +20,7 @@ use super::link::{Link, Outgoing};
 use super::slots::{Probe, Slots};
 use crate::clock;
 use crate::config::Family;
+use crate::proto::arrival::Framing;
 use crate::proto::seal::Seal;
 use crate::proto::{Echo, icmp4, icmp6, payload};
 
@@ -207,21 +208,34 @@ impl Sender<'_> {
         }
     }
 
+    /// Sends probes of one family.
     fn send(&self, probes: &[Probe]) {
-        let Some(link) = probes.first().and_then(|probe| self.link(self.family(probe))) else { return };
         let first = self.slots.next();
-        let Ok(before) = clock::now() else { return };
-        let outgoing: Vec<_> =
-            (first..).zip(probes).map(|(number, probe)| self.compose(link, number, probe, before.wall)).collect();
+        let link = probes.first().and_then(|probe| self.link(self.family(probe)));
+        // The time in the payload is for people who look at packets; nothing is computed from it.
+        let wall = clock::now().map_or(0, |moment| moment.wall);
+        let compose =
+            |link| (first..).zip(probes).map(|(number, probe)| self.compose(link, number, probe, wall)).collect();
+        let outgoing: Vec<_> = link.map(compose).unwrap_or_default();
         // The slots and the clock come first: a reply over loopback is there before the send returns.
         let now = self.now();
-        for (outgoing, probe) in outgoing.iter().zip(probes) {
-            self.slots.fill(outgoing.number, *probe, now);
+        for (number, probe) in (first..).zip(probes) {
+            self.slots.fill(number, *probe, now);
             if probe.tries > 0 {
                 self.course.again.fetch_sub(1, Ordering::Release);
             }
         }
-        self.transmit(link, &outgoing);
+        match link {
+            Some(link) => self.transmit(link, &outgoing),
+            // This host does not know the family at all.
+            None => (first..).zip(probes).for_each(|(number, _)| self.refuse(number, libc::EAFNOSUPPORT)),
+        }
+    }
+
+    fn refuse(&self, number: u64, errno: i32) {
+        // Nobody listens any more when the run is over.
+        let _ = self.refusals.send(Refusal { number, errno });
+        self.tell_news();
     }
 
     fn transmit(&self, link: &Link, mut rest: &[Outgoing]) {
@@ -243,9 +257,7 @@ impl Sender<'_> {
                 // A datagram socket tells an old error to whoever comes next; the packet itself has not been tried.
                 Err(_) if link.identifier.is_some() && !told => told = true,
                 Err(errno) => {
-                    // Nobody listens any more when the run is over.
-                    let _ = self.refusals.send(Refusal { number: first.number, errno: errno as i32 });
-                    self.tell_news();
+                    self.refuse(first.number, errno as i32);
                     rest = rest.get(1..).unwrap_or_default();
                     (shortages, told) = (0, false);
                 }
@@ -267,7 +279,7 @@ impl Sender<'_> {
         payload::fill(&mut bytes, wall, self.seal.code(address, identifier, number));
         let echo = Echo { identifier, sequence, payload: &bytes };
         let message = match link.framing {
-            crate::proto::arrival::Framing::Icmp6 => icmp6::write_request(&echo),
+            Framing::Icmp6 => icmp6::write_request(&echo),
             _ => icmp4::write_request(&echo),
         };
         let to = match address {
@@ -282,7 +294,7 @@ impl Sender<'_> {
     }
 
     fn link(&self, family: Family) -> Option<&Link> {
-        let is_v6 = |link: &&Link| link.framing == crate::proto::arrival::Framing::Icmp6;
+        let is_v6 = |link: &&Link| link.framing == Framing::Icmp6;
         self.links.iter().find(|link| is_v6(link) == (family == Family::V6))
     }
 

@@ -11,8 +11,8 @@ use super::slot::{Fate, Slot};
 pub struct Tally {
     lost: u64,
     in_flight: u64,
-    /// Unanswered and without the stamp of a device.
-    unstamped: u64,
+    /// Unanswered because of this host: never handed to a device, or the answer found no room.
+    dropped_locally: u64,
     /// Sixteen times the jitter, as RFC 3550 (appendix A.8) keeps it.
     jitter: u64,
     differences: u128,
@@ -32,7 +32,7 @@ impl Tally {
                 self.in_flight += 1;
                 return;
             }
-            Fate::Lost if stamps && !slot.has_left => self.unstamped += 1,
+            Fate::Lost if stamps && !slot.has_left => self.dropped_locally += 1,
             Fate::Lost => self.lost += 1,
             Fate::NotSent | Fate::Failed => {}
         }
@@ -40,8 +40,14 @@ impl Tally {
     }
 
     /// Ends the row of probes at `now`: an outage that is not over lasts until then.
-    pub(super) fn end(&mut self, now: u64) {
+    ///
+    /// `overflowed` datagrams found no room on this host; as many lost probes are not the network's fault. Which ones nobody
+    /// can tell, and some kernels count a datagram twice.
+    pub(super) fn end(&mut self, now: u64, overflowed: u64) {
         self.end_outage(now);
+        let explained = self.lost.min(overflowed);
+        self.lost -= explained;
+        self.dropped_locally += explained;
     }
 
     fn answered(&mut self, slot: &Slot) {
@@ -70,9 +76,10 @@ impl Tally {
         self.in_flight
     }
 
-    /// Probes that were given up and that the kernel never handed to a device.
-    pub fn stayed(&self) -> u64 {
-        self.unstamped
+    /// Probes that were given up because of this host: the kernel never handed them to a device, or had no room for the
+    /// answer.
+    pub fn dropped_locally(&self) -> u64 {
+        self.dropped_locally
     }
 
     /// The interarrival jitter of RFC 3550 over round-trip times; `None` with fewer than two of them.
@@ -105,7 +112,7 @@ mod tests {
             (slot.fate, slot.time) = (*fate, time * MS);
             tally.take(&slot, false);
         }
-        tally.end(fates.len() as u64 * 100 * MS);
+        tally.end(fates.len() as u64 * 100 * MS, 0);
         tally
     }
 
@@ -141,9 +148,22 @@ mod tests {
             let mut tally = Tally::default();
             tally.take(&stamped, stamps);
             tally.take(&unstamped, stamps);
-            (tally.lost(), tally.stayed())
+            (tally.lost(), tally.dropped_locally())
         };
         assert_eq!(count(true), (1, 1));
         assert_eq!(count(false), (2, 0));
+    }
+
+    #[test]
+    fn answers_without_room_explain_as_many_losses() {
+        let mut tally = Tally::default();
+        let mut slot = Slot::new(0, 0);
+        slot.fate = Fate::Lost;
+        (0..3).for_each(|_| tally.take(&slot, false));
+        for (overflowed, counts) in [(0, (3, 0)), (2, (1, 2)), (6, (0, 3))] {
+            let mut tally = tally.clone();
+            tally.end(1, overflowed);
+            assert_eq!((tally.lost(), tally.dropped_locally()), counts);
+        }
     }
 }

@@ -67,6 +67,17 @@ fn a_machine_that_slept_does_not_send_what_it_missed() {
 }
 
 #[test]
+fn a_busy_machine_catches_up_with_a_fast_schedule() {
+    let mut bench = Bench::new(|plan| (plan.pace, plan.timeout) = (Pace::Every(2 * MS), 10_000 * MS));
+    bench.send(0);
+    bench.send(9);
+    bench.send(9);
+    bench.send(9);
+    bench.send(9);
+    assert_eq!(bench.step(9), Action::Wait(bench.start + 10 * MS));
+}
+
+#[test]
 fn preloaded_probes_leave_together_and_the_next_one_an_interval_later() {
     let mut bench = Bench::new(|plan| plan.preload = 3);
     (0..3).for_each(|_| bench.send(0));
@@ -195,6 +206,19 @@ fn a_flood_is_driven_by_replies_and_without_them_sends_a_hundred_a_second() {
     bench.reply(1, 1);
     bench.send(1);
     assert_eq!(bench.step(1), Action::Wait(bench.start + 11 * MS));
+    bench.send(11);
+}
+
+#[test]
+fn a_flood_that_this_host_refuses_does_not_run_hot() {
+    let mut bench = Bench::new(|plan| (plan.pace, plan.preload) = (Pace::Flood, 16));
+    bench.send(0);
+    bench.pinger.not_sent(1);
+    assert_eq!(bench.step(0), Action::Wait(bench.start + 10 * MS));
+    bench.send(10);
+    assert_eq!(bench.step(10), Action::Wait(bench.start + 20 * MS));
+    bench.reply(2, 11);
+    bench.send(11);
     bench.send(11);
 }
 

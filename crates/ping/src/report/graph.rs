@@ -110,7 +110,10 @@ impl<'a, W: Write> Graph<'a, W> {
         let missing = counts.transmitted.saturating_sub(counts.received);
         let loss = (missing * 100).checked_div(counts.transmitted).unwrap_or(0);
         let name = SafeText(self.scene.target.name.as_bytes());
-        let mut line = format!("{name} ({}) ", self.scene.address.ip());
+        let mut line = format!("{name} ");
+        if !self.scene.target.is_literal {
+            put(&mut line, format_args!("({}) ", self.scene.address.ip()));
+        }
         match self.columns.back() {
             Some(Column::Reply(time) | Column::Late(time)) => {
                 put(&mut line, format_args!(" {} ms", Milliseconds(*time)));
@@ -118,6 +121,8 @@ impl<'a, W: Write> Graph<'a, W> {
             Some(Column::Lost) => line.push_str(" no answer"),
             None => {}
         }
+        // What matters least is cut off first.
+        put(&mut line, format_args!("  {loss}% of {} lost", counts.transmitted));
         if let Some(figures) = pinger.stats().figures() {
             let [minimum, average, maximum] = [figures.minimum, figures.average, figures.maximum].map(Milliseconds);
             put(&mut line, format_args!("  min/avg/max {minimum}/{average}/{maximum}"));
@@ -125,7 +130,6 @@ impl<'a, W: Write> Graph<'a, W> {
         if let Some(time) = pinger.stats().percentile(99) {
             put(&mut line, format_args!("  p99 {}", Milliseconds(time)));
         }
-        put(&mut line, format_args!("  {loss}% of {} lost", counts.transmitted));
         line
     }
 

@@ -170,7 +170,7 @@ fn summary<'a>(scene: &Scene<'a>, pinger: &Pinger, now: Instant) -> Result<Summa
         foreign: counts.foreign,
         errors: counts.errors,
         not_sent: counts.not_sent,
-        dropped_locally: counts.overflowed + tally.stayed(),
+        dropped_locally: tally.dropped_locally(),
         loss_percent: loss_percent(counts.transmitted, counts.received),
         min_ms: figures.map(|figures| figures.minimum),
         avg_ms: figures.map(|figures| figures.average),

@@ -221,7 +221,7 @@ impl<W: Write> Report for Text<'_, W> {
                 Ok(())
             }
             Event::Overflowed(datagrams) => {
-                complain(format_args!("receive buffer: full, {datagrams} datagrams were dropped on this host"));
+                complain(format_args!("receive buffer: full, {datagrams} datagrams dropped on this host"));
                 Ok(())
             }
             Event::Resolved { address, source } => {
@@ -305,7 +305,7 @@ fn put_everything(text: &mut String, pinger: &Pinger, now: Instant, is_timed: bo
         ("foreign", counts.foreign),
         ("errors", counts.errors),
         ("not sent", counts.not_sent),
-        ("dropped locally", counts.overflowed + tally.stayed()),
+        ("dropped locally", tally.dropped_locally()),
     ];
     text.push_str(&all.map(|(what, count)| format!("{what} {count}")).join(", "));
     text.push('\n');

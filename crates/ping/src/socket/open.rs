@@ -30,7 +30,10 @@ pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socke
         // Identifier 0 asks for a raw socket, because a datagram socket takes it for "any".
         Err(cause) if config.identifier == Some(0) => return Err(failed(cause)),
         // The IPv4 header, and the answers in it, are seen on a raw socket only.
-        Err(cause) if config.header_option.is_some() && target.is_ipv4() => return Err(failed(cause)),
+        Err(_) if config.header_option.is_some() && target.is_ipv4() => {
+            let cure = "Operation not permitted (-R and -T need 'setcap cap_net_raw+ep' on this program)";
+            return Err(Failure::new(Kind::Denied, "open", "a raw socket", cure));
+        }
         Err(_) => {}
     }
     match socket2::Socket::new(domain, Type::DGRAM, Some(protocol)) {

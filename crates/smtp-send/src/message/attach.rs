@@ -101,9 +101,8 @@ impl Attachment {
             let size = spool::copy(io::stdin().lock(), &mut file, |_| {})?;
             (file, size)
         } else {
-            let file = open_regular(&wanted.path)?;
-            let size = file.metadata()?.len();
-            (file, size)
+            let (file, facts) = open_regular(&wanted.path)?;
+            (file, facts.len())
         };
         let modified = file.metadata()?.modified()?;
         let name = wanted.name();

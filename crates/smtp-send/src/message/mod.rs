@@ -75,6 +75,14 @@ impl Message {
         }
     }
 
+    /// Does what can be done in advance of the next [`Self::stream`], for a moment in which nothing else is to be done.
+    pub fn prepare(&mut self) {
+        match self {
+            Self::Composed(_) => {}
+            Self::Ready(message) => message.prepare(),
+        }
+    }
+
     /// Whether the header holds bytes over 127, so that only a server with SMTPUTF8 may get it (RFC 6532).
     pub fn needs_smtputf8(&self) -> bool {
         match self {

@@ -183,6 +183,11 @@ impl Ready {
         if plan.endless { Err(ReadyError::TooManyParts) } else { Ok(plan) }
     }
 
+    /// Reads a small file in advance of the next [`Self::stream`], for a moment in which nothing else is to be done.
+    pub fn prepare(&mut self) {
+        self.source.prepare();
+    }
+
     /// Whether it begins with a header field. A text without any is a message for sendmail(8) and for nobody else.
     pub fn has_header(&self) -> bool {
         self.head.has_fields

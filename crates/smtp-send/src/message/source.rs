@@ -3,7 +3,7 @@
 //! A file that is not the same at the end of a reading as when it was first seen fails the reading, so that a message
 //! which somebody is still writing is never completed.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -17,25 +17,39 @@ use super::spool::{self, SpoolError};
 /// What is read from a stream stays in memory up to this size.
 const IN_MEMORY: usize = 1 << 20;
 
+/// A file up to this size is read at once, with two calls less for each reading.
+const SMALL: u64 = 64 * 1024;
+
 /// Bytes that can be read more than once.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// A file by its name, with what tells that it is still the same; open only until it is first read.
-    File { path: PathBuf, seen: Stamp, open: Option<File> },
+    /// A file by its name.
+    File(Named),
     /// The content of a stream.
     Kept(SpooledTempFile),
 }
 
+/// A file that is opened for each reading.
+#[derive(Debug)]
+pub(super) struct Named {
+    path: PathBuf,
+    /// What tells that it is still the same.
+    seen: Stamp,
+    /// Only until it is first read.
+    open: Option<File>,
+    /// All of it, read in advance for the next reading.
+    ready: Option<Vec<u8>>,
+}
+
 /// The size of a file and when it was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+struct Stamp {
     size: u64,
     modified: SystemTime,
 }
 
 impl Stamp {
-    fn of(file: &File) -> io::Result<Self> {
-        let facts = file.metadata()?;
+    fn of(facts: &Metadata) -> io::Result<Self> {
         Ok(Self { size: facts.len(), modified: facts.modified()? })
     }
 }
@@ -43,8 +57,8 @@ impl Stamp {
 impl Source {
     /// A file; folders, pipes and devices are refused.
     pub(super) fn file(path: &Path) -> io::Result<Self> {
-        let file = open_regular(path)?;
-        Ok(Self::File { path: path.to_owned(), seen: Stamp::of(&file)?, open: Some(file) })
+        let (file, facts) = open_regular(path)?;
+        Ok(Self::File(Named { path: path.to_owned(), seen: Stamp::of(&facts)?, open: Some(file), ready: None }))
     }
 
     /// Reads a stream to its end and keeps it.
@@ -52,6 +66,16 @@ impl Source {
         let mut spool = SpooledTempFile::new(IN_MEMORY);
         spool::copy(stream, &mut spool, |_| {})?;
         Ok(Self::Kept(spool))
+    }
+
+    /// Reads a small file now, so that the next reading need not; what goes wrong is told by that one.
+    pub(super) fn prepare(&mut self) {
+        if let Self::File(named) = self
+            && named.seen.size <= SMALL
+            && named.ready.is_none()
+        {
+            named.ready = named.opened().and_then(|file| named.all_of(file)).ok();
+        }
     }
 
     /// Lets `read` read the bytes from the start.
@@ -64,22 +88,52 @@ impl Source {
                 spool.seek(SeekFrom::Start(0))?;
                 read(spool)
             }
-            Self::File { path, seen, open } => {
-                let changed = || named(path, "the file has changed since it was first read");
-                let mut file = match open.take() {
-                    Some(file) => file,
-                    None => open_regular(path).map_err(|error| named(path, &common::error::reason(&error)))?,
-                };
-                if Stamp::of(&file)? != *seen {
-                    return Err(changed().into());
+            Self::File(named) => {
+                if let Some(bytes) = named.ready.take() {
+                    named.check(&fs::metadata(&named.path)?)?;
+                    return read(&mut bytes.as_slice());
+                }
+                let mut file = named.opened()?;
+                if named.seen.size <= SMALL {
+                    return read(&mut named.all_of(file)?.as_slice());
                 }
                 let result = read(&mut file)?;
-                if Stamp::of(&file)? != *seen {
-                    return Err(changed().into());
-                }
+                named.check(&file.metadata()?)?;
                 Ok(result)
             }
         }
+    }
+}
+
+impl Named {
+    fn opened(&mut self) -> io::Result<File> {
+        if let Some(file) = self.open.take() {
+            return Ok(file);
+        }
+        let (file, facts) =
+            open_regular(&self.path).map_err(|error| named(&self.path, &common::error::reason(&error)))?;
+        self.check(&facts)?;
+        Ok(file)
+    }
+
+    /// All bytes of a small file, if they are those that were first seen.
+    fn all_of(&self, mut file: File) -> io::Result<Vec<u8>> {
+        let size = usize::try_from(self.seen.size).unwrap_or_default();
+        let mut bytes = vec![0; size];
+        file.read_exact(&mut bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.changed(),
+            _ => named(&self.path, &common::error::reason(&error)),
+        })?;
+        self.check(&file.metadata()?)?;
+        Ok(bytes)
+    }
+
+    fn check(&self, facts: &Metadata) -> io::Result<()> {
+        if Stamp::of(facts)? == self.seen { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> io::Error {
+        named(&self.path, "the file has changed since it was first read")
     }
 }
 
@@ -88,8 +142,9 @@ fn named(path: &Path, why: &str) -> io::Error {
 }
 
 /// Opens a file for reading that is neither a folder nor a pipe nor a device.
-pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+pub(super) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     // Without waiting: opening a pipe would wait for its other end. For a regular file this means nothing.
     let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+    let facts = file.metadata()?;
+    if facts.is_file() { Ok((file, facts)) } else { Err(io::Error::other("not a regular file")) }
 }

@@ -1,0 +1,38 @@
+complete -c httpd -l root -d 'Folder to serve' -r -F
+complete -c httpd -s p -l port -d 'Port to listen on; 0 takes any free one and prints it' -r
+complete -c httpd -s b -l bind -d 'Address to listen on, with or without a port (IPv6 then in brackets); may be repeated. Default: all of IPv4 and IPv6' -r
+complete -c httpd -l index -d 'File that stands for its folder; may be repeated, the first one found wins' -r
+complete -c httpd -l spa -d 'Answer unknown paths that have no extension with FILE and 200' -r
+complete -c httpd -l symlinks -d 'Which symbolic links are followed' -r -f -a "inside\t'Those that stay beneath the root'
+any\t'All of them, wherever they lead'
+none\t'None: a path with a link in it does not exist'"
+complete -c httpd -l header -d 'Add a field to every answer; may be repeated' -r
+complete -c httpd -l cache -d 'Cache-Control by path, such as \'/assets/**=max-age=31536000, immutable\'; may be repeated, the last one that fits wins. Default: no-cache' -r
+complete -c httpd -l mime -d 'Content type by extension; may be repeated' -r
+complete -c httpd -l cache-memory -d 'Memory for small files, in MiB' -r
+complete -c httpd -l access-log -d 'Where the access log goes: a file, - for standard output, or off' -r
+complete -c httpd -l log-format -d 'Form of the access log. Default: dev on a terminal, else combined' -r -f -a "dev\t'Short, for people who watch'
+combined\t'Combined Log Format'
+common\t'Common Log Format'
+json\t'One JSON object per line'"
+complete -c httpd -l max-connections -d 'Connections at once; more are answered with 503' -r
+complete -c httpd -l max-per-ip -d 'Connections at once from one address. Default: 1024, loopback not counted' -r
+complete -c httpd -l header-timeout -d 'Seconds a client has for the head of a request' -r
+complete -c httpd -l idle-timeout -d 'Seconds a connection may be idle between two requests' -r
+complete -c httpd -l min-rate -d 'Bytes a second a client must take of an answer, measured over 20 seconds' -r
+complete -c httpd -l workers -d 'Workers. Default: as many as cores; with 1, requests are handled strictly one at a time' -r
+complete -c httpd -l user -d 'User to become once the port is bound and the log is open' -r
+complete -c httpd -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set to anything but nothing, or `TERM` is `dumb`'
+always\t'Always, even into a pipe'
+never\t'Never'"
+complete -c httpd -l no-listing -d 'Answer 404 instead of listing a folder'
+complete -c httpd -l clean-urls -d 'Let /about be answered by about.html'
+complete -c httpd -l hidden -d 'Also serve files whose names begin with a dot'
+complete -c httpd -l cors -d 'Let pages of other origins read everything'
+complete -c httpd -l cross-origin-isolated -d 'Isolate the pages from other origins, as shared memory and precise timers need it'
+complete -c httpd -l no-precompressed -d 'Do not use .br, .zst and .gz files that lie beside a file'
+complete -c httpd -l no-sandbox -d 'Do not confine the process to the root by Landlock'
+complete -c httpd -s q -l quiet -d 'Say less: no banner, errors only'
+complete -c httpd -s v -l verbose -d 'Say more; may be repeated'
+complete -c httpd -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c httpd -s V -l version -d 'Print version'

@@ -1,0 +1,100 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_smtp_send_global_optspecs
+    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= helo= timeout= max-time= retry= tls= tls-ca= tls-server-name= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking dry-run stop-after= json v/verbose q/quiet h/help V/version
+end
+
+function __fish_smtp_send_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_smtp_send_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_smtp_send_using_subcommand
+    set -l cmd (__fish_smtp_send_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l to -d 'Recipient, as `a@b` or `Name <a@b>`; comma lists, or @FILE with one list a line; repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l cc -d 'Recipient of a copy; repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l bcc -d 'Recipient of a copy whom the others do not see; repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l from -d 'Author [default: your user name at this host]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l envelope-from -d 'Where bounces go; \'\' for nowhere [default: the address of --from]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -s s -l subject -d 'Subject, in any script' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l body -d 'The text itself' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l body-file -d 'File with the text; - for standard input' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l html -d 'File with the text in HTML; without a plain text of its own one is made from it' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l inline -d 'Picture for the HTML text, which names it as `cid:NAME` (its file name); repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l attach -d 'File to attach; its type and name for the recipient follow from its name unless they are given; - for standard input, together with --body, --body-file or --html; repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l header -d 'Further header field; repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l reply-to -d 'Where answers shall go; repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l eml -d 'Ready messages, sent as they are over one connection, to the recipients in their header unless --to, --cc or --bcc is given; - for standard input; repeatable' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l server -d 'Mail server; an IPv6 address with a port stands in brackets; `lmtp:/path` is a unix socket that speaks LMTP' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l port -d 'Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l account -d 'Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml, whose keys are the long options [default: that of `SMTP_SEND_ACCOUNT`, else default]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l bind -d 'Address of this host to connect from' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l helo -d 'Name given in EHLO [default: the full name of this host, else its address]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l timeout -d 'Longest wait for one reply [default: as RFC 5321 recommends, 2 to 10 minutes]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l max-time -d 'Longest time for everything from connecting to the end' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l retry -d 'How often to try again what failed for now, after 1, 2, 4... seconds' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l tls -d 'When to encrypt [default: auto]' -r -f -a "auto\t'From the first byte on port 465, elsewhere when the server offers STARTTLS'
+starttls\t'STARTTLS, or nothing is sent'
+implicit\t'TLS from the first byte'
+off\t'Never'"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l tls-ca -d 'File with the certificates to trust, instead of those of this system' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l tls-server-name -d 'Name that the certificate must carry [default: the host of --server]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l user -d 'Name to log in with; the password comes from `SMTP_PASSWORD`, one of the options below, ~/.netrc or a prompt' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l password-file -d 'File whose first line is the password; nobody else may read it' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l password-fd -d 'Open file descriptor to read the password from' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l password-command -d 'Command that prints the password' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l token-command -d 'Command that prints an OAuth 2.0 access token, for xoauth2 and oauthbearer' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l auth -d 'How to log in [default: the best that the server offers]' -r -f -a "plain\t'RFC 4616; the password goes to the server'
+login\t'The same in two steps, for old servers'
+cram-md5\t'RFC 2195; the password stays here, the server must know it'
+scram-sha-256\t'RFC 7677; the password stays here, the server proves that it knows it'
+xoauth2\t'An access token, as Google and Microsoft expect it'
+oauthbearer\t'RFC 7628; an access token'
+external\t'RFC 4422; the server knows us already, by a certificate or a socket'"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dsn-notify -d 'When the server shall report on the delivery: never, or a list of success, failure, delay' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dsn-ret -d 'What a report shall hold: the whole message or its header' -r -f -a "full\t'The whole message'
+hdrs\t'Its header'"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dsn-envid -d 'A name for this message that a report shall repeat' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l stop-after -d 'End the session after this step; nothing is delivered' -r -f -a "connect\t''
+ehlo\t''
+tls\t''
+auth\t''
+mail\t''
+rcpt\t''"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -s 4 -l ipv4 -d 'Use IPv4 only'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -s 6 -l ipv6 -d 'Use IPv6 only'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l insecure -d 'Accept every certificate: encrypted, but with whom is not known'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l allow-cleartext-login -d 'Log in without TLS too, so that anybody on the way can read the password'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l lmtp -d 'Speak LMTP, which answers for each recipient after the message'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l require-tls -d 'Demand that every server on the way uses checked TLS (REQUIRETLS), or refuses'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l no-chunking -d 'Send by DATA even when the server offers CHUNKING'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dry-run -d 'Print the message and send nothing'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l json -d 'Report as JSON, one object for each message'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -s v -l verbose -d 'Show the dialogue with times on standard error'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -s q -l quiet -d 'Print errors only'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -s V -l version -d 'Print version'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -f -a "sendmail" -d 'Read a message as sendmail does'
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s f -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s r -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s F -d 'Your name, for a message without From' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s N -d 'Report on the delivery: never, or a list of success, failure, delay' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s R -d 'What such a report holds' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s V -d 'A name for the message that a report repeats' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -l account -d 'Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml [default: that of SMTP_SEND_ACCOUNT, else default]' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s t -d 'Send to the addresses in To, Cc and Bcc too, or in those of Resent-To ... if there are any'
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s i -d 'A line with a lone dot does not end the message'
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s v -d 'Show the dialogue on standard error'

@@ -1,0 +1,66 @@
+# proves: systemd starts the service of the package, which serves, logs, reloads and stops, without a capability and under seccomp
+# needs: systemd systemd-container
+. "$HERE/lib.sh"
+require systemd-nspawn
+[[ $EUID -eq 0 ]] || skip "only root can boot a container"
+
+# What the container makes of its own lies below groups of this case, so that two cases at once do not meet.
+groups=()
+for root in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do
+    [[ -w $root/cgroup.procs ]] && mkdir "$root/interop-$$" 2>/dev/null && groups+=("$root/interop-$$")
+done
+[[ ${#groups[@]} -gt 0 ]] || skip "no control groups"
+cleanup "find ${groups[*]} -depth -type d -exec rmdir {} ';' 2>/dev/null"
+
+cp "$HERE/../../crates/httpd/dist/debian/httpd.service" "$HERE/../../crates/httpd/dist/debian/httpd.default" "$BIN/httpd" .
+cat >probe.service <<'END'
+[Unit]
+Wants=httpd.service
+After=httpd.service
+SuccessAction=exit-force
+FailureAction=exit-force
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /probe
+StandardOutput=file:/probed/log
+StandardError=file:/probed/log
+END
+cat >probe <<'END'
+echo began
+for _ in $(seq 100); do (exec 3<>/dev/tcp/127.0.0.1/6789) 2>/dev/null && break || sleep 0.05; done
+exec 3<>/dev/tcp/127.0.0.1/6789
+printf 'GET / HTTP/1.0\r\n\r\n' >&3
+tail -n 1 <&3
+grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/$(systemctl show -p MainPID --value httpd)/status
+systemctl reload httpd && echo reloaded
+sleep 0.2
+systemctl is-active httpd
+systemctl stop httpd
+systemctl show -p Result -p ExecMainStatus httpd
+journalctl -q -u httpd -o cat --no-pager
+END
+cat >boot <<'END'
+set -e
+mount -t tmpfs run /run
+for group in "$@"; do echo $$ >"$group/cgroup.procs"; done
+mkdir layer probed && mount -t tmpfs layer layer && mkdir layer/upper layer/work layer/root
+mount -t overlay overlay -o lowerdir=/,upperdir=layer/upper,workdir=layer/work layer/root
+root=layer/root
+cp httpd $root/usr/bin/httpd && chmod 755 $root/usr/bin/httpd
+cp httpd.service probe.service $root/etc/systemd/system && cp probe $root/probe
+sed 's/OPTIONS="/&-v /' httpd.default >$root/etc/default/httpd
+rm -rf $root/var/www/html && mkdir -p $root/var/www/html && echo hello >$root/var/www/html/index.html
+# A container of nspawn lacks the calls of Landlock unless they are asked for.
+exec timeout 50 systemd-nspawn -q --register=no --keep-unit --boot --private-network --link-journal=no -D $root \
+    --bind="$PWD/probed:/probed" --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" \
+    systemd.unit=probe.service
+END
+unshare --mount --pid --fork --kill-child bash boot "${groups[@]}" >boot.log 2>&1 </dev/null || true
+[[ -f probed/log ]] || skip "no container boots here: $(tail -n 1 boot.log)"
+
+cat probed/log
+for line in 'hello' 'CapEff:.0000000000000000' 'CapBnd:.0000000000000000' 'NoNewPrivs:.1' 'Seccomp:.2' 'reloaded' 'active' \
+    'Result=success' 'ExecMainStatus=0' '.*Landlock: reads /var/www/html.*' '.*"GET / HTTP/1.0" 200 .*'; do
+    grep -qx -- "$line" probed/log || fail "no line '$line'"
+done
+grep -qE "^Uid:.$(id -u www-data)\b" probed/log || fail "not www-data"
