@@ -1,7 +1,7 @@
 //! Many targets in one run, as fping has them: lists, files, CIDR blocks and ranges; sweeps and watches.
 //!
 //! `target`, `hosts`, `outcome`, `slots`, `heard` and `ledger` decide without I/O; `link`, `sender` and `sweep` do the
-//! sending and reading in two threads, `report`, `table` and `prometheus` the writing. Privileges end in [`run`] between
+//! sending and reading in two threads, `report`, `table` and `prometheus` the writing. Privileges end in `run` between
 //! opening the sockets and looking up the first name.
 
 mod answered;
