@@ -159,9 +159,6 @@ impl Transport {
         let encryption = Encryption { version: version.replace("TLSv1_", "TLSv1."), verified };
         let known = if verified { "certificate checked" } else { "certificate not checked" };
         log::info!("{} with {}, {known}", encryption.version, self.peer);
-        // What servers send behind a handshake (session tickets) is not answered by anything, and until it is acknowledged many
-        // of them hold back the next reply (RFC 896); without this, acknowledging would take its 40 ms.
-        timed.acknowledge_at_once();
         self.stream = Stream::Tls(Box::new(StreamOwned::new(connection, timed)));
         self.encryption = Some(encryption);
         Ok(())
@@ -187,6 +184,11 @@ impl Transport {
         let allowed = until.saturating_duration_since(Instant::now());
         let hint = self.encryption.is_none() && awaited == GREETING && allowed > GREETING_HINT;
         self.stream.timed().until = if hint { Instant::now() + GREETING_HINT } else { until };
+        if self.encryption.is_some() {
+            // What servers send behind a handshake (session tickets) is not answered by anything, and until it is acknowledged
+            // many of them hold back the next reply (RFC 896); without this, acknowledging would take its 40 ms.
+            self.stream.timed().acknowledge_at_once();
+        }
         loop {
             if let Some(reply) = self.parsed()? {
                 return Ok(reply);
