@@ -1,0 +1,113 @@
+//! CHUNKING, LMTP, SMTPUTF8 and what a message needs that nobody offers.
+
+use super::*;
+
+#[test]
+fn chunks_take_the_place_of_data_and_are_answered_one_by_one() {
+    let mut session = session(&["a"]);
+    let flight = greeted(&mut session, "250-x\n250-PIPELINING\n250 CHUNKING");
+    assert_eq!(flight, "MAIL FROM:<me@example.com> | RCPT TO:<a@example.com>");
+    session.answer("250 ok");
+    assert_eq!(session.answer("250 ok"), "upload chunks");
+    assert_eq!(session.on(Event::Uploaded { chunks: 2 }), "QUIT");
+    assert_eq!(session.answer("250 got it"), "await Chunk");
+    assert_eq!(session.answer("250 got it"), "await Message");
+    session.answer("250 queued");
+    assert_eq!(session.fates(), ["accepted"]);
+}
+
+#[test]
+fn a_refused_chunk_refuses_the_message_whatever_is_said_to_the_others() {
+    let mut session = Run::new(settings(), vec![envelope(&["a"]), envelope(&["b"])]);
+    greeted(&mut session, "250-x\n250-PIPELINING\n250 CHUNKING");
+    session.answer("250 ok");
+    session.answer("250 ok");
+    // What comes next begins anew in any case.
+    let behind = session.on(Event::Uploaded { chunks: 1 });
+    assert_eq!(behind, "RSET | MAIL FROM:<me@example.com> | RCPT TO:<b@example.com>");
+    session.answer("552 too large");
+    assert_eq!(session.answer("250 queued"), "await Rset");
+    assert_eq!(session.fates(), ["the message 552"]);
+}
+
+#[test]
+fn without_recipients_no_chunk_is_sent() {
+    let mut session = session(&["a"]);
+    greeted(&mut session, "250-x\n250-PIPELINING\n250 CHUNKING");
+    session.answer("250 ok");
+    assert_eq!(session.answer("550 no"), "QUIT");
+}
+
+#[test]
+fn lmtp_greets_by_its_own_word_and_answers_for_each_recipient() {
+    let mut session = Run::new(Settings { lmtp: true, ..settings() }, vec![envelope(&["a", "b", "c"])]);
+    session.on(Event::Connected);
+    assert_eq!(session.answer("220 hello"), "LHLO client.example");
+    session.answer(PIPELINED);
+    for reply in ["250 ok", "250 ok", "550 no", "250 ok", "354 go"] {
+        session.answer(reply);
+    }
+    assert_eq!(session.uploaded(), "QUIT");
+    assert_eq!(session.answer("250 a has it"), "await Delivery(2)");
+    assert_eq!(session.answer("452 c is full"), "await Quit");
+    assert_eq!(session.fates(), ["accepted", "RCPT 550", "the message 452"]);
+}
+
+#[test]
+fn an_unanswered_recipient_of_lmtp_is_unknown() {
+    let mut session = Run::new(Settings { lmtp: true, ..settings() }, vec![envelope(&["a", "b"])]);
+    session.on(Event::Connected);
+    for reply in ["220 hello", PIPELINED, "250 ok", "250 ok", "250 ok", "354 go"] {
+        session.answer(reply);
+    }
+    session.uploaded();
+    session.answer("250 a has it");
+    session.lost();
+    assert_eq!(session.fates(), ["accepted", "unknown"]);
+}
+
+#[test]
+fn lmtp_never_falls_back_to_helo() {
+    let mut session = Run::new(Settings { lmtp: true, ..settings() }, vec![envelope(&["a"])]);
+    session.on(Event::Connected);
+    session.answer("220 hello");
+    assert_eq!(session.answer("500 what"), "QUIT");
+}
+
+#[test]
+fn smtputf8_is_declared_when_an_address_needs_it_and_an_address_without_it_refused_alone() {
+    let both = || Run::new(settings(), vec![Envelope { recipients: international(), ..envelope(&[]) }]);
+    let mut session = both();
+    let flight = greeted(&mut session, "250-x\n250-PIPELINING\n250-8BITMIME\n250 SMTPUTF8");
+    let expected = "MAIL FROM:<me@example.com> BODY=8BITMIME SMTPUTF8 | RCPT TO:<jörg@example.com> | \
+        RCPT TO:<b@example.com> | DATA";
+    assert_eq!(flight, expected);
+    let mut session = both();
+    let flight = greeted(&mut session, PIPELINED);
+    assert_eq!(flight, "MAIL FROM:<me@example.com> | RCPT TO:<b@example.com> | DATA");
+    for reply in ["250 ok", "250 ok", "354 go"] {
+        session.answer(reply);
+    }
+    session.uploaded();
+    session.answer("250 queued");
+    assert_eq!(session.fates(), ["needs SMTPUTF8", "accepted"]);
+}
+
+fn international() -> Vec<Address> {
+    vec![Address::parse("jörg@example.com").unwrap(), Address::parse("b@example.com").unwrap()]
+}
+
+#[test]
+fn what_a_message_needs_and_nobody_offers_ends_it_before_anything_is_sent() {
+    let dsn = Dsn { envid: crate::proto::dsn::Envid::parse("x"), ..Dsn::default() };
+    let cases = [
+        (Envelope { utf8_header: true, ..envelope(&["a"]) }, "SMTPUTF8"),
+        (Envelope { require_tls: true, ..envelope(&["a"]) }, "REQUIRETLS"),
+        (Envelope { dsn, ..envelope(&["a"]) }, "DSN"),
+    ];
+    for (envelope, missing) in cases {
+        let mut session = Run::new(settings(), vec![envelope]);
+        assert_eq!(greeted(&mut session, "250 x"), "QUIT");
+        assert!(matches!(session.trouble(), Some(Trouble::NotOffered { keyword, .. }) if *keyword == missing));
+    }
+}
