@@ -8,6 +8,7 @@ mod filter;
 mod open;
 mod options;
 
+pub(crate) use self::filter::instruction;
 pub(crate) use self::open::{any as open_any, bind_interface};
 pub(crate) use self::options::{failed as option_failed, filter_types};
 

@@ -2,6 +2,7 @@
 # needs: openssl python3 libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0
 # unpacks: exim4-daemon-light
 . "$HERE/lib.sh"
+. "$HERE/smtp-send/maildir.bash"
 PORT=$(free_port)
 mkdir -m 777 mail spool log
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=exim.example.com -addext subjectAltName=DNS:exim.example.com \
@@ -51,21 +52,6 @@ END
 layered exim4-daemon-light bash "$TMP/start.sh" > exim.out 2>&1 &
 cleanup "end_layered $!"
 wait_for_port "$PORT"
-
-# Sends the file "text", waits for it and compares; the arguments are ours.
-delivers() {
-    local proved=$1 tries
-    shift
-    "$BIN/smtp-send" --server "127.0.0.1:$PORT" --from me@example.org --to bob@example.com --subject 'Grüße' -v "$@" \
-        < text > report 2> dialogue || fail "$proved: exit $?: $(tail -5 dialogue)"
-    grep -q 'accepted, queued as' report || fail "$proved: $(cat report)"
-    for ((tries = 0; tries < 400; tries++)); do
-        [[ -n $(ls mail/new 2> /dev/null) ]] && break
-        sleep 0.05
-    done
-    python3 "$HERE/smtp-send/read-back.py" mail/new/* text 'Subject=Grüße' To=bob@example.com || fail "$proved: the message differs"
-    rm mail/new/*
-}
 
 printf '.\n..two\nThird line.\n' > text
 delivers 'by chunks, over TLS' --tls starttls --tls-ca cert.pem --tls-server-name exim.example.com

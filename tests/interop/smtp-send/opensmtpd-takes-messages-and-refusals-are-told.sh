@@ -2,6 +2,7 @@
 # needs: python3 libevent-2.1-7 libdb5.3 libpam0g
 # unpacks: opensmtpd
 . "$HERE/lib.sh"
+. "$HERE/smtp-send/maildir.bash"
 PORT=$(free_port)
 mkdir -m 777 mail
 # Without TLS: the one of Debian 12 answers every client with "internal error", openssl s_client too.
@@ -22,20 +23,6 @@ END
 layered opensmtpd bash "$TMP/start.sh" > smtpd.log 2>&1 &
 cleanup "end_layered $!"
 wait_for_port "$PORT"
-
-delivers() {
-    local proved=$1 tries
-    shift
-    "$BIN/smtp-send" --server "127.0.0.1:$PORT" --from me@example.org --to bob@example.com --subject 'Grüße' "$@" \
-        < text > report 2> errors || fail "$proved: exit $?: $(cat errors; tail -5 smtpd.log)"
-    grep -q '^bob@example.com: accepted' report || fail "$proved: $(cat report)"
-    for ((tries = 0; tries < 400; tries++)); do
-        [[ -n $(ls mail/new 2> /dev/null) ]] && break
-        sleep 0.05
-    done
-    python3 "$HERE/smtp-send/read-back.py" mail/new/* text 'Subject=Grüße' To=bob@example.com || fail "$proved: the message differs"
-    rm mail/new/*
-}
 
 printf '.\n..two\nÜber\n' > text
 delivers 'a small message'

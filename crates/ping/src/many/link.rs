@@ -23,6 +23,7 @@ use super::slots::BLOCK;
 use crate::config::{Config, Family};
 use crate::proto::arrival::Framing;
 use crate::proto::{icmp4, icmp6};
+use crate::socket::instruction;
 use crate::socket::{address_of, bind_interface, filter_types, nanoseconds, open_any, option_failed};
 
 /// Datagrams read in one system call.
@@ -350,16 +351,10 @@ fn set_options(socket: &socket2::Socket, config: &Config, family: Family, is_raw
 ///
 /// A raw IPv4 socket sees the packet from its IPv4 header, an `ICMPv6` socket from its `ICMPv6` header.
 fn filter(framing: Framing, first: u32, last: u32) -> Vec<SockFilter> {
-    const HEADER_LENGTH_TO_X: u16 = 0xb1;
-    const BYTE_AT: u16 = 0x30;
-    const HALF_AT: u16 = 0x28;
-    const BYTE_AT_X: u16 = 0x50;
-    const HALF_AT_X: u16 = 0x48;
-    const IF_EQUAL: u16 = 0x15;
-    const IF_ABOVE: u16 = 0x25;
-    const IF_NOT_BELOW: u16 = 0x35;
-    const RETURN: u16 = 0x06;
-    const WHOLE_PACKET: u32 = 0x4_0000;
+    use instruction::{
+        BYTE_AT, BYTE_AT_X, HALF_AT, HALF_AT_X, HEADER_LENGTH_TO_X, IF_ABOVE, IF_EQUAL, IF_NOT_BELOW, RETURN,
+        WHOLE_PACKET,
+    };
     let step = SockFilter::new;
     let (accept, drop) = (step(RETURN, 0, 0, WHOLE_PACKET), step(RETURN, 0, 0, 0));
     match framing {

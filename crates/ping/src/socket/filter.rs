@@ -36,18 +36,35 @@ fn wanted(framing: Framing) -> &'static [u8] {
     }
 }
 
+/// The instructions of classic BPF that packet filters here are made of (`linux/bpf_common.h`).
+pub(crate) mod instruction {
+    /// X becomes the length of the IPv4 header at this place.
+    pub(crate) const HEADER_LENGTH_TO_X: u16 = 0xb1;
+    /// Loads the byte at this place.
+    pub(crate) const BYTE_AT: u16 = 0x30;
+    /// Loads two bytes from this place.
+    pub(crate) const HALF_AT: u16 = 0x28;
+    /// Loads the byte at X and this.
+    pub(crate) const BYTE_AT_X: u16 = 0x50;
+    /// Loads two bytes from X and this.
+    pub(crate) const HALF_AT_X: u16 = 0x48;
+    /// Jumps when what was loaded equals this.
+    pub(crate) const IF_EQUAL: u16 = 0x15;
+    /// Jumps when it is above this.
+    pub(crate) const IF_ABOVE: u16 = 0x25;
+    /// Jumps when it is this or above.
+    pub(crate) const IF_NOT_BELOW: u16 = 0x35;
+    /// Ends with this many bytes of the packet.
+    pub(crate) const RETURN: u16 = 0x06;
+    /// More than any packet has.
+    pub(crate) const WHOLE_PACKET: u32 = 0x4_0000;
+}
+
 /// Lets only replies with our identifier pass, and on IPv4 redirects; errors come through the error queue.
 ///
 /// A raw IPv4 socket sees the packet from its IPv4 header, an `ICMPv6` socket from its `ICMPv6` header.
 fn program(framing: Framing, identifier: u16) -> Vec<SockFilter> {
-    const HEADER_LENGTH_TO_X: u16 = 0xb1;
-    const BYTE_AT: u16 = 0x30;
-    const HALF_AT: u16 = 0x28;
-    const BYTE_AT_X: u16 = 0x50;
-    const HALF_AT_X: u16 = 0x48;
-    const IF_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    const WHOLE_PACKET: u32 = 0x4_0000;
+    use instruction::{BYTE_AT, BYTE_AT_X, HALF_AT, HALF_AT_X, HEADER_LENGTH_TO_X, IF_EQUAL, RETURN, WHOLE_PACKET};
     let step = SockFilter::new;
     let (accept, drop) = (step(RETURN, 0, 0, WHOLE_PACKET), step(RETURN, 0, 0, 0));
     match framing {
