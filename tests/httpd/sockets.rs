@@ -110,7 +110,7 @@ fn with_socket(socket: OwnedFd) -> Command {
     command
 }
 
-/// The same as [`Running::start`], with the standard input that `command` has.
+/// Like `Running::start`, with the standard input that `command` has.
 fn running(command: &mut Command) -> std::process::Child {
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }

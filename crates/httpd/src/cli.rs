@@ -34,7 +34,7 @@ pub struct Cli {
     #[arg(short, long, value_name = "N", default_value_t = 6789)]
     pub port: u16,
 
-    /// Address to listen on: IP, IP:PORT, [IPv6]:PORT or unix:PATH; may be repeated. Default: all of IPv4 and IPv6. Sockets
+    /// Address to listen on: `IP`, `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default: all of IPv4 and IPv6. Sockets
     /// that the process was started with (`LISTEN_FDS`) stand for it.
     #[arg(short, long, value_name = "ADDR")]
     pub bind: Vec<OsString>,
