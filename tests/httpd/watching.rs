@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::fixture::Server;
 
 /// The value of one line of the metrics.
-fn value(metrics: &str, line: &str) -> Option<f64> {
+fn value(metrics: &str, line: &str) -> Option<u64> {
     metrics.lines().find_map(|other| other.strip_prefix(line)?.strip_prefix(' ')?.parse().ok())
 }
 
@@ -63,34 +63,36 @@ fn metrics_count_what_was_answered() {
     let big = vec![b'x'; 500_000];
     let options = ["--metrics", "/-/metrics", "--max-per-ip", "3"];
     let server = Server::with_options(&[("a", b"aaa"), ("big", &big)], &options);
-    // One connection belongs to one worker, so what it asked for is counted before what it asks next.
     let mut client = server.connect();
     for _ in 0..3 {
         client.get("/a", "");
     }
     client.get("/big", "");
     client.get("/nothing", "");
-    let crowd: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    let mut crowd: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    for other in &mut crowd {
+        assert_eq!(other.get("/a", "").text(), "aaa");
+    }
     let mut refused = server.connect();
     assert_eq!(refused.response().status, 503);
     let answer = client.get("/-/metrics", "");
     assert_eq!(answer.field("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let text = answer.text();
-    assert_eq!(value(text, "httpd_requests_total{status=\"200\",lane=\"memory\"}"), Some(3.0), "{text}");
-    assert_eq!(value(text, "httpd_requests_total{status=\"200\",lane=\"blocking\"}"), Some(1.0), "{text}");
-    assert_eq!(value(text, "httpd_requests_total{status=\"404\",lane=\"memory\"}"), Some(1.0), "{text}");
-    assert_eq!(value(text, "httpd_connections"), Some(3.0), "{text}");
-    assert_eq!(value(text, "httpd_connections_accepted_total"), Some(3.0), "{text}");
-    assert_eq!(value(text, "httpd_connections_refused_total{limit=\"address\"}"), Some(1.0), "{text}");
+    assert_eq!(value(text, "httpd_requests_total{status=\"200\",lane=\"memory\"}"), Some(5), "{text}");
+    assert_eq!(value(text, "httpd_requests_total{status=\"200\",lane=\"blocking\"}"), Some(1), "{text}");
+    assert_eq!(value(text, "httpd_requests_total{status=\"404\",lane=\"memory\"}"), Some(1), "{text}");
+    assert_eq!(value(text, "httpd_connections"), Some(3), "{text}");
+    assert_eq!(value(text, "httpd_connections_accepted_total"), Some(3), "{text}");
+    assert_eq!(value(text, "httpd_connections_refused_total{limit=\"address\"}"), Some(1), "{text}");
     let bytes = value(text, "httpd_response_body_bytes_total").unwrap();
-    assert!((500_009.0..501_000.0).contains(&bytes), "{bytes}");
+    assert!((500_015..501_000).contains(&bytes), "{bytes}");
     // A file that has just been written is read again until its stamps can be trusted.
     let (hits, misses) = (value(text, "httpd_cache_hits_total"), value(text, "httpd_cache_misses_total"));
-    assert_eq!(hits.unwrap() + misses.unwrap(), 3.0, "{text}");
-    assert!(misses >= Some(1.0), "{text}");
+    assert_eq!(hits.unwrap() + misses.unwrap(), 5, "{text}");
+    assert!(misses >= Some(1), "{text}");
     let count = value(text, "httpd_request_duration_seconds_count{lane=\"memory\"}");
     assert_eq!(value(text, "httpd_request_duration_seconds_bucket{lane=\"memory\",le=\"+Inf\"}"), count);
-    assert!(value(text, "httpd_request_duration_seconds_sum{lane=\"blocking\"}") > Some(0.0), "{text}");
+    assert!(!text.contains("httpd_request_duration_seconds_sum{lane=\"blocking\"} 0\n"), "{text}");
     drop(crowd);
 }
 
@@ -103,7 +105,7 @@ fn a_kept_file_is_a_hit_and_its_memory_is_told() {
         client.get("/a", "");
         let answer = client.get("/m", "");
         let text = answer.text();
-        if value(text, "httpd_cache_hits_total") >= Some(1.0) && value(text, "httpd_cache_bytes") >= Some(5000.0) {
+        if value(text, "httpd_cache_hits_total") >= Some(1) && value(text, "httpd_cache_bytes") >= Some(5000) {
             return;
         }
         assert!(Instant::now() < deadline, "{text}");

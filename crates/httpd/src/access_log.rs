@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::metrics::{Cached, Lane};
+use crate::peer::Peer;
 use crate::proto::response::number;
 
 /// A full buffer is written at once; large enough that under load one write carries hundreds of lines.
@@ -45,7 +46,7 @@ pub enum Format {
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
     /// The address of the client.
-    pub peer: IpAddr,
+    pub peer: Peer,
     /// The request line.
     pub line: &'a [u8],
     /// The status of the answer.
@@ -67,7 +68,7 @@ pub struct Entry<'a> {
 /// An entry that outlives its request, for answers that take their time.
 #[derive(Debug, Clone)]
 pub struct OwnedEntry {
-    peer: IpAddr,
+    peer: Peer,
     line: Vec<u8>,
     status: u16,
     /// Octets of the body that were sent so far.
@@ -266,7 +267,10 @@ impl AccessLog {
 
 fn common(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
     // Pushed piece by piece: this runs for every request, and formatting by traits takes several times as long.
-    address(out, entry.peer);
+    match entry.peer {
+        Peer::Ip(ip) => address(out, ip),
+        peer @ Peer::Local => _ = write!(out, "{peer}"),
+    }
     out.extend_from_slice(b" - - [");
     out.extend_from_slice(clock.log_time().as_bytes());
     out.extend_from_slice(b"] \"");
@@ -304,7 +308,7 @@ fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, color: bool) {
 #[derive(Serialize)]
 struct Line {
     time: String,
-    remote: IpAddr,
+    remote: Peer,
     request: String,
     status: u16,
     bytes: u64,
@@ -400,7 +404,7 @@ mod tests {
 
     fn entry() -> Entry<'static> {
         Entry {
-            peer: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+            peer: Peer::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
             line: b"GET /a\"b\x1b HTTP/1.1",
             status: 200,
             bytes: 12,
