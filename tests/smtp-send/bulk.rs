@@ -76,8 +76,8 @@ fn a_mailbox_file_is_sent_message_by_message_and_what_was_quoted_is_as_it_was() 
     let mut text = String::new();
     for number in 0..3 {
         let quoted = "\n>From here\n>>From there\nFrom now on\n";
-        text += &format!("From me@example.org Wed Nov 25 12:00:0{number} 2026\nContent-Length: 1\n");
-        text += &format!("{}{quoted}\n", letter(number));
+        let from = format!("From me@example.org Wed Nov 25 12:00:0{number} 2026\nContent-Length: 1\n");
+        text.extend([from.as_str(), &letter(number), quoted, "\n"]);
     }
     let path = write(folder.path(), "mail.mbox", &text);
     let finished = send(&server, &path, &[]);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(count: usize, address: impl ToString) -> Self {
+    fn new(count: usize, address: SocketAddr) -> Self {
         let folder = TempDir::new().unwrap();
         fs::create_dir(folder.path().join("letters")).unwrap();
         for number in 0..count {
@@ -76,7 +77,7 @@ fn a_run_that_was_killed_goes_on_and_nobody_gets_a_message_twice() {
     for connections in ["1", "4"] {
         let (server, counted, is_reached, go) = counting(100);
         let order = Run::new(ALL, server.address());
-        let running = Running::start(&mut smtp_send(&[]).args(order.args(&["--connections", connections])));
+        let running = Running::start(smtp_send(&[]).args(order.args(&["--connections", connections])));
         is_reached.recv().unwrap();
         running.signal(Signal::SIGKILL);
         drop(running);
@@ -112,12 +113,12 @@ fn a_run_that_is_done_has_nothing_to_do() {
 
 #[test]
 fn what_was_refused_for_now_or_not_sent_is_sent_when_the_run_goes_on() {
-    let nobody = Run::new(5, format!("127.0.0.1:{}", free_port()));
+    let nobody = Run::new(5, ([127, 0, 0, 1], free_port()).into());
     assert_eq!(nobody.send(&[]).code(), 75);
     let busy = Behaviour::Reply("450 4.7.1 Greylisted".into());
     let gone = Behaviour::Reply("550 5.1.1 Gone".into());
     let server = Server::start(Script::default().at("RCPT", 2, busy).at("RCPT", 4, gone));
-    let order = Run { address: server.address().to_string(), ..Run::new(5, "") };
+    let order = Run::new(5, server.address());
     assert_eq!(order.send(&[]).code(), 67);
     assert_sent_with_notice(&order.send(&[]));
     let to: Vec<_> = server.mails().into_iter().flat_map(|mail| mail.to).collect();
@@ -188,7 +189,7 @@ fn a_last_line_that_was_cut_off_is_dropped_and_damage_is_told() {
 fn two_runs_cannot_use_one_journal() {
     let (server, _, is_reached, go) = counting(1);
     let order = Run::new(2, server.address());
-    let running = Running::start(&mut smtp_send(&[]).args(order.args(&[])));
+    let running = Running::start(smtp_send(&[]).args(order.args(&[])));
     is_reached.recv().unwrap();
     assert_fails(&order.send(&[]), 75, &["another run is using it"]);
     go.send(()).unwrap();

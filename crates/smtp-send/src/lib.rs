@@ -17,6 +17,7 @@ pub mod meter;
 pub mod output;
 pub mod proto;
 pub mod report;
+pub mod resolve;
 mod resume;
 pub mod secret;
 pub mod sendmail;
