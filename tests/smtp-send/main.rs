@@ -31,6 +31,8 @@ mod hostile_server;
 mod html;
 /// A run that is stopped goes on where it was.
 mod journal;
+/// A message for each row of a table.
+mod merge;
 /// Mechanisms, and that nobody sees the secret.
 mod login;
 /// Messages that exist already.
