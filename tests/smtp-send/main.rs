@@ -31,10 +31,10 @@ mod hostile_server;
 mod html;
 /// A run that is stopped goes on where it was.
 mod journal;
-/// A message for each row of a table.
-mod merge;
 /// Mechanisms, and that nobody sees the secret.
 mod login;
+/// A message for each row of a table.
+mod merge;
 /// Messages that exist already.
 mod ready;
 /// What is printed: lines, JSON, transcript.

@@ -47,7 +47,10 @@ fn each_row_gets_its_message_with_its_values_encoded() {
     assert_sent(&finished);
     assert!(finished.stdout.contains("table.csv line 3: jo@example.com: accepted"), "{finished:?}");
     let mails = server.mails();
-    assert_eq!(mails.iter().map(|mail| mail.to.concat()).collect::<Vec<_>>(), ["<ann@example.com>", "<jo@example.com>"]);
+    assert_eq!(
+        mails.iter().map(|mail| mail.to.concat()).collect::<Vec<_>>(),
+        ["<ann@example.com>", "<jo@example.com>"]
+    );
     assert!(mails.iter().all(|mail| mail.from.starts_with("<shop@example.org>")));
     let messages = messages(&server);
     assert!(messages[0].contains("To: Ann <ann@example.com>\r\nSubject: Your order 1, Ann\r\n"), "{}", messages[0]);
@@ -75,7 +78,12 @@ fn what_is_wrong_is_named_before_anything_is_sent() {
         ("address,name,order\n", TEMPLATE, 65, &["no column is called email or to", "--merge-to"]),
         ("email,name,order\n", TEMPLATE, 65, &["no row"]),
         ("", TEMPLATE, 65, &["table.csv", "empty"]),
-        ("email,name,order\na@example.com,A,1\nb@example.com,B\n", TEMPLATE, 65, &["line 3: 2 fields", "nothing is sent"]),
+        (
+            "email,name,order\na@example.com,A,1\nb@example.com,B\n",
+            TEMPLATE,
+            65,
+            &["line 3: 2 fields", "nothing is sent"],
+        ),
         ("email,name,order\n\nnobody,A,1\n", TEMPLATE, 65, &["line 3: email: 'nobody': no '@'"]),
     ];
     for (table, template, code, words) in cases {
@@ -129,7 +137,10 @@ fn a_dry_run_shows_the_first_message() {
     let folder = Folder::new("email,name,order\na@example.com,A,1\nb@example.com,B,2\n", TEMPLATE);
     let finished = folder.send(&server, &["--dry-run"]);
     assert_sent(&finished);
-    assert!(finished.stdout.contains("Subject: Your order 1, A\n") && !finished.stdout.contains("order 2"), "{finished:?}");
+    assert!(
+        finished.stdout.contains("Subject: Your order 1, A\n") && !finished.stdout.contains("order 2"),
+        "{finished:?}"
+    );
     assert_eq!(server.lines(), Vec::<String>::new());
 }
 

@@ -82,7 +82,9 @@ fn run(cli: Cli) -> Result<u8> {
     }
     let route = route.context("no server")?;
     let journal = bulk.journal.as_deref().map(|path| resume::open(path, &bulk, &*supply, &route)).transpose()?;
-    journal.iter().for_each(|journal| supply.belongs_to(journal.run()));
+    if let Some(journal) = &journal {
+        supply.belongs_to(journal.run());
+    }
     let goes_on = journal.as_ref().is_some_and(|journal| journal.done() > 0);
     let is_shown = report == ReportStyle::Lines && !verbose;
     let left = supply.len() - journal.as_ref().map_or(0, Journal::done);

@@ -122,7 +122,7 @@ impl Merge {
                     bad.len()
                 )))
             }
-            _ if self.rows.len() == 0 => Err(wrong("no row that can be sent".into())),
+            _ if self.rows.is_empty() => Err(wrong("no row that can be sent".into())),
             _ => Ok(()),
         }
     }

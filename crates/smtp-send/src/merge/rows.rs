@@ -108,13 +108,28 @@ impl Rows {
         }
         while reader.read_byte_record(&mut record).map_err(io::Error::from)? {
             let (start, line) = record.position().map_or((0, 0), |place| (place.byte() + skipped, place.line()));
-            let length = reader.position().byte() + skipped - start;
+            let Place { start, line } = self.behind_line_ends(Place { start, line })?;
+            let length = (reader.position().byte() + skipped).saturating_sub(start);
             match self.fault(&record, length) {
                 None => self.places.push(Place { start, line }),
                 Some(why) => bad.push(BadRow { line, why }),
             }
         }
         Ok(bad)
+    }
+
+    /// The place of a row is told with the line ends in front of it.
+    fn behind_line_ends(&self, mut place: Place) -> io::Result<Place> {
+        let mut bytes = [0; 16];
+        loop {
+            let length = self.file.read_at(&mut bytes, place.start)?;
+            let ends = bytes[..length].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            place.line += memchr::memchr_iter(b'\n', &bytes[..ends]).count() as u64;
+            place.start += ends as u64;
+            if ends < bytes.len() {
+                return Ok(place);
+            }
+        }
     }
 
     fn fault(&self, record: &ByteRecord, length: u64) -> Option<String> {
@@ -135,6 +150,11 @@ impl Rows {
     /// How many good rows there are.
     pub fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// Whether there is no good row.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
     /// The line that a row begins in, from 1.

@@ -45,18 +45,11 @@ pub(super) fn words(value: &str) -> Option<String> {
         if !(behind_word && between.trim().is_empty()) {
             out.push_str(between);
         }
-        match encoded_word(&rest[at..]) {
-            Some((word, length)) => {
-                out.push_str(&word?);
-                rest = &rest[at + length..];
-                behind_word = true;
-            }
-            None => {
-                out.push_str("=?");
-                rest = &rest[at + 2..];
-                behind_word = false;
-            }
-        }
+        let word = encoded_word(&rest[at..]);
+        behind_word = word.is_some();
+        let (text, length) = word.unwrap_or_else(|| (Some("=?".into()), 2));
+        out.push_str(&text?);
+        rest = &rest[at + length..];
     }
     out.push_str(rest);
     Some(out)

@@ -60,13 +60,11 @@ impl Columns {
     }
 
     fn place(&mut self, name: &str) -> Piece {
-        match self.find(name) {
-            Some(number) => Piece::Column(number),
-            None => {
-                self.missing.insert(name.to_owned());
-                Piece::Literal(String::new())
-            }
+        if let Some(number) = self.find(name) {
+            return Piece::Column(number);
         }
+        self.missing.insert(name.to_owned());
+        Piece::Literal(String::new())
     }
 }
 
