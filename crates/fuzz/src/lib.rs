@@ -16,6 +16,7 @@
 
 pub mod httpd;
 pub mod local;
+pub mod login;
 pub mod ping;
 pub mod sendmail;
 pub mod session;
