@@ -29,6 +29,8 @@ mod hostile_server;
 mod html;
 /// Mechanisms, and that nobody sees the secret.
 mod login;
+/// Proxies in between, and the header of the PROXY protocol.
+mod proxy;
 /// Messages that exist already.
 mod ready;
 /// What is printed: lines, JSON, transcript.

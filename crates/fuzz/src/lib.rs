@@ -20,3 +20,4 @@ pub mod ping;
 pub mod sendmail;
 pub mod session;
 pub mod smtp_send;
+pub mod wire;

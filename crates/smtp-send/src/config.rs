@@ -5,6 +5,7 @@
 mod envelope;
 mod login;
 mod message;
+mod proxy;
 mod server;
 
 use anyhow::{Result, ensure};

@@ -14,6 +14,7 @@ pub mod host;
 pub mod message;
 pub mod meter;
 pub mod proto;
+pub mod proxy;
 pub mod report;
 pub mod secret;
 pub mod sendmail;
