@@ -2,7 +2,7 @@
 # needs: postfix openssl python3
 . "$HERE/lib.sh"
 . "$HERE/smtp-send/postfix.bash"
-start_postfix 'smtpd_upstream_proxy_protocol = haproxy' 'smtpd_client_restrictions = check_client_access inline:{192.0.2.66=REJECT}'
+start_postfix 'inet_protocols = all' 'smtpd_upstream_proxy_protocol = haproxy' 'smtpd_client_restrictions = check_client_access inline:{192.0.2.66=REJECT}'
 
 send() { "$BIN/smtp-send" --server "127.0.0.1:$PORT" --from me@example.org --to bob@example.com --body x -v "$@" > report 2> dialogue; }
 sent=0
