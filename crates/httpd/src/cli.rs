@@ -1,5 +1,6 @@
 //! The command line as it is typed. What it means is decided in `config`.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -33,9 +34,14 @@ pub struct Cli {
     #[arg(short, long, value_name = "N", default_value_t = 6789)]
     pub port: u16,
 
-    /// Address to listen on, with or without a port (IPv6 then in brackets); may be repeated. Default: all of IPv4 and IPv6.
+    /// Address to listen on: `IP`, `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default: all of IPv4 and IPv6. Sockets
+    /// that the process was started with (`LISTEN_FDS`) stand for it.
     #[arg(short, long, value_name = "ADDR")]
-    pub bind: Vec<String>,
+    pub bind: Vec<OsString>,
+
+    /// Permissions of unix sockets; connecting takes the right to write.
+    #[arg(long, value_name = "MODE", default_value = "666", value_parser = octal)]
+    pub socket_mode: u32,
 
     /// File that stands for its folder; may be repeated, the first one found wins.
     #[arg(long, value_name = "NAME", default_value = "index.html")]
@@ -118,6 +124,18 @@ pub struct Cli {
     #[arg(long, value_name = "BYTES", default_value_t = 256)]
     pub min_rate: u64,
 
+    /// Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login.
+    #[arg(long, value_name = "PATH")]
+    pub health: Option<String>,
+
+    /// Answer this path with what was counted, in the text format of Prometheus.
+    #[arg(long, value_name = "PATH")]
+    pub metrics: Option<String>,
+
+    /// Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub drain: u32,
+
     /// Workers. Default: as many as cores; with 1, requests are handled strictly one at a time.
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
@@ -166,6 +184,14 @@ pub enum LogFormat {
     Common,
     /// One JSON object per line.
     Json,
+}
+
+/// Permissions as chmod(1) takes them.
+fn octal(text: &str) -> Result<u32, &'static str> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode @ 0..=0o777) => Ok(mode),
+        _ => Err("not three octal digits, such as 660"),
+    }
 }
 
 /// An address of `--bind`: with or without a port.

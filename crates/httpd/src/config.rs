@@ -1,7 +1,9 @@
 //! What the command line means: every option checked, nothing left to be refused later.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,9 +14,12 @@ use crate::access_log::Format;
 use crate::cli::{self, Cli, LogFormat};
 use crate::files::Symlinks;
 use crate::limits::Limits;
+use crate::listen::{Bind, Wanted};
 use crate::mime::Types;
 use crate::proto::field;
 use crate::proto::response;
+use crate::proto::target::{self, Path};
+use crate::service::WatchPaths;
 use crate::site::{CacheRules, Site};
 
 /// A checked configuration.
@@ -24,10 +29,8 @@ pub struct Config {
     pub root: PathBuf,
     /// How links are treated.
     pub symlinks: Symlinks,
-    /// Addresses to bind; none means all of them.
-    pub bind: Vec<SocketAddr>,
-    /// The port where an address names none.
-    pub port: u16,
+    /// Where clients come in.
+    pub listen: Wanted,
     /// The rules of the site.
     pub site: Site,
     /// Octets for small files, over all workers.
@@ -38,8 +41,10 @@ pub struct Config {
     pub log_format: Format,
     /// The limits.
     pub limits: Limits,
-    /// Number of workers.
-    pub workers: usize,
+    /// Where those who watch ask.
+    pub watch: WatchPaths,
+    /// How long to go on serving after a stop was asked for.
+    pub drain: Duration,
     /// Whether requests are handled strictly one at a time, as `--workers 1` asks for.
     pub one_at_a_time: bool,
     /// Whom to become.
@@ -64,7 +69,7 @@ pub enum LogTarget {
 impl Config {
     /// Checks what was typed.
     pub fn from_cli(cli: Cli) -> Result<Self> {
-        let bind = cli.bind.iter().map(|text| bind_address(text, cli.port)).collect::<Result<_>>()?;
+        let addresses = cli.bind.iter().map(|text| bind_address(text, cli.port)).collect::<Result<_>>()?;
         let access_log = match cli.access_log.as_str() {
             "off" => LogTarget::Off,
             "-" => LogTarget::Stdout,
@@ -93,15 +98,20 @@ impl Config {
                 cli::Symlinks::Any => Symlinks::Any,
                 cli::Symlinks::None => Symlinks::None,
             },
-            bind,
-            port: cli.port,
+            listen: Wanted {
+                addresses,
+                port: cli.port,
+                socket_mode: cli.socket_mode,
+                workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
+            },
             cache_memory: cli.cache_memory.saturating_mul(1 << 20),
             access_log,
             log_format,
             limits,
+            watch: watch_paths(&cli)?,
+            drain: Duration::from_secs(cli.drain.into()),
             // Not on a machine that happens to have one core: there a slow client must not hold up the others either.
             one_at_a_time: cli.workers == Some(1),
-            workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
             user: cli.user,
             sandbox: !cli.no_sandbox,
             quiet: cli.quiet,
@@ -118,10 +128,40 @@ fn at_least_one(option: &str, value: usize) -> Result<usize> {
     if value == 0 { Err(usage(option, "0", "must be at least 1")) } else { Ok(value) }
 }
 
-fn bind_address(text: &str, port: u16) -> Result<SocketAddr> {
-    match cli::split_bind(text) {
-        Some((ip, own_port)) => Ok(SocketAddr::new(ip, own_port.unwrap_or(port))),
-        None => Err(usage("--bind", text, "is not an IP address, IP:PORT or [IPv6]:PORT")),
+fn bind_address(text: &OsStr, port: u16) -> Result<Bind> {
+    if let Some(path) = text.as_bytes().strip_prefix(b"unix:") {
+        return match path {
+            [] => Err(usage("--bind", "unix:", "needs a path behind the colon")),
+            path => Ok(Bind::Unix(OsStr::from_bytes(path).into())),
+        };
+    }
+    match text.to_str().and_then(cli::split_bind) {
+        Some((ip, own_port)) => Ok(Bind::Tcp(SocketAddr::new(ip, own_port.unwrap_or(port)))),
+        None => {
+            Err(usage("--bind", &text.to_string_lossy(), "is not an IP address, IP:PORT, [IPv6]:PORT or unix:PATH"))
+        }
+    }
+}
+
+fn watch_paths(cli: &Cli) -> Result<WatchPaths> {
+    let path = |option, text: &Option<String>| text.as_deref().map(|text| own_path(option, text)).transpose();
+    let paths = WatchPaths { health: path("--health", &cli.health)?, metrics: path("--metrics", &cli.metrics)? };
+    if let (Some(text), true) = (&cli.metrics, paths.health == paths.metrics) {
+        return Err(usage("--metrics", text, "is the path of --health already"));
+    }
+    Ok(paths)
+}
+
+/// A path that the server answers itself, as a client would ask for it.
+fn own_path(option: &str, text: &str) -> Result<Path<'static>> {
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
+    if !text.starts_with('/') || !is_visible {
+        return Err(usage(option, text, "is not a path such as /status, without a query"));
+    }
+    match target::decode_path(text.as_bytes()) {
+        Ok(path) if path.relative().is_empty() => Err(usage(option, text, "would hide the first page of the site")),
+        Ok(path) => Ok(path.into_owned()),
+        Err(rejection) => Err(usage(option, text, rejection.reason)),
     }
 }
 
@@ -239,7 +279,7 @@ mod tests {
     #[test]
     fn the_defaults_serve_the_current_folder_on_6789() {
         let config = config(&[]).unwrap();
-        assert_eq!((config.root, config.port, config.bind), (PathBuf::from("."), 6789, vec![]));
+        assert_eq!((config.root, config.listen.port, config.listen.addresses), (PathBuf::from("."), 6789, vec![]));
     }
 
     #[test]
@@ -250,9 +290,14 @@ mod tests {
 
     #[test]
     fn addresses_may_bring_their_own_port() {
-        let bind = config(&["-p", "80", "-b", "127.0.0.1", "-b", "[::1]:81", "-b", "::1"]).unwrap().bind;
+        let bind = config(&["-p", "80", "-b", "127.0.0.1", "-b", "[::1]:81", "-b", "::1", "-b", "unix:/run/x"])
+            .unwrap()
+            .listen
+            .addresses;
         let bind: Vec<String> = bind.iter().map(ToString::to_string).collect();
-        assert_eq!(bind, ["127.0.0.1:80", "[::1]:81", "[::1]:80"]);
+        assert_eq!(bind, ["127.0.0.1:80", "[::1]:81", "[::1]:80", "unix:/run/x"]);
+        assert!(refused(&["-b", "unix:"]).contains("needs a path"));
+        assert!(refused(&["-b", "unix:/x", "--socket-mode", "888"]).contains("octal"));
         assert!(refused(&["-b", "localhost"]).starts_with("--bind localhost: is not an IP address"));
     }
 
@@ -274,6 +319,18 @@ mod tests {
     fn numbers_that_make_no_sense_are_refused() {
         assert_eq!(refused(&["--workers", "0"]), "--workers 0: must be at least 1");
         assert!(refused(&["--max-connections", "0"]).contains("at least 1"));
+    }
+
+    #[test]
+    fn paths_of_those_who_watch_are_checked() {
+        let watch = config(&["--health", "/-/health", "--metrics", "/a%20b"]).unwrap().watch;
+        assert_eq!(watch.health.unwrap().relative(), b"-/health");
+        assert_eq!(watch.metrics.unwrap().relative(), b"a b");
+        assert_eq!(refused(&["--health", "x"]), "--health x: is not a path such as /status, without a query");
+        assert!(refused(&["--metrics", "/m?x"]).contains("without a query"));
+        assert!(refused(&["--health", "/.."]).contains("above the root"));
+        assert!(refused(&["--health", "/./"]).contains("first page"));
+        assert!(refused(&["--health", "/x", "--metrics", "/%78"]).contains("is the path of --health already"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod access_log;
 mod banner;
 pub mod cache;
+pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -16,9 +17,10 @@ pub mod limits;
 pub mod listen;
 pub mod listing;
 mod lookup;
+pub mod metrics;
 pub mod mime;
-pub mod output;
 pub mod page;
+pub mod peer;
 pub mod proto;
 pub mod representation;
 mod sandbox;
@@ -49,9 +51,10 @@ use config::{Config, LogTarget};
 use files::Root;
 use lane::{Home, Lane};
 use limits::Door;
-use listen::{Listeners, bind_all};
+use listen::{Bind, Listener, Listeners};
+use metrics::Metrics;
 use server::{Parts, Worker};
-use service::Service;
+use service::{Service, Watch};
 use stop::{Signals, Stop};
 
 /// The exit code for a kind of failure: 2 when the server could not start, 1 when it failed later.
@@ -74,7 +77,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let sink = open_log(&config.access_log)?;
     let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
     raise_descriptor_limit();
-    let Listeners { addresses, by_worker, .. } = bind_all(&config.bind, config.port, config.workers)?;
+    let Listeners { bound, by_worker, files, .. } = listen::open(&config.listen)?;
     // Everything that needs rights is open. What follows runs without them, and only then is a client heard.
     if let Some(user) = &config.user {
         sandbox::become_user(user)?;
@@ -85,9 +88,19 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     if config.sandbox {
         sandbox::confine(&config)?;
     }
-    announce(&config, &addresses, color);
+    announce(&config, &bound, color);
     let crew = Crew::start(config, root, sink.as_ref(), by_worker, color, started)?;
-    crew.obey(&signals, sink.as_deref())
+    notify("READY=1");
+    let code = crew.obey(&signals, sink.as_deref());
+    drop(files);
+    code
+}
+
+/// Tells the service manager, if there is one. Whoever does not hear it may end this process, but that is not ours to judge.
+fn notify(state: &str) {
+    if let Err(error) = listen::notify(state) {
+        log::warn!("tell the service manager {state}: {}", common::error::reason(&error));
+    }
 }
 
 fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>> {
@@ -113,11 +126,11 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn announce(config: &Config, addresses: &[std::net::SocketAddr], color: Color) {
+fn announce(config: &Config, bound: &[Bind], color: Color) {
     if config.quiet {
         return;
     }
-    let urls = banner::urls(addresses);
+    let urls = banner::urls(bound);
     // The whole path, because "." says nothing in a terminal that was left open since yesterday.
     let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
     let text = if io::stderr().is_terminal() {
@@ -135,6 +148,7 @@ struct Crew {
     homes: Vec<Arc<Home>>,
     root: Arc<Root>,
     stop: Arc<Stop>,
+    drain: Duration,
 }
 
 impl Crew {
@@ -142,22 +156,35 @@ impl Crew {
         config: Config,
         root: Root,
         sink: Option<&Arc<Sink>>,
-        listeners: Vec<Vec<std::net::TcpListener>>,
+        listeners: Vec<Vec<Listener>>,
         color: Color,
         started: Instant,
     ) -> Result<Self> {
         let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
         let door = Door::new(&config.limits);
+        let metrics = Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop)));
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
-        let mut crew =
-            Self { workers: Vec::new(), homes: Vec::new(), root: Arc::clone(&root), stop: Arc::clone(&stop) };
+        let mut crew = Self {
+            workers: Vec::new(),
+            homes: Vec::new(),
+            root: Arc::clone(&root),
+            stop: Arc::clone(&stop),
+            drain: config.drain,
+        };
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
             let log = AccessLog::new(config.log_format, color, sink.cloned());
-            let memory = config.cache_memory / config.workers;
-            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory, Clock::new(started), log);
+            let memory = config.cache_memory / config.listen.workers;
+            let watch = Watch {
+                paths: config.watch.clone(),
+                counters: metrics.of_worker(number),
+                metrics: Arc::clone(&metrics),
+                stop: Arc::clone(&stop),
+            };
+            let clock = Clock::new(started);
+            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory, clock, log, watch);
             let worker = Worker::new(Parts {
                 listeners,
                 service,
@@ -201,6 +228,10 @@ impl Crew {
 
     /// Lets everything under way come to its end, as far as the time for it allows; a second signal does not wait for it.
     fn finish(self, signals: &Signals) -> Result<u8> {
+        notify("STOPPING=1");
+        if !self.drain.is_zero() && self.drain(signals)? {
+            return Ok(exit::SUCCESS);
+        }
         log::info!("stopping, answers under way have {} s", stop::GRACE.as_secs());
         self.stop.request();
         for home in &self.homes {
@@ -213,6 +244,21 @@ impl Crew {
             }
         }
         self.join()
+    }
+
+    /// Goes on serving for a while, so that a balancer notices before connections are refused; whether a second signal asks
+    /// to end at once.
+    fn drain(&self, signals: &Signals) -> Result<bool> {
+        log::info!("draining for {} s", self.drain.as_secs());
+        self.stop.announce();
+        let until = Instant::now() + self.drain;
+        while Instant::now() < until && !self.workers.iter().any(JoinHandle::is_finished) {
+            let left = until.saturating_duration_since(Instant::now());
+            if let Some(Signal::SIGINT | Signal::SIGTERM) = signals.wait(left.min(Duration::from_secs(1)))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The outcome of the workers that have ended.

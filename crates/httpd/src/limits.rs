@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::peer::Peer;
+
 /// The limits as the command line gives them.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -26,6 +28,9 @@ pub const PER_ADDRESS: usize = 1024;
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
+    accepted: u64,
+    refused: u64,
+    refused_by_address: u64,
     by_address: HashMap<IpAddr, usize>,
 }
 
@@ -37,11 +42,24 @@ pub struct Door {
     counts: Mutex<Counts>,
 }
 
+/// What the doorkeeper has seen so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Connections there are.
+    pub now: u64,
+    /// Connections that were let in.
+    pub accepted: u64,
+    /// Connections turned away because there were too many in all.
+    pub refused: u64,
+    /// Connections turned away because there were too many from their address.
+    pub refused_by_address: u64,
+}
+
 /// The right to be connected; given back on drop.
 #[derive(Debug)]
 pub struct Admission {
     door: Arc<Door>,
-    address: IpAddr,
+    address: Option<IpAddr>,
 }
 
 impl Door {
@@ -51,21 +69,42 @@ impl Door {
         Arc::new(Self { connections, per_address, counts: Mutex::default() })
     }
 
-    /// Lets one more connection from `address` in; `None` when there are too many.
-    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Admission> {
-        let limit = match self.per_address {
-            Some(limit) => limit,
-            None if address.is_loopback() => usize::MAX,
-            None => PER_ADDRESS,
+    /// Lets one more connection of `peer` in; `None` when there are too many. Whoever has no address counts only in all.
+    pub fn admit(self: &Arc<Self>, peer: Peer) -> Option<Admission> {
+        let address = peer.ip();
+        let limit = match (self.per_address, address) {
+            (_, None) => usize::MAX,
+            (Some(limit), _) => limit,
+            (None, Some(ip)) if ip.is_loopback() => usize::MAX,
+            (None, _) => PER_ADDRESS,
         };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = counts.by_address.get(&address).copied().unwrap_or(0);
-        if counts.all >= self.connections || here >= limit {
+        let here = address.and_then(|address| counts.by_address.get(&address).copied()).unwrap_or(0);
+        if counts.all >= self.connections {
+            counts.refused += 1;
+            return None;
+        }
+        if here >= limit {
+            counts.refused_by_address += 1;
             return None;
         }
         counts.all += 1;
-        *counts.by_address.entry(address).or_default() += 1;
+        counts.accepted += 1;
+        if let Some(address) = address {
+            *counts.by_address.entry(address).or_default() += 1;
+        }
         Some(Admission { door: Arc::clone(self), address })
+    }
+
+    /// How many there are, and what became of those that came.
+    pub fn tally(&self) -> Tally {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        Tally {
+            now: counts.all as u64,
+            accepted: counts.accepted,
+            refused: counts.refused,
+            refused_by_address: counts.refused_by_address,
+        }
     }
 }
 
@@ -73,10 +112,11 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let mut counts = self.door.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all -= 1;
-        if let Some(here) = counts.by_address.get_mut(&self.address) {
+        let Some(address) = self.address else { return };
+        if let Some(here) = counts.by_address.get_mut(&address) {
             *here -= 1;
             if *here == 0 {
-                counts.by_address.remove(&self.address);
+                counts.by_address.remove(&address);
             }
         }
     }
@@ -91,8 +131,8 @@ mod tests {
         Door::new(&Limits { connections, per_address, head, idle, min_rate: 0 })
     }
 
-    fn address(last: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, last])
+    fn address(last: u8) -> Peer {
+        Peer::Ip(IpAddr::from([192, 0, 2, last]))
     }
 
     #[test]
@@ -103,7 +143,7 @@ mod tests {
         assert!(door.admit(address(3)).is_none());
         drop(first);
         assert!(door.admit(address(3)).is_some());
-        assert_eq!(door.counts.lock().unwrap().all, 1);
+        assert_eq!(door.tally(), Tally { now: 1, accepted: 3, refused: 1, refused_by_address: 0 });
         assert!(door.counts.lock().unwrap().by_address.len() == 1, "nothing is kept for addresses that left");
     }
 
@@ -113,14 +153,26 @@ mod tests {
         let _first = door.admit(address(1)).unwrap();
         assert!(door.admit(address(1)).is_none());
         assert!(door.admit(address(2)).is_some());
+        assert_eq!((door.tally().refused, door.tally().refused_by_address), (0, 1));
     }
 
     #[test]
     fn without_a_word_from_the_user_loopback_is_not_counted() {
         let door = door(usize::MAX, None);
-        let admissions: Vec<_> = (0..=PER_ADDRESS).map(|_| door.admit(IpAddr::from([127, 0, 0, 1]))).collect();
+        let admissions: Vec<_> =
+            (0..=PER_ADDRESS).map(|_| door.admit(Peer::Ip(IpAddr::from([127, 0, 0, 1])))).collect();
         assert!(admissions.iter().all(Option::is_some));
         let admissions: Vec<_> = (0..=PER_ADDRESS).map(|_| door.admit(address(1))).collect();
         assert_eq!(admissions.iter().filter(|admission| admission.is_none()).count(), 1);
+    }
+
+    #[test]
+    fn clients_of_a_unix_socket_count_in_all_only() {
+        let door = door(2, Some(1));
+        let first = door.admit(Peer::Local).unwrap();
+        let _second = door.admit(Peer::Local).unwrap();
+        assert!(door.admit(Peer::Local).is_none());
+        drop(first);
+        assert!(door.admit(Peer::Local).is_some());
     }
 }

@@ -3,10 +3,14 @@
 //! [`Service::serve`] is called by a worker for each request in its buffer. Answers from memory are appended to the output
 //! at once; whatever has to be read from a disk or could block is described as [`Content`] for the blocking lane.
 
+mod watching;
+
+pub use watching::{Watch, WatchPaths};
+
 use std::io;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::access_log::{AccessLog, Entry, OwnedEntry};
 use crate::cache::Document;
@@ -14,7 +18,9 @@ use crate::clock::Clock;
 use crate::files::{Opened, Root};
 use crate::listing::{FolderPage, Form, Order};
 use crate::lookup::{Lookup, Source, failure};
+use crate::metrics::Lane;
 use crate::page;
+use crate::peer::Peer;
 use crate::proto::Rejection;
 use crate::proto::field::Name;
 use crate::proto::framing::{self, BodyLength, Drain, Expectation};
@@ -38,6 +44,7 @@ pub struct Service {
     site: Arc<Site>,
     root: Arc<Root>,
     lookup: Lookup,
+    watch: Watch,
     /// The time, for all requests of a wake-up.
     pub clock: Clock,
     /// The access log of this worker.
@@ -83,19 +90,27 @@ pub enum After {
 struct Reply<'r, 'b> {
     head: &'r Head<'b>,
     persistence: Persistence,
-    peer: IpAddr,
+    peer: Peer,
+    begun: Instant,
     out: &'r mut Vec<u8>,
 }
 
 impl Service {
     /// A service of `site` beneath `root`.
-    pub fn new(site: Arc<Site>, root: Arc<Root>, cache_memory: usize, clock: Clock, log: AccessLog) -> Self {
+    pub fn new(
+        site: Arc<Site>,
+        root: Arc<Root>,
+        cache_memory: usize,
+        clock: Clock,
+        log: AccessLog,
+        watch: Watch,
+    ) -> Self {
         let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), cache_memory);
-        Self { site, root, lookup, clock, log }
+        Self { site, root, lookup, watch, clock, log }
     }
 
     /// Answers the first request in `input`; `None` when it is not complete.
-    pub fn serve(&mut self, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) -> Option<Answer> {
+    pub fn serve(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) -> Option<Answer> {
         let (head, taken) = match request::parse(input) {
             Ok(Parsed::Partial) => return None,
             Ok(Parsed::Complete(head, taken)) => (head, taken),
@@ -113,7 +128,7 @@ impl Service {
             (_, Version::Http10) => Persistence::KeepAliveTold,
             (_, Version::Http11) => Persistence::KeepAlive,
         };
-        let mut reply = Reply { head: &head, persistence, peer, out };
+        let mut reply = Reply { head: &head, persistence, peer, begun: self.clock.woke(), out };
         let rest = match self.answer(&mut reply) {
             Ok(rest) => rest,
             Err(rejection) => self.error(&mut reply, rejection.status, rejection.reason),
@@ -128,14 +143,14 @@ impl Service {
     }
 
     /// The answer to a client for which there is no place now.
-    pub fn turn_away(&mut self, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) {
+    pub fn turn_away(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) {
         let rejection =
             Rejection { status: Status::SERVICE_UNAVAILABLE, reason: "There are too many connections. Try again." };
         self.reject(rejection, input, peer, out);
     }
 
     /// The answer to a client that did not send its head in time.
-    pub fn time_out(&mut self, pending: &[u8], peer: IpAddr, out: &mut Vec<u8>) {
+    pub fn time_out(&mut self, pending: &[u8], peer: Peer, out: &mut Vec<u8>) {
         let rejection = Rejection { status: Status::REQUEST_TIMEOUT, reason: "The request did not arrive in time." };
         self.reject(rejection, pending, peer, out);
     }
@@ -145,7 +160,14 @@ impl Service {
         if reply.head.method == Method::NotAllowed {
             return Ok(self.not_allowed(reply));
         }
-        match target::parse(reply.head.target, reply.head.method)? {
+        let target = target::parse(reply.head.target, reply.head.method);
+        if let Ok(Target::Resource { path, .. }) = &target
+            && reply.head.method != Method::Options
+            && let Some(rest) = self.health(reply, path).or_else(|| self.metrics(reply, path))
+        {
+            return Ok(rest);
+        }
+        match target? {
             Target::Server => Ok(self.options(reply)),
             Target::Resource { .. } if reply.head.method == Method::Options => Ok(self.options(reply)),
             Target::Resource { path, query, .. } => match self.resource(reply, &path, query) {
@@ -157,6 +179,7 @@ impl Service {
 
     fn resource(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
         let accepted = Accepted::from_fields(&reply.head.fields);
+        self.lookup.begin_request();
         let site = Arc::clone(&self.site);
         // The path of what was found is needed only to look for compressed files beside it.
         let is_wanted = site.precompressed && accepted.codings().next().is_some();
@@ -199,11 +222,12 @@ impl Service {
         let mut entry = reply.entry(selected.status());
         match source {
             Source::Memory(document) => {
+                entry.cached = Some(self.lookup.cached());
                 let start = reply.out.len();
                 let rest = send_document(document, &parts, reply.out);
                 let behind = if let Rest::Memory(_, range) = &rest { range.len() } else { 0 };
                 entry.bytes = (reply.out.len() - start + behind) as u64;
-                self.log.add(&self.clock, &entry);
+                self.record(&entry);
                 rest
             }
             Source::Disk(file, representation) if !parts.is_empty() => {
@@ -214,7 +238,7 @@ impl Service {
                 Rest::Blocking(Content::File { file, pieces, tail }, entry.into())
             }
             Source::Disk(..) => {
-                self.log.add(&self.clock, &entry);
+                self.record(&entry);
                 Rest::Nothing
             }
         }
@@ -244,7 +268,7 @@ impl Service {
         response::finish(reply.out, reply.persistence);
         let entry = reply.entry(Status::OK);
         if reply.head.method == Method::Head {
-            self.log.add(&self.clock, &entry);
+            self.record(&entry);
             return Ok(Rest::Nothing);
         }
         let page = FolderPage {
@@ -280,7 +304,7 @@ impl Service {
         }
         reply.out.extend_from_slice(&self.site.always);
         response::finish(reply.out, reply.persistence);
-        self.log.add(&self.clock, &reply.entry(Status::NO_CONTENT));
+        self.record(&reply.entry(Status::NO_CONTENT));
         Rest::Nothing
     }
 
@@ -302,7 +326,7 @@ impl Service {
         } else {
             entry.bytes = length as u64;
         }
-        self.log.add(&self.clock, &entry);
+        self.record(&entry);
         Rest::Nothing
     }
 
@@ -337,7 +361,7 @@ impl Service {
     }
 
     /// The answer to bytes that are no request; the connection cannot go on behind it.
-    fn reject(&mut self, rejection: Rejection, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) -> Answer {
+    fn reject(&mut self, rejection: Rejection, input: &[u8], peer: Peer, out: &mut Vec<u8>) -> Answer {
         let length = self.write_page(rejection.status, rejection.reason, &[], false, Persistence::Close, out);
         let entry = Entry {
             peer,
@@ -346,8 +370,11 @@ impl Service {
             bytes: length as u64,
             referer: None,
             user_agent: None,
+            lane: Lane::Memory,
+            cached: None,
+            begun: self.clock.woke(),
         };
-        self.log.add(&self.clock, &entry);
+        self.record(&entry);
         Answer { taken: input.len(), rest: Rest::Nothing, after: After::Linger }
     }
 }
@@ -423,6 +450,9 @@ impl<'b> Reply<'_, 'b> {
             bytes: 0,
             referer: self.head.fields.first(Name::Referer),
             user_agent: self.head.fields.first(Name::UserAgent),
+            lane: Lane::Memory,
+            cached: None,
+            begun: self.begun,
         }
     }
 }

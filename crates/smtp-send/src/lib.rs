@@ -16,6 +16,7 @@ pub mod meter;
 pub mod proto;
 pub mod proxy;
 pub mod report;
+pub mod resolve;
 pub mod secret;
 pub mod sendmail;
 pub mod server;
