@@ -8,6 +8,7 @@ mod banner;
 pub mod cache;
 pub mod cli;
 pub mod clock;
+pub mod compress;
 pub mod config;
 pub mod connection;
 pub mod files;
@@ -45,6 +46,7 @@ use nix::sys::signal::Signal;
 use access_log::{AccessLog, Sink};
 use cli::Cli;
 use clock::Clock;
+use compress::Compressor;
 use config::{Config, LogTarget};
 use files::Root;
 use lane::{Home, Lane};
@@ -150,14 +152,17 @@ impl Crew {
         let door = Door::new(&config.limits);
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
+        let for_compressed = if site.compress { config.cache_memory / 4 } else { 0 };
+        let compressor = site.compress.then(|| Compressor::new(for_compressed));
+        let memory = (config.cache_memory - for_compressed) / config.workers;
         let mut crew =
             Self { workers: Vec::new(), homes: Vec::new(), root: Arc::clone(&root), stop: Arc::clone(&stop) };
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
             let log = AccessLog::new(config.log_format, color, sink.cloned());
-            let memory = config.cache_memory / config.workers;
-            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory, Clock::new(started), log);
+            let clock = Clock::new(started);
+            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory, compressor.clone(), clock, log);
             let worker = Worker::new(Parts {
                 listeners,
                 service,
