@@ -45,7 +45,8 @@ fn others_are_served(server: &Server) {
     for _ in 0..100 {
         assert_eq!(server.get("/a").text(), "a");
     }
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    // A stalled worker takes longer than a machine that is busy with other things.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 complete -c httpd -l root -d 'Folder to serve' -r -F
 complete -c httpd -s p -l port -d 'Port to listen on; 0 takes any free one and prints it' -r
-complete -c httpd -s b -l bind -d 'Address to listen on, with or without a port (IPv6 then in brackets); may be repeated. Default: all of IPv4 and IPv6' -r
+complete -c httpd -s b -l bind -d 'Address to listen on: `IP`, `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default: all of IPv4 and IPv6. Sockets that the process was started with (`LISTEN_FDS`) stand for it' -r
+complete -c httpd -l socket-mode -d 'Permissions of unix sockets; connecting takes the right to write' -r
 complete -c httpd -l index -d 'File that stands for its folder; may be repeated, the first one found wins' -r
 complete -c httpd -l spa -d 'Answer unknown paths that have no extension with FILE and 200' -r
 complete -c httpd -l symlinks -d 'Which symbolic links are followed' -r -f -a "inside\t'Those that stay beneath the root'

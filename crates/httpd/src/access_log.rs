@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
 use crate::clock::Clock;
+use crate::peer::Peer;
 use crate::proto::response::number;
 
 /// A full buffer is written at once; large enough that under load one write carries hundreds of lines.
@@ -44,7 +45,7 @@ pub enum Format {
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
     /// The address of the client.
-    pub peer: IpAddr,
+    pub peer: Peer,
     /// The request line.
     pub line: &'a [u8],
     /// The status of the answer.
@@ -60,7 +61,7 @@ pub struct Entry<'a> {
 /// An entry that outlives its request, for answers that take their time.
 #[derive(Debug, Clone)]
 pub struct OwnedEntry {
-    peer: IpAddr,
+    peer: Peer,
     line: Vec<u8>,
     status: u16,
     /// Octets of the body that were sent so far.
@@ -249,7 +250,10 @@ impl AccessLog {
 
 fn common(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
     // Pushed piece by piece: this runs for every request, and formatting by traits takes several times as long.
-    address(out, entry.peer);
+    match entry.peer {
+        Peer::Ip(ip) => address(out, ip),
+        peer @ Peer::Local => _ = write!(out, "{peer}"),
+    }
     out.extend_from_slice(b" - - [");
     out.extend_from_slice(clock.log_time().as_bytes());
     out.extend_from_slice(b"] \"");
@@ -287,7 +291,7 @@ fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, color: bool) {
 #[derive(Serialize)]
 struct Line {
     time: String,
-    remote: IpAddr,
+    remote: Peer,
     request: String,
     status: u16,
     bytes: u64,
@@ -374,7 +378,7 @@ mod tests {
     use std::time::Instant;
 
     const ENTRY: Entry = Entry {
-        peer: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        peer: Peer::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
         line: b"GET /a\"b\x1b HTTP/1.1",
         status: 200,
         bytes: 12,

@@ -6,10 +6,16 @@ use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 
+use crate::listen::Bind;
+
 /// The URLs for these bound addresses: an unspecified address stands for loopback and every address of this host.
-pub(crate) fn urls(bound: &[SocketAddr]) -> Vec<String> {
+pub(crate) fn urls(bound: &[Bind]) -> Vec<String> {
     let mut urls = Vec::new();
-    for address in bound {
+    for bind in bound {
+        let Bind::Tcp(address) = bind else {
+            urls.push(bind.to_string());
+            continue;
+        };
         if !address.ip().is_unspecified() {
             urls.push(url(address.ip(), address.port()));
             continue;
@@ -59,15 +65,20 @@ fn own_addresses() -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
+    fn tcp(text: &str) -> Bind {
+        Bind::Tcp(text.parse().unwrap())
+    }
+
     #[test]
     fn a_bound_address_is_its_own_url() {
-        assert_eq!(urls(&["[::1]:80".parse().unwrap()]), ["http://[::1]:80/"]);
-        assert_eq!(urls(&["127.0.0.1:6789".parse().unwrap()]), ["http://127.0.0.1:6789/"]);
+        assert_eq!(urls(&[Bind::Unix("/run/x".into())]), ["unix:/run/x"]);
+        assert_eq!(urls(&[tcp("[::1]:80")]), ["http://[::1]:80/"]);
+        assert_eq!(urls(&[tcp("127.0.0.1:6789")]), ["http://127.0.0.1:6789/"]);
     }
 
     #[test]
     fn all_addresses_begin_with_localhost() {
-        assert_eq!(urls(&["[::]:6789".parse().unwrap()])[0], "http://localhost:6789/");
+        assert_eq!(urls(&[tcp("[::]:6789")])[0], "http://localhost:6789/");
     }
 
     #[test]

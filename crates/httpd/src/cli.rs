@@ -1,5 +1,6 @@
 //! The command line as it is typed. What it means is decided in `config`.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -33,9 +34,14 @@ pub struct Cli {
     #[arg(short, long, value_name = "N", default_value_t = 6789)]
     pub port: u16,
 
-    /// Address to listen on, with or without a port (IPv6 then in brackets); may be repeated. Default: all of IPv4 and IPv6.
+    /// Address to listen on: `IP`, `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default: all of IPv4 and IPv6. Sockets
+    /// that the process was started with (`LISTEN_FDS`) stand for it.
     #[arg(short, long, value_name = "ADDR")]
-    pub bind: Vec<String>,
+    pub bind: Vec<OsString>,
+
+    /// Permissions of unix sockets; connecting takes the right to write.
+    #[arg(long, value_name = "MODE", default_value = "666", value_parser = octal)]
+    pub socket_mode: u32,
 
     /// File that stands for its folder; may be repeated, the first one found wins.
     #[arg(long, value_name = "NAME", default_value = "index.html")]
@@ -170,6 +176,14 @@ pub enum LogFormat {
     Common,
     /// One JSON object per line.
     Json,
+}
+
+/// Permissions as chmod(1) takes them.
+fn octal(text: &str) -> Result<u32, &'static str> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode @ 0..=0o777) => Ok(mode),
+        _ => Err("not three octal digits, such as 660"),
+    }
 }
 
 /// An address of `--bind`: with or without a port.

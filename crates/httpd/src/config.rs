@@ -1,7 +1,9 @@
 //! What the command line means: every option checked, nothing left to be refused later.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use crate::access_log::Format;
 use crate::cli::{self, Cli, LogFormat};
 use crate::files::Symlinks;
 use crate::limits::Limits;
+use crate::listen::{Bind, Wanted};
 use crate::mime::Types;
 use crate::proto::field;
 use crate::proto::response;
@@ -24,10 +27,8 @@ pub struct Config {
     pub root: PathBuf,
     /// How links are treated.
     pub symlinks: Symlinks,
-    /// Addresses to bind; none means all of them.
-    pub bind: Vec<SocketAddr>,
-    /// The port where an address names none.
-    pub port: u16,
+    /// Where clients come in.
+    pub listen: Wanted,
     /// The rules of the site.
     pub site: Site,
     /// Octets for small files, over all workers.
@@ -38,8 +39,6 @@ pub struct Config {
     pub log_format: Format,
     /// The limits.
     pub limits: Limits,
-    /// Number of workers.
-    pub workers: usize,
     /// Whether requests are handled strictly one at a time, as `--workers 1` asks for.
     pub one_at_a_time: bool,
     /// Whom to become.
@@ -64,7 +63,7 @@ pub enum LogTarget {
 impl Config {
     /// Checks what was typed.
     pub fn from_cli(cli: Cli) -> Result<Self> {
-        let bind = cli.bind.iter().map(|text| bind_address(text, cli.port)).collect::<Result<_>>()?;
+        let addresses = cli.bind.iter().map(|text| bind_address(text, cli.port)).collect::<Result<_>>()?;
         let access_log = match cli.access_log.as_str() {
             "off" => LogTarget::Off,
             "-" => LogTarget::Stdout,
@@ -93,15 +92,18 @@ impl Config {
                 cli::Symlinks::Any => Symlinks::Any,
                 cli::Symlinks::None => Symlinks::None,
             },
-            bind,
-            port: cli.port,
+            listen: Wanted {
+                addresses,
+                port: cli.port,
+                socket_mode: cli.socket_mode,
+                workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
+            },
             cache_memory: cli.cache_memory.saturating_mul(1 << 20),
             access_log,
             log_format,
             limits,
             // Not on a machine that happens to have one core: there a slow client must not hold up the others either.
             one_at_a_time: cli.workers == Some(1),
-            workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
             user: cli.user,
             sandbox: !cli.no_sandbox,
             quiet: cli.quiet,
@@ -118,10 +120,18 @@ fn at_least_one(option: &str, value: usize) -> Result<usize> {
     if value == 0 { Err(usage(option, "0", "must be at least 1")) } else { Ok(value) }
 }
 
-fn bind_address(text: &str, port: u16) -> Result<SocketAddr> {
-    match cli::split_bind(text) {
-        Some((ip, own_port)) => Ok(SocketAddr::new(ip, own_port.unwrap_or(port))),
-        None => Err(usage("--bind", text, "is not an IP address, IP:PORT or [IPv6]:PORT")),
+fn bind_address(text: &OsStr, port: u16) -> Result<Bind> {
+    if let Some(path) = text.as_bytes().strip_prefix(b"unix:") {
+        return match path {
+            [] => Err(usage("--bind", "unix:", "needs a path behind the colon")),
+            path => Ok(Bind::Unix(OsStr::from_bytes(path).into())),
+        };
+    }
+    match text.to_str().and_then(cli::split_bind) {
+        Some((ip, own_port)) => Ok(Bind::Tcp(SocketAddr::new(ip, own_port.unwrap_or(port)))),
+        None => {
+            Err(usage("--bind", &text.to_string_lossy(), "is not an IP address, IP:PORT, [IPv6]:PORT or unix:PATH"))
+        }
     }
 }
 
@@ -240,7 +250,7 @@ mod tests {
     #[test]
     fn the_defaults_serve_the_current_folder_on_6789() {
         let config = config(&[]).unwrap();
-        assert_eq!((config.root, config.port, config.bind), (PathBuf::from("."), 6789, vec![]));
+        assert_eq!((config.root, config.listen.port, config.listen.addresses), (PathBuf::from("."), 6789, vec![]));
     }
 
     #[test]
@@ -251,9 +261,14 @@ mod tests {
 
     #[test]
     fn addresses_may_bring_their_own_port() {
-        let bind = config(&["-p", "80", "-b", "127.0.0.1", "-b", "[::1]:81", "-b", "::1"]).unwrap().bind;
+        let bind = config(&["-p", "80", "-b", "127.0.0.1", "-b", "[::1]:81", "-b", "::1", "-b", "unix:/run/x"])
+            .unwrap()
+            .listen
+            .addresses;
         let bind: Vec<String> = bind.iter().map(ToString::to_string).collect();
-        assert_eq!(bind, ["127.0.0.1:80", "[::1]:81", "[::1]:80"]);
+        assert_eq!(bind, ["127.0.0.1:80", "[::1]:81", "[::1]:80", "unix:/run/x"]);
+        assert!(refused(&["-b", "unix:"]).contains("needs a path"));
+        assert!(refused(&["-b", "unix:/x", "--socket-mode", "888"]).contains("octal"));
         assert!(refused(&["-b", "localhost"]).starts_with("--bind localhost: is not an IP address"));
     }
 

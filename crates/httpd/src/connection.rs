@@ -2,18 +2,18 @@
 //!
 //! An idle connection is no more than this; it holds no buffer.
 
-use std::net::{IpAddr, SocketAddr, TcpStream};
-
+use crate::channel::Channel;
 use crate::limits::Admission;
+use crate::peer::Peer;
 use crate::proto::framing::Drain;
 
 /// One client.
 #[derive(Debug)]
 pub struct Connection {
-    /// The socket, blocking; workers use it with `MSG_DONTWAIT`.
-    pub stream: TcpStream,
-    /// The address of the client; IPv4 is shown as IPv4 also where the socket is dual.
-    pub peer: IpAddr,
+    /// What carries its bytes.
+    pub channel: Channel,
+    /// The client.
+    pub peer: Peer,
     /// Bytes that have arrived and are no complete request yet.
     pub pending: Vec<u8>,
     /// What the connection is waiting for.
@@ -42,14 +42,7 @@ pub const LINGER_SECONDS: u32 = 2;
 
 impl Connection {
     /// A connection that was just accepted.
-    pub fn new(stream: TcpStream, peer: SocketAddr, admission: Option<Admission>, deadline: u32) -> Self {
-        Self {
-            stream,
-            peer: peer.ip().to_canonical(),
-            pending: Vec::new(),
-            phase: Phase::Idle,
-            deadline,
-            _admission: admission,
-        }
+    pub fn new(channel: Channel, peer: Peer, admission: Option<Admission>, deadline: u32) -> Self {
+        Self { channel, peer, pending: Vec::new(), phase: Phase::Idle, deadline, _admission: admission }
     }
 }

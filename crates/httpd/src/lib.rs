@@ -6,6 +6,7 @@
 pub mod access_log;
 mod banner;
 pub mod cache;
+pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod compress;
@@ -18,8 +19,8 @@ pub mod listen;
 pub mod listing;
 mod lookup;
 pub mod mime;
-pub mod output;
 pub mod page;
+pub mod peer;
 pub mod proto;
 pub mod representation;
 mod sandbox;
@@ -51,7 +52,7 @@ use config::{Config, LogTarget};
 use files::Root;
 use lane::{Home, Lane};
 use limits::Door;
-use listen::{Listeners, bind_all};
+use listen::{Bind, Listener, Listeners};
 use server::{Parts, Worker};
 use service::Service;
 use stop::{Signals, Stop};
@@ -76,7 +77,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let sink = open_log(&config.access_log)?;
     let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
     raise_descriptor_limit();
-    let Listeners { addresses, by_worker, .. } = bind_all(&config.bind, config.port, config.workers)?;
+    let Listeners { bound, by_worker, files, .. } = listen::open(&config.listen)?;
     // Everything that needs rights is open. What follows runs without them, and only then is a client heard.
     if let Some(user) = &config.user {
         sandbox::become_user(user)?;
@@ -87,9 +88,19 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     if config.sandbox {
         sandbox::confine(&config)?;
     }
-    announce(&config, &addresses, color);
+    announce(&config, &bound, color);
     let crew = Crew::start(config, root, sink.as_ref(), by_worker, color, started)?;
-    crew.obey(&signals, sink.as_deref())
+    notify("READY=1");
+    let code = crew.obey(&signals, sink.as_deref());
+    drop(files);
+    code
+}
+
+/// Tells the service manager, if there is one. Whoever does not hear it may end this process, but that is not ours to judge.
+fn notify(state: &str) {
+    if let Err(error) = listen::notify(state) {
+        log::warn!("tell the service manager {state}: {}", common::error::reason(&error));
+    }
 }
 
 fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>> {
@@ -115,11 +126,11 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn announce(config: &Config, addresses: &[std::net::SocketAddr], color: Color) {
+fn announce(config: &Config, bound: &[Bind], color: Color) {
     if config.quiet {
         return;
     }
-    let urls = banner::urls(addresses);
+    let urls = banner::urls(bound);
     // The whole path, because "." says nothing in a terminal that was left open since yesterday.
     let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
     let text = if io::stderr().is_terminal() {
@@ -144,7 +155,7 @@ impl Crew {
         config: Config,
         root: Root,
         sink: Option<&Arc<Sink>>,
-        listeners: Vec<Vec<std::net::TcpListener>>,
+        listeners: Vec<Vec<Listener>>,
         color: Color,
         started: Instant,
     ) -> Result<Self> {
@@ -154,7 +165,7 @@ impl Crew {
         let color = color.applies_to(&io::stdout());
         let for_compressed = if site.compress { config.cache_memory / 4 } else { 0 };
         let compressor = site.compress.then(|| Compressor::new(for_compressed));
-        let memory = (config.cache_memory - for_compressed) / config.workers;
+        let memory = (config.cache_memory - for_compressed) / config.listen.workers;
         let mut crew =
             Self { workers: Vec::new(), homes: Vec::new(), root: Arc::clone(&root), stop: Arc::clone(&stop) };
         for (number, listeners) in listeners.into_iter().enumerate() {
@@ -206,6 +217,7 @@ impl Crew {
 
     /// Lets everything under way come to its end, as far as the time for it allows; a second signal does not wait for it.
     fn finish(self, signals: &Signals) -> Result<u8> {
+        notify("STOPPING=1");
         log::info!("stopping, answers under way have {} s", stop::GRACE.as_secs());
         self.stop.request();
         for home in &self.homes {

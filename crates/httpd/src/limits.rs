@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::peer::Peer;
+
 /// The limits as the command line gives them.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -41,7 +43,7 @@ pub struct Door {
 #[derive(Debug)]
 pub struct Admission {
     door: Arc<Door>,
-    address: IpAddr,
+    address: Option<IpAddr>,
 }
 
 impl Door {
@@ -51,20 +53,24 @@ impl Door {
         Arc::new(Self { connections, per_address, counts: Mutex::default() })
     }
 
-    /// Lets one more connection from `address` in; `None` when there are too many.
-    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Admission> {
-        let limit = match self.per_address {
-            Some(limit) => limit,
-            None if address.is_loopback() => usize::MAX,
-            None => PER_ADDRESS,
+    /// Lets one more connection of `peer` in; `None` when there are too many. Whoever has no address counts only in all.
+    pub fn admit(self: &Arc<Self>, peer: Peer) -> Option<Admission> {
+        let address = peer.ip();
+        let limit = match (self.per_address, address) {
+            (_, None) => usize::MAX,
+            (Some(limit), _) => limit,
+            (None, Some(ip)) if ip.is_loopback() => usize::MAX,
+            (None, _) => PER_ADDRESS,
         };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = counts.by_address.get(&address).copied().unwrap_or(0);
+        let here = address.and_then(|address| counts.by_address.get(&address).copied()).unwrap_or(0);
         if counts.all >= self.connections || here >= limit {
             return None;
         }
         counts.all += 1;
-        *counts.by_address.entry(address).or_default() += 1;
+        if let Some(address) = address {
+            *counts.by_address.entry(address).or_default() += 1;
+        }
         Some(Admission { door: Arc::clone(self), address })
     }
 }
@@ -73,10 +79,11 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let mut counts = self.door.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all -= 1;
-        if let Some(here) = counts.by_address.get_mut(&self.address) {
+        let Some(address) = self.address else { return };
+        if let Some(here) = counts.by_address.get_mut(&address) {
             *here -= 1;
             if *here == 0 {
-                counts.by_address.remove(&self.address);
+                counts.by_address.remove(&address);
             }
         }
     }
@@ -91,8 +98,8 @@ mod tests {
         Door::new(&Limits { connections, per_address, head, idle, min_rate: 0 })
     }
 
-    fn address(last: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, last])
+    fn address(last: u8) -> Peer {
+        Peer::Ip(IpAddr::from([192, 0, 2, last]))
     }
 
     #[test]
@@ -118,9 +125,20 @@ mod tests {
     #[test]
     fn without_a_word_from_the_user_loopback_is_not_counted() {
         let door = door(usize::MAX, None);
-        let admissions: Vec<_> = (0..=PER_ADDRESS).map(|_| door.admit(IpAddr::from([127, 0, 0, 1]))).collect();
+        let admissions: Vec<_> =
+            (0..=PER_ADDRESS).map(|_| door.admit(Peer::Ip(IpAddr::from([127, 0, 0, 1])))).collect();
         assert!(admissions.iter().all(Option::is_some));
         let admissions: Vec<_> = (0..=PER_ADDRESS).map(|_| door.admit(address(1))).collect();
         assert_eq!(admissions.iter().filter(|admission| admission.is_none()).count(), 1);
+    }
+
+    #[test]
+    fn clients_of_a_unix_socket_count_in_all_only() {
+        let door = door(2, Some(1));
+        let first = door.admit(Peer::Local).unwrap();
+        let _second = door.admit(Peer::Local).unwrap();
+        assert!(door.admit(Peer::Local).is_none());
+        drop(first);
+        assert!(door.admit(Peer::Local).is_some());
     }
 }

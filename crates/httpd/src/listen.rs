@@ -1,54 +1,155 @@
-//! Binding the addresses: one listener per worker and address, all on the same port (`SO_REUSEPORT`).
+//! The sockets at which clients come in: bound here, or taken over from whoever started this process (systemd).
+//!
+//! A TCP address has one listener per worker, all on the same port (`SO_REUSEPORT`). A unix socket and a socket that was
+//! taken over exist once; all workers wait at it, and the kernel wakes one of them (`EPOLLEXCLUSIVE`).
 
+mod inherited;
+mod unix;
+
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 
-use common::{Failure, Kind};
+use common::{Failure, Kind, SafeText};
+use nix::sys::epoll::EpollFlags;
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::peer::Peer;
+pub use inherited::notify;
+pub use unix::SocketFile;
 
 /// Connections the kernel completes and keeps until they are accepted.
 const BACKLOG: i32 = 4096;
 
+/// What to listen at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bind {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A unix socket at this path.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Bind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", SafeText(path.as_os_str().as_encoded_bytes())),
+        }
+    }
+}
+
+/// Everything there is to listen at, as the command line has it.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The addresses; without any, all addresses of the host at `port`.
+    pub addresses: Vec<Bind>,
+    /// The port of those.
+    pub port: u16,
+    /// The permissions of unix sockets.
+    pub socket_mode: u32,
+    /// For how many workers.
+    pub workers: usize,
+}
+
+/// A socket at which clients come in, as one worker has it.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    /// Whether other workers wait at the same socket.
+    shared: bool,
+}
+
+impl Listener {
+    /// Accepts a client, without waiting for one.
+    pub fn accept(&self) -> io::Result<(Socket, Peer)> {
+        let (socket, address) = self.socket.accept()?;
+        Ok((socket, address.as_socket().map_or(Peer::Local, |address| Peer::from(address.ip()))))
+    }
+
+    /// What an epoll set waits for at it.
+    pub fn interest(&self) -> EpollFlags {
+        if self.shared { EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE } else { EpollFlags::EPOLLIN }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 /// The listeners of all workers.
 #[derive(Debug)]
 pub struct Listeners {
-    /// The addresses that are bound, with their real ports.
-    pub addresses: Vec<SocketAddr>,
-    /// For each worker its listeners, one per address, not blocking.
-    pub by_worker: Vec<Vec<TcpListener>>,
+    /// What is bound, with real ports.
+    pub bound: Vec<Bind>,
+    /// For each worker its listeners, not blocking.
+    pub by_worker: Vec<Vec<Listener>>,
+    /// The files of unix sockets, gone when this is dropped.
+    pub files: Vec<SocketFile>,
     /// Whether `::` takes IPv4 as well.
     dual_stack: bool,
 }
 
-/// Binds every address of `wanted` once for each worker; without any, all addresses of the host at `port`.
-pub fn bind_all(wanted: &[SocketAddr], port: u16, workers: usize) -> Result<Listeners, Failure> {
-    let by_worker = (0..workers).map(|_| Vec::new()).collect();
-    let mut listeners = Listeners { addresses: Vec::new(), by_worker, dual_stack: true };
-    if wanted.is_empty() {
-        let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-        match listeners.bind(everywhere) {
-            // A host without IPv6 has no such address or no such family.
-            Err(error) if is_unsupported(&error) => {
-                listeners.bind_or_fail(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))?;
-            }
-            outcome => outcome.map_err(|error| explain(everywhere, error))?,
+/// Takes over the sockets this process was started with; without any, binds what is wanted.
+pub fn open(wanted: &Wanted) -> Result<Listeners, Failure> {
+    let by_worker = (0..wanted.workers).map(|_| Vec::new()).collect();
+    let mut listeners = Listeners { bound: Vec::new(), by_worker, files: Vec::new(), dual_stack: true };
+    for (socket, bind) in inherited::take_over()? {
+        if !wanted.addresses.is_empty() {
+            let why = "this process was started with sockets of its own (LISTEN_FDS), and takes no others";
+            return Err(Failure::new(Kind::Usage, "--bind", &wanted.addresses[0], why));
         }
+        listeners.share(&socket, &bind).map_err(|error| explain(&bind, error))?;
+        listeners.bound.push(bind);
     }
-    for (place, address) in wanted.iter().enumerate() {
-        if address.port() != 0 && wanted[..place].contains(address) {
-            continue;
-        }
-        // Beside an IPv4 address of the same port `::` is IPv6 alone; as dual stack it would claim that address as well.
-        let shared = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port() && address.port() != 0;
-        listeners.dual_stack = !wanted.iter().any(shared);
-        listeners.bind_or_fail(*address)?;
+    if listeners.bound.is_empty() {
+        listeners.bind_all(wanted)?;
     }
     Ok(listeners)
 }
 
 impl Listeners {
-    fn bind_or_fail(&mut self, address: SocketAddr) -> Result<(), Failure> {
-        self.bind(address).map_err(|error| explain(address, error))
+    fn bind_all(&mut self, wanted: &Wanted) -> Result<(), Failure> {
+        if wanted.addresses.is_empty() {
+            return self.bind_everywhere(wanted.port);
+        }
+        for (place, bind) in wanted.addresses.iter().enumerate() {
+            let has_own_port = !matches!(bind, Bind::Tcp(address) if address.port() == 0);
+            if has_own_port && wanted.addresses[..place].contains(bind) {
+                continue;
+            }
+            match bind {
+                Bind::Tcp(address) => {
+                    // Beside an IPv4 address of the same port `::` is IPv6 alone; as dual stack it would claim that as well.
+                    let shares = |other: &Bind| matches!(other, Bind::Tcp(other) if other.is_ipv4() && other.port() == address.port());
+                    self.dual_stack = address.port() == 0 || !wanted.addresses.iter().any(shares);
+                    self.bind(*address).map_err(|error| explain(bind, error))?;
+                }
+                Bind::Unix(path) => {
+                    let (socket, file) = unix::bind(path, wanted.socket_mode)?;
+                    self.files.push(file);
+                    self.share(&socket, bind).map_err(|error| explain(bind, error))?;
+                    self.bound.push(bind.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn bind_everywhere(&mut self, port: u16) -> Result<(), Failure> {
+        self.dual_stack = true;
+        let mut address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        let mut outcome = self.bind(address);
+        // A host without IPv6 has no such address or no such family.
+        if outcome.as_ref().is_err_and(is_unsupported) {
+            address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+            outcome = self.bind(address);
+        }
+        outcome.map_err(|error| explain(&Bind::Tcp(address), error))
     }
 
     fn bind(&mut self, wanted: SocketAddr) -> io::Result<()> {
@@ -64,11 +165,22 @@ impl Listeners {
             socket.bind(&bound.into())?;
             socket.listen(BACKLOG)?;
             socket.set_nonblocking(true)?;
-            let listener = TcpListener::from(socket);
-            bound = listener.local_addr()?;
-            listeners.push(listener);
+            bound = socket.local_addr()?.as_socket().unwrap_or(bound);
+            listeners.push(Listener { socket, shared: false });
         }
-        self.addresses.push(bound);
+        self.bound.push(Bind::Tcp(bound));
+        Ok(())
+    }
+
+    /// Gives one listening socket to all workers.
+    fn share(&mut self, socket: &Socket, bind: &Bind) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        if matches!(bind, Bind::Tcp(_)) {
+            socket.set_tcp_nodelay(true)?;
+        }
+        for listeners in &mut self.by_worker {
+            listeners.push(Listener { socket: socket.try_clone()?, shared: true });
+        }
         Ok(())
     }
 }
@@ -91,10 +203,10 @@ fn is_unsupported(error: &io::Error) -> bool {
     )
 }
 
-fn explain(address: SocketAddr, error: io::Error) -> Failure {
-    let address = match address.ip() {
-        ip if ip.is_unspecified() => format!("port {}", address.port()),
-        _ => address.to_string(),
+fn explain(bind: &Bind, error: io::Error) -> Failure {
+    let place = match bind {
+        Bind::Tcp(address) if address.ip().is_unspecified() => format!("port {}", address.port()),
+        other => other.to_string(),
     };
-    Failure::io("listen on", address, error).with_kind(Kind::Config)
+    Failure::io("listen on", place, error).with_kind(Kind::Config)
 }

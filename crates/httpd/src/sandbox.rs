@@ -18,6 +18,7 @@ use nix::unistd::{User, initgroups, setgid, setuid};
 use crate::config::Config;
 use crate::config::LogTarget;
 use crate::files::Symlinks;
+use crate::listen::Bind;
 
 /// The newest interface whose rights are asked for; older kernels enforce what they know.
 const NEWEST: ABI = ABI::V6;
@@ -72,12 +73,22 @@ fn restrict(config: &Config) -> Result<RulesetStatus, landlock::RulesetError> {
             rules = allow(rules, &place, read)?;
         }
     }
+    for bind in &config.listen.addresses {
+        if let Bind::Unix(path) = bind {
+            // It is removed at the end, which is a right of its folder.
+            rules = allow(rules, folder_of(path), AccessFs::RemoveFile.into())?;
+        }
+    }
     if let LogTarget::File(path) = &config.access_log {
         // The folder, because after a rename the log is created anew in it.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        rules = allow(rules, folder, AccessFs::WriteFile | AccessFs::MakeReg)?;
+        rules = allow(rules, folder_of(path), AccessFs::WriteFile | AccessFs::MakeReg)?;
     }
     Ok(rules.restrict_self()?.ruleset)
+}
+
+/// The folder in which a file lies or will lie.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Adds a rule; what does not exist needs none.

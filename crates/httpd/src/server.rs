@@ -8,7 +8,6 @@ mod accept;
 mod converse;
 
 use std::io;
-use std::net::{Shutdown, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ use crate::access_log::OwnedEntry;
 use crate::connection::{Connection, LINGER_SECONDS, Phase};
 use crate::lane::{Home, Lane, carry_out_safely};
 use crate::limits::{Door, Limits};
-use crate::output::send_now;
+use crate::listen::Listener;
 use crate::proto::framing::DRAIN_MAX;
 use crate::service::Service;
 use crate::stop::Stop;
@@ -38,7 +37,7 @@ const FIRST_LISTENER: u64 = 1 << 32;
 /// One worker.
 pub struct Worker {
     epoll: Epoll,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     connections: Vec<Option<Connection>>,
     vacant: Vec<usize>,
     /// Connections that are in the blocking lane.
@@ -60,7 +59,7 @@ pub struct Worker {
 /// What a worker is made of.
 pub struct Parts {
     /// Its listeners, not blocking.
-    pub listeners: Vec<TcpListener>,
+    pub listeners: Vec<Listener>,
     /// What answers requests.
     pub service: Service,
     /// Who may connect.
@@ -187,7 +186,7 @@ impl Worker {
             Next::Stay => self.settle(connection, place),
             Next::Close => self.vacate(place),
             Next::Linger => {
-                let _ = connection.stream.shutdown(Shutdown::Write);
+                connection.channel.finish_sending();
                 connection.phase = Phase::Lingering;
                 connection.pending = Vec::new();
                 connection.deadline = self.service.clock.uptime() + LINGER_SECONDS;
@@ -195,7 +194,7 @@ impl Worker {
             }
             Next::Leave(Leave { ready, content, entry, ends }) => {
                 if place.is_some() {
-                    let _ = self.epoll.delete(&connection.stream);
+                    let _ = self.epoll.delete(&connection.channel);
                 }
                 self.vacate(place);
                 if ends {
@@ -232,7 +231,7 @@ impl Worker {
         }
         let Some(mut connection) = done.connection else { return };
         if matches!(connection.phase, Phase::Lingering) {
-            let _ = connection.stream.shutdown(Shutdown::Write);
+            connection.channel.finish_sending();
             connection.pending = Vec::new();
             connection.deadline = self.service.clock.uptime() + LINGER_SECONDS;
             self.settle(connection, None);
@@ -255,7 +254,7 @@ impl Worker {
             self.connections.push(None);
             self.connections.len() - 1
         });
-        match self.epoll.add(&connection.stream, EpollEvent::new(EpollFlags::EPOLLIN, place as u64)) {
+        match self.epoll.add(&connection.channel, EpollEvent::new(EpollFlags::EPOLLIN, place as u64)) {
             Ok(()) => self.connections[place] = Some(connection),
             Err(error) => {
                 log::warn!("epoll: {}", common::error::reason(&error.into()));
@@ -299,11 +298,11 @@ impl Worker {
             if !self.connections[place].as_ref().is_some_and(is_late) {
                 continue;
             }
-            let Some(connection) = self.connections[place].take() else { continue };
+            let Some(mut connection) = self.connections[place].take() else { continue };
             if matches!(connection.phase, Phase::Head) {
                 self.output.clear();
                 self.service.time_out(&connection.pending, connection.peer, &mut self.output);
-                let _ = send_now(&connection.stream, &[&self.output]);
+                let _ = connection.channel.send_now(&[&self.output]);
             }
             self.vacate(Some(place));
         }

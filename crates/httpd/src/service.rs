@@ -7,7 +7,6 @@
 mod coding;
 
 use std::io;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,6 +18,7 @@ use crate::files::{Opened, Root};
 use crate::listing::{FolderPage, Form, Order};
 use crate::lookup::{Lookup, Source, failure};
 use crate::page;
+use crate::peer::Peer;
 use crate::proto::Rejection;
 use crate::proto::field::Name;
 use crate::proto::framing::{self, BodyLength, Drain, Expectation};
@@ -88,7 +88,7 @@ pub enum After {
 struct Reply<'r, 'b> {
     head: &'r Head<'b>,
     persistence: Persistence,
-    peer: IpAddr,
+    peer: Peer,
     out: &'r mut Vec<u8>,
 }
 
@@ -109,7 +109,7 @@ impl Service {
     }
 
     /// Answers the first request in `input`; `None` when it is not complete.
-    pub fn serve(&mut self, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) -> Option<Answer> {
+    pub fn serve(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) -> Option<Answer> {
         let (head, taken) = match request::parse(input) {
             Ok(Parsed::Partial) => return None,
             Ok(Parsed::Complete(head, taken)) => (head, taken),
@@ -142,14 +142,14 @@ impl Service {
     }
 
     /// The answer to a client for which there is no place now.
-    pub fn turn_away(&mut self, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) {
+    pub fn turn_away(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) {
         let rejection =
             Rejection { status: Status::SERVICE_UNAVAILABLE, reason: "There are too many connections. Try again." };
         self.reject(rejection, input, peer, out);
     }
 
     /// The answer to a client that did not send its head in time.
-    pub fn time_out(&mut self, pending: &[u8], peer: IpAddr, out: &mut Vec<u8>) {
+    pub fn time_out(&mut self, pending: &[u8], peer: Peer, out: &mut Vec<u8>) {
         let rejection = Rejection { status: Status::REQUEST_TIMEOUT, reason: "The request did not arrive in time." };
         self.reject(rejection, pending, peer, out);
     }
@@ -344,7 +344,7 @@ impl Service {
     }
 
     /// The answer to bytes that are no request; the connection cannot go on behind it.
-    fn reject(&mut self, rejection: Rejection, input: &[u8], peer: IpAddr, out: &mut Vec<u8>) -> Answer {
+    fn reject(&mut self, rejection: Rejection, input: &[u8], peer: Peer, out: &mut Vec<u8>) -> Answer {
         let length = self.write_page(rejection.status, rejection.reason, &[], false, Persistence::Close, out);
         let entry = Entry {
             peer,

@@ -6,9 +6,8 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::net::TcpStream;
 use std::ops::Range;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +17,7 @@ use nix::sys::socket::{MsgFlags, send};
 
 use crate::access_log::OwnedEntry;
 use crate::cache::Document;
+use crate::channel::Channel;
 use crate::compress::Compression;
 use crate::connection::Connection;
 use crate::listing::FolderPage;
@@ -81,8 +81,9 @@ pub struct Done {
 
 /// Carries out a job; blocks until it is done, the connection breaks, or the client is too slow.
 pub fn carry_out(job: Job) -> Done {
-    let Job { connection, ready, content, mut entry, min_rate } = job;
-    let mut outlet = Outlet { stream: &connection.stream, min_rate, window: Instant::now(), moved: 0, content: 0 };
+    let Job { mut connection, ready, content, mut entry, min_rate } = job;
+    let mut outlet =
+        Outlet { channel: &mut connection.channel, min_rate, window: Instant::now(), moved: 0, content: 0 };
     let outcome = write_all(&mut outlet, &ready, content);
     if let Some(entry) = &mut entry {
         entry.bytes = outlet.content;
@@ -95,7 +96,7 @@ pub fn carry_out(job: Job) -> Done {
 
 fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<()> {
     // A client that neither reads nor goes away must not hold the thread for ever.
-    outlet.stream.set_write_timeout(Some(SEND_TIMEOUT))?;
+    outlet.channel.set_send_timeout(SEND_TIMEOUT)?;
     match content {
         Content::Nothing => outlet.send(ready, MsgFlags::empty()),
         Content::Memory(document, range) => {
@@ -125,7 +126,7 @@ fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<
 
 /// A blocking connection with a minimum rate.
 struct Outlet<'a> {
-    stream: &'a TcpStream,
+    channel: &'a mut Channel,
     min_rate: u64,
     window: Instant,
     moved: u64,
@@ -135,7 +136,7 @@ struct Outlet<'a> {
 impl Outlet<'_> {
     fn send(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
         while !bytes.is_empty() {
-            match send(self.stream.as_raw_fd(), bytes, flags | MsgFlags::MSG_NOSIGNAL) {
+            match send(self.channel.as_fd().as_raw_fd(), bytes, flags | MsgFlags::MSG_NOSIGNAL) {
                 Ok(count) => {
                     self.account(count as u64)?;
                     bytes = &bytes[count..];
@@ -157,7 +158,7 @@ impl Outlet<'_> {
         while left > 0 {
             let mut position = i64::try_from(offset).map_err(io::Error::other)?;
             let count = usize::try_from(left.min(SENDFILE_MAX)).map_err(io::Error::other)?;
-            match sendfile64(self.stream, file, Some(&mut position), count) {
+            match sendfile64(self.channel.as_fd(), file, Some(&mut position), count) {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has shrunk")),
                 Ok(count) => {
                     self.account(count as u64)?;

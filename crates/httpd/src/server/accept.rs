@@ -1,17 +1,15 @@
 //! Letting clients in, turning them away, and no longer doing either.
 
 use std::io;
-use std::net::{IpAddr, Shutdown, TcpStream};
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::epoll::{EpollEvent, EpollFlags};
-use nix::sys::socket::{MsgFlags, recv};
+use nix::sys::epoll::EpollEvent;
 
 use super::{FIRST_LISTENER, Worker};
+use crate::channel::Channel;
 use crate::connection::{Connection, Phase};
-use crate::output::send_now;
+use crate::peer::Peer;
 
 /// Most connections accepted in one go, so that a flood of them does not keep those that are there waiting.
 const ACCEPTS: usize = 64;
@@ -40,7 +38,7 @@ impl Worker {
 
     pub(super) fn watch_listeners(&self) -> io::Result<()> {
         for (number, listener) in (FIRST_LISTENER..).zip(&self.listeners) {
-            self.epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, number))?;
+            self.epoll.add(listener, EpollEvent::new(listener.interest(), number))?;
         }
         Ok(())
     }
@@ -51,13 +49,14 @@ impl Worker {
         for _ in 0..ACCEPTS {
             let Some(listener) = self.listeners.get(place) else { return false };
             match listener.accept() {
-                Ok((stream, peer)) => {
-                    let Some(admission) = self.door.admit(peer.ip().to_canonical()) else {
-                        self.turn_away(&stream, peer.ip().to_canonical());
+                Ok((socket, peer)) => {
+                    let channel = Channel::new(socket);
+                    let Some(admission) = self.door.admit(peer) else {
+                        self.turn_away(channel, peer);
                         continue;
                     };
                     let deadline = self.deadline(self.limits.head);
-                    let connection = Connection::new(stream, peer, Some(admission), deadline);
+                    let connection = Connection::new(channel, peer, Some(admission), deadline);
                     // The request has often come with the connection, so it is looked for before waiting. It may have
                     // come after this worker woke up.
                     self.service.clock.new_batch();
@@ -77,13 +76,13 @@ impl Worker {
         true
     }
 
-    fn turn_away(&mut self, stream: &TcpStream, peer: IpAddr) {
+    fn turn_away(&mut self, mut channel: Channel, peer: Peer) {
         // What the client has sent by now is read, so that closing does not reset the answer away.
-        let arrived = recv(stream.as_raw_fd(), &mut self.input, MsgFlags::MSG_DONTWAIT).unwrap_or(0);
+        let arrived = channel.receive_now(&mut self.input).unwrap_or(0);
         self.output.clear();
         self.service.turn_away(&self.input[..arrived], peer, &mut self.output);
-        let _ = send_now(stream, &[&self.output]);
-        let _ = stream.shutdown(Shutdown::Write);
+        let _ = channel.send_now(&[&self.output]);
+        channel.finish_sending();
     }
 
     fn pause_accepting(&mut self, error: &io::Error) {

@@ -4,14 +4,9 @@
 //! finished at once leaves for the blocking lane with everything it needs.
 
 use std::io;
-use std::os::fd::AsRawFd;
-
-use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv};
 
 use super::{Leave, Next, Worker};
 use crate::connection::{Connection, Phase};
-use crate::output::send_now;
 use crate::proto::framing::Drained;
 use crate::service::{After, Answer, Rest};
 use crate::transfer::Content;
@@ -55,15 +50,15 @@ impl Worker {
     }
 
     /// Fills the input with what was kept and what has arrived: how much there is, 0 when there is nothing new to do.
-    fn receive(&mut self, connection: &Connection) -> Result<usize, ()> {
+    fn receive(&mut self, connection: &mut Connection) -> Result<usize, ()> {
         let kept = connection.pending.len();
         self.input[..kept].copy_from_slice(&connection.pending);
-        match recv(connection.stream.as_raw_fd(), &mut self.input[kept..], MsgFlags::MSG_DONTWAIT) {
+        match connection.channel.receive_now(&mut self.input[kept..]) {
             // What was kept while an answer was sent has not been looked at yet, and may hold whole requests. The beginning
             // of a head will stay one.
             Ok(0) if kept == 0 || matches!(connection.phase, Phase::Head) => Err(()),
             Ok(count) => Ok(kept + count),
-            Err(Errno::EAGAIN | Errno::EINTR) => Ok(kept),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(kept),
             Err(_) => Err(()),
         }
     }
@@ -141,8 +136,8 @@ impl Worker {
 
     /// Sends the output and a body behind it in one call; returns how much of the body is left. The output is empty
     /// afterwards, or holds what did not go out.
-    fn send_document(&mut self, connection: &Connection, body: &[u8]) -> io::Result<usize> {
-        let sent = send_now(&connection.stream, &[&self.output, body])?;
+    fn send_document(&mut self, connection: &mut Connection, body: &[u8]) -> io::Result<usize> {
+        let sent = connection.channel.send_now(&[&self.output, body])?;
         let from_output = sent.min(self.output.len());
         self.output.drain(..from_output);
         Ok(body.len() - (sent - from_output))
@@ -153,7 +148,7 @@ impl Worker {
         if self.output.is_empty() {
             return next;
         }
-        match send_now(&connection.stream, &[&self.output]) {
+        match connection.channel.send_now(&[&self.output]) {
             Ok(sent) if sent == self.output.len() => next,
             Ok(sent) => {
                 let rest = self.output.split_off(sent);
