@@ -67,12 +67,12 @@ pub(crate) enum Known {
 #[derive(Debug)]
 pub struct Compressor {
     limit: usize,
-    shelf: Mutex<Shelf>,
+    kept: Mutex<Kept>,
     turn_ended: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Shelf {
+struct Kept {
     slots: HashMap<Vec<u8>, Slot>,
     /// In the order they came; each path that has a slot stands here once.
     order: VecDeque<Vec<u8>>,
@@ -112,18 +112,18 @@ impl Drop for Turn {
 impl Compressor {
     /// Keeps at most `limit` octets.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, shelf: Mutex::default(), turn_ended: Condvar::new() })
+        Arc::new(Self { limit, kept: Mutex::default(), turn_ended: Condvar::new() })
     }
 
     /// Looks for the compressed form of this version of the file at `path`. Never waits.
     pub(crate) fn look(self: &Arc<Self>, path: &[u8], identity: Identity, may_be_original: bool) -> Known {
-        let mut shelf = self.lock();
-        match shelf.slots.get_mut(path) {
+        let mut kept = self.lock();
+        match kept.slots.get_mut(path) {
             Some(slot) if slot.identity == identity && (slot.document.is_some() || may_be_original) => {
                 slot.used = true;
                 slot.document.as_ref().map_or(Known::Original, |document| Known::Ready(Arc::clone(document)))
             }
-            _ => match self.take_turn(&mut shelf, path) {
+            _ => match self.take_turn(&mut kept, path) {
                 Some(turn) => Known::Turn(turn),
                 None if may_be_original => Known::Original,
                 None => Known::Wait,
@@ -133,21 +133,21 @@ impl Compressor {
 
     /// Waits for a turn, or for somebody else's result.
     fn wait(self: &Arc<Self>, path: &[u8], identity: Identity) -> Result<Arc<Document>, Turn> {
-        let mut shelf = self.lock();
+        let mut kept = self.lock();
         loop {
-            let slot = shelf.slots.get(path).filter(|slot| slot.identity == identity);
+            let slot = kept.slots.get(path).filter(|slot| slot.identity == identity);
             if let Some(document) = slot.and_then(|slot| slot.document.as_ref()) {
                 return Ok(Arc::clone(document));
             }
-            if let Some(turn) = self.take_turn(&mut shelf, path) {
+            if let Some(turn) = self.take_turn(&mut kept, path) {
                 return Err(turn);
             }
-            shelf = self.turn_ended.wait(shelf).unwrap_or_else(PoisonError::into_inner);
+            kept = self.turn_ended.wait(kept).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn take_turn(self: &Arc<Self>, shelf: &mut Shelf, path: &[u8]) -> Option<Turn> {
-        if shelf.busy.len() >= AT_ONCE || !shelf.busy.insert(path.to_vec()) {
+    fn take_turn(self: &Arc<Self>, kept: &mut Kept, path: &[u8]) -> Option<Turn> {
+        if kept.busy.len() >= AT_ONCE || !kept.busy.insert(path.to_vec()) {
             return None;
         }
         Some(Turn { compressor: Arc::clone(self), path: path.to_vec() })
@@ -160,24 +160,24 @@ impl Compressor {
             slot.document = None;
         }
         let weight = slot.weight(path);
-        let mut shelf = self.lock();
-        shelf.make_room(weight, self.limit);
-        if shelf.weight + weight > self.limit {
+        let mut kept = self.lock();
+        kept.make_room(weight, self.limit);
+        if kept.weight + weight > self.limit {
             return;
         }
-        shelf.weight += weight;
-        match shelf.slots.insert(path.to_vec(), slot) {
-            Some(old) => shelf.weight -= old.weight(path),
-            None => shelf.order.push_back(path.to_vec()),
+        kept.weight += weight;
+        match kept.slots.insert(path.to_vec(), slot) {
+            Some(old) => kept.weight -= old.weight(path),
+            None => kept.order.push_back(path.to_vec()),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shelf {
+impl Kept {
     /// Goes round in the order they came: each gets a second chance if it was used since the last round.
     fn make_room(&mut self, wanted: usize, limit: usize) {
         while self.weight + wanted > limit {
@@ -293,7 +293,13 @@ mod tests {
     use std::io::Read;
 
     fn identity() -> Identity {
-        Identity::of(&tempfile::tempfile().unwrap()).unwrap()
+        version(0)
+    }
+
+    fn version(size: u64) -> Identity {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(size).unwrap();
+        Identity::of(&file).unwrap()
     }
 
     fn document(length: usize, identity: Identity) -> Arc<Document> {
@@ -360,7 +366,7 @@ mod tests {
     #[test]
     fn another_version_is_not_what_was_compressed() {
         let compressor = Compressor::new(1 << 20);
-        let (old, new) = (identity(), identity());
+        let (old, new) = (version(1), version(2));
         compressor.keep(b"a", old, Some(document(10, old)));
         assert!(is_ready(&compressor, "a", old));
         assert!(!is_ready(&compressor, "a", new));
@@ -371,9 +377,9 @@ mod tests {
         let (compressor, identity) = (Compressor::new(40_000), identity());
         for number in 0..100 {
             compressor.keep(number.to_string().as_bytes(), identity, Some(document(9_000, identity)));
-            let shelf = compressor.lock();
-            let weight: usize = shelf.slots.iter().map(|(path, slot)| slot.weight(path)).sum();
-            assert!(shelf.weight == weight && weight <= 40_000 && shelf.order.len() == shelf.slots.len());
+            let kept = compressor.lock();
+            let weight: usize = kept.slots.iter().map(|(path, slot)| slot.weight(path)).sum();
+            assert!(kept.weight == weight && weight <= 40_000 && kept.order.len() == kept.slots.len());
         }
         assert!(is_ready(&compressor, "99", identity) && !is_ready(&compressor, "0", identity));
         compressor.keep(b"huge", identity, Some(document(50_000, identity)));

@@ -50,6 +50,7 @@ pub enum Selected {
 impl Representation {
     /// The gzip form that is made of this one on the way out, with a tag of its own. Its size is not known yet, and parts of
     /// it cannot be asked for: who asks for a part gets it of the original.
+    #[must_use]
     pub fn compressed(&self) -> Self {
         Self { size: 0, etag: tagged(&self.etag, "-gz"), coding: Some(Coding::Gzip), ranges: false, ..self.clone() }
     }

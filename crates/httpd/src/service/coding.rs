@@ -99,9 +99,8 @@ impl Service {
 
 /// Whether a request leaves the choice of the coding: a part or a certain version that it asks for is one of the original.
 fn may_be_compressed(head: &Head, accepted: Accepted) -> bool {
-    let is_bound = |name| head.fields.first(name).is_some();
-    accepted.codings().any(|coding| coding == Coding::Gzip)
-        && !(is_bound(Name::Range) && head.method == Method::Get)
-        && !is_bound(Name::IfMatch)
-        && !is_bound(Name::IfUnmodifiedSince)
+    let asks_for = |name| head.fields.first(name).is_some();
+    let part = head.method == Method::Get && asks_for(Name::Range);
+    let version = asks_for(Name::IfMatch) || asks_for(Name::IfUnmodifiedSince);
+    !part && !version && accepted.codings().any(|coding| coding == Coding::Gzip)
 }
