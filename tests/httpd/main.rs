@@ -12,6 +12,7 @@
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
+//! - `watching`: health, draining, metrics, the log for machines
 //! - `dist`: the man page and the completions are those of the options
 //! - `www`: the site of the quick start says nothing false about itself
 
@@ -28,4 +29,5 @@ mod root;
 mod running;
 mod serving;
 mod sockets;
+mod watching;
 mod www;

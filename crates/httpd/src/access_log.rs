@@ -10,12 +10,13 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
 use crate::clock::Clock;
+use crate::metrics::{Cached, Lane};
 use crate::peer::Peer;
 use crate::proto::response::number;
 
@@ -56,6 +57,12 @@ pub struct Entry<'a> {
     pub referer: Option<&'a [u8]>,
     /// The User-Agent field.
     pub user_agent: Option<&'a [u8]>,
+    /// How the answer came about.
+    pub lane: Lane,
+    /// What the memory for small files did for it, where it had a part in it.
+    pub cached: Option<Cached>,
+    /// When the server began with it.
+    pub begun: Instant,
 }
 
 /// An entry that outlives its request, for answers that take their time.
@@ -68,6 +75,7 @@ pub struct OwnedEntry {
     pub bytes: u64,
     referer: Option<Vec<u8>>,
     user_agent: Option<Vec<u8>>,
+    begun: Instant,
 }
 
 impl From<Entry<'_>> for OwnedEntry {
@@ -79,6 +87,7 @@ impl From<Entry<'_>> for OwnedEntry {
             bytes: entry.bytes,
             referer: entry.referer.map(<[u8]>::to_vec),
             user_agent: entry.user_agent.map(<[u8]>::to_vec),
+            begun: entry.begun,
         }
     }
 }
@@ -93,6 +102,9 @@ impl OwnedEntry {
             bytes: self.bytes,
             referer: self.referer.as_deref(),
             user_agent: self.user_agent.as_deref(),
+            lane: Lane::Blocking,
+            cached: None,
+            begun: self.begun,
         }
     }
 }
@@ -214,8 +226,13 @@ impl AccessLog {
         Self { format, color, sink, buffer: Vec::new(), watched, written_at: 0 }
     }
 
-    /// Adds the line of one answer.
-    pub fn add(&mut self, clock: &Clock, entry: &Entry) {
+    /// Whether lines say how long an answer took.
+    pub fn tells_durations(&self) -> bool {
+        self.sink.is_some() && self.format == Format::Json
+    }
+
+    /// Adds the line of one answer that took this long.
+    pub fn add(&mut self, clock: &Clock, entry: &Entry, duration: Duration) {
         if self.sink.is_none() {
             return;
         }
@@ -223,7 +240,7 @@ impl AccessLog {
             Format::Dev => dev(&mut self.buffer, clock, entry, self.color),
             Format::Combined => combined(&mut self.buffer, clock, entry),
             Format::Common => common(&mut self.buffer, clock, entry),
-            Format::Json => json(&mut self.buffer, clock, entry),
+            Format::Json => json(&mut self.buffer, clock, entry, duration),
         }
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {
@@ -299,9 +316,14 @@ struct Line {
     referer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
+    lane: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<&'static str>,
+    /// In seconds.
+    duration: f64,
 }
 
-fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
+fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, duration: Duration) {
     let line = Line {
         time: clock.rfc3339(),
         remote: entry.peer,
@@ -310,6 +332,9 @@ fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
         bytes: entry.bytes,
         referer: entry.referer.map(text),
         user_agent: entry.user_agent.map(text),
+        lane: entry.lane.name(),
+        cache: entry.cached.map(Cached::name),
+        duration: duration.as_secs_f64(),
     };
     // Neither the type nor a Vec can make this fail.
     let _ = serde_json::to_writer(out, &line);
@@ -377,19 +402,24 @@ mod tests {
     use super::*;
     use std::time::Instant;
 
-    const ENTRY: Entry = Entry {
-        peer: Peer::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
-        line: b"GET /a\"b\x1b HTTP/1.1",
-        status: 200,
-        bytes: 12,
-        referer: None,
-        user_agent: Some(b"x\\\n\xff\xc2\x9b"),
-    };
+    fn entry() -> Entry<'static> {
+        Entry {
+            peer: Peer::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+            line: b"GET /a\"b\x1b HTTP/1.1",
+            status: 200,
+            bytes: 12,
+            referer: None,
+            user_agent: Some(b"x\\\n\xff\xc2\x9b"),
+            lane: Lane::Memory,
+            cached: Some(Cached::Hit),
+            begun: Instant::now(),
+        }
+    }
 
     fn line(write: fn(&mut Vec<u8>, &Clock, &Entry)) -> (String, String) {
         let clock = Clock::new(Instant::now());
         let mut out = Vec::new();
-        write(&mut out, &clock, &ENTRY);
+        write(&mut out, &clock, &entry());
         (String::from_utf8(out).unwrap(), clock.log_time().to_owned())
     }
 
@@ -403,10 +433,12 @@ mod tests {
 
     #[test]
     fn the_json_format_is_one_valid_object() {
-        let (text, _) = line(json);
+        let (text, _) = line(|out, clock, entry| json(out, clock, entry, Duration::from_micros(1500)));
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((value["status"].as_u64(), value["bytes"].as_u64()), (Some(200), Some(12)));
         assert_eq!(value["request"], "GET /a\"b\u{1b} HTTP/1.1");
+        assert_eq!((value["lane"].as_str(), value["cache"].as_str()), (Some("memory"), Some("hit")));
+        assert_eq!(value["duration"].as_f64(), Some(0.0015));
         assert!(value.get("referer").is_none());
         assert!(!text.chars().any(char::is_control), "no order to a terminal: {text:?}");
     }

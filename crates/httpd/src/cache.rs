@@ -160,6 +160,11 @@ impl Cache {
         }
     }
 
+    /// The octets that are held now.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
+
     /// Goes round the documents in the order they came: each gets a second chance if it was used since the last round.
     fn make_room(&mut self, wanted: usize) {
         while self.weight + wanted > self.limit {

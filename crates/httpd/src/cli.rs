@@ -128,6 +128,18 @@ pub struct Cli {
     #[arg(long, value_name = "BYTES", default_value_t = 256)]
     pub min_rate: u64,
 
+    /// Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login.
+    #[arg(long, value_name = "PATH")]
+    pub health: Option<String>,
+
+    /// Answer this path with what was counted, in the text format of Prometheus.
+    #[arg(long, value_name = "PATH")]
+    pub metrics: Option<String>,
+
+    /// Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub drain: u32,
+
     /// Workers. Default: as many as cores; with 1, requests are handled strictly one at a time.
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,

@@ -63,6 +63,24 @@ pub(crate) enum Known {
     Wait,
 }
 
+/// Where one worker keeps what it sends: small files for itself, compressed text together with the others.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// Octets for small files.
+    pub documents: usize,
+    /// The compressed texts, if any are to be made.
+    pub compressor: Option<Arc<Compressor>>,
+}
+
+impl Memory {
+    /// Splits `total` octets among the workers; compressed text gets a quarter of it.
+    pub fn split(total: usize, workers: usize, compress: bool) -> Self {
+        let for_compressed = if compress { total / 4 } else { 0 };
+        let compressor = compress.then(|| Compressor::new(for_compressed));
+        Self { documents: (total - for_compressed) / workers.max(1), compressor }
+    }
+}
+
 /// The compressed texts.
 #[derive(Debug)]
 pub struct Compressor {

@@ -18,6 +18,7 @@ pub mod limits;
 pub mod listen;
 pub mod listing;
 mod lookup;
+pub mod metrics;
 pub mod mime;
 pub mod page;
 pub mod peer;
@@ -47,14 +48,15 @@ use nix::sys::signal::Signal;
 use access_log::{AccessLog, Sink};
 use cli::Cli;
 use clock::Clock;
-use compress::Compressor;
+use compress::Memory;
 use config::{Config, LogTarget};
 use files::Root;
 use lane::{Home, Lane};
 use limits::Door;
 use listen::{Bind, Listener, Listeners};
+use metrics::Metrics;
 use server::{Parts, Worker};
-use service::Service;
+use service::{Service, Watch};
 use stop::{Signals, Stop};
 
 /// The exit code for a kind of failure: 2 when the server could not start, 1 when it failed later.
@@ -148,6 +150,7 @@ struct Crew {
     homes: Vec<Arc<Home>>,
     root: Arc<Root>,
     stop: Arc<Stop>,
+    drain: Duration,
 }
 
 impl Crew {
@@ -161,19 +164,29 @@ impl Crew {
     ) -> Result<Self> {
         let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
         let door = Door::new(&config.limits);
+        let metrics = Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop)));
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
-        let for_compressed = if site.compress { config.cache_memory / 4 } else { 0 };
-        let compressor = site.compress.then(|| Compressor::new(for_compressed));
-        let memory = (config.cache_memory - for_compressed) / config.listen.workers;
-        let mut crew =
-            Self { workers: Vec::new(), homes: Vec::new(), root: Arc::clone(&root), stop: Arc::clone(&stop) };
+        let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
+        let mut crew = Self {
+            workers: Vec::new(),
+            homes: Vec::new(),
+            root: Arc::clone(&root),
+            stop: Arc::clone(&stop),
+            drain: config.drain,
+        };
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
             let log = AccessLog::new(config.log_format, color, sink.cloned());
+            let watch = Watch {
+                paths: config.watch.clone(),
+                counters: metrics.of_worker(number),
+                metrics: Arc::clone(&metrics),
+                stop: Arc::clone(&stop),
+            };
             let clock = Clock::new(started);
-            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory, compressor.clone(), clock, log);
+            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch);
             let worker = Worker::new(Parts {
                 listeners,
                 service,
@@ -218,6 +231,9 @@ impl Crew {
     /// Lets everything under way come to its end, as far as the time for it allows; a second signal does not wait for it.
     fn finish(self, signals: &Signals) -> Result<u8> {
         notify("STOPPING=1");
+        if !self.drain.is_zero() && self.drain(signals)? {
+            return Ok(exit::SUCCESS);
+        }
         log::info!("stopping, answers under way have {} s", stop::GRACE.as_secs());
         self.stop.request();
         for home in &self.homes {
@@ -230,6 +246,21 @@ impl Crew {
             }
         }
         self.join()
+    }
+
+    /// Goes on serving for a while, so that a balancer notices before connections are refused; whether a second signal asks
+    /// to end at once.
+    fn drain(&self, signals: &Signals) -> Result<bool> {
+        log::info!("draining for {} s", self.drain.as_secs());
+        self.stop.announce();
+        let until = Instant::now() + self.drain;
+        while Instant::now() < until && !self.workers.iter().any(JoinHandle::is_finished) {
+            let left = until.saturating_duration_since(Instant::now());
+            if let Some(Signal::SIGINT | Signal::SIGTERM) = signals.wait(left.min(Duration::from_secs(1)))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The outcome of the workers that have ended.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cache::{Cache, DOCUMENT_MAX, Document};
 use crate::clock::Clock;
 use crate::files::{Identity, Opened, Root};
+use crate::metrics::Cached;
 use crate::proto::Rejection;
 use crate::proto::negotiate::{Accepted, Coding};
 use crate::proto::response::Status;
@@ -26,12 +27,29 @@ pub(crate) struct Lookup {
     site: Arc<Site>,
     root: Arc<Root>,
     cache: Cache,
+    /// Whether a file was read since the request began.
+    has_read: bool,
 }
 
 impl Lookup {
     /// Looks beneath `root` by the rules of `site`, and keeps small files in `cache_memory` octets.
     pub(crate) fn new(site: Arc<Site>, root: Arc<Root>, cache_memory: usize) -> Self {
-        Self { site, root, cache: Cache::new(cache_memory) }
+        Self { site, root, cache: Cache::new(cache_memory), has_read: false }
+    }
+
+    /// A new request: nothing was read for it so far.
+    pub(crate) fn begin_request(&mut self) {
+        self.has_read = false;
+    }
+
+    /// What memory did for the request up to now.
+    pub(crate) fn cached(&self) -> Cached {
+        if self.has_read { Cached::Miss } else { Cached::Hit }
+    }
+
+    /// Octets that documents take in memory.
+    pub(crate) fn memory(&self) -> usize {
+        self.cache.weight()
     }
 
     /// What lies at a path: from memory if the file is unchanged, else from the disk.
@@ -62,6 +80,7 @@ impl Lookup {
         file: File,
         identity: Identity,
     ) -> io::Result<Source> {
+        self.has_read = true;
         if identity.size <= DOCUMENT_MAX {
             let read = Document::read(&self.site, path, coding, &file, identity, clock.last_full_second())?;
             if let Some(document) = read.map(Arc::new) {

@@ -5,18 +5,23 @@
 //! coding a file is sent stands in `coding`.
 
 mod coding;
+mod watching;
+
+pub use watching::{Watch, WatchPaths};
 
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::access_log::{AccessLog, Entry, OwnedEntry};
 use crate::cache::Document;
 use crate::clock::Clock;
-use crate::compress::Compressor;
+use crate::compress::{Compressor, Memory};
 use crate::files::{Opened, Root};
 use crate::listing::{FolderPage, Form, Order};
 use crate::lookup::{Lookup, Source, failure};
+use crate::metrics::Lane;
 use crate::page;
 use crate::peer::Peer;
 use crate::proto::Rejection;
@@ -43,6 +48,7 @@ pub struct Service {
     root: Arc<Root>,
     lookup: Lookup,
     compressor: Option<Arc<Compressor>>,
+    watch: Watch,
     /// The time, for all requests of a wake-up.
     pub clock: Clock,
     /// The access log of this worker.
@@ -89,23 +95,15 @@ struct Reply<'r, 'b> {
     head: &'r Head<'b>,
     persistence: Persistence,
     peer: Peer,
+    begun: Instant,
     out: &'r mut Vec<u8>,
 }
 
 impl Service {
     /// A service of `site` beneath `root`.
-    ///
-    /// Small files may take `cache_memory` octets; text is compressed by `compressor`.
-    pub fn new(
-        site: Arc<Site>,
-        root: Arc<Root>,
-        cache_memory: usize,
-        compressor: Option<Arc<Compressor>>,
-        clock: Clock,
-        log: AccessLog,
-    ) -> Self {
-        let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), cache_memory);
-        Self { site, root, lookup, compressor, clock, log }
+    pub fn new(site: Arc<Site>, root: Arc<Root>, memory: Memory, clock: Clock, log: AccessLog, watch: Watch) -> Self {
+        let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), memory.documents);
+        Self { site, root, lookup, compressor: memory.compressor, watch, clock, log }
     }
 
     /// Answers the first request in `input`; `None` when it is not complete.
@@ -127,7 +125,7 @@ impl Service {
             (_, Version::Http10) => Persistence::KeepAliveTold,
             (_, Version::Http11) => Persistence::KeepAlive,
         };
-        let mut reply = Reply { head: &head, persistence, peer, out };
+        let mut reply = Reply { head: &head, persistence, peer, begun: self.clock.woke(), out };
         let rest = match self.answer(&mut reply) {
             Ok(rest) => rest,
             Err(rejection) => self.error(&mut reply, rejection.status, rejection.reason),
@@ -159,7 +157,14 @@ impl Service {
         if reply.head.method == Method::NotAllowed {
             return Ok(self.not_allowed(reply));
         }
-        match target::parse(reply.head.target, reply.head.method)? {
+        let target = target::parse(reply.head.target, reply.head.method);
+        if let Ok(Target::Resource { path, .. }) = &target
+            && reply.head.method != Method::Options
+            && let Some(rest) = self.health(reply, path).or_else(|| self.metrics(reply, path))
+        {
+            return Ok(rest);
+        }
+        match target? {
             Target::Server => Ok(self.options(reply)),
             Target::Resource { .. } if reply.head.method == Method::Options => Ok(self.options(reply)),
             Target::Resource { path, query, .. } => match self.resource(reply, &path, query) {
@@ -171,6 +176,7 @@ impl Service {
 
     fn resource(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
         let accepted = Accepted::from_fields(&reply.head.fields);
+        self.lookup.begin_request();
         let site = Arc::clone(&self.site);
         // The path of what was found is needed only for a coding of it.
         let wants_coding = (site.precompressed || site.compress) && accepted.codings().next().is_some();
@@ -206,11 +212,12 @@ impl Service {
         let mut entry = reply.entry(selected.status());
         match source {
             Source::Memory(document) => {
+                entry.cached = Some(self.lookup.cached());
                 let start = reply.out.len();
                 let rest = send_document(document, &parts, reply.out);
                 let behind = if let Rest::Memory(_, range) = &rest { range.len() } else { 0 };
                 entry.bytes = (reply.out.len() - start + behind) as u64;
-                self.log.add(&self.clock, &entry);
+                self.record(&entry);
                 rest
             }
             Source::Disk(file, _, representation) if !parts.is_empty() => {
@@ -221,7 +228,7 @@ impl Service {
                 Rest::Blocking(Content::File { file, pieces, tail }, entry.into())
             }
             Source::Disk(..) => {
-                self.log.add(&self.clock, &entry);
+                self.record(&entry);
                 Rest::Nothing
             }
         }
@@ -251,7 +258,7 @@ impl Service {
         response::finish(reply.out, reply.persistence);
         let entry = reply.entry(Status::OK);
         if reply.head.method == Method::Head {
-            self.log.add(&self.clock, &entry);
+            self.record(&entry);
             return Ok(Rest::Nothing);
         }
         let page = FolderPage {
@@ -287,7 +294,7 @@ impl Service {
         }
         reply.out.extend_from_slice(&self.site.always);
         response::finish(reply.out, reply.persistence);
-        self.log.add(&self.clock, &reply.entry(Status::NO_CONTENT));
+        self.record(&reply.entry(Status::NO_CONTENT));
         Rest::Nothing
     }
 
@@ -309,7 +316,7 @@ impl Service {
         } else {
             entry.bytes = length as u64;
         }
-        self.log.add(&self.clock, &entry);
+        self.record(&entry);
         Rest::Nothing
     }
 
@@ -353,8 +360,11 @@ impl Service {
             bytes: length as u64,
             referer: None,
             user_agent: None,
+            lane: Lane::Memory,
+            cached: None,
+            begun: self.clock.woke(),
         };
-        self.log.add(&self.clock, &entry);
+        self.record(&entry);
         Answer { taken: input.len(), rest: Rest::Nothing, after: After::Linger }
     }
 }
@@ -430,6 +440,9 @@ impl<'b> Reply<'_, 'b> {
             bytes: 0,
             referer: self.head.fields.first(Name::Referer),
             user_agent: self.head.fields.first(Name::UserAgent),
+            lane: Lane::Memory,
+            cached: None,
+            begun: self.begun,
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod message;
 pub mod meter;
 pub mod proto;
 pub mod report;
+pub mod resolve;
 pub mod secret;
 pub mod sendmail;
 pub mod server;

@@ -93,7 +93,7 @@ impl Worker {
         if !matches!(content, Content::Nothing) {
             connection.pending = self.input[position..arrived].to_vec();
             let ready = std::mem::take(&mut self.output);
-            return Some(Next::Leave(Leave { ready, content, entry, ends }));
+            return Some(Next::Leave(Box::new(Leave { ready, content, entry, ends })));
         }
         match (ends, lingers) {
             (false, _) if self.output.len() > OUTPUT_MAX => self.make_way(connection, position, arrived),
@@ -153,7 +153,7 @@ impl Worker {
             Ok(sent) => {
                 let rest = self.output.split_off(sent);
                 let ends = !matches!(next, Next::Stay);
-                Next::Leave(Leave { ready: rest, content: Content::Nothing, entry: None, ends })
+                Next::Leave(Box::new(Leave { ready: rest, content: Content::Nothing, entry: None, ends }))
             }
             Err(_) => Next::Close,
         }

@@ -92,7 +92,7 @@ impl Service {
         response::start(reply.out, Status::NOT_MODIFIED, self.clock.date());
         representation.write_fields(&Selected::NotModified, self.clock.last_full_second(), reply.out);
         response::finish(reply.out, reply.persistence);
-        self.log.add(&self.clock, &reply.entry(Status::NOT_MODIFIED));
+        self.record(&reply.entry(Status::NOT_MODIFIED));
         Rest::Nothing
     }
 }
