@@ -9,6 +9,7 @@ pub mod cache;
 pub mod channel;
 pub mod cli;
 pub mod clock;
+pub mod compress;
 pub mod config;
 pub mod connection;
 pub mod files;
@@ -47,6 +48,7 @@ use nix::sys::signal::Signal;
 use access_log::{AccessLog, Sink};
 use cli::Cli;
 use clock::Clock;
+use compress::Memory;
 use config::{Config, LogTarget};
 use files::Root;
 use lane::{Home, Lane};
@@ -165,6 +167,7 @@ impl Crew {
         let metrics = Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop)));
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
+        let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
         let mut crew = Self {
             workers: Vec::new(),
             homes: Vec::new(),
@@ -176,7 +179,6 @@ impl Crew {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
             let log = AccessLog::new(config.log_format, color, sink.cloned());
-            let memory = config.cache_memory / config.listen.workers;
             let watch = Watch {
                 paths: config.watch.clone(),
                 counters: metrics.of_worker(number),
@@ -184,7 +186,7 @@ impl Crew {
                 stop: Arc::clone(&stop),
             };
             let clock = Clock::new(started);
-            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory, clock, log, watch);
+            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch);
             let worker = Worker::new(Parts {
                 listeners,
                 service,

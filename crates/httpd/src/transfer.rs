@@ -18,6 +18,7 @@ use nix::sys::socket::{MsgFlags, send};
 use crate::access_log::OwnedEntry;
 use crate::cache::Document;
 use crate::channel::Channel;
+use crate::compress::Compression;
 use crate::connection::Connection;
 use crate::listing::FolderPage;
 use crate::proto::range::Part;
@@ -50,6 +51,8 @@ pub enum Content {
     },
     /// The listing of a folder.
     Listing(FolderPage),
+    /// A text that is to be compressed first; the head of the answer comes with it.
+    Compressed(Box<Compression>),
 }
 
 /// An answer for the blocking lane.
@@ -112,6 +115,11 @@ fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<
         Content::Listing(page) => {
             outlet.send(ready, MSG_MORE)?;
             page.write_to(outlet)
+        }
+        Content::Compressed(compression) => {
+            outlet.send(ready, MSG_MORE)?;
+            let (head, content) = compression.answer();
+            write_all(outlet, &head, content)
         }
     }
 }
