@@ -14,6 +14,7 @@
 //! compares with a second opinion: another parser, or a slow reference.
 #![forbid(unsafe_code)]
 
+pub mod direct;
 pub mod httpd;
 pub mod local;
 pub mod login;
@@ -21,3 +22,4 @@ pub mod ping;
 pub mod sendmail;
 pub mod session;
 pub mod smtp_send;
+pub mod wire;

@@ -10,7 +10,7 @@ none\t'None: a path with a link in it does not exist'"
 complete -c httpd -l header -d 'Add a field to every answer; may be repeated' -r
 complete -c httpd -l cache -d 'Cache-Control by path, such as \'/assets/**=max-age=31536000, immutable\'; may be repeated, the last one that fits wins. Default: no-cache' -r
 complete -c httpd -l mime -d 'Content type by extension; may be repeated' -r
-complete -c httpd -l cache-memory -d 'Memory for small files, in MiB' -r
+complete -c httpd -l cache-memory -d 'Memory for small files and compressed text, in MiB' -r
 complete -c httpd -l access-log -d 'Where the access log goes: a file, - for standard output, or off' -r
 complete -c httpd -l log-format -d 'Form of the access log. Default: dev on a terminal, else combined' -r -f -a "dev\t'Short, for people who watch'
 combined\t'Combined Log Format'
@@ -37,6 +37,7 @@ complete -c httpd -l hidden -d 'Also serve files whose names begin with a dot'
 complete -c httpd -l cors -d 'Let pages of other origins read everything'
 complete -c httpd -l cross-origin-isolated -d 'Isolate the pages from other origins, as shared memory and precise timers need it'
 complete -c httpd -l no-precompressed -d 'Do not use .br, .zst and .gz files that lie beside a file'
+complete -c httpd -l compress -d 'Compress text of 1 KiB to 8 MiB by gzip, once for each version of a file; compressed files beside it win'
 complete -c httpd -l no-sandbox -d 'Do not confine the process to the root by Landlock'
 complete -c httpd -s q -l quiet -d 'Say less: no banner, errors only'
 complete -c httpd -s v -l verbose -d 'Say more; may be repeated'

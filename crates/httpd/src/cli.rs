@@ -92,7 +92,11 @@ pub struct Cli {
     #[arg(long)]
     pub no_precompressed: bool,
 
-    /// Memory for small files, in MiB.
+    /// Compress text of 1 KiB to 8 MiB by gzip, once for each version of a file; compressed files beside it win.
+    #[arg(long)]
+    pub compress: bool,
+
+    /// Memory for small files and compressed text, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     pub cache_memory: usize,
 

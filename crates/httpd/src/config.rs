@@ -220,6 +220,7 @@ fn site(cli: &Cli) -> Result<Site> {
         spa: cli.spa.clone().map(String::into_bytes),
         clean_urls: cli.clean_urls,
         precompressed: !cli.no_precompressed,
+        compress: cli.compress,
         types: Types::new(cli.mime.iter().map(|text| media_type(text)).collect::<Result<Vec<_>>>()?),
         cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text)).collect::<Result<Vec<_>>>()?),
         cors: cli.cors,

@@ -10,6 +10,7 @@ pub mod cache;
 pub mod channel;
 pub mod cli;
 pub mod clock;
+pub mod compress;
 pub mod config;
 pub mod connection;
 pub mod files;
@@ -50,6 +51,7 @@ use access_log::{AccessLog, Sink};
 use auth::{Guard, Login};
 use cli::Cli;
 use clock::Clock;
+use compress::Memory;
 use config::{Config, LogTarget};
 use files::Root;
 use lane::{Home, Lane};
@@ -200,6 +202,7 @@ impl Crew {
             Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop), guard.cloned()));
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
+        let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
         let mut crew = Self {
             workers: Vec::new(),
             homes: Vec::new(),
@@ -212,7 +215,6 @@ impl Crew {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
             let log = AccessLog::new(config.log_format, color, sink.cloned());
-            let memory = config.cache_memory / config.listen.workers;
             let watch = Watch {
                 paths: config.watch.clone(),
                 counters: metrics.of_worker(number),
@@ -220,7 +222,8 @@ impl Crew {
                 stop: Arc::clone(&stop),
             };
             let clock = Clock::new(started);
-            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory, clock, log, watch, guard.cloned());
+            let service =
+                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, guard.cloned());
             let worker = Worker::new(Parts {
                 listeners,
                 service,

@@ -19,6 +19,7 @@ use crate::access_log::OwnedEntry;
 use crate::auth::Attempt;
 use crate::cache::Document;
 use crate::channel::Channel;
+use crate::compress::Compression;
 use crate::connection::Connection;
 use crate::listing::FolderPage;
 use crate::proto::range::Part;
@@ -53,6 +54,8 @@ pub enum Content {
     Listing(FolderPage),
     /// Nothing more, and then the check of the credentials of the next request.
     Login(Box<Attempt>),
+    /// A text that is to be compressed first; the head of the answer comes with it.
+    Compressed(Box<Compression>),
 }
 
 /// An answer for the blocking lane.
@@ -120,6 +123,11 @@ fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<
             outlet.send(ready, MsgFlags::empty())?;
             attempt.check();
             Ok(())
+        }
+        Content::Compressed(compression) => {
+            outlet.send(ready, MSG_MORE)?;
+            let (head, content) = compression.answer();
+            write_all(outlet, &head, content)
         }
     }
 }
