@@ -35,6 +35,8 @@ mod journal;
 mod login;
 /// A message for each row of a table.
 mod merge;
+/// Proxies in between, and the header of the PROXY protocol.
+mod proxy;
 /// Messages that exist already.
 mod ready;
 /// What is printed: lines, JSON, transcript.

@@ -6,6 +6,7 @@ mod bulk;
 mod envelope;
 mod login;
 mod message;
+mod proxy;
 mod server;
 
 use anyhow::{Result, ensure};

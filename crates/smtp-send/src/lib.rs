@@ -17,6 +17,7 @@ pub mod message;
 pub mod meter;
 pub mod output;
 pub mod proto;
+pub mod proxy;
 pub mod report;
 pub mod resolve;
 mod resume;
