@@ -1,3 +1,5 @@
+//! Templates: what is filled in, what is refused, what stays.
+
 use super::*;
 
 fn template(message: &str) -> Result<Template, TemplateError> {
