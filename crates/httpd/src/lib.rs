@@ -27,6 +27,7 @@ pub mod server;
 pub mod service;
 pub mod site;
 pub mod stop;
+pub mod tls;
 pub mod transfer;
 
 use std::ffi::OsString;
@@ -46,14 +47,15 @@ use nix::sys::signal::Signal;
 use access_log::{AccessLog, Sink};
 use cli::Cli;
 use clock::Clock;
-use config::{Config, LogTarget};
+use config::{Config, LogTarget, Tls};
 use files::Root;
 use lane::{Home, Lane};
 use limits::Door;
-use listen::{Bind, Listener, Listeners};
+use listen::{Bind, Listener, Listeners, Role, Wanted};
 use server::{Parts, Worker};
 use service::Service;
 use stop::{Signals, Stop};
+use tls::Keeper;
 
 /// The exit code for a kind of failure: 2 when the server could not start, 1 when it failed later.
 pub fn exit_code(kind: Kind) -> u8 {
@@ -73,6 +75,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let root = Root::open_root(&config.root, config.symlinks)
         .map_err(|error| Failure::io("open folder", config.root.display(), error).with_kind(Kind::Config))?;
     let sink = open_log(&config.access_log)?;
+    let identity = config.tls.as_ref().map(|tls| open_identity(tls, &config.listen)).transpose()?;
     let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
     raise_descriptor_limit();
     let Listeners { bound, by_worker, files, .. } = listen::open(&config.listen)?;
@@ -82,12 +85,14 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
         let operation = format!("as user {user}, open folder");
         root.check_access()
             .map_err(|error| Failure::io(operation, config.root.display(), error).with_kind(Kind::Config))?;
+        config.tls.iter().for_each(Tls::check_access);
     }
     if config.sandbox {
         sandbox::confine(&config)?;
     }
-    announce(&config, &bound, color);
-    let crew = Crew::start(config, root, sink.as_ref(), by_worker, color, started)?;
+    announce(&config, &bound, identity.as_ref().and_then(|identity| identity.fingerprint.as_deref()), color);
+    let keeper = identity.map(|identity| identity.keeper);
+    let crew = Crew::start(config, root, sink.as_ref(), by_worker, keeper, color, started)?;
     notify("READY=1");
     let code = crew.obey(&signals, sink.as_deref());
     drop(files);
@@ -114,6 +119,27 @@ fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>> {
     })
 }
 
+/// The certificate, and what people compare it by when nobody they trust has signed it.
+struct OpenIdentity {
+    keeper: Arc<Keeper>,
+    fingerprint: Option<String>,
+}
+
+fn open_identity(tls: &Tls, listen: &Wanted) -> Result<OpenIdentity> {
+    match tls {
+        Tls::Files(files) => {
+            let keeper = Keeper::of_files(files.clone())?;
+            keeper.look();
+            Ok(OpenIdentity { keeper: Arc::new(keeper), fingerprint: None })
+        }
+        Tls::SelfSigned => {
+            let (names, addresses) = banner::own_names(&listen.addresses);
+            let (identity, fingerprint) = tls::self_signed(&names, &addresses)?;
+            Ok(OpenIdentity { keeper: Arc::new(Keeper::fixed(identity)), fingerprint: Some(fingerprint) })
+        }
+    }
+}
+
 /// Every connection needs a descriptor, and the usual soft limit of 1024 is for programs that use select(2).
 fn raise_descriptor_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
@@ -124,7 +150,7 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn announce(config: &Config, bound: &[Bind], color: Color) {
+fn announce(config: &Config, bound: &[(Bind, Role)], fingerprint: Option<&str>, color: Color) {
     if config.quiet {
         return;
     }
@@ -132,9 +158,14 @@ fn announce(config: &Config, bound: &[Bind], color: Color) {
     // The whole path, because "." says nothing in a terminal that was left open since yesterday.
     let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
     let text = if io::stderr().is_terminal() {
-        banner::banner(&root, &urls, color.applies_to(&io::stderr()))
+        banner::banner(&root, &urls, fingerprint, color.applies_to(&io::stderr()))
     } else {
-        format!("httpd: serving {} at {}\n", common::SafeText(root.as_os_str().as_encoded_bytes()), urls.join(" "))
+        let fingerprint = fingerprint.map_or(String::new(), |text| format!("httpd: certificate SHA-256 {text}\n"));
+        format!(
+            "{fingerprint}httpd: serving {} at {}\n",
+            common::SafeText(root.as_os_str().as_encoded_bytes()),
+            urls.join(" ")
+        )
     };
     // Nobody reading what it says is no reason not to serve, and eprint! would panic.
     let _ = io::stderr().write_all(text.as_bytes());
@@ -146,6 +177,7 @@ struct Crew {
     homes: Vec<Arc<Home>>,
     root: Arc<Root>,
     stop: Arc<Stop>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl Crew {
@@ -154,6 +186,7 @@ impl Crew {
         root: Root,
         sink: Option<&Arc<Sink>>,
         listeners: Vec<Vec<Listener>>,
+        keeper: Option<Arc<Keeper>>,
         color: Color,
         started: Instant,
     ) -> Result<Self> {
@@ -161,8 +194,9 @@ impl Crew {
         let door = Door::new(&config.limits);
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
+        let tls = keeper.as_ref().map(|keeper| tls::config(Arc::clone(keeper))).transpose()?;
         let mut crew =
-            Self { workers: Vec::new(), homes: Vec::new(), root: Arc::clone(&root), stop: Arc::clone(&stop) };
+            Self { workers: Vec::new(), homes: Vec::new(), root: Arc::clone(&root), stop: Arc::clone(&stop), keeper };
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
@@ -177,6 +211,7 @@ impl Crew {
                 home: Arc::clone(&home),
                 lane: lane.clone(),
                 stop: Arc::clone(&stop),
+                tls: tls.clone(),
             })
             .context("epoll")?;
             let name = format!("worker {number}");
@@ -199,8 +234,9 @@ impl Crew {
             }
             match signals.wait(Duration::from_secs(1)).context("wait for signals")? {
                 None if self.workers.iter().any(JoinHandle::is_finished) => return self.join(),
-                None => {}
+                None => self.keeper.iter().for_each(|keeper| keeper.look()),
                 Some(Signal::SIGHUP) => {
+                    self.keeper.iter().for_each(|keeper| keeper.reload());
                     if let Some(Err(error)) = sink.map(Sink::reopen) {
                         log::error!("open the access log again: {}", common::error::reason(&error));
                     }
