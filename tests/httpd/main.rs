@@ -11,6 +11,7 @@
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
+//! - `tls`: HTTPS, certificates, those who speak something else
 //! - `dist`: the man page and the completions are those of the options
 //! - `www`: the site of the quick start says nothing false about itself
 
@@ -26,4 +27,5 @@ mod root;
 mod running;
 mod serving;
 mod sockets;
+mod tls;
 mod www;

@@ -83,7 +83,8 @@ impl Channel {
         matches!(&self.layer, Layer::Secure { unsent, .. } if !unsent.is_empty())
     }
 
-    /// Receives what has arrived: the number of octets, 0 at the end, `WouldBlock` when there is nothing.
+    /// Receives what has arrived: the number of octets, 0 at the end, `WouldBlock` when there is nothing, `InvalidData` when
+    /// it is not what TLS demands; the client was told so then.
     pub fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Layer::Secure { session, unsent } = &mut self.layer else { return receive_at_once(&self.socket, buffer) };
         let received = SPACE.with_borrow_mut(|space| receive_records(&self.socket, session, unsent, space, buffer))?;
@@ -189,6 +190,9 @@ fn receive_records(
     if session.is_new() && begins_in_clear(&incoming[..count]) {
         buffer[..count].copy_from_slice(&incoming[..count]);
         return Ok(Received::InClear(count));
+    }
+    if session.has_failed() {
+        return Err(io::ErrorKind::WouldBlock.into());
     }
     incoming[..kept].copy_from_slice(session.partial());
     outgoing.clear();

@@ -18,7 +18,12 @@ const OUTPUT_MAX: usize = 64 * 1024;
 impl Worker {
     /// Reads what has arrived and answers every complete request in it.
     pub(super) fn converse(&mut self, connection: &mut Connection) -> Next {
-        let Ok(arrived) = self.receive(connection) else { return Next::Close };
+        let arrived = match self.receive(connection) {
+            Ok(arrived) => arrived,
+            // The client shall hear what was wrong, which a reset would keep from it.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Next::Linger,
+            Err(_) => return Next::Close,
+        };
         if matches!(connection.phase, Phase::Handshake) && connection.channel.is_open() {
             connection.phase = Phase::Idle;
         }
@@ -58,18 +63,18 @@ impl Worker {
     }
 
     /// Fills the input with what was kept and what has arrived: how much there is, 0 when there is nothing new to do.
-    fn receive(&mut self, connection: &mut Connection) -> Result<usize, ()> {
+    fn receive(&mut self, connection: &mut Connection) -> io::Result<usize> {
         let kept = connection.pending.len();
         self.input[..kept].copy_from_slice(&connection.pending);
         match connection.channel.receive_now(&mut self.input[kept..]) {
             // What was kept while an answer was sent has not been looked at yet, and may hold whole requests. The beginning
             // of a head will stay one.
-            Ok(0) if kept == 0 || matches!(connection.phase, Phase::Head) => Err(()),
+            Ok(0) if kept == 0 || matches!(connection.phase, Phase::Head) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => Ok(kept + count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(kept),
             Err(error) => {
                 log::debug!("{}: {}", connection.peer, common::error::reason(&error));
-                Err(())
+                Err(error)
             }
         }
     }

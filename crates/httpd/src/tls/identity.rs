@@ -112,7 +112,7 @@ impl Files {
 
     fn private_key(&self, text: &[u8]) -> Result<PrivateKeyDer<'static>, Failure> {
         private_key(text).map_err(|error| match error {
-            pem::Error::NoItemsFound if is_encrypted(text) => {
+            _ if is_encrypted(text) => {
                 let why = "the key is encrypted, and this server asks for no passphrase; \
                            \"openssl pkey -in FILE -out NEW\" writes it without one";
                 unusable("--tls-key", &self.key, why)

@@ -35,6 +35,7 @@ enum Progress {
     Established,
     /// The client has said that nothing more comes.
     Finished,
+    Failed,
 }
 
 impl fmt::Debug for Session {
@@ -64,6 +65,11 @@ impl Session {
         self.progress == Progress::New
     }
 
+    /// Whether it has come to a bad end; nothing more can be made of what arrives.
+    pub fn has_failed(&self) -> bool {
+        self.progress == Progress::Failed
+    }
+
     /// Whether the handshake is done.
     pub fn is_established(&self) -> bool {
         matches!(self.progress, Progress::Established | Progress::Finished)
@@ -81,10 +87,9 @@ impl Session {
             self.progress = Progress::Handshake;
         }
         let (mut start, mut length) = (0, 0);
-        let mut failure = None;
-        loop {
+        let mut is_blocked = false;
+        while !is_blocked {
             let UnbufferedStatus { mut discard, state } = self.connection.process_tls_records(&mut incoming[start..]);
-            let mut is_blocked = false;
             match state {
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(record) = traffic.next_record() {
@@ -107,23 +112,28 @@ impl Session {
                 }
                 // Early data is not offered, so there is none.
                 Ok(_) => is_blocked = true,
-                // The library has an alert ready for the client, which the next turn brings; then it fails again.
-                Err(error) => match failure {
-                    None => failure = Some(error),
-                    Some(error) => return Err(error),
-                },
+                Err(error) => {
+                    self.progress = Progress::Failed;
+                    self.alert(&mut incoming[start + discard..], outgoing);
+                    return Err(error);
+                }
             }
             start += discard;
-            if is_blocked {
-                break;
-            }
-        }
-        if let Some(error) = failure {
-            return Err(error);
         }
         // A new one, so that a connection that has become idle holds no buffer.
         self.partial = incoming[start..].to_vec();
         Ok(Opened { length, is_end: self.progress == Progress::Finished })
+    }
+
+    /// After a failure the library may have an alert for the client, behind what it was about to say before. It is asked for
+    /// that only, because it must not fail twice.
+    fn alert(&mut self, rest: &mut [u8], outgoing: &mut Records) {
+        while self.connection.wants_write() {
+            match self.connection.process_tls_records(rest).state {
+                Ok(ConnectionState::EncodeTlsData(data)) => _ = outgoing.encode(data),
+                _ => return,
+            }
+        }
     }
 
     /// Appends `plain`, at most [`BURST`] octets of it, to `outgoing`: how much that was.
@@ -149,8 +159,12 @@ impl Session {
         most: usize,
         mut put: impl FnMut(&mut Traffic<'_>, &mut [u8]) -> Result<usize, EncryptError>,
     ) -> io::Result<()> {
+        if !matches!(self.progress, Progress::Established | Progress::Finished) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
         loop {
-            match self.connection.process_tls_records(&mut []).state.map_err(io::Error::other)? {
+            // The library goes by where it has got to in what was received, so it has to be shown that also here.
+            match self.connection.process_tls_records(&mut self.partial).state.map_err(io::Error::other)? {
                 ConnectionState::WriteTraffic(mut traffic) => {
                     return outgoing.append(most, |space| {
                         put(&mut traffic, space).map_err(|error| match error {
