@@ -15,6 +15,7 @@ use landlock::{
 };
 use nix::unistd::{User, initgroups, setgid, setuid};
 
+use crate::auth::Login;
 use crate::config::{Config, LogTarget, Tls};
 use crate::files::Symlinks;
 use crate::listen::Bind;
@@ -86,6 +87,10 @@ fn restrict(config: &Config) -> Result<RulesetStatus, landlock::RulesetError> {
                 rules = allow(rules, folder_of(&real), AccessFs::ReadFile.into())?;
             }
         }
+    }
+    if let Some(Login::File(path)) = &config.login {
+        // The folder, because a new version is often another file of the same name.
+        rules = allow(rules, folder_of(path), AccessFs::ReadFile.into())?;
     }
     if let LogTarget::File(path) = &config.access_log {
         // The folder, because after a rename the log is created anew in it.

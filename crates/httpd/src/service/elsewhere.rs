@@ -1,7 +1,6 @@
 //! Requests that came to the wrong place: in clear, while this server speaks HTTPS.
 
 use super::{After, Answer, Reply, Rest, Service};
-use crate::access_log::Entry;
 use crate::peer::Peer;
 use crate::proto::request::{self, Parsed};
 use crate::proto::response::{Persistence, Status};
@@ -24,7 +23,8 @@ impl Service {
             Ok(Parsed::Complete(head, _)) => head,
             Err(rejection) => return Some(self.reject(rejection, input, peer, out)),
         };
-        let mut reply = Reply { head: &head, persistence: Persistence::Close, peer, out };
+        let begun = self.clock.woke();
+        let mut reply = Reply { head: &head, persistence: Persistence::Close, peer, begun, user: None, out };
         match place {
             Elsewhere::Redirect(port) => match https_url(&head, Some(port)) {
                 Some(url) => {
@@ -32,22 +32,22 @@ impl Service {
                 }
                 None => self.error(&mut reply, Status::BAD_REQUEST, "The request names no host to go to over HTTPS."),
             },
-            Elsewhere::Misdirected => {
-                self.say_where(&reply.entry(Status::BAD_REQUEST), https_url(&head, None), reply.out)
-            }
+            Elsewhere::Misdirected => self.say_where(&mut reply),
         };
         // Whatever else was sent is of no use, and the connection is not either.
         Some(Answer { taken: input.len(), rest: Rest::Nothing, after: After::Linger })
     }
 
     /// As text only, because the URL is the client's own.
-    fn say_where(&mut self, entry: &Entry, url: Option<Vec<u8>>, out: &mut Vec<u8>) -> Rest {
-        let sentence = match url {
+    fn say_where(&mut self, reply: &mut Reply) -> Rest {
+        let sentence = match https_url(reply.head, None) {
             Some(url) => format!("This port speaks HTTPS: {}", String::from_utf8_lossy(&url)),
             None => "This port speaks HTTPS.".to_owned(),
         };
-        let length = self.write_page(Status::BAD_REQUEST, &sentence, &[], false, Persistence::Close, out);
-        self.log.add(&self.clock, &Entry { bytes: length as u64, ..*entry });
+        let length = self.write_page(Status::BAD_REQUEST, &sentence, &[], false, Persistence::Close, reply.out);
+        let mut entry = reply.entry(Status::BAD_REQUEST);
+        entry.bytes = length as u64;
+        self.record(&entry);
         Rest::Nothing
     }
 }
