@@ -13,6 +13,7 @@
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
+//! - `login`: who is let in, what guessing costs, where passwords come from
 //! - `watching`: health, draining, metrics, the log for machines
 //! - `dist`: the man page and the completions are those of the options
 //! - `www`: the site of the quick start says nothing false about itself
@@ -25,6 +26,7 @@ mod fixture;
 mod freshness;
 mod limits;
 mod listing;
+mod login;
 mod protocol;
 mod rate;
 mod root;

@@ -17,7 +17,9 @@
 pub mod direct;
 pub mod httpd;
 pub mod local;
+pub mod login;
 pub mod ping;
 pub mod sendmail;
 pub mod session;
 pub mod smtp_send;
+pub mod wire;

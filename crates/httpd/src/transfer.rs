@@ -17,6 +17,7 @@ use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, send};
 
 use crate::access_log::OwnedEntry;
+use crate::auth::Attempt;
 use crate::cache::Document;
 use crate::channel::Channel;
 use crate::compress::Compression;
@@ -53,6 +54,8 @@ pub enum Content {
     },
     /// The listing of a folder.
     Listing(FolderPage),
+    /// Nothing more, and then the check of the credentials of the next request.
+    Login(Box<Attempt>),
     /// A text that is to be compressed first; the head of the answer comes with it.
     Compressed(Box<Compression>),
 }
@@ -123,6 +126,11 @@ fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<
         Content::Listing(page) => {
             outlet.send(ready, MSG_MORE)?;
             page.write_to(outlet)
+        }
+        Content::Login(attempt) => {
+            outlet.send(ready, MsgFlags::empty())?;
+            attempt.check();
+            Ok(())
         }
         Content::Compressed(compression) => {
             outlet.send(ready, MSG_MORE)?;

@@ -149,6 +149,23 @@ pub struct ServerArgs {
     /// Address of this host to connect from
     #[arg(long, value_name = "IP")]
     pub bind: Option<IpAddr>,
+    /// Proxy to go through, by SOCKS5 or by CONNECT of HTTP; it resolves the name of the server, and -4, -6 and --bind are
+    /// for the way to it; `ALL_PROXY` and the like are not read
+    #[arg(long, value_name = "socks5|http://[USER@]HOST:PORT")]
+    pub proxy: Option<String>,
+    /// File whose first line is the password for the proxy; nobody else may read it [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or
+    /// a prompt]
+    #[arg(long, value_name = "FILE", group = "proxy_password")]
+    pub proxy_password_file: Option<PathBuf>,
+    /// Command that prints the password for the proxy
+    #[arg(long, value_name = "COMMAND", group = "proxy_password")]
+    pub proxy_password_command: Option<String>,
+    /// Begin with the header of the PROXY protocol, as servers behind a load balancer demand it
+    #[arg(long, value_name = "VERSION", value_enum)]
+    pub proxy_protocol: Option<ProxyProtocol>,
+    /// Client to name in that header [default: this host]
+    #[arg(long, value_name = "IP[:PORT]")]
+    pub proxy_client: Option<String>,
     /// Name given in EHLO [default: the full name of this host, else its address]
     #[arg(long, value_name = "NAME")]
     pub helo: Option<String>,
@@ -276,6 +293,15 @@ pub enum Tls {
     Implicit,
     /// Never
     Off,
+}
+
+/// The values of `--proxy-protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProxyProtocol {
+    /// A line of text
+    V1,
+    /// Binary
+    V2,
 }
 
 /// The values of `--auth`: the mechanisms of SASL.

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use common::{Failure, Kind};
 
 use super::login::Credentials;
-use super::usage;
+use super::{proxy, usage};
 use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
 use crate::host;
 use crate::proto::command::HeloName;
@@ -76,7 +76,12 @@ impl Route {
         let peer = peer(typed, args.port, mode, cli)?;
         let implicit = matches!(&peer, Peer::Tcp(server) if mode == Tls::Auto && server.port == SUBMISSIONS);
         Ok(Some(Self {
-            way: Way { family: family(args.ipv4, args.ipv6), bind: args.bind },
+            way: Way {
+                family: family(args.ipv4, args.ipv6),
+                bind: args.bind,
+                proxy: proxy::proxy(args, &peer, !cli.seeing.dry_run)?,
+                header: proxy::header(args, &peer)?,
+            },
             lmtp: smtp.lmtp || matches!(peer, Peer::Unix(_)),
             helo,
             tls: if implicit { Tls::Implicit } else { mode },

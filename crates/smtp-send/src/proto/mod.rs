@@ -14,4 +14,5 @@ pub mod dot;
 pub mod dsn;
 pub mod header;
 pub mod mime;
+pub mod proxy;
 pub mod reply;
