@@ -14,9 +14,12 @@
 //! compares with a second opinion: another parser, or a slow reference.
 #![forbid(unsafe_code)]
 
+pub mod direct;
 pub mod httpd;
 pub mod local;
+pub mod login;
 pub mod ping;
 pub mod sendmail;
 pub mod session;
 pub mod smtp_send;
+pub mod wire;

@@ -10,12 +10,13 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 
 use crate::clock::Clock;
+use crate::metrics::{Cached, Lane};
 use crate::peer::Peer;
 use crate::proto::response::number;
 
@@ -42,7 +43,7 @@ pub enum Format {
 }
 
 /// What a line says. Byte strings are as the client sent them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Entry<'a> {
     /// The address of the client.
     pub peer: Peer,
@@ -56,6 +57,14 @@ pub struct Entry<'a> {
     pub referer: Option<&'a [u8]>,
     /// The User-Agent field.
     pub user_agent: Option<&'a [u8]>,
+    /// The user who is logged in.
+    pub user: Option<Arc<[u8]>>,
+    /// How the answer came about.
+    pub lane: Lane,
+    /// What the memory for small files did for it, where it had a part in it.
+    pub cached: Option<Cached>,
+    /// When the server began with it.
+    pub begun: Instant,
 }
 
 /// An entry that outlives its request, for answers that take their time.
@@ -68,6 +77,8 @@ pub struct OwnedEntry {
     pub bytes: u64,
     referer: Option<Vec<u8>>,
     user_agent: Option<Vec<u8>>,
+    user: Option<Arc<[u8]>>,
+    begun: Instant,
 }
 
 impl From<Entry<'_>> for OwnedEntry {
@@ -79,6 +90,8 @@ impl From<Entry<'_>> for OwnedEntry {
             bytes: entry.bytes,
             referer: entry.referer.map(<[u8]>::to_vec),
             user_agent: entry.user_agent.map(<[u8]>::to_vec),
+            user: entry.user,
+            begun: entry.begun,
         }
     }
 }
@@ -93,6 +106,10 @@ impl OwnedEntry {
             bytes: self.bytes,
             referer: self.referer.as_deref(),
             user_agent: self.user_agent.as_deref(),
+            user: self.user.clone(),
+            lane: Lane::Blocking,
+            cached: None,
+            begun: self.begun,
         }
     }
 }
@@ -214,8 +231,13 @@ impl AccessLog {
         Self { format, color, sink, buffer: Vec::new(), watched, written_at: 0 }
     }
 
-    /// Adds the line of one answer.
-    pub fn add(&mut self, clock: &Clock, entry: &Entry) {
+    /// Whether lines say how long an answer took.
+    pub fn tells_durations(&self) -> bool {
+        self.sink.is_some() && self.format == Format::Json
+    }
+
+    /// Adds the line of one answer that took this long.
+    pub fn add(&mut self, clock: &Clock, entry: &Entry, duration: Duration) {
         if self.sink.is_none() {
             return;
         }
@@ -223,7 +245,7 @@ impl AccessLog {
             Format::Dev => dev(&mut self.buffer, clock, entry, self.color),
             Format::Combined => combined(&mut self.buffer, clock, entry),
             Format::Common => common(&mut self.buffer, clock, entry),
-            Format::Json => json(&mut self.buffer, clock, entry),
+            Format::Json => json(&mut self.buffer, clock, entry, duration),
         }
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {
@@ -254,7 +276,13 @@ fn common(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
         Peer::Ip(ip) => address(out, ip),
         peer @ Peer::Local => _ = write!(out, "{peer}"),
     }
-    out.extend_from_slice(b" - - [");
+    out.extend_from_slice(b" - ");
+    match &entry.user {
+        // The name is a field between spaces, so there is none in it.
+        Some(user) if !user.is_empty() => escape_spaced(out, user),
+        _ => out.push(b'-'),
+    }
+    out.extend_from_slice(b" [");
     out.extend_from_slice(clock.log_time().as_bytes());
     out.extend_from_slice(b"] \"");
     escape(out, entry.line);
@@ -299,9 +327,16 @@ struct Line {
     referer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    lane: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<&'static str>,
+    /// In seconds.
+    duration: f64,
 }
 
-fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
+fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, duration: Duration) {
     let line = Line {
         time: clock.rfc3339(),
         remote: entry.peer,
@@ -310,6 +345,10 @@ fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
         bytes: entry.bytes,
         referer: entry.referer.map(text),
         user_agent: entry.user_agent.map(text),
+        user: entry.user.as_deref().map(text),
+        lane: entry.lane.name(),
+        cache: entry.cached.map(Cached::name),
+        duration: duration.as_secs_f64(),
     };
     // Neither the type nor a Vec can make this fail.
     let _ = serde_json::to_writer(out, &line);
@@ -354,6 +393,16 @@ fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
+/// The same with spaces escaped as well.
+fn escape_spaced(out: &mut Vec<u8>, bytes: &[u8]) {
+    for (place, piece) in bytes.split(|byte| *byte == b' ').enumerate() {
+        if place > 0 {
+            out.extend_from_slice(b"\\x20");
+        }
+        escape(out, piece);
+    }
+}
+
 /// A size for people: `999 B`, `1.2 KB`, `3.4 GB`, in steps of 1000.
 pub fn human_size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KB", "MB", "GB", "TB", "PB", "EB"];
@@ -377,19 +426,25 @@ mod tests {
     use super::*;
     use std::time::Instant;
 
-    const ENTRY: Entry = Entry {
-        peer: Peer::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
-        line: b"GET /a\"b\x1b HTTP/1.1",
-        status: 200,
-        bytes: 12,
-        referer: None,
-        user_agent: Some(b"x\\\n\xff\xc2\x9b"),
-    };
+    fn entry() -> Entry<'static> {
+        Entry {
+            peer: Peer::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+            line: b"GET /a\"b\x1b HTTP/1.1",
+            status: 200,
+            bytes: 12,
+            referer: None,
+            user_agent: Some(b"x\\\n\xff\xc2\x9b"),
+            user: None,
+            lane: Lane::Memory,
+            cached: Some(Cached::Hit),
+            begun: Instant::now(),
+        }
+    }
 
     fn line(write: fn(&mut Vec<u8>, &Clock, &Entry)) -> (String, String) {
         let clock = Clock::new(Instant::now());
         let mut out = Vec::new();
-        write(&mut out, &clock, &ENTRY);
+        write(&mut out, &clock, &entry());
         (String::from_utf8(out).unwrap(), clock.log_time().to_owned())
     }
 
@@ -402,11 +457,23 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_a_user_is_one_field_whatever_is_in_it() {
+        let clock = Clock::new(Instant::now());
+        for (user, field) in [(&b"ann"[..], "ann"), (b"a b\"\xc3", "a\\x20b\\x22\\xC3"), (b"", "-")] {
+            let mut out = Vec::new();
+            common(&mut out, &clock, &Entry { user: Some(user.into()), ..entry() });
+            assert!(String::from_utf8(out).unwrap().starts_with(&format!("127.0.0.1 - {field} [")), "{field}");
+        }
+    }
+
+    #[test]
     fn the_json_format_is_one_valid_object() {
-        let (text, _) = line(json);
+        let (text, _) = line(|out, clock, entry| json(out, clock, entry, Duration::from_micros(1500)));
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((value["status"].as_u64(), value["bytes"].as_u64()), (Some(200), Some(12)));
         assert_eq!(value["request"], "GET /a\"b\u{1b} HTTP/1.1");
+        assert_eq!((value["lane"].as_str(), value["cache"].as_str()), (Some("memory"), Some("hit")));
+        assert_eq!(value["duration"].as_f64(), Some(0.0015));
         assert!(value.get("referer").is_none());
         assert!(!text.chars().any(char::is_control), "no order to a terminal: {text:?}");
     }

@@ -20,6 +20,7 @@ pub fn last_full_second(now: Duration) -> i64 {
 #[derive(Debug)]
 pub struct Clock {
     started: Instant,
+    woke: Instant,
     batch: u64,
     now: Duration,
     date: [u8; date::LENGTH],
@@ -30,8 +31,15 @@ pub struct Clock {
 impl Clock {
     /// A clock that counts its uptime from `started`.
     pub fn new(started: Instant) -> Self {
-        let mut clock =
-            Self { started, batch: 0, now: Duration::MAX, date: date::format(0), log_time: String::new(), uptime: 0 };
+        let mut clock = Self {
+            started,
+            woke: started,
+            batch: 0,
+            now: Duration::MAX,
+            date: date::format(0),
+            log_time: String::new(),
+            uptime: 0,
+        };
         clock.tick();
         clock
     }
@@ -49,7 +57,8 @@ impl Clock {
             self.log_time = DateTime::<Local>::from(now).format("%d/%b/%Y:%H:%M:%S %z").to_string();
         }
         self.now = since_epoch;
-        self.uptime = u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX);
+        self.woke = Instant::now();
+        self.uptime = u32::try_from((self.woke - self.started).as_secs()).unwrap_or(u32::MAX);
         self.new_batch();
     }
 
@@ -71,6 +80,11 @@ impl Clock {
     /// The last second that is over for every file; see [`last_full_second`].
     pub fn last_full_second(&self) -> i64 {
         last_full_second(self.now)
+    }
+
+    /// When the worker woke up for this batch, by the steady clock.
+    pub fn woke(&self) -> Instant {
+        self.woke
     }
 
     /// Time since 1970.

@@ -11,6 +11,7 @@ use anyhow::Result;
 use common::{Failure, Kind};
 
 use crate::access_log::Format;
+use crate::auth::Login;
 use crate::cli::{self, Cli, LogFormat};
 use crate::files::Symlinks;
 use crate::limits::Limits;
@@ -18,6 +19,8 @@ use crate::listen::{Bind, Wanted};
 use crate::mime::Types;
 use crate::proto::field;
 use crate::proto::response;
+use crate::proto::target::{self, Path};
+use crate::service::WatchPaths;
 use crate::site::{CacheRules, Site};
 
 /// A checked configuration.
@@ -39,6 +42,12 @@ pub struct Config {
     pub log_format: Format,
     /// The limits.
     pub limits: Limits,
+    /// Who may log in; `None` where everybody is let in.
+    pub login: Option<Login>,
+    /// Where those who watch ask.
+    pub watch: WatchPaths,
+    /// How long to go on serving after a stop was asked for.
+    pub drain: Duration,
     /// Whether requests are handled strictly one at a time, as `--workers 1` asks for.
     pub one_at_a_time: bool,
     /// Whom to become.
@@ -102,6 +111,9 @@ impl Config {
             access_log,
             log_format,
             limits,
+            login: login(&cli)?,
+            watch: watch_paths(&cli)?,
+            drain: Duration::from_secs(cli.drain.into()),
             // Not on a machine that happens to have one core: there a slow client must not hold up the others either.
             one_at_a_time: cli.workers == Some(1),
             user: cli.user,
@@ -132,6 +144,44 @@ fn bind_address(text: &OsStr, port: u16) -> Result<Bind> {
         None => {
             Err(usage("--bind", &text.to_string_lossy(), "is not an IP address, IP:PORT, [IPv6]:PORT or unix:PATH"))
         }
+    }
+}
+
+fn login(cli: &Cli) -> Result<Option<Login>> {
+    if let Some(path) = &cli.auth_file {
+        return Ok(Some(Login::File(path.clone())));
+    }
+    let Some(user) = &cli.auth else { return Ok(None) };
+    // A password that was typed here all the same is not repeated.
+    match user.split_once(':') {
+        Some((user, _)) => {
+            Err(usage("--auth", user, "no password belongs behind the name: set HTTPD_PASSWORD, or be asked"))
+        }
+        None if user.is_empty() => Err(usage("--auth", "\"\"", "is not the name of a user")),
+        None if user.chars().any(char::is_control) => Err(usage("--auth", user, "holds a control character")),
+        None => Ok(Some(Login::One(user.clone()))),
+    }
+}
+
+fn watch_paths(cli: &Cli) -> Result<WatchPaths> {
+    let path = |option, text: &Option<String>| text.as_deref().map(|text| own_path(option, text)).transpose();
+    let paths = WatchPaths { health: path("--health", &cli.health)?, metrics: path("--metrics", &cli.metrics)? };
+    if let (Some(text), true) = (&cli.metrics, paths.health == paths.metrics) {
+        return Err(usage("--metrics", text, "is the path of --health already"));
+    }
+    Ok(paths)
+}
+
+/// A path that the server answers itself, as a client would ask for it.
+fn own_path(option: &str, text: &str) -> Result<Path<'static>> {
+    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
+    if !text.starts_with('/') || !is_visible {
+        return Err(usage(option, text, "is not a path such as /status, without a query"));
+    }
+    match target::decode_path(text.as_bytes()) {
+        Ok(path) if path.relative().is_empty() => Err(usage(option, text, "would hide the first page of the site")),
+        Ok(path) => Ok(path.into_owned()),
+        Err(rejection) => Err(usage(option, text, rejection.reason)),
     }
 }
 
@@ -170,6 +220,7 @@ fn site(cli: &Cli) -> Result<Site> {
         spa: cli.spa.clone().map(String::into_bytes),
         clean_urls: cli.clean_urls,
         precompressed: !cli.no_precompressed,
+        compress: cli.compress,
         types: Types::new(cli.mime.iter().map(|text| media_type(text)).collect::<Result<Vec<_>>>()?),
         cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text)).collect::<Result<Vec<_>>>()?),
         cors: cli.cors,
@@ -289,6 +340,27 @@ mod tests {
     fn numbers_that_make_no_sense_are_refused() {
         assert_eq!(refused(&["--workers", "0"]), "--workers 0: must be at least 1");
         assert!(refused(&["--max-connections", "0"]).contains("at least 1"));
+    }
+
+    #[test]
+    fn a_password_behind_the_name_is_refused_and_not_repeated() {
+        assert_eq!(config(&["--auth", "ann"]).unwrap().login, Some(Login::One("ann".to_owned())));
+        let refusal = refused(&["--auth", "ann:hunter2"]);
+        assert!(refusal.starts_with("--auth ann: no password belongs") && !refusal.contains("hunter2"), "{refusal}");
+        assert!(refused(&["--auth", ""]).contains("not the name"));
+        assert!(config(&["--auth", "ann", "--auth-file", "x"]).is_err());
+    }
+
+    #[test]
+    fn paths_of_those_who_watch_are_checked() {
+        let watch = config(&["--health", "/-/health", "--metrics", "/a%20b"]).unwrap().watch;
+        assert_eq!(watch.health.unwrap().relative(), b"-/health");
+        assert_eq!(watch.metrics.unwrap().relative(), b"a b");
+        assert_eq!(refused(&["--health", "x"]), "--health x: is not a path such as /status, without a query");
+        assert!(refused(&["--metrics", "/m?x"]).contains("without a query"));
+        assert!(refused(&["--health", "/.."]).contains("above the root"));
+        assert!(refused(&["--health", "/./"]).contains("first page"));
+        assert!(refused(&["--health", "/x", "--metrics", "/%78"]).contains("is the path of --health already"));
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub const PER_ADDRESS: usize = 1024;
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
+    accepted: u64,
+    refused: u64,
+    refused_by_address: u64,
     by_address: HashMap<IpAddr, usize>,
 }
 
@@ -37,6 +40,19 @@ pub struct Door {
     connections: usize,
     per_address: Option<usize>,
     counts: Mutex<Counts>,
+}
+
+/// What the doorkeeper has seen so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Connections there are.
+    pub now: u64,
+    /// Connections that were let in.
+    pub accepted: u64,
+    /// Connections turned away because there were too many in all.
+    pub refused: u64,
+    /// Connections turned away because there were too many from their address.
+    pub refused_by_address: u64,
 }
 
 /// The right to be connected; given back on drop.
@@ -64,14 +80,31 @@ impl Door {
         };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let here = address.and_then(|address| counts.by_address.get(&address).copied()).unwrap_or(0);
-        if counts.all >= self.connections || here >= limit {
+        if counts.all >= self.connections {
+            counts.refused += 1;
+            return None;
+        }
+        if here >= limit {
+            counts.refused_by_address += 1;
             return None;
         }
         counts.all += 1;
+        counts.accepted += 1;
         if let Some(address) = address {
             *counts.by_address.entry(address).or_default() += 1;
         }
         Some(Admission { door: Arc::clone(self), address })
+    }
+
+    /// How many there are, and what became of those that came.
+    pub fn tally(&self) -> Tally {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        Tally {
+            now: counts.all as u64,
+            accepted: counts.accepted,
+            refused: counts.refused,
+            refused_by_address: counts.refused_by_address,
+        }
     }
 }
 
@@ -110,7 +143,7 @@ mod tests {
         assert!(door.admit(address(3)).is_none());
         drop(first);
         assert!(door.admit(address(3)).is_some());
-        assert_eq!(door.counts.lock().unwrap().all, 1);
+        assert_eq!(door.tally(), Tally { now: 1, accepted: 3, refused: 1, refused_by_address: 0 });
         assert!(door.counts.lock().unwrap().by_address.len() == 1, "nothing is kept for addresses that left");
     }
 
@@ -120,6 +153,7 @@ mod tests {
         let _first = door.admit(address(1)).unwrap();
         assert!(door.admit(address(1)).is_none());
         assert!(door.admit(address(2)).is_some());
+        assert_eq!((door.tally().refused, door.tally().refused_by_address), (0, 1));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Finding what lies at a path: in the memory of this worker, else on the disk; and the best coding of it.
+//! Finding what lies at a path: in the memory of this worker, else on the disk; and what lies compressed beside it.
 
 use std::fs::File;
 use std::io;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cache::{Cache, DOCUMENT_MAX, Document};
 use crate::clock::Clock;
 use crate::files::{Identity, Opened, Root};
+use crate::metrics::Cached;
 use crate::proto::Rejection;
 use crate::proto::negotiate::{Accepted, Coding};
 use crate::proto::response::Status;
@@ -15,9 +16,10 @@ use crate::representation::Representation;
 use crate::site::{Seen, Site, with_suffix};
 
 /// A file that was found, in memory or open.
+#[derive(Debug)]
 pub(crate) enum Source {
     Memory(Arc<Document>),
-    Disk(File, Representation),
+    Disk(File, Identity, Representation),
 }
 
 /// The eyes of one worker.
@@ -25,12 +27,29 @@ pub(crate) struct Lookup {
     site: Arc<Site>,
     root: Arc<Root>,
     cache: Cache,
+    /// Whether a file was read since the request began.
+    has_read: bool,
 }
 
 impl Lookup {
     /// Looks beneath `root` by the rules of `site`, and keeps small files in `cache_memory` octets.
     pub(crate) fn new(site: Arc<Site>, root: Arc<Root>, cache_memory: usize) -> Self {
-        Self { site, root, cache: Cache::new(cache_memory) }
+        Self { site, root, cache: Cache::new(cache_memory), has_read: false }
+    }
+
+    /// A new request: nothing was read for it so far.
+    pub(crate) fn begin_request(&mut self) {
+        self.has_read = false;
+    }
+
+    /// What memory did for the request up to now.
+    pub(crate) fn cached(&self) -> Cached {
+        if self.has_read { Cached::Miss } else { Cached::Hit }
+    }
+
+    /// Octets that documents take in memory.
+    pub(crate) fn memory(&self) -> usize {
+        self.cache.weight()
     }
 
     /// What lies at a path: from memory if the file is unchanged, else from the disk.
@@ -61,6 +80,7 @@ impl Lookup {
         file: File,
         identity: Identity,
     ) -> io::Result<Source> {
+        self.has_read = true;
         if identity.size <= DOCUMENT_MAX {
             let read = Document::read(&self.site, path, coding, &file, identity, clock.last_full_second())?;
             if let Some(document) = read.map(Arc::new) {
@@ -69,31 +89,24 @@ impl Lookup {
             }
         }
         let (etag, modified) = (identity.etag(), identity.trusted_modified());
-        Ok(Source::Disk(file, self.site.representation(path, coding, identity.size, etag, modified)))
+        Ok(Source::Disk(file, identity, self.site.representation(path, coding, identity.size, etag, modified)))
     }
 
-    /// The best coding of a file that the client accepts, looked for beside `relative` if that is given; `None` when it
-    /// accepts none, not even the original.
+    /// The best compressed file beside the one at `relative` that the client accepts.
     ///
-    /// A compressed file that is older than the original is stale and not used.
-    pub(crate) fn negotiate(
+    /// One that is older than the original is stale and not used.
+    pub(crate) fn beside(
         &mut self,
         clock: &Clock,
-        relative: Option<&[u8]>,
-        original: Source,
+        relative: &[u8],
+        original: &Source,
         accepted: Accepted,
     ) -> Option<Source> {
-        if let Some(relative) = relative {
-            for coding in accepted.codings() {
-                // One that cannot be read is no reason to withhold the original.
-                if let Ok(Seen::File(coded)) = self.look(clock, relative, Some(coding))
-                    && coded.modified() >= original.modified()
-                {
-                    return Some(coded);
-                }
-            }
-        }
-        accepted.identity().then_some(original)
+        accepted.codings().find_map(|coding| match self.look(clock, relative, Some(coding)) {
+            Ok(Seen::File(coded)) if coded.modified() >= original.modified() => Some(coded),
+            // One that cannot be read is no reason to withhold the original.
+            _ => None,
+        })
     }
 }
 
@@ -102,7 +115,15 @@ impl Source {
     pub(crate) fn representation(&self) -> &Representation {
         match self {
             Self::Memory(document) => &document.representation,
-            Self::Disk(_, representation) => representation,
+            Self::Disk(_, _, representation) => representation,
+        }
+    }
+
+    /// The version of the file.
+    pub(crate) fn identity(&self) -> Identity {
+        match self {
+            Self::Memory(document) => document.identity,
+            Self::Disk(_, identity, _) => *identity,
         }
     }
 

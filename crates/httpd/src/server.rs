@@ -83,7 +83,7 @@ enum Next {
     /// It is closed as soon as the client has read everything.
     Linger,
     /// It goes to the blocking lane.
-    Leave(Leave),
+    Leave(Box<Leave>),
 }
 
 /// What a connection takes along to the blocking lane.
@@ -192,7 +192,8 @@ impl Worker {
                 connection.deadline = self.service.clock.uptime() + LINGER_SECONDS;
                 self.settle(connection, place);
             }
-            Next::Leave(Leave { ready, content, entry, ends }) => {
+            Next::Leave(leave) => {
+                let Leave { ready, content, entry, ends } = *leave;
                 if place.is_some() {
                     let _ = self.epoll.delete(&connection.channel);
                 }
@@ -227,7 +228,7 @@ impl Worker {
 
     fn come_back(&mut self, done: Done) {
         if let Some(entry) = &done.entry {
-            self.service.log.add(&self.service.clock, &entry.entry());
+            self.service.record(&entry.entry());
         }
         let Some(mut connection) = done.connection else { return };
         if matches!(connection.phase, Phase::Lingering) {
@@ -235,7 +236,7 @@ impl Worker {
             connection.pending = Vec::new();
             connection.deadline = self.service.clock.uptime() + LINGER_SECONDS;
             self.settle(connection, None);
-        } else if !self.stop.is_requested() {
+        } else if !self.stop.is_requested() || matches!(connection.phase, Phase::LoggingIn) {
             // Time does not run while an answer is sent, and then as long as for what the connection was waiting for.
             let time = if matches!(connection.phase, Phase::Idle) { self.limits.idle } else { self.limits.head };
             connection.deadline = self.deadline(time);
@@ -288,7 +289,7 @@ impl Worker {
             self.swept_at = self.service.clock.uptime();
             self.sweep();
         }
-        self.service.log.end_of_batch(&self.service.clock);
+        self.service.end_of_batch();
     }
 
     /// Once a second: ends what has waited long enough.

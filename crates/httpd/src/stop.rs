@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -18,27 +19,41 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Whether and since when the server is to stop.
 #[derive(Debug, Default)]
-pub struct Stop(OnceLock<Instant>);
+pub struct Stop {
+    announced: AtomicBool,
+    requested: OnceLock<Instant>,
+}
 
 impl Stop {
+    /// Says that a stop is near: everything is served, but a balancer that asks is sent elsewhere.
+    pub fn announce(&self) {
+        self.announced.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stop is near or was asked for.
+    pub fn is_announced(&self) -> bool {
+        self.announced.load(Ordering::Relaxed)
+    }
+
     /// Asks for a stop.
     pub fn request(&self) {
-        let _ = self.0.set(Instant::now());
+        self.announce();
+        let _ = self.requested.set(Instant::now());
     }
 
     /// Whether a stop was asked for.
     pub fn is_requested(&self) -> bool {
-        self.0.get().is_some()
+        self.requested.get().is_some()
     }
 
     /// Whether the time for answers under way is over.
     pub fn is_overdue(&self) -> bool {
-        self.0.get().is_some_and(|since| since.elapsed() >= GRACE)
+        self.requested.get().is_some_and(|since| since.elapsed() >= GRACE)
     }
 
     /// Whether the workers should have ended by now.
     pub fn is_long_overdue(&self) -> bool {
-        self.0.get().is_some_and(|since| since.elapsed() >= GRACE + LAST_WORDS)
+        self.requested.get().is_some_and(|since| since.elapsed() >= GRACE + LAST_WORDS)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! One struct for each group of options; the groups are those of `--help`.
 
+mod bulk;
 mod options;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 
+pub use bulk::BulkArgs;
 pub use options::{KeyError, Takes, Typed, key, mistake_in};
 
 /// Sends mail by SMTP and says for each recipient what became of it.
@@ -55,6 +57,9 @@ pub struct Cli {
     /// How the dialogue is held.
     #[command(flatten)]
     pub smtp: SmtpArgs,
+    /// Many messages at once.
+    #[command(flatten)]
+    pub bulk: BulkArgs,
     /// What is shown.
     #[command(flatten)]
     pub seeing: SeeingArgs,
@@ -110,8 +115,8 @@ pub struct MessageArgs {
     /// Where answers shall go; repeatable
     #[arg(long, value_name = "ADDRESS")]
     pub reply_to: Vec<String>,
-    /// Ready messages, sent as they are over one connection, to the recipients in their header unless --to, --cc or --bcc
-    /// is given; - for standard input; repeatable
+    /// Ready messages, sent as they are to the recipients in their header unless --to, --cc or --bcc is given: a file with
+    /// one, a mailbox file, a folder with files *.eml, a Maildir, or - for standard input; repeatable
     #[arg(
         long,
         value_name = "FILE",
@@ -144,6 +149,23 @@ pub struct ServerArgs {
     /// Address of this host to connect from
     #[arg(long, value_name = "IP")]
     pub bind: Option<IpAddr>,
+    /// Proxy to go through, by SOCKS5 or by CONNECT of HTTP; it resolves the name of the server, and -4, -6 and --bind are
+    /// for the way to it; `ALL_PROXY` and the like are not read
+    #[arg(long, value_name = "socks5|http://[USER@]HOST:PORT")]
+    pub proxy: Option<String>,
+    /// File whose first line is the password for the proxy; nobody else may read it [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or
+    /// a prompt]
+    #[arg(long, value_name = "FILE", group = "proxy_password")]
+    pub proxy_password_file: Option<PathBuf>,
+    /// Command that prints the password for the proxy
+    #[arg(long, value_name = "COMMAND", group = "proxy_password")]
+    pub proxy_password_command: Option<String>,
+    /// Begin with the header of the PROXY protocol, as servers behind a load balancer demand it
+    #[arg(long, value_name = "VERSION", value_enum)]
+    pub proxy_protocol: Option<ProxyProtocol>,
+    /// Client to name in that header [default: this host]
+    #[arg(long, value_name = "IP[:PORT]")]
+    pub proxy_client: Option<String>,
     /// Name given in EHLO [default: the full name of this host, else its address]
     #[arg(long, value_name = "NAME")]
     pub helo: Option<String>,
@@ -153,9 +175,12 @@ pub struct ServerArgs {
     /// Longest time for everything from connecting to the end
     #[arg(long, value_name = "SECONDS")]
     pub max_time: Option<f64>,
-    /// How often to try again what failed for now, after 1, 2, 4... seconds
+    /// How often to try again what failed for now, after about 1, 2, 4... 300 seconds
     #[arg(long, value_name = "N")]
     pub retry: Option<u32>,
+    /// Begin no further try later than this after the start; without --retry, try as often as that allows
+    #[arg(long, value_name = "SECONDS")]
+    pub retry_max_time: Option<f64>,
 }
 
 /// How the connection is protected.
@@ -268,6 +293,15 @@ pub enum Tls {
     Implicit,
     /// Never
     Off,
+}
+
+/// The values of `--proxy-protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProxyProtocol {
+    /// A line of text
+    V1,
+    /// Binary
+    V2,
 }
 
 /// The values of `--auth`: the mechanisms of SASL.

@@ -4,6 +4,7 @@
 //! is ended like one that is silent (RFC 5321, section 4.5.3.2). This file knows nothing of the dialogue.
 
 mod connect;
+mod proxy;
 mod timed;
 
 use std::io::{self, Read, Write};
@@ -18,7 +19,7 @@ use crate::server::Peer;
 use crate::tls::{self, Trust};
 use timed::Timed;
 
-pub use connect::{Family, Way};
+pub use connect::{Family, ProxyHeader, Way};
 
 /// A handshake is a few packets and some arithmetic.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(60);
@@ -101,12 +102,12 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Connects to the first address of `peer` that answers.
+    /// Connects to the first address of `peer` that answers, or through a proxy.
     pub fn connect(peer: &Peer, way: &Way, limits: Limits) -> Result<Self, Failure> {
         let connected = connect::connect(peer, way, limits)?;
         Ok(Self {
-            stream: Stream::Clear(Timed::new(connected.socket, Instant::now())),
-            input: Vec::new(),
+            stream: Stream::Clear(connected.timed),
+            input: connected.early,
             parser: ReplyParser::default(),
             host: peer.host().to_owned(),
             peer: peer.to_string(),
@@ -123,7 +124,7 @@ impl Transport {
 
     /// Our own address on this connection, if it has one.
     pub fn local_address(&mut self) -> Option<IpAddr> {
-        self.stream.timed().local_address()
+        self.stream.timed().local_address().map(|address| address.ip())
     }
 
     /// Whether others on the way can read what is sent.

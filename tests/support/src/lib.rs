@@ -4,6 +4,7 @@
 //! when its guard is dropped, also when the test panics.
 
 pub mod dist;
+pub mod dns;
 pub mod golden;
 pub mod http;
 pub mod netns;

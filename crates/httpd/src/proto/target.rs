@@ -34,6 +34,11 @@ pub struct Path<'b> {
 }
 
 impl Path<'_> {
+    /// The same path, borrowed from nothing.
+    pub fn into_owned(self) -> Path<'static> {
+        Path { relative: Cow::Owned(self.relative.into_owned()), is_folder: self.is_folder }
+    }
+
     /// The path without a leading or trailing slash; empty for the root.
     pub fn relative(&self) -> &[u8] {
         &self.relative

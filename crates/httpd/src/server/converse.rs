@@ -89,11 +89,15 @@ impl Worker {
                 Err(_) => return Some(Next::Close),
             },
             Rest::Blocking(content, entry) => (content, Some(entry)),
+            Rest::Login(attempt) => {
+                connection.phase = Phase::LoggingIn;
+                (Content::Login(attempt), None)
+            }
         };
         if !matches!(content, Content::Nothing) {
             connection.pending = self.input[position..arrived].to_vec();
             let ready = std::mem::take(&mut self.output);
-            return Some(Next::Leave(Leave { ready, content, entry, ends }));
+            return Some(Next::Leave(Box::new(Leave { ready, content, entry, ends })));
         }
         match (ends, lingers) {
             (false, _) if self.output.len() > OUTPUT_MAX => self.make_way(connection, position, arrived),
@@ -129,7 +133,7 @@ impl Worker {
                 connection.deadline = self.deadline(self.limits.head);
             }
             Phase::Idle => connection.deadline = self.deadline(self.limits.idle),
-            Phase::Head | Phase::Draining(_) | Phase::Lingering => {}
+            Phase::Head | Phase::LoggingIn | Phase::Draining(_) | Phase::Lingering => {}
         }
         self.flush_and(connection, Next::Stay)
     }
@@ -153,7 +157,7 @@ impl Worker {
             Ok(sent) => {
                 let rest = self.output.split_off(sent);
                 let ends = !matches!(next, Next::Stay);
-                Next::Leave(Leave { ready: rest, content: Content::Nothing, entry: None, ends })
+                Next::Leave(Box::new(Leave { ready: rest, content: Content::Nothing, entry: None, ends }))
             }
             Err(_) => Next::Close,
         }

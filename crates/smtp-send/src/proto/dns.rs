@@ -1,0 +1,289 @@
+//! Questions to a name server and its answers (RFC 1035, section 4; EDNS by RFC 6891): bytes to records and back.
+//!
+//! The codec is the crate simple-dns. Decided here is what an answer is worth: whether it belongs to the question, which of
+//! its records do, where an alias leads, and whether the resolver says that it has validated all of it (RFC 4035). Names are
+//! lower case, without the last dot, and made of characters that a host name has; the root is the empty string.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use simple_dns::rdata::{OPT, RData};
+use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, ResourceRecord, TYPE};
+
+/// What we can take over UDP: passes without fragments nearly everywhere (RFC 9715, section 3.2).
+pub const UDP_SIZE: u16 = 1232;
+/// Longer chains of aliases are loops or mistakes.
+pub const MAX_ALIASES: usize = 8;
+/// Bytes of the fixed part of a message (RFC 1035, section 4.1.1).
+const HEADER: usize = 12;
+/// A question has at least a root name, type and class; a record has more.
+const SHORTEST_ENTRY: usize = 5;
+/// Bits of the third byte of a message: it is a reply; it is not complete.
+const RESPONSE: u8 = 0x80;
+const TRUNCATION: u8 = 0x02;
+/// The code of a server that does not understand a question.
+const FORMAT_ERROR: u8 = 1;
+/// The type of TLSA, which the codec does not know by name (RFC 6698, section 7.1).
+const TLSA: u16 = 52;
+
+/// The types of records that are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecordType {
+    /// An IPv4 address.
+    A,
+    /// An IPv6 address.
+    Aaaa,
+    /// The mail exchangers of a domain (RFC 5321, section 5).
+    Mx,
+    /// The hosts of a service (RFC 2782).
+    Srv,
+    /// The certificates of a service (RFC 6698).
+    Tlsa,
+}
+
+impl RecordType {
+    fn code(self) -> TYPE {
+        match self {
+            Self::A => TYPE::A,
+            Self::Aaaa => TYPE::AAAA,
+            Self::Mx => TYPE::MX,
+            Self::Srv => TYPE::SRV,
+            Self::Tlsa => TYPE::Unknown(TLSA),
+        }
+    }
+
+    /// The name of the type, as zone files have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Mx => "MX",
+            Self::Srv => "SRV",
+            Self::Tlsa => "TLSA",
+        }
+    }
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// An IPv4 address.
+    A(Ipv4Addr),
+    /// An IPv6 address.
+    Aaaa(Ipv6Addr),
+    /// A mail exchanger.
+    Mx {
+        /// The lowest is tried first.
+        preference: u16,
+        /// Its name; empty when the domain takes no mail (RFC 7505).
+        exchange: String,
+    },
+    /// A host of a service.
+    Srv {
+        /// The lowest is tried first.
+        priority: u16,
+        /// The share among equals.
+        weight: u16,
+        /// Where it listens.
+        port: u16,
+        /// Its name; empty when the service is not offered.
+        target: String,
+    },
+    /// A certificate of a service, or what is known of it.
+    Tlsa {
+        /// Which certificate of a chain is meant.
+        usage: u8,
+        /// All of it or its public key.
+        selector: u8,
+        /// As it is or hashed.
+        matching: u8,
+        /// The bytes to find.
+        data: Vec<u8>,
+    },
+}
+
+/// A name server's answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The name exists; there may be no record of this type.
+    Found(Answer),
+    /// No such name (NXDOMAIN).
+    NoSuchName {
+        /// Whether the resolver says that this is validated.
+        authentic: bool,
+    },
+    /// Too long for UDP: ask again over TCP.
+    Truncated,
+    /// The server could not or would not answer; its own word for it.
+    Failed(&'static str),
+}
+
+/// The records of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Those of the wanted type.
+    pub records: Vec<Record>,
+    /// The name that they belong to, behind all aliases.
+    pub name: String,
+    /// How many aliases (CNAME) led there.
+    pub aliases: usize,
+    /// Records of the wanted type that make no sense.
+    pub unusable: usize,
+    /// Whether the resolver says that all of it is validated (the bit AD).
+    pub authentic: bool,
+}
+
+/// Why bytes are no answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplyError {
+    /// Not a DNS message.
+    #[error("not a DNS message")]
+    Malformed,
+    /// A message, but about something else.
+    #[error("an answer to another question")]
+    Foreign,
+    /// Aliases that go round, or too many of them.
+    #[error("a chain of more than {MAX_ALIASES} aliases")]
+    Aliases,
+    /// A name that cannot be asked for.
+    #[error("not a name that DNS can hold")]
+    Name,
+}
+
+/// The bytes of a question; with `edns` they offer longer answers than 512 bytes.
+///
+/// The bit AD asks for the resolver's word on validation without asking for the signatures (RFC 6840, section 5.7).
+pub fn question(id: u16, name: &str, wanted: RecordType, edns: bool) -> Result<Vec<u8>, ReplyError> {
+    let mut packet = Packet::new_query(id);
+    packet.set_flags(PacketFlag::RECURSION_DESIRED | PacketFlag::AUTHENTIC_DATA);
+    let name = Name::new(name).map_err(|_| ReplyError::Name)?;
+    packet.questions.push(Question::new(name, QTYPE::TYPE(wanted.code()), QCLASS::CLASS(CLASS::IN), false));
+    if edns {
+        *packet.opt_mut() = Some(OPT { opt_codes: Vec::new(), udp_packet_size: UDP_SIZE, version: 0 });
+    }
+    packet.build_bytes_vec().map_err(|_| ReplyError::Name)
+}
+
+/// Reads what came in answer to the [`question`] with the same arguments.
+pub fn reply(message: &[u8], id: u16, name: &str, wanted: RecordType) -> Result<Reply, ReplyError> {
+    let Some((header, rest)) = message.split_at_checked(HEADER).filter(|_| has_room_for_its_entries(message)) else {
+        return Err(ReplyError::Malformed);
+    };
+    let asked = question(id, name, wanted, false)?;
+    let (_, asked) = asked.split_at_checked(HEADER).ok_or(ReplyError::Name)?;
+    let [high, low, flags, code, _, questions, ..] = header else { return Err(ReplyError::Malformed) };
+    let is_reply = u16::from_be_bytes([*high, *low]) == id && flags & RESPONSE != 0;
+    let repeated = rest.get(..asked.len()).is_some_and(|echo| echo.eq_ignore_ascii_case(asked)) && *questions == 1;
+    // A server that does not understand a question need not repeat it.
+    let dismissed = *questions == 0 && code & 0x0f == FORMAT_ERROR;
+    if !is_reply || !(repeated || dismissed) {
+        return Err(ReplyError::Foreign);
+    }
+    if dismissed {
+        return Ok(Reply::Failed(word(RCODE::FormatError)));
+    }
+    if flags & TRUNCATION != 0 {
+        // It may end in the middle of a record.
+        return Ok(Reply::Truncated);
+    }
+    // The codec knows no questions about some types. This one has been compared, so a simpler one stands in for it.
+    let question = HEADER.saturating_add(asked.len());
+    let mut message = message.to_vec();
+    if let Some(wanted) = message.get_mut(question.saturating_sub(4)..question.saturating_sub(2)) {
+        wanted.copy_from_slice(&[0, 1]);
+    }
+    let packet = Packet::parse(&message).map_err(|_| ReplyError::Malformed)?;
+    let authentic = packet.has_flags(PacketFlag::AUTHENTIC_DATA);
+    match packet.rcode() {
+        RCODE::NoError => answer(&packet.answers, name, wanted, authentic).map(Reply::Found),
+        RCODE::NameError => Ok(Reply::NoSuchName { authentic }),
+        other => Ok(Reply::Failed(word(other))),
+    }
+}
+
+/// Counts that the message has no room for would only cost memory.
+fn has_room_for_its_entries(message: &[u8]) -> bool {
+    let Some(counts) = message.get(4..HEADER) else { return false };
+    let entries: usize = counts
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0, |sum: usize, byte| (sum << 8) | usize::from(*byte)))
+        .sum();
+    entries.saturating_mul(SHORTEST_ENTRY) <= message.len().saturating_sub(HEADER)
+}
+
+fn answer(
+    records: &[ResourceRecord<'_>],
+    name: &str,
+    wanted: RecordType,
+    authentic: bool,
+) -> Result<Answer, ReplyError> {
+    let mut links = HashMap::new();
+    for record in records.iter().filter(|record| record.class == CLASS::IN) {
+        if let (RData::CNAME(target), Some(owner)) = (&record.rdata, host(&record.name)) {
+            // A second alias for the same name is against the rules; the first one counts.
+            links.entry(owner).or_insert_with(|| host(&target.0));
+        }
+    }
+    let (mut owner, mut aliases) = (name.to_ascii_lowercase(), 0);
+    while let Some(target) = links.get(&owner) {
+        aliases = usize::saturating_add(aliases, 1);
+        match target {
+            Some(target) if aliases <= MAX_ALIASES => owner = target.clone(),
+            Some(_) => return Err(ReplyError::Aliases),
+            None => return Err(ReplyError::Name),
+        }
+    }
+    let belongs = |record: &&ResourceRecord<'_>| {
+        record.class == CLASS::IN
+            && record.rdata.type_code() == wanted.code()
+            && host(&record.name).as_deref() == Some(&owner)
+    };
+    let found: Vec<Option<Record>> = records.iter().filter(belongs).map(|record| read(&record.rdata)).collect();
+    let all = found.len();
+    let records: Vec<Record> = found.into_iter().flatten().collect();
+    let unusable = all.saturating_sub(records.len());
+    Ok(Answer { records, name: owner, aliases, unusable, authentic })
+}
+
+fn read(data: &RData<'_>) -> Option<Record> {
+    Some(match data {
+        RData::A(a) => Record::A(Ipv4Addr::from(a.address)),
+        RData::AAAA(aaaa) => Record::Aaaa(Ipv6Addr::from(aaaa.address)),
+        RData::MX(mx) => Record::Mx { preference: mx.preference, exchange: host(&mx.exchange)? },
+        RData::SRV(srv) => {
+            Record::Srv { priority: srv.priority, weight: srv.weight, port: srv.port, target: host(&srv.target)? }
+        }
+        RData::NULL(TLSA, tlsa) => match tlsa.get_data() {
+            [usage, selector, matching, data @ ..] => {
+                Record::Tlsa { usage: *usage, selector: *selector, matching: *matching, data: data.to_vec() }
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// A name as text, when all its characters are those of names of hosts and services.
+fn host(name: &Name<'_>) -> Option<String> {
+    let valid = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    let label = |label: &[u8]| {
+        let text = std::str::from_utf8(label).ok().filter(|_| label.iter().all(valid))?;
+        Some(text.to_ascii_lowercase())
+    };
+    let labels = name.as_bytes().map(label).collect::<Option<Vec<_>>>()?;
+    Some(labels.join("."))
+}
+
+fn word(code: RCODE) -> &'static str {
+    match code {
+        RCODE::FormatError => "FORMERR",
+        RCODE::ServerFailure => "SERVFAIL",
+        RCODE::NotImplemented => "NOTIMP",
+        RCODE::Refused => "REFUSED",
+        RCODE::BADVERS => "BADVERS",
+        _ => "an error without a name",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Questions and answers, written by the codec and by hand.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
+
+use simple_dns::rdata::{A, CNAME, MX};
+
+use super::*;
+
+const NAME: &str = "example.com";
+
+fn name(text: &str) -> Name<'_> {
+    Name::new(text).unwrap()
+}
+
+fn record<'a>(owner: &'a str, data: RData<'a>) -> ResourceRecord<'a> {
+    ResourceRecord::new(name(owner), CLASS::IN, 60, data)
+}
+
+fn mx(preference: u16, exchange: &str) -> RData<'_> {
+    RData::MX(MX { preference, exchange: name(exchange) })
+}
+
+/// The answer of a server that is asked for the MX of [`NAME`], changed by `edit`.
+fn answered(edit: impl FnOnce(&mut Packet<'_>)) -> Result<Reply, ReplyError> {
+    let question = question(7, NAME, RecordType::Mx, true).unwrap();
+    let mut packet = Packet::parse(&question).unwrap().into_reply();
+    edit(&mut packet);
+    reply(&packet.build_bytes_vec_compressed().unwrap(), 7, NAME, RecordType::Mx)
+}
+
+fn found(edit: impl FnOnce(&mut Packet<'_>)) -> Answer {
+    match answered(edit) {
+        Ok(Reply::Found(answer)) => answer,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_question_asks_for_recursion_and_for_the_word_of_a_validating_resolver() {
+    let bytes = question(0x1234, "mx.example.com", RecordType::Tlsa, true).unwrap();
+    assert_eq!(&bytes[..12], b"\x12\x34\x01\x20\x00\x01\x00\x00\x00\x00\x00\x01");
+    assert_eq!(&bytes[12..32], b"\x02mx\x07example\x03com\x00\x00\x34\x00\x01");
+    assert_eq!(&bytes[32..], b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00");
+    assert_eq!(question(1, &"a".repeat(64), RecordType::A, false), Err(ReplyError::Name));
+}
+
+#[test]
+fn records_of_other_names_and_types_are_passed_over() {
+    let answer = found(|packet| {
+        packet.answers.push(record(NAME, mx(10, "A.Example.com")));
+        packet.answers.push(record("other.example", mx(1, "evil.example")));
+        packet.answers.push(record(NAME, RData::A(A { address: 1 })));
+    });
+    assert_eq!(answer.records, [Record::Mx { preference: 10, exchange: "a.example.com".into() }]);
+    assert_eq!((answer.name.as_str(), answer.aliases, answer.authentic), (NAME, 0, false));
+}
+
+#[test]
+fn aliases_are_followed_and_a_loop_of_them_ends() {
+    let alias = |to: &'static str| RData::CNAME(CNAME(name(to)));
+    let answer = found(|packet| {
+        packet.answers.push(record("b.example", alias("c.example")));
+        packet.answers.push(record(NAME, alias("B.example")));
+        packet.answers.push(record("c.example", mx(1, "mx.example")));
+    });
+    assert_eq!((answer.records.len(), answer.name.as_str(), answer.aliases), (1, "c.example", 2));
+    let looped = answered(|packet| {
+        packet.answers.push(record(NAME, alias("b.example")));
+        packet.answers.push(record("b.example", alias(NAME)));
+    });
+    assert_eq!(looped, Err(ReplyError::Aliases));
+}
+
+#[test]
+fn an_answer_to_another_question_is_not_ours() {
+    let foreign = |edit: fn(&mut Packet<'_>)| assert_eq!(answered(edit), Err(ReplyError::Foreign));
+    foreign(|packet| packet.set_id(8));
+    foreign(|packet| packet.remove_flags(PacketFlag::RESPONSE));
+    foreign(|packet| packet.questions[0].qname = name("other.example"));
+    foreign(|packet| packet.questions[0].qtype = QTYPE::TYPE(TYPE::A));
+    foreign(|packet| packet.questions.clear());
+}
+
+#[test]
+fn the_codes_of_a_server_are_told_apart() {
+    let coded = |code: RCODE| answered(|packet| *packet.rcode_mut() = code).unwrap();
+    assert_eq!(coded(RCODE::NameError), Reply::NoSuchName { authentic: false });
+    assert_eq!(coded(RCODE::ServerFailure), Reply::Failed("SERVFAIL"));
+    assert_eq!(coded(RCODE::Refused), Reply::Failed("REFUSED"));
+    let validated = answered(|packet| packet.set_flags(PacketFlag::AUTHENTIC_DATA)).unwrap();
+    assert!(matches!(validated, Reply::Found(answer) if answer.authentic && answer.records.is_empty()));
+}
+
+#[test]
+fn a_truncated_answer_is_known_even_when_it_ends_inside_a_record() {
+    assert_eq!(answered(|packet| packet.set_flags(PacketFlag::TRUNCATION)), Ok(Reply::Truncated));
+    let question = question(7, NAME, RecordType::Mx, false).unwrap();
+    let mut packet = Packet::parse(&question).unwrap().into_reply();
+    packet.set_flags(PacketFlag::TRUNCATION);
+    packet.answers.push(record(NAME, mx(10, "mx.example.com")));
+    let bytes = packet.build_bytes_vec().unwrap();
+    assert_eq!(reply(&bytes[..bytes.len() - 5], 7, NAME, RecordType::Mx), Ok(Reply::Truncated));
+    assert_eq!(reply(&bytes[..bytes.len() - 5], 8, NAME, RecordType::Mx), Err(ReplyError::Foreign));
+}
+
+#[test]
+fn the_root_is_an_empty_name_and_nonsense_is_counted() {
+    let answer = found(|packet| {
+        packet.answers.push(record(NAME, mx(0, ".")));
+        packet.answers.push(record(NAME, RData::MX(MX { preference: 1, exchange: Name::new(r"a\000b").unwrap() })));
+        packet.answers.push(record(NAME, RData::Empty(TYPE::MX)));
+    });
+    assert_eq!((answer.records, answer.unusable), (vec![Record::Mx { preference: 0, exchange: String::new() }], 2));
+}
+
+#[test]
+fn a_tlsa_record_is_read_byte_by_byte() {
+    let mut bytes = question(7, "_25._tcp.mx.example", RecordType::Tlsa, false).unwrap();
+    (bytes[2], bytes[7]) = (0x81, 1);
+    bytes.extend_from_slice(b"\xc0\x0c\x00\x34\x00\x01\x00\x00\x00\x3c\x00\x06\x03\x01\x01abc");
+    let Ok(Reply::Found(answer)) = reply(&bytes, 7, "_25._TCP.mx.example", RecordType::Tlsa) else { panic!() };
+    assert_eq!(answer.records, [Record::Tlsa { usage: 3, selector: 1, matching: 1, data: b"abc".to_vec() }]);
+}
+
+#[test]
+fn what_is_no_message_is_malformed() {
+    for bytes in [&b""[..], b"\x00\x07", &[0xff; 12], &[0; 12], b"HTTP/1.1 400 Bad Request\r\n"] {
+        assert!(matches!(reply(bytes, 7, NAME, RecordType::Mx), Err(ReplyError::Malformed | ReplyError::Foreign)));
+    }
+}
+
+#[test]
+fn names_that_point_at_themselves_end() {
+    let question = question(7, NAME, RecordType::Mx, false).unwrap();
+    let mut bytes = question.clone();
+    (bytes[2], bytes[7]) = (0x81, 1);
+    // Owner: a pointer to itself; then to one before it that points forward.
+    let at = u8::try_from(bytes.len()).unwrap();
+    for owner in [[0xc0, at], [0xc0, at + 1]] {
+        let looped = [&bytes[..], &owner, b"\x00\x0f\x00\x01\x00\x00\x00\x00\x00\x03\x00\x00\x00"].concat();
+        assert_eq!(reply(&looped, 7, NAME, RecordType::Mx), Err(ReplyError::Malformed));
+    }
+}

@@ -1,0 +1,193 @@
+//! Which name servers to ask: those that were typed, else those of resolv.conf(5).
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::time::Duration;
+
+use nix::net::if_::if_nametoindex;
+
+use super::is_local;
+
+/// Port of name servers.
+pub const NAME_SERVER_PORT: u16 = 53;
+/// Where the system says whom to ask.
+const FILE: &str = "/etc/resolv.conf";
+/// The C library reads no more of them either.
+const MOST_SERVERS: usize = 3;
+/// How long one server may take at the first try; the second may take twice as long.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often each server is asked.
+const ATTEMPTS: u32 = 2;
+/// Upper bounds of the C library for what the file may say.
+const LONGEST_PATIENCE: u64 = 30;
+const MOST_ATTEMPTS: u32 = 5;
+
+/// Name servers, and how they are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Servers {
+    list: Vec<SocketAddr>,
+    patience: Duration,
+    attempts: u32,
+    tcp_only: bool,
+    believed: bool,
+}
+
+/// Why a text names no name server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an address of a name server; write ADDRESS or ADDRESS:PORT, as in 192.0.2.53, ::1 or [::1]:5353")]
+pub struct ServersError;
+
+impl Servers {
+    /// These servers; `trusted` says that nobody can change what they say on its way.
+    pub fn given(list: Vec<SocketAddr>, trusted: bool) -> Self {
+        let believed = trusted || list.iter().all(is_local);
+        Self { list, patience: PATIENCE, attempts: ATTEMPTS, tcp_only: false, believed }
+    }
+
+    /// Those of the system. Without any, one on this machine is meant, as for all programs; `trusted` is as for
+    /// [`Self::given`].
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn of_system(trusted: bool) -> io::Result<Self> {
+        let text = match fs::read(FILE) {
+            Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error),
+        };
+        let mut servers = Self::read(&text);
+        servers.believed |= trusted;
+        Ok(servers)
+    }
+
+    /// Reads the text of a resolv.conf. What cannot be understood is passed over, as the C library does.
+    pub fn read(text: &str) -> Self {
+        let (mut list, mut trust_ad) = (Vec::new(), false);
+        let mut servers = Self::given(Vec::new(), false);
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            match words.next() {
+                Some("nameserver") if list.len() < MOST_SERVERS => {
+                    list.extend(words.next().and_then(|word| address(word, NAME_SERVER_PORT)));
+                }
+                Some("options") => words.for_each(|word| servers.option(word, &mut trust_ad)),
+                _ => {}
+            }
+        }
+        if list.is_empty() {
+            list.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), NAME_SERVER_PORT));
+        }
+        servers.believed = trust_ad || list.iter().all(is_local);
+        Self { list, ..servers }
+    }
+
+    fn option(&mut self, word: &str, trust_ad: &mut bool) {
+        match word.split_once(':') {
+            None if word == "use-vc" => self.tcp_only = true,
+            None if word == "trust-ad" => *trust_ad = true,
+            Some(("timeout", number)) => {
+                let seconds = number.parse().map_or(self.patience.as_secs(), |number: u64| number);
+                self.patience = Duration::from_secs(seconds.clamp(1, LONGEST_PATIENCE));
+            }
+            Some(("attempts", number)) => {
+                self.attempts = number.parse().map_or(self.attempts, |number: u32| number.clamp(1, MOST_ATTEMPTS));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn list(&self) -> &[SocketAddr] {
+        &self.list
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    pub(super) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(super) fn tcp_only(&self) -> bool {
+        self.tcp_only
+    }
+
+    /// Whether what they say about validation is believed.
+    pub fn believed(&self) -> bool {
+        self.believed
+    }
+}
+
+/// Reads a name server as it is typed: an address, with brackets where a port follows an IPv6 address.
+pub fn parse(text: &str) -> Result<SocketAddr, ServersError> {
+    let typed = text.parse().ok().or_else(|| address(text, NAME_SERVER_PORT));
+    let bracketed = || address(text.strip_prefix('[')?.strip_suffix(']')?, NAME_SERVER_PORT);
+    typed.or_else(bracketed).filter(|server| server.port() != 0).ok_or(ServersError)
+}
+
+/// An address, perhaps of a link with its name or number, as in `fe80::1%eth0`.
+fn address(text: &str, port: u16) -> Option<SocketAddr> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(SocketAddr::new(address, port));
+    }
+    let (address, zone) = text.split_once('%')?;
+    let index = zone.parse().ok().or_else(|| if_nametoindex(zone).ok())?;
+    Some(SocketAddrV6::new(address.parse::<Ipv6Addr>().ok()?, port, 0, index).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_and_options_of_resolv_conf_are_read() {
+        let text = "# comment\nsearch example.com\nnameserver 192.0.2.1\nnameserver ::1 # here\nnameserver nonsense\n\
+                    nameserver fe80::1%1\nnameserver 192.0.2.4\noptions edns0 timeout:1 attempts:9 use-vc\n";
+        let servers = Servers::read(text);
+        let list: Vec<String> = servers.list.iter().map(ToString::to_string).collect();
+        assert_eq!(list, ["192.0.2.1:53", "[::1]:53", "[fe80::1%1]:53"]);
+        assert_eq!((servers.patience.as_secs(), servers.attempts, servers.tcp_only), (1, MOST_ATTEMPTS, true));
+        assert!(!servers.believed);
+    }
+
+    #[test]
+    fn without_any_the_one_on_this_machine_is_asked() {
+        for text in ["", "options timeout:0 attempts:x", "nameserver"] {
+            let servers = Servers::read(text);
+            assert_eq!(servers.list, ["127.0.0.1:53".parse().unwrap()], "{text}");
+        }
+        assert_eq!(Servers::read("options timeout:0").patience.as_secs(), 1);
+    }
+
+    #[test]
+    fn validation_is_believed_of_this_machine_or_when_somebody_vouches_for_the_way() {
+        for (text, believed) in [
+            ("nameserver 127.0.0.53", true),
+            ("nameserver ::1\nnameserver 127.0.0.1", true),
+            ("nameserver 192.0.2.1", false),
+            ("nameserver 127.0.0.1\nnameserver 192.0.2.1", false),
+            ("nameserver 192.0.2.1\noptions trust-ad", true),
+        ] {
+            assert_eq!(Servers::read(text).believed, believed, "{text}");
+        }
+        let away = || vec!["192.0.2.1:53".parse().unwrap()];
+        assert!(!Servers::given(away(), false).believed && Servers::given(away(), true).believed);
+    }
+
+    #[test]
+    fn a_typed_server_has_a_port_or_the_usual_one() {
+        for (typed, read) in [
+            ("192.0.2.1", "192.0.2.1:53"),
+            ("192.0.2.1:5353", "192.0.2.1:5353"),
+            ("::1", "[::1]:53"),
+            ("[::1]", "[::1]:53"),
+            ("[::1]:5353", "[::1]:5353"),
+        ] {
+            assert_eq!(parse(typed).map(|server| server.to_string()), Ok(read.into()), "{typed}");
+        }
+        for wrong in ["", "ns.example.com", "192.0.2.1:0", "192.0.2.1:x", "[::1", "::1%nonsense"] {
+            assert_eq!(parse(wrong), Err(ServersError), "{wrong}");
+        }
+    }
+}
