@@ -20,6 +20,7 @@ use crate::mime::Types;
 use crate::proto::field;
 use crate::proto::response;
 use crate::proto::target::{self, Path};
+use crate::rate;
 use crate::service::WatchPaths;
 use crate::site::{CacheRules, Site};
 use crate::tls::Files;
@@ -118,6 +119,7 @@ impl Config {
             head: Duration::from_secs(cli.header_timeout.into()),
             idle: Duration::from_secs(cli.idle_timeout.into()),
             min_rate: cli.min_rate,
+            rate: cli.limit_rate.as_deref().map(limit_rate).transpose()?,
         };
         let tls = tls(&cli)?;
         if cli.redirect_http.is_some() && tls.is_none() {
@@ -172,6 +174,10 @@ fn tls(cli: &Cli) -> Result<Option<Tls>> {
 
 fn usage(option: &str, value: &str, why: &str) -> anyhow::Error {
     Failure::new(Kind::Usage, option.to_owned(), value, why.to_owned()).into()
+}
+
+fn limit_rate(text: &str) -> Result<u64> {
+    rate::parse(text).map_err(|why| usage("--limit-rate", text, &why.to_string()))
 }
 
 fn at_least_one(option: &str, value: usize) -> Result<usize> {

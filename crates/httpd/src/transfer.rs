@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -24,6 +25,7 @@ use crate::compress::Compression;
 use crate::connection::Connection;
 use crate::listing::FolderPage;
 use crate::proto::range::Part;
+use crate::rate::Bucket;
 use crate::tls::session::{BURST, Records};
 
 /// A send that moved nothing for so long returns, so that the rate can be looked at.
@@ -93,6 +95,7 @@ pub fn carry_out(job: Job) -> Done {
     let mut outlet = Outlet {
         channel: &mut connection.channel,
         records: Records::default(),
+        bucket: connection.bucket.as_mut(),
         min_rate,
         window: Instant::now(),
         moved: 0,
@@ -143,11 +146,12 @@ fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<
     }
 }
 
-/// A blocking connection with a minimum rate.
+/// A blocking connection with a minimum rate, and perhaps a greatest one.
 struct Outlet<'a> {
     channel: &'a mut Channel,
     /// Space for the records of TLS.
     records: Records,
+    bucket: Option<&'a mut Bucket>,
     min_rate: u64,
     window: Instant,
     moved: u64,
@@ -172,7 +176,8 @@ impl Outlet<'_> {
 
     fn send_octets(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
         while !bytes.is_empty() {
-            match send(self.channel.as_fd().as_raw_fd(), bytes, flags | MsgFlags::MSG_NOSIGNAL) {
+            let piece = &bytes[..self.allowance(bytes.len())];
+            match send(self.channel.as_fd().as_raw_fd(), piece, flags | MsgFlags::MSG_NOSIGNAL) {
                 Ok(count) => {
                     self.account(count as u64)?;
                     bytes = &bytes[count..];
@@ -197,6 +202,7 @@ impl Outlet<'_> {
         while left > 0 {
             let mut position = i64::try_from(offset).map_err(io::Error::other)?;
             let count = usize::try_from(left.min(SENDFILE_MAX)).map_err(io::Error::other)?;
+            let count = self.allowance(count);
             match sendfile64(self.channel.as_fd(), file, Some(&mut position), count) {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHRUNK)),
                 Ok(count) => {
@@ -232,7 +238,25 @@ impl Outlet<'_> {
         Ok(())
     }
 
+    /// How much of `wanted` may be sent now; waits until that is something. The client is not to blame for this time, so
+    /// the window of the minimum rate moves along.
+    fn allowance(&mut self, wanted: usize) -> usize {
+        let Some(bucket) = &mut self.bucket else { return wanted };
+        loop {
+            match bucket.take(wanted as u64, Instant::now()) {
+                Ok(count) => return usize::try_from(count).unwrap_or(wanted),
+                Err(wait) => {
+                    sleep(wait);
+                    self.window += wait;
+                }
+            }
+        }
+    }
+
     fn account(&mut self, count: u64) -> io::Result<()> {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.spend(usize::try_from(count).unwrap_or(usize::MAX));
+        }
         self.moved += count;
         self.check_rate()
     }

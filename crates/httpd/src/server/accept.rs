@@ -61,7 +61,8 @@ impl Worker {
                     };
                     let Some(channel) = self.channel(socket, role) else { continue };
                     let deadline = self.deadline(self.limits.head);
-                    let connection = Connection::new(channel, peer, role, Some(admission), deadline);
+                    let connection =
+                        Connection::new(channel, peer, role, Some(admission), deadline).limited_to(self.limits.rate);
                     // The request has often come with the connection, so it is looked for before waiting. It may have
                     // come after this worker woke up.
                     self.service.clock.new_batch();
