@@ -84,6 +84,7 @@ impl Scram {
         server_first: &str,
         password: &str,
     ) -> Result<Zeroizing<String>, &'static str> {
+        not_an_error(server_first)?;
         let mut parts = server_first.split(',');
         let mut part = |name: &str| parts.next().and_then(|part| part.strip_prefix(name));
         let nonce = part("r=").ok_or("a first message without a nonce")?;
@@ -114,20 +115,7 @@ impl Scram {
     /// Checks the final message of the server.
     pub(super) fn verify(&mut self, server_final: &[u8]) -> Result<(), &'static str> {
         let text = std::str::from_utf8(server_final).map_err(|_| "a final message that is not text")?;
-        if let Some(error) = text.strip_prefix("e=") {
-            return Err(match error.split(',').next().unwrap_or_default() {
-                "channel-bindings-dont-match" => {
-                    "the server sees another TLS connection than this one; somebody may be in between"
-                }
-                "server-does-support-channel-binding" => {
-                    "the server offers SCRAM-SHA-256-PLUS, and its offer has not arrived; somebody may be in between"
-                }
-                "unsupported-channel-binding-type" => {
-                    "the server cannot bind a login to TLS in this way; --auth scram-sha-256 does not bind it"
-                }
-                _ => "the server refuses the exchange",
-            });
-        }
+        not_an_error(text)?;
         let first = text.split(',').next().and_then(|part| part.strip_prefix("v="));
         let signature =
             first.and_then(|text| STANDARD.decode(text).ok()).ok_or("a final message without a signature")?;
@@ -149,6 +137,23 @@ impl Scram {
 /// A name as SCRAM and OAUTHBEARER write it (RFC 5801, section 4): comma and equals sign escaped.
 pub(super) fn saslname(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
+}
+
+/// A message that is an error ends the exchange (RFC 5802, section 7); some of them are worth a word of their own.
+fn not_an_error(message: &str) -> Result<(), &'static str> {
+    let Some(error) = message.strip_prefix("e=") else { return Ok(()) };
+    Err(match error.split(',').next().unwrap_or_default() {
+        "channel-bindings-dont-match" => {
+            "the server sees another TLS connection than this one; somebody may be in between"
+        }
+        "server-does-support-channel-binding" => {
+            "the server offers SCRAM-SHA-256-PLUS, and its offer has not arrived; somebody may be in between"
+        }
+        "unsupported-channel-binding-type" => {
+            "the server cannot bind a login to TLS in this way; --auth scram-sha-256 does not bind it"
+        }
+        _ => "the server refuses the exchange",
+    })
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> Result<Hash, &'static str> {
