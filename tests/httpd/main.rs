@@ -9,9 +9,11 @@
 //! - `limits`: attackers by the hundred, no descriptors left, large listings
 //! - `listing`: the page and the JSON for a folder
 //! - `freshness`: files that change, grow, shrink and vanish while they are served
+//! - `rate`: a limit to what a connection is sent
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
+//! - `login`: who is let in, what guessing costs, where passwords come from
 //! - `watching`: health, draining, metrics, the log for machines
 //! - `dist`: the man page and the completions are those of the options
 //! - `www`: the site of the quick start says nothing false about itself
@@ -24,7 +26,9 @@ mod fixture;
 mod freshness;
 mod limits;
 mod listing;
+mod login;
 mod protocol;
+mod rate;
 mod root;
 mod running;
 mod serving;

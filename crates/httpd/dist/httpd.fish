@@ -21,9 +21,12 @@ complete -c httpd -l max-per-ip -d 'Connections at once from one address. Defaul
 complete -c httpd -l header-timeout -d 'Seconds a client has for the head of a request' -r
 complete -c httpd -l idle-timeout -d 'Seconds a connection may be idle between two requests' -r
 complete -c httpd -l min-rate -d 'Bytes a second a client must take of an answer, measured over 20 seconds' -r
+complete -c httpd -l auth-file -d 'Ask for a login; the users are those of this htpasswd file with bcrypt hashes, made by \'htpasswd -B\'. It is read again when it changes. bcrypt looks at the first 72 bytes of a password' -r -F
+complete -c httpd -l auth -d 'Ask for a login; this is the only user. The password is that of HTTPD_PASSWORD, else it is asked for' -r
 complete -c httpd -l health -d 'Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login' -r
 complete -c httpd -l metrics -d 'Answer this path with what was counted, in the text format of Prometheus' -r
 complete -c httpd -l drain -d 'Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first' -r
+complete -c httpd -l limit-rate -d 'Bytes a second each connection is sent at most, such as 500K or 2M (K, M and G count by 1024). Default: no limit' -r
 complete -c httpd -l workers -d 'Workers. Default: as many as cores; with 1, requests are handled strictly one at a time' -r
 complete -c httpd -l user -d 'User to become once the port is bound and the log is open' -r
 complete -c httpd -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set to anything but nothing, or `TERM` is `dumb`'

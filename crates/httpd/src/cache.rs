@@ -241,8 +241,9 @@ mod tests {
         }
     }
 
+    /// Late enough that a file of now was not changed within its last full second.
     fn later() -> Duration {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(1)
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(2)
     }
 
     #[test]

@@ -18,7 +18,7 @@ use common::logger::Color;
     httpd -b 127.0.0.1 -p 8080 dist      on this machine only\n  \
     httpd --spa --cors dist              a single-page application, read by other origins\n  \
     httpd --access-log access.log www    log in the combined format\n\n\
-    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end; SIGHUP opens the log again.\n\
+    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end; SIGHUP opens the log and reads the passwords again.\n\
     Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub struct Cli {
@@ -128,6 +128,18 @@ pub struct Cli {
     #[arg(long, value_name = "BYTES", default_value_t = 256)]
     pub min_rate: u64,
 
+    /// Ask for a login; the users are those of this htpasswd file with bcrypt hashes, made by 'htpasswd -B'. It is read again
+    /// when it changes. bcrypt looks at the first 72 bytes of a password.
+    #[arg(long, value_name = "FILE", conflicts_with = "auth")]
+    pub auth_file: Option<PathBuf>,
+
+    /// Ask for a login; this is the only user.
+    #[arg(long, value_name = "USER")]
+    #[arg(
+        help = "Ask for a login; this is the only user. The password is that of HTTPD_PASSWORD, else it is asked for"
+    )]
+    pub auth: Option<String>,
+
     /// Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login.
     #[arg(long, value_name = "PATH")]
     pub health: Option<String>,
@@ -139,6 +151,10 @@ pub struct Cli {
     /// Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub drain: u32,
+
+    /// Bytes a second each connection is sent at most, such as 500K or 2M (K, M and G count by 1024). Default: no limit.
+    #[arg(long, value_name = "RATE")]
+    pub limit_rate: Option<String>,
 
     /// Workers. Default: as many as cores; with 1, requests are handled strictly one at a time.
     #[arg(long, value_name = "N")]

@@ -5,6 +5,7 @@
 //! coding a file is sent stands in `coding`.
 
 mod coding;
+mod login;
 mod watching;
 
 pub use watching::{Watch, WatchPaths};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::access_log::{AccessLog, Entry, OwnedEntry};
+use crate::auth::{Attempt, Guard};
 use crate::cache::Document;
 use crate::clock::Clock;
 use crate::compress::{Compressor, Memory};
@@ -49,6 +51,7 @@ pub struct Service {
     lookup: Lookup,
     compressor: Option<Arc<Compressor>>,
     watch: Watch,
+    guard: Option<Arc<Guard>>,
     /// The time, for all requests of a wake-up.
     pub clock: Clock,
     /// The access log of this worker.
@@ -75,6 +78,8 @@ pub enum Rest {
     Memory(Arc<Document>, Range<usize>),
     /// Work for the blocking lane, and the log line to write when it is done.
     Blocking(Content, OwnedEntry),
+    /// Credentials that the blocking lane has to check; the same request is served again then.
+    Login(Box<Attempt>),
 }
 
 /// What happens to the connection after the answer.
@@ -96,14 +101,23 @@ struct Reply<'r, 'b> {
     persistence: Persistence,
     peer: Peer,
     begun: Instant,
+    user: Option<Arc<[u8]>>,
     out: &'r mut Vec<u8>,
 }
 
 impl Service {
-    /// A service of `site` beneath `root`.
-    pub fn new(site: Arc<Site>, root: Arc<Root>, memory: Memory, clock: Clock, log: AccessLog, watch: Watch) -> Self {
+    /// A service of `site` beneath `root`, for everybody or for those whom `guard` lets in.
+    pub fn new(
+        site: Arc<Site>,
+        root: Arc<Root>,
+        memory: Memory,
+        clock: Clock,
+        log: AccessLog,
+        watch: Watch,
+        guard: Option<Arc<Guard>>,
+    ) -> Self {
         let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), memory.documents);
-        Self { site, root, lookup, compressor: memory.compressor, watch, clock, log }
+        Self { site, root, lookup, compressor: memory.compressor, watch, guard, clock, log }
     }
 
     /// Answers the first request in `input`; `None` when it is not complete.
@@ -125,11 +139,14 @@ impl Service {
             (_, Version::Http10) => Persistence::KeepAliveTold,
             (_, Version::Http11) => Persistence::KeepAlive,
         };
-        let mut reply = Reply { head: &head, persistence, peer, begun: self.clock.woke(), out };
+        let mut reply = Reply { head: &head, persistence, peer, begun: self.clock.woke(), user: None, out };
         let rest = match self.answer(&mut reply) {
             Ok(rest) => rest,
             Err(rejection) => self.error(&mut reply, rejection.status, rejection.reason),
         };
+        if let Rest::Login(_) = rest {
+            return Some(Answer { taken: 0, rest, after: After::Next });
+        }
         // A listing for HTTP/1.0 ends with the connection.
         let after = match after {
             After::Next if reply.persistence == Persistence::Close => After::Close,
@@ -153,24 +170,29 @@ impl Service {
     }
 
     fn answer(&mut self, reply: &mut Reply) -> Result<Rest, Rejection> {
+        let target = target::parse(reply.head.target, reply.head.method);
+        if let Ok(Target::Resource { path, .. }) = &target
+            && let Some(rest) = self.health(reply, path)
+        {
+            return Ok(rest);
+        }
+        // Who is not let in learns nothing, not even whether the target is well-formed.
+        if let Some(rest) = self.login(reply) {
+            return Ok(rest);
+        }
         // Their targets have forms of their own: an authority for CONNECT.
         if reply.head.method == Method::NotAllowed {
             return Ok(self.not_allowed(reply));
         }
-        let target = target::parse(reply.head.target, reply.head.method);
-        if let Ok(Target::Resource { path, .. }) = &target
-            && reply.head.method != Method::Options
-            && let Some(rest) = self.health(reply, path).or_else(|| self.metrics(reply, path))
-        {
-            return Ok(rest);
-        }
         match target? {
             Target::Server => Ok(self.options(reply)),
             Target::Resource { .. } if reply.head.method == Method::Options => Ok(self.options(reply)),
-            Target::Resource { path, query, .. } => match self.resource(reply, &path, query) {
-                Ok(rest) => Ok(rest),
-                Err(error) => Err(failure(&path, &error)),
-            },
+            Target::Resource { path, query, .. } => {
+                if let Some(rest) = self.metrics(reply, &path) {
+                    return Ok(rest);
+                }
+                self.resource(reply, &path, query).map_err(|error| failure(&path, &error))
+            }
         }
     }
 
@@ -360,6 +382,7 @@ impl Service {
             bytes: length as u64,
             referer: None,
             user_agent: None,
+            user: None,
             lane: Lane::Memory,
             cached: None,
             begun: self.clock.woke(),
@@ -440,6 +463,7 @@ impl<'b> Reply<'_, 'b> {
             bytes: 0,
             referer: self.head.fields.first(Name::Referer),
             user_agent: self.head.fields.first(Name::UserAgent),
+            user: self.user.clone(),
             lane: Lane::Memory,
             cached: None,
             begun: self.begun,

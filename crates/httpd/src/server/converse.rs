@@ -89,6 +89,10 @@ impl Worker {
                 Err(_) => return Some(Next::Close),
             },
             Rest::Blocking(content, entry) => (content, Some(entry)),
+            Rest::Login(attempt) => {
+                connection.phase = Phase::LoggingIn;
+                (Content::Login(attempt), None)
+            }
         };
         if !matches!(content, Content::Nothing) {
             connection.pending = self.input[position..arrived].to_vec();
@@ -129,7 +133,7 @@ impl Worker {
                 connection.deadline = self.deadline(self.limits.head);
             }
             Phase::Idle => connection.deadline = self.deadline(self.limits.idle),
-            Phase::Head | Phase::Draining(_) | Phase::Lingering => {}
+            Phase::Head | Phase::LoggingIn | Phase::Draining(_) | Phase::Lingering => {}
         }
         self.flush_and(connection, Next::Stay)
     }
@@ -137,7 +141,7 @@ impl Worker {
     /// Sends the output and a body behind it in one call; returns how much of the body is left. The output is empty
     /// afterwards, or holds what did not go out.
     fn send_document(&mut self, connection: &mut Connection, body: &[u8]) -> io::Result<usize> {
-        let sent = connection.channel.send_now(&[&self.output, body])?;
+        let sent = connection.send_now(&[&self.output, body])?;
         let from_output = sent.min(self.output.len());
         self.output.drain(..from_output);
         Ok(body.len() - (sent - from_output))
@@ -148,7 +152,7 @@ impl Worker {
         if self.output.is_empty() {
             return next;
         }
-        match connection.channel.send_now(&[&self.output]) {
+        match connection.send_now(&[&self.output]) {
             Ok(sent) if sent == self.output.len() => next,
             Ok(sent) => {
                 let rest = self.output.split_off(sent);
