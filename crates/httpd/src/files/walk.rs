@@ -1,5 +1,5 @@
 //! Resolving a path step by step, where there is no openat2(2): kernels before 5.6, and confinements that take it away
-//! because they cannot look into its arguments (systemd's RestrictSUIDSGID, which DynamicUser brings along).
+//! because they cannot look into its arguments (systemd's `RestrictSUIDSGID`, which `DynamicUser` brings along).
 //!
 //! Every step opens one name in a folder that is open already, and never follows a link by itself; a link is read, and its
 //! parts are walked by the same rules. `..` goes back to the folder that was come from, not to whatever is the parent by now,
@@ -15,7 +15,7 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 use super::{Symlinks, format};
 
-/// Links in one path, as in the kernel (path_resolution(7)).
+/// Links in one path, as in the kernel (`path_resolution(7)`).
 const LINKS_MAX: usize = 40;
 /// Folders in one path: each is a descriptor while the path is walked, and a client can ask for thousands.
 pub(super) const DEPTH_MAX: usize = 256;
