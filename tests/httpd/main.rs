@@ -12,6 +12,7 @@
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
+//! - `proxies`: whose word about a client counts
 //! - `login`: who is let in, what guessing costs, where passwords come from
 //! - `watching`: health, draining, metrics, the log for machines
 //! - `dist`: the man page and the completions are those of the options
@@ -27,6 +28,7 @@ mod limits;
 mod listing;
 mod login;
 mod protocol;
+mod proxies;
 mod root;
 mod running;
 mod serving;

@@ -21,12 +21,14 @@ pub struct Connection {
     /// When it has waited long enough, in seconds of uptime.
     pub deadline: u32,
     /// Its place behind the door.
-    _admission: Option<Admission>,
+    admission: Option<Admission>,
 }
 
 /// What a connection is waiting for.
 #[derive(Debug)]
 pub enum Phase {
+    /// The header of the PROXY protocol.
+    Preface,
     /// The first octet of a request.
     Idle,
     /// The rest of a head.
@@ -45,6 +47,11 @@ pub const LINGER_SECONDS: u32 = 2;
 impl Connection {
     /// A connection that was just accepted.
     pub fn new(channel: Channel, peer: Peer, admission: Option<Admission>, deadline: u32) -> Self {
-        Self { channel, peer, pending: Vec::new(), phase: Phase::Idle, deadline, _admission: admission }
+        Self { channel, peer, pending: Vec::new(), phase: Phase::Idle, deadline, admission }
+    }
+
+    /// Counts as a connection of `peer` from now on; whether there was room.
+    pub fn count_for(&mut self, peer: Peer) -> bool {
+        self.admission.as_mut().is_none_or(|admission| admission.count_for(peer))
     }
 }

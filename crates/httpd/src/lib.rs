@@ -24,6 +24,7 @@ pub mod mime;
 pub mod page;
 pub mod peer;
 pub mod proto;
+pub mod proxies;
 pub mod representation;
 mod sandbox;
 pub mod server;
@@ -59,7 +60,7 @@ use limits::Door;
 use listen::{Bind, Listener, Listeners};
 use metrics::Metrics;
 use server::{Parts, Worker};
-use service::{Service, Watch};
+use service::{Gate, Service, Watch};
 use stop::{Signals, Stop};
 
 /// The exit code for a kind of failure: 2 when the server could not start, 1 when it failed later.
@@ -132,7 +133,8 @@ fn refuse_if_served(path: &Path, root: &Path) -> Result<(), Failure> {
 /// A password that travels in the clear can be read by everybody on the way.
 fn warn_of_open_passwords(config: &Config, bound: &[Bind]) {
     let is_reachable = |bind: &Bind| matches!(bind, Bind::Tcp(address) if !address.ip().is_loopback());
-    if config.login.is_some() && bound.iter().any(is_reachable) {
+    // Behind a proxy, that is its affair.
+    if config.login.is_some() && config.proxies.is_empty() && bound.iter().any(is_reachable) {
         log::warn!("without TLS, passwords can be read on the way");
     }
 }
@@ -202,6 +204,7 @@ impl Crew {
             Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop), guard.cloned()));
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
+        let gate = Gate { guard: guard.cloned(), proxies: Arc::new(config.proxies), door: Arc::clone(&door) };
         let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
         let mut crew = Self {
             workers: Vec::new(),
@@ -223,7 +226,7 @@ impl Crew {
             };
             let clock = Clock::new(started);
             let service =
-                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, guard.cloned());
+                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, gate.clone());
             let worker = Worker::new(Parts {
                 listeners,
                 service,

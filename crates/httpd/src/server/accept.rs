@@ -30,7 +30,10 @@ impl Worker {
         for place in 0..self.connections.len() {
             self.service.clock.new_batch();
             self.serve(place);
-            if self.connections[place].as_ref().is_some_and(|connection| matches!(connection.phase, Phase::Idle)) {
+            if self.connections[place]
+                .as_ref()
+                .is_some_and(|connection| matches!(connection.phase, Phase::Preface | Phase::Idle))
+            {
                 self.close(place);
             }
         }
@@ -50,13 +53,20 @@ impl Worker {
             let Some(listener) = self.listeners.get(place) else { return false };
             match listener.accept() {
                 Ok((socket, peer)) => {
+                    let Some(has_preface) = self.service.expects_header(peer) else {
+                        log::info!("{peer}: is no trusted proxy");
+                        continue;
+                    };
                     let channel = Channel::new(socket);
-                    let Some(admission) = self.door.admit(peer) else {
+                    let Some(admission) = self.door.admit(self.service.counted(peer)) else {
                         self.turn_away(channel, peer);
                         continue;
                     };
                     let deadline = self.deadline(self.limits.head);
-                    let connection = Connection::new(channel, peer, Some(admission), deadline);
+                    let mut connection = Connection::new(channel, peer, Some(admission), deadline);
+                    if has_preface {
+                        connection.phase = Phase::Preface;
+                    }
                     // The request has often come with the connection, so it is looked for before waiting. It may have
                     // come after this worker woke up.
                     self.service.clock.new_batch();
