@@ -9,10 +9,12 @@
 //! - `limits`: attackers by the hundred, no descriptors left, large listings
 //! - `listing`: the page and the JSON for a folder
 //! - `freshness`: files that change, grow, shrink and vanish while they are served
+//! - `rate`: a limit to what a connection is sent
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
 //! - `proxies`: whose word about a client counts
+//! - `tls`: HTTPS, certificates, those who speak something else
 //! - `login`: who is let in, what guessing costs, where passwords come from
 //! - `watching`: health, draining, metrics, the log for machines
 //! - `dist`: the man page and the completions are those of the options
@@ -29,9 +31,11 @@ mod listing;
 mod login;
 mod protocol;
 mod proxies;
+mod rate;
 mod root;
 mod running;
 mod serving;
 mod sockets;
+mod tls;
 mod watching;
 mod www;

@@ -2,10 +2,15 @@
 //!
 //! An idle connection is no more than this; it holds no buffer.
 
+use std::io;
+use std::time::Instant;
+
 use crate::channel::Channel;
 use crate::limits::Admission;
+use crate::listen::Role;
 use crate::peer::Peer;
 use crate::proto::framing::Drain;
+use crate::rate::Bucket;
 
 /// One client.
 #[derive(Debug)]
@@ -14,12 +19,16 @@ pub struct Connection {
     pub channel: Channel,
     /// The client.
     pub peer: Peer,
+    /// At what kind of listener it came in.
+    pub role: Role,
     /// Bytes that have arrived and are no complete request yet.
     pub pending: Vec<u8>,
     /// What the connection is waiting for.
     pub phase: Phase,
     /// When it has waited long enough, in seconds of uptime.
     pub deadline: u32,
+    /// What it may still be sent, where there is a limit to that.
+    pub bucket: Option<Bucket>,
     /// Its place behind the door.
     admission: Option<Admission>,
 }
@@ -29,6 +38,8 @@ pub struct Connection {
 pub enum Phase {
     /// The header of the PROXY protocol.
     Preface,
+    /// The end of a TLS handshake.
+    Handshake,
     /// The first octet of a request.
     Idle,
     /// The rest of a head.
@@ -41,17 +52,45 @@ pub enum Phase {
     Lingering,
 }
 
+impl Phase {
+    /// What a channel waits for on which nothing has been said.
+    pub fn first(channel: &Channel) -> Self {
+        if channel.is_plain() { Self::Idle } else { Self::Handshake }
+    }
+}
+
 /// Time for a client to read the last answer and close.
 pub const LINGER_SECONDS: u32 = 2;
 
 impl Connection {
     /// A connection that was just accepted.
-    pub fn new(channel: Channel, peer: Peer, admission: Option<Admission>, deadline: u32) -> Self {
-        Self { channel, peer, pending: Vec::new(), phase: Phase::Idle, deadline, admission }
+    pub fn new(channel: Channel, peer: Peer, role: Role, admission: Option<Admission>, deadline: u32) -> Self {
+        let phase = Phase::first(&channel);
+        Self { channel, peer, role, pending: Vec::new(), phase, deadline, bucket: None, admission }
     }
 
     /// Counts as a connection of `peer` from now on; whether there was room.
     pub fn count_for(&mut self, peer: Peer) -> bool {
         self.admission.as_mut().is_none_or(|admission| admission.count_for(peer))
+    }
+
+    /// The same with a limit to what it is sent, in octets a second.
+    #[must_use]
+    pub fn limited_to(mut self, rate: Option<u64>) -> Self {
+        self.bucket = rate.map(|rate| Bucket::new(rate, Instant::now()));
+        self
+    }
+
+    /// Sends what goes out at once of `pieces`: the number of octets, 0 when the socket is full or the limit is reached.
+    pub fn send_now(&mut self, pieces: &[&[u8]]) -> io::Result<usize> {
+        let octets = pieces.iter().map(|piece| piece.len()).sum();
+        if self.bucket.as_mut().is_some_and(|bucket| !bucket.allows(octets, Instant::now())) {
+            return Ok(0);
+        }
+        let sent = self.channel.send_now(pieces)?;
+        if let Some(bucket) = &mut self.bucket {
+            bucket.spend(sent);
+        }
+        Ok(sent)
     }
 }

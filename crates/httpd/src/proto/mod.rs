@@ -17,6 +17,7 @@ pub mod proxy;
 pub mod range;
 pub mod request;
 pub mod response;
+pub mod secure;
 pub mod target;
 
 use response::Status;

@@ -43,7 +43,7 @@ impl Worker {
             return Some(Next::Stay);
         };
         connection.pending = Vec::new();
-        connection.phase = Phase::Idle;
+        connection.phase = Phase::first(&connection.channel);
         self.name_client(connection, client.map(Peer::Ip))
     }
 
@@ -55,6 +55,10 @@ impl Worker {
             return None;
         }
         self.service.turn_away(&[], client, &mut self.output);
+        if !connection.channel.is_open() {
+            // A handshake is the dearest answer there is.
+            return Some(Next::Close);
+        }
         Some(self.flush_and(connection, Next::Linger))
     }
 }
