@@ -31,6 +31,8 @@ mod hostile_server;
 mod html;
 /// A run that is stopped goes on where it was.
 mod journal;
+/// Who the other side is by its key, and who we are by ours.
+mod keys;
 /// Mechanisms, and that nobody sees the secret.
 mod login;
 /// A message for each row of a table.

@@ -14,5 +14,6 @@ pub mod dot;
 pub mod dsn;
 pub mod header;
 pub mod mime;
+pub mod pin;
 pub mod proxy;
 pub mod reply;
