@@ -37,7 +37,7 @@ use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use account::Account;
-use cli::{Cli, Typed};
+use cli::{Cli, QueueAction, QueueCli, Typed};
 use config::{Config, ReportStyle};
 use dispatch::{Job, Manner};
 use journal::Journal;
@@ -69,8 +69,24 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
         io::stdout().write_all(text.as_bytes()).map_err(Failure::output)?;
         return Ok(common::exit::SUCCESS);
     }
+    if let Some((first, rest)) = arguments.get(1..).and_then(<[_]>::split_first)
+        && first == "queue"
+    {
+        return queue(&QueueCli::read(rest)?);
+    }
     let (cli, account) = with_account(Typed::read(arguments)?)?;
     run(cli).map_err(|error| placed(error, account.as_ref()))
+}
+
+/// `smtp-send queue`.
+fn queue(cli: &QueueCli) -> Result<u8> {
+    let (verbose, quiet) = match &cli.action {
+        QueueAction::Run(how) => (how.verbose, how.quiet),
+        QueueAction::List | QueueAction::Drop(_) => (false, false),
+    };
+    logger::init("smtp-send", logger::level(u8::from(verbose), quiet), Color::Auto);
+    sendmail::queue::run(&cli.action)?;
+    Ok(common::exit::SUCCESS)
 }
 
 fn run(cli: Cli) -> Result<u8> {

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod input;
 mod outcome;
 pub mod qualify;
+pub mod queue;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
@@ -47,6 +48,7 @@ Usage: sendmail [OPTIONS] ADDRESS... < MESSAGE
   -R full|hdrs     What such a report holds
   -V ID            A name for the message that a report repeats
   -v               Show the dialogue on standard error
+  --queue          Keep what fails for now and try it again, by smtp-send queue run; also a key of the account
   --account NAME   Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml
                    [default: that of SMTP_SEND_ACCOUNT, else default]
 
@@ -78,6 +80,7 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
         return Ok(HELP);
     }
     logger::init("smtp-send", logger::level(u8::from(arguments.verbose), !arguments.verbose), Color::Auto);
+    dead_letter::bury_left_over();
     let setup = Setup::new(&arguments);
     if io::stdin().is_terminal() {
         // Nobody shall type a message in vain.
@@ -92,8 +95,11 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
 }
 
 /// What is known before the message is read.
+#[derive(Debug)]
 struct Setup {
     route: Route,
+    /// Whether what fails for now goes into the queue.
+    queue: bool,
     identity: Identity,
     account: Option<Account>,
 }
@@ -116,7 +122,7 @@ impl Setup {
         });
         let identity = Identity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
         match (route, identity) {
-            (Ok(route), Ok(identity)) => Ok(Self { route, identity, account }),
+            (Ok(route), Ok(identity)) => Ok(Self { route, queue: cli.bulk.queue, identity, account }),
             (Err(failure), _) | (_, Err(failure)) => Err(placed(failure, account.as_ref())),
         }
     }
@@ -133,6 +139,7 @@ fn options(arguments: &Arguments) -> Vec<String> {
     ] {
         options.extend(value.as_ref().map(|value| format!("{option}={value}")));
     }
+    options.extend(arguments.queue.then(|| "--queue".to_owned()));
     options
 }
 
@@ -167,7 +174,18 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
         Ok(Job { reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
     });
     match job {
-        Ok(job) => outcome::of(setup.route, job, letter, |failure| placed(failure, setup.account.as_ref())),
+        Ok(job) => {
+            let place = |failure| placed(failure, setup.account.as_ref());
+            let letter = match letter {
+                Ok(letter) if setup.queue => match queue::enqueue(letter, &job, &edits, arguments) {
+                    Ok(entry) => return outcome::queued(setup.route, entry, place),
+                    // Then it is sent or kept as without a queue.
+                    Err(letter) => Ok(letter),
+                },
+                letter => letter,
+            };
+            outcome::of(setup.route, job, letter, place)
+        }
         Err(failure) => Err(outcome::buried(
             letter,
             &failure,

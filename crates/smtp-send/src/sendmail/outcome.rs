@@ -11,6 +11,7 @@ use common::{Failure, Kind};
 use nix::sys::signal::{SigSet, Signal};
 
 use super::dead_letter::{Letter, Note};
+use super::queue::{self, Attempt, Entry};
 use crate::config::Route;
 use crate::dispatch::{self, Job, Manner};
 use crate::session::Fate;
@@ -38,7 +39,10 @@ pub(super) fn of(
 ) -> Result<(), Failure> {
     let recipients: Vec<String> = job.recipients.iter().map(ToString::to_string).collect();
     let sender = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
-    let failure = match event(route, job) {
+    if let Ok(letter) = &letter {
+        letter.note(&sender, &recipients);
+    }
+    let failure = match until_signal(move || send(&route, job), ended) {
         Event::Done(_, None) => {
             if let Ok(letter) = letter {
                 letter.discard();
@@ -58,8 +62,43 @@ pub(super) fn of(
     Err(buried(letter, &failure, &sender, &recipients))
 }
 
-/// Sends `job` until it is done or a signal comes.
-fn event(route: Route, job: Job) -> Event {
+/// Tries a message that is in the queue. Unless it is refused for good there is nothing to say: it is in good hands.
+pub(super) fn queued(route: Route, entry: Entry, place: impl FnOnce(Failure) -> Failure) -> Result<(), Failure> {
+    let id = entry.id.clone();
+    let attempt = until_signal(
+        move || Queued::Tried(queue::attempt(entry, &route, queue::GIVE_UP_AFTER, &mut |_| {})),
+        || Queued::Ended,
+    );
+    match attempt {
+        Queued::Tried(Attempt::Buried(failure)) => Err(place(failure)),
+        Queued::Tried(Attempt::Waits { failure, .. }) => {
+            log::info!("queued as {id}: {}", place(failure));
+            Ok(())
+        }
+        Queued::Tried(Attempt::Sent) | Queued::Ended => Ok(()),
+    }
+}
+
+/// What happened first to a message in the queue.
+enum Queued {
+    Tried(Attempt),
+    Ended,
+}
+
+impl From<Signal> for Queued {
+    fn from(_: Signal) -> Self {
+        Self::Ended
+    }
+}
+
+impl From<Signal> for Event {
+    fn from(signal: Signal) -> Self {
+        Self::Signal(signal)
+    }
+}
+
+/// Does `work` until it is done or a signal comes; `ended` is what it comes to when it breaks off.
+fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Send + 'static, ended: fn() -> T) -> T {
     let (tell, told) = mpsc::channel();
     let awaited = awaited();
     // Before the threads are there, so that they have it from their start.
@@ -68,12 +107,12 @@ fn event(route: Route, job: Job) -> Event {
         thread::spawn(move || {
             if let Ok(signal) = awaited.wait() {
                 // When nobody listens any more the program has ended in another way.
-                let _ = tell.send(Event::Signal(signal));
+                let _ = tell.send(signal.into());
             }
         });
     }
     thread::spawn(move || {
-        let sent = catch_unwind(AssertUnwindSafe(|| send(&route, job)));
+        let sent = catch_unwind(AssertUnwindSafe(work));
         let _ = tell.send(sent.unwrap_or_else(|_| ended()));
     });
     told.recv().unwrap_or_else(|_| ended())
