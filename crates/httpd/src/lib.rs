@@ -4,6 +4,7 @@
 //! Start reading at [`server::Worker::run`]; `proto` holds HTTP itself, `site` and `representation` the decisions.
 
 pub mod access_log;
+pub mod archive;
 pub mod auth;
 mod banner;
 pub mod cache;

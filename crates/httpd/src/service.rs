@@ -4,6 +4,7 @@
 //! at once; whatever has to be read from a disk or could block is described as [`Content`] for the blocking lane. In which
 //! coding a file is sent stands in `coding`.
 
+mod archive;
 mod coding;
 mod login;
 mod watching;
@@ -208,6 +209,9 @@ impl Service {
     }
 
     fn resource(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
+        if let Some(rest) = self.archive(reply, path, query)? {
+            return Ok(rest);
+        }
         let accepted = Accepted::from_fields(&reply.head.fields);
         self.lookup.begin_request();
         let site = Arc::clone(&self.site);

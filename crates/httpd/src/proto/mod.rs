@@ -8,6 +8,7 @@
 pub mod conditional;
 pub mod credentials;
 pub mod date;
+pub mod disposition;
 pub mod field;
 pub mod framing;
 pub mod negotiate;
