@@ -6,6 +6,7 @@
 
 mod accept;
 mod converse;
+mod preface;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -241,6 +242,7 @@ impl Worker {
             self.service.record(&entry.entry());
         }
         let Some(mut connection) = done.connection else { return };
+        connection.count_for(self.service.counted(connection.peer));
         if matches!(connection.phase, Phase::Lingering) {
             connection.channel.finish_sending();
             connection.pending = Vec::new();
