@@ -17,4 +17,5 @@ pub mod header;
 pub mod mime;
 pub mod pin;
 pub mod proxy;
+pub mod receive;
 pub mod reply;
