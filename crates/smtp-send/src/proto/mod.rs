@@ -14,4 +14,6 @@ pub mod dot;
 pub mod dsn;
 pub mod header;
 pub mod mime;
+pub mod mta_sts;
 pub mod reply;
+pub mod tlsa;
