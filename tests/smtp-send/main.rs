@@ -11,6 +11,8 @@ mod accounts;
 mod attachments;
 /// Wrong options, addresses and files: one line and the right code.
 mod bad_input;
+/// Many messages: folders, mailbox files, several connections, a rate, tables.
+mod bulk;
 /// Composed messages as whole files.
 mod composed;
 /// A message from the command line to the other side: text, envelope, header.
@@ -27,6 +29,8 @@ mod extensions;
 mod hostile_server;
 /// Texts in HTML and what they show; fields of every kind.
 mod html;
+/// A run that is stopped goes on where it was.
+mod journal;
 /// Mechanisms, and that nobody sees the secret.
 mod login;
 /// Messages that exist already.

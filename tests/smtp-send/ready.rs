@@ -2,12 +2,10 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use testkit::process::finish;
+use testkit::process::Running;
 use testkit::smtp::{Behaviour, Script, Server};
 
 use crate::support::{assert_fails, assert_sent, run, smtp_send};
@@ -95,7 +93,9 @@ fn what_is_wrong_is_named_before_anything_is_sent() {
         assert_fails(&eml(&server, &["--eml", &good, &file(&folder, name, text)], b""), code, words);
     }
     assert_fails(&eml(&server, &["--eml", &good, &missing], b""), 66, &["missing.eml", "No such file"]);
-    assert_fails(&eml(&server, &["--eml", folder.path().to_str().unwrap()], b""), 66, &["not a regular file"]);
+    let empty = TempDir::new().unwrap();
+    assert_fails(&eml(&server, &["--eml", empty.path().to_str().unwrap()], b""), 66, &["neither a file *.eml"]);
+    assert_fails(&eml(&server, &["--eml", "/dev/null"], b""), 66, &["not a regular file"]);
     assert_fails(&eml(&server, &["--eml", "-", "-"], b""), 64, &["--eml -"]);
     assert_fails(&eml(&server, &["--eml", &good, "--subject", "x"], b""), 64, &["--eml", "--subject"]);
     assert_eq!(server.lines(), Vec::<String>::new());
@@ -131,20 +131,13 @@ fn a_file_that_grows_before_its_upload_is_not_completed() {
     let slowly = Behaviour::Drip("354 Go on".into(), Duration::from_millis(30));
     let server = Server::start(Script::default().at("DATA", 1, slowly));
     let address = server.address().to_string();
-    let done = AtomicBool::new(false);
-    let finished = thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
-            while !done.load(Ordering::SeqCst) {
-                file.write_all(b"more\n").unwrap();
-                thread::sleep(Duration::from_millis(5));
-            }
-        });
-        let finished = finish(&mut smtp_send(&["--server", &address, "--eml", &path]), b"");
-        done.store(true, Ordering::SeqCst);
-        finished
-    });
-    assert_fails(&finished, 75, &["send the message: ", "growing.eml: the file has changed"]);
+    let running = Running::start(&mut smtp_send(&["-v", "--server", &address, "--eml", &path]));
+    running.wait_for_stderr(|text| text.contains("-> DATA").then_some(()));
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"more\n").unwrap();
+    let finished = running.finish();
+    let told = finished.stderr.lines().last().unwrap_or_default();
+    assert!(told.contains("growing.eml: the file has changed"), "{finished:?}");
+    assert_eq!(finished.code(), 75, "{finished:?}");
     assert_eq!(server.mails(), []);
 }
 

@@ -26,7 +26,7 @@ _smtp__send() {
 
     case "${cmd}" in
         smtp__send)
-            opts="-s -4 -6 -v -q -h -V --to --cc --bcc --from --envelope-from --subject --body --body-file --html --inline --attach --header --reply-to --eml --server --port --account --ipv4 --ipv6 --bind --helo --timeout --max-time --retry --tls --tls-ca --tls-server-name --insecure --user --password-file --password-fd --password-command --token-command --auth --allow-cleartext-login --lmtp --dsn-notify --dsn-ret --dsn-envid --require-tls --no-chunking --dry-run --stop-after --json --verbose --quiet --help --version sendmail"
+            opts="-s -4 -6 -v -q -h -V --to --cc --bcc --from --envelope-from --subject --body --body-file --html --inline --attach --header --reply-to --eml --server --port --account --ipv4 --ipv6 --bind --helo --timeout --max-time --retry --retry-max-time --tls --tls-ca --tls-server-name --insecure --user --password-file --password-fd --password-command --token-command --auth --allow-cleartext-login --lmtp --dsn-notify --dsn-ret --dsn-envid --require-tls --no-chunking --connections --rate --journal --resend-unknown --keep-going --csv --dry-run --stop-after --json --verbose --quiet --help --version sendmail"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -124,6 +124,10 @@ _smtp__send() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --retry-max-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tls)
                     COMPREPLY=($(compgen -W "auto starttls implicit off" -- "${cur}"))
                     return 0
@@ -169,6 +173,22 @@ _smtp__send() {
                     return 0
                     ;;
                 --dsn-envid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --csv)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_smtp_send_global_optspecs
-    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= helo= timeout= max-time= retry= tls= tls-ca= tls-server-name= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking dry-run stop-after= json v/verbose q/quiet h/help V/version
+    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= helo= timeout= max-time= retry= retry-max-time= tls= tls-ca= tls-server-name= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking connections= rate= journal= resend-unknown keep-going csv= dry-run stop-after= json v/verbose q/quiet h/help V/version
 end
 
 function __fish_smtp_send_needs_command
@@ -37,7 +37,7 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l inline -d
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l attach -d 'File to attach; its type and name for the recipient follow from its name unless they are given; - for standard input, together with --body, --body-file or --html; repeatable' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l header -d 'Further header field; repeatable' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l reply-to -d 'Where answers shall go; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l eml -d 'Ready messages, sent as they are over one connection, to the recipients in their header unless --to, --cc or --bcc is given; - for standard input; repeatable' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l eml -d 'Ready messages, sent as they are to the recipients in their header unless --to, --cc or --bcc is given: a file with one, a mailbox file, a folder with files *.eml, a Maildir, or - for standard input; repeatable' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l server -d 'Mail server; an IPv6 address with a port stands in brackets; `lmtp:/path` is a unix socket that speaks LMTP' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l port -d 'Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l account -d 'Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml, whose keys are the long options [default: that of `SMTP_SEND_ACCOUNT`, else default]' -r
@@ -45,7 +45,8 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l bind -d '
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l helo -d 'Name given in EHLO [default: the full name of this host, else its address]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l timeout -d 'Longest wait for one reply [default: as RFC 5321 recommends, 2 to 10 minutes]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l max-time -d 'Longest time for everything from connecting to the end' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l retry -d 'How often to try again what failed for now, after 1, 2, 4... seconds' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l retry -d 'How often to try again what failed for now, after about 1, 2, 4... 300 seconds' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l retry-max-time -d 'Begin no further try later than this after the start; without --retry, try as often as that allows' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l tls -d 'When to encrypt [default: auto]' -r -f -a "auto\t'From the first byte on port 465, elsewhere when the server offers STARTTLS'
 starttls\t'STARTTLS, or nothing is sent'
 implicit\t'TLS from the first byte'
@@ -68,6 +69,10 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dsn-notif
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dsn-ret -d 'What a report shall hold: the whole message or its header' -r -f -a "full\t'The whole message'
 hdrs\t'Its header'"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dsn-envid -d 'A name for this message that a report shall repeat' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l connections -d 'How many connections at once [default: 1]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l rate -d 'Send no faster than this, over all connections: so many messages a second, or N/min, N/h' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l journal -d 'File that keeps what was done, so that a run that was stopped goes on where it was' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l csv -d 'Report in CSV, a row for each recipient; - for standard output' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l stop-after -d 'End the session after this step; nothing is delivered' -r -f -a "connect\t''
 ehlo\t''
 tls\t''
@@ -81,6 +86,8 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l allow-cle
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l lmtp -d 'Speak LMTP, which answers for each recipient after the message'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l require-tls -d 'Demand that every server on the way uses checked TLS (REQUIRETLS), or refuses'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l no-chunking -d 'Send by DATA even when the server offers CHUNKING'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l resend-unknown -d 'Send again what may or may not have been delivered when a run was stopped'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l keep-going -d 'Leave out what cannot be sent, and send the rest; without this, nothing is sent then'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dry-run -d 'Print the message and send nothing'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l json -d 'Report as JSON, one object for each message'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -s v -l verbose -d 'Show the dialogue with times on standard error'

@@ -2,6 +2,7 @@
 //!
 //! One struct for each group of options; the groups are those of `--help`.
 
+mod bulk;
 mod options;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 
+pub use bulk::BulkArgs;
 pub use options::{KeyError, Takes, Typed, key, mistake_in};
 
 /// Sends mail by SMTP and says for each recipient what became of it.
@@ -55,6 +57,9 @@ pub struct Cli {
     /// How the dialogue is held.
     #[command(flatten)]
     pub smtp: SmtpArgs,
+    /// Many messages at once.
+    #[command(flatten)]
+    pub bulk: BulkArgs,
     /// What is shown.
     #[command(flatten)]
     pub seeing: SeeingArgs,
@@ -110,8 +115,8 @@ pub struct MessageArgs {
     /// Where answers shall go; repeatable
     #[arg(long, value_name = "ADDRESS")]
     pub reply_to: Vec<String>,
-    /// Ready messages, sent as they are over one connection, to the recipients in their header unless --to, --cc or --bcc
-    /// is given; - for standard input; repeatable
+    /// Ready messages, sent as they are to the recipients in their header unless --to, --cc or --bcc is given: a file with
+    /// one, a mailbox file, a folder with files *.eml, a Maildir, or - for standard input; repeatable
     #[arg(
         long,
         value_name = "FILE",
@@ -153,9 +158,12 @@ pub struct ServerArgs {
     /// Longest time for everything from connecting to the end
     #[arg(long, value_name = "SECONDS")]
     pub max_time: Option<f64>,
-    /// How often to try again what failed for now, after 1, 2, 4... seconds
+    /// How often to try again what failed for now, after about 1, 2, 4... 300 seconds
     #[arg(long, value_name = "N")]
     pub retry: Option<u32>,
+    /// Begin no further try later than this after the start; without --retry, try as often as that allows
+    #[arg(long, value_name = "SECONDS")]
+    pub retry_max_time: Option<f64>,
 }
 
 /// How the connection is protected.

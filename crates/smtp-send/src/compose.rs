@@ -8,55 +8,23 @@ use std::io::{self, IsTerminal};
 
 use common::{Failure, Kind};
 
-use crate::config::{Composed, FileSource, Mail, ReadyMail, ReversePath, TextSource};
+use crate::config::{Composed, FileSource, Mail, TextSource};
 use crate::dispatch::Job;
 use crate::host;
 use crate::message::attach::Wanted;
 use crate::message::html::{Html, HtmlError, Picture};
-use crate::message::{
-    Attachment, Composition, Draft, Edits, FieldError, HtmlBody, Message, Ready, ReadyError, SpoolError, Text,
-};
+use crate::message::{Attachment, Composition, Draft, HtmlBody, Message, SpoolError, Text};
+use crate::supply::{Files, Single, Supply};
 
 /// What standard input is called in messages.
 const STDIN: &str = "standard input";
 
-/// All messages of a run, each with its envelope.
-pub fn jobs(mail: &mut Mail) -> Result<Vec<Job>, Failure> {
-    match mail {
-        Mail::Composed(composed) => Ok(vec![compose(composed)?]),
-        Mail::Ready(ready) => ready.files.iter().map(|file| open_ready(file, ready)).collect(),
-    }
-}
-
-fn open_ready(file: &FileSource, mail: &ReadyMail) -> Result<Job, Failure> {
-    let edits = Edits { remove_bcc: mail.recipients.is_none(), ..Edits::default() };
-    let (name, ready): (&dyn Display, _) = match file {
-        FileSource::Stdin => (&STDIN, Ready::read(stdin("The message"), &edits)),
-        FileSource::File(path) => (&path.display(), Ready::open(path, &edits)),
-    };
-    let ready = ready.map_err(|error: ReadyError| error.into_failure(name))?;
-    let wrong = |why: &str| Failure::new(Kind::BadData, "read", name, why);
-    if !ready.has_header() {
-        return Err(wrong("it does not begin with a header field, so it is no message"));
-    }
-    let broken = |error: &FieldError| wrong(&error.to_string());
-    let recipients = match &mail.recipients {
-        Some(given) => given.clone(),
-        None if !mail.needs_recipient => Vec::new(),
-        None => ready.recipients().map_err(broken)?.to_vec(),
-    };
-    if recipients.is_empty() && mail.needs_recipient {
-        return Err(wrong("no recipient in its header; use --to"));
-    }
-    let reverse_path = match &mail.reverse_path {
-        ReversePath::Given(path) => path.clone(),
-        ReversePath::OfHeader => match ready.author().map_err(broken)? {
-            Some(author) => Some(author.clone()),
-            None => return Err(wrong("no author in its header; use --envelope-from")),
-        },
-    };
-    let source = (mail.files.len() > 1).then(|| name.to_string());
-    Ok(Job { source, reverse_path, recipients, message: Message::Ready(Box::new(ready)) })
+/// All messages of a run, each with its envelope. Where `keep_going`, those that cannot be sent are left out.
+pub fn supply(mail: Mail, keep_going: bool) -> Result<Box<dyn Supply>, Failure> {
+    Ok(match mail {
+        Mail::Composed(mut composed) => Box::new(Single::new(compose(&mut composed)?)),
+        Mail::Ready(ready) => Box::new(Files::look(ready, keep_going, || Box::new(stdin("The message")))?),
+    })
 }
 
 fn compose(config: &mut Composed) -> Result<Job, Failure> {
@@ -88,7 +56,6 @@ fn compose(config: &mut Composed) -> Result<Job, Failure> {
         attachments,
     });
     Ok(Job {
-        source: None,
         message: Message::Composed(Box::new(message)),
         reverse_path: config.reverse_path.clone(),
         recipients: config.recipients.clone(),

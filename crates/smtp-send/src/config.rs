@@ -2,6 +2,7 @@
 //!
 //! `server` holds the way to the other side, `envelope` and `message` what goes there.
 
+mod bulk;
 mod envelope;
 mod login;
 mod message;
@@ -13,6 +14,7 @@ use common::{Failure, Kind};
 use crate::cli::{Cli, SeeingArgs, Step, Tls};
 use crate::session::StopAfter;
 
+pub use bulk::Bulk;
 pub use login::Credentials;
 pub use message::{Composed, FileSource, Mail, ReadyMail, ReversePath, TextSource};
 pub use server::Route;
@@ -26,6 +28,8 @@ pub struct Config {
     pub mail: Mail,
     /// Whether the message is only printed.
     pub dry_run: bool,
+    /// How many messages are sent.
+    pub bulk: Bulk,
     /// The step to end a probe at.
     pub stop_after: Option<StopAfter>,
     /// How the result is shown.
@@ -60,8 +64,10 @@ impl Config {
         );
         let route = Route::new(&cli, !before_login && !cli.seeing.dry_run)?;
         ensure!(route.is_some() || cli.seeing.dry_run, usage("missing --server HOST[:PORT]", "see --help"));
+        let bulk = Bulk::new(&cli)?;
         Ok(Self {
             route,
+            bulk,
             mail: Mail::new(&cli.envelope, cli.message, stop_after)?,
             dry_run: cli.seeing.dry_run,
             stop_after,

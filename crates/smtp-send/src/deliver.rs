@@ -19,16 +19,29 @@ use upload::LAST_WORDS_PATIENCE;
 
 /// Where messages come from and where their fates go.
 pub trait Outbox {
-    /// The envelope of the next message; `None` when there is no other.
-    fn next(&mut self) -> Option<Envelope>;
-    /// A moment to get ready for the upload of that message: the other side is at work.
+    /// What is next. While a message is `in_flight` its end waits to be written, so nothing may take its time then.
+    fn next(&mut self, in_flight: bool) -> Next;
+    /// A moment to get something ready: the other side is at work.
     fn prepare(&mut self);
     /// The message whose envelope was the last one to be next, and where its bytes are counted.
-    fn parcel(&mut self) -> (&mut Message, &mut Meter);
+    fn parcel(&mut self) -> Option<(&mut Message, &mut Meter)>;
+    /// That message is complete, and its end leaves next. An error keeps it from leaving.
+    fn completed(&mut self) -> Result<(), Failure>;
     /// The connection is protected from now on.
     fn encrypted(&mut self, encryption: &Encryption);
     /// What became of a message.
     fn finished(&mut self, outcome: Outcome);
+}
+
+/// What an outbox has to send.
+#[derive(Debug)]
+pub enum Next {
+    /// A message with this envelope.
+    Message(Box<Envelope>),
+    /// Perhaps a message, but not while another one is in flight.
+    Later,
+    /// Nothing any more.
+    Nothing,
 }
 
 /// What the user demands of the connection.
@@ -66,7 +79,7 @@ pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, poli
                 line.wire.encryption().into_iter().for_each(|encryption| outbox.encrypted(encryption));
                 Event::TlsStarted
             }),
-            Action::Next => Ok(Event::Next(outbox.next())),
+            Action::Next => Ok(line.next(session.awaits_answer(), outbox)),
             Action::Upload { eight_bit, framing } => upload::send(&mut line, outbox, eight_bit, framing),
             Action::Close => {
                 line.hand_over(outbox);
@@ -130,6 +143,18 @@ impl Line {
 
     fn hand_over(&mut self, outbox: &mut dyn Outbox) {
         self.outcomes.drain(..).for_each(|outcome| outbox.finished(outcome));
+    }
+
+    fn next(&mut self, in_flight: bool, outbox: &mut dyn Outbox) -> Event {
+        if !in_flight {
+            // It may take its time, and what became of the others is to be known before.
+            self.hand_over(outbox);
+        }
+        match outbox.next(in_flight) {
+            Next::Message(envelope) => Event::Next(Some(*envelope)),
+            Next::Later if in_flight => Event::Later,
+            Next::Later | Next::Nothing => Event::Next(None),
+        }
     }
 
     fn hear(&mut self, state: State, outbox: &mut dyn Outbox) -> Result<Event, Broken> {

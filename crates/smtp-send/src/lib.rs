@@ -11,15 +11,19 @@ pub mod config;
 pub mod deliver;
 pub mod dispatch;
 pub mod host;
+pub mod journal;
 pub mod message;
 pub mod meter;
+pub mod output;
 pub mod proto;
 pub mod report;
 pub mod resolve;
+mod resume;
 pub mod secret;
 pub mod sendmail;
 pub mod server;
 pub mod session;
+pub mod supply;
 pub mod tls;
 pub mod transport;
 
@@ -34,7 +38,8 @@ use account::Account;
 use cli::{Cli, Typed};
 use config::{Config, ReportStyle};
 use dispatch::{Job, Manner};
-use report::Report;
+use journal::Journal;
+use output::Output;
 
 /// The exit code for each kind of failure (sysexits.h).
 pub fn code_of(kind: Kind) -> u8 {
@@ -68,16 +73,28 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
 
 fn run(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
-    let mut config = Config::new(cli)?;
-    let mut jobs = compose::jobs(&mut config.mail)?;
-    if config.dry_run {
-        jobs.iter_mut().try_for_each(print)?;
+    let Config { route, mail, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
+    let supply = compose::supply(mail, bulk.keep_going)?;
+    if dry_run {
+        (0..supply.len()).try_for_each(|number| print(&mut supply.job(number)?))?;
         return Ok(common::exit::SUCCESS);
     }
-    let route = config.route.as_ref().context("no server")?;
-    let bar = config.report == ReportStyle::Lines && !config.verbose;
-    let manner = Manner { stop_after: config.stop_after, bar };
-    let failure = dispatch::send(route, manner, jobs, &mut |sent| show(&sent.report, config.report));
+    let route = route.context("no server")?;
+    let journal = bulk.journal.as_deref().map(|path| resume::open(path, &bulk, &*supply, &route)).transpose()?;
+    let goes_on = journal.as_ref().is_some_and(|journal| journal.done() > 0);
+    let is_shown = report == ReportStyle::Lines && !verbose;
+    let left = supply.len() - journal.as_ref().map_or(0, Journal::done);
+    let mut output = Output::new(report, bulk.csv.as_ref(), is_shown.then_some(left), goes_on)?;
+    let manner = Manner {
+        stop_after,
+        bar: is_shown,
+        connections: bulk.connections,
+        interval: bulk.interval,
+        journal: journal.as_ref(),
+    };
+    let failure = dispatch::send(&route, manner, &*supply, &mut |sent| output.show(&sent.report));
+    drop(output);
+    let failure = failure.or_else(|| resume::remainder(journal.as_ref(), supply.left_out()));
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }
 
@@ -107,20 +124,4 @@ fn print(job: &mut Job) -> Result<()> {
         .and_then(|()| out.flush())
         .map_err(Failure::output)?;
     Ok(())
-}
-
-/// Prints the report. What was delivered stays delivered, so a report that cannot be written is only warned about.
-fn show(report: &Report, style: ReportStyle) {
-    let mut out = io::stdout().lock();
-    let written = match style {
-        ReportStyle::Lines => report.write_lines(&mut out),
-        ReportStyle::Json => report.write_json(&mut out),
-        ReportStyle::Quiet => Ok(()),
-    };
-    let written = written.and_then(|()| out.flush());
-    if let Err(error) = written
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        log::warn!("{}", Failure::output(error));
-    }
 }

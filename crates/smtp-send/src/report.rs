@@ -1,5 +1,7 @@
 //! What became of each recipient of a message: for people, for programs, and as an exit code.
 
+mod table;
+
 use std::io::{self, Write};
 
 use common::{Failure, Kind, SafeText};
@@ -9,6 +11,8 @@ use crate::proto::address::Address;
 use crate::proto::reply::Reply;
 use crate::session::{Fate, StopAfter, Trouble};
 use crate::transport::Encryption;
+
+pub use table::CsvReport;
 
 /// Everything that is known about a message after its last try.
 #[derive(Debug)]
@@ -76,6 +80,19 @@ enum Status {
     Deferred,
     Unknown,
     Unsent,
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Valid => "valid",
+            Self::Refused => "refused",
+            Self::Deferred => "deferred",
+            Self::Unknown => "unknown",
+            Self::Unsent => "unsent",
+        }
+    }
 }
 
 impl Report {

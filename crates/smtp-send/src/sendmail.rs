@@ -164,7 +164,7 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
     let job = ready.and_then(|ready| {
         let envelope = setup.identity.envelope(&ready, arguments)?;
         let message = Message::Ready(Box::new(ready));
-        Ok(Job { source: None, reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
+        Ok(Job { reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
     });
     match job {
         Ok(job) => outcome::of(setup.route, job, letter, |failure| placed(failure, setup.account.as_ref())),

@@ -56,6 +56,8 @@ pub enum Event {
     TlsStarted,
     /// The next message, in answer to [`Action::Next`]; `None` when there is no other.
     Next(Option<Envelope>),
+    /// The same: there may be another one, but only after the message that has left has its answer.
+    Later,
     /// The message is complete, final dot or last chunk included; it leaves with whatever is sent next.
     Uploaded {
         /// How many replies to chunks are still to come, without that to the last one.
@@ -167,6 +169,11 @@ impl Session {
         self.trouble.as_ref()
     }
 
+    /// Whether a message has left whose answer has not come.
+    pub fn awaits_answer(&self) -> bool {
+        self.sent.is_some()
+    }
+
     /// Whether everything that matters is decided, so that a lost connection changes nothing.
     pub fn is_settled(&self) -> bool {
         matches!(self.state, State::Quit | State::Closed)
@@ -184,6 +191,7 @@ impl Session {
             }
             Event::Next(Some(envelope)) => self.begin(envelope),
             Event::Next(None) => self.end(),
+            Event::Later => self.next_reply(),
             Event::Uploaded { chunks } => self.uploaded(chunks),
             Event::Lost { complete } => self.lost(complete),
         }

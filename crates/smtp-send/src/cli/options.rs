@@ -14,7 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 use super::Cli;
 
 /// Groups of options (the headings of `--help`) that say what one message is, or what one run shows.
-const NOT_FOR_ACCOUNTS: [&str; 2] = ["Message", "Seeing"];
+const NOT_FOR_ACCOUNTS: [&str; 3] = ["Message", "Many messages", "Seeing"];
 /// The options of the envelope that concern every message of an account.
 const AUTHOR: [&str; 2] = ["from", "envelope-from"];
 /// What people call a password.
@@ -166,6 +166,7 @@ mod tests {
             ("password-file", Takes::Path),
             ("insecure", Takes::Nothing),
             ("retry", Takes::Value),
+            ("connections", Takes::Value),
             ("ipv4", Takes::Nothing),
             ("dsn-notify", Takes::Value),
         ] {
@@ -178,7 +179,7 @@ mod tests {
         for name in ["to", "cc", "bcc", "body", "attach", "subject", "header", "eml", "dsn-envid"] {
             assert_eq!(key(name), Err(KeyError::OneMessage), "{name}");
         }
-        for name in ["dry-run", "json", "quiet", "verbose", "stop-after"] {
+        for name in ["dry-run", "json", "quiet", "verbose", "stop-after", "journal", "csv"] {
             assert_eq!(key(name), Err(KeyError::OneRun), "{name}");
         }
         assert_eq!(key("account"), Err(KeyError::Account));

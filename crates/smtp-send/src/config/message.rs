@@ -66,7 +66,7 @@ pub struct Composed {
 /// Messages that exist already, and what of the envelope does not follow from their headers.
 #[derive(Debug)]
 pub struct ReadyMail {
-    /// The files.
+    /// The files and folders.
     pub files: Vec<FileSource>,
     /// Everybody who gets each message, each address once; `None` stands for those whom its header names.
     pub recipients: Option<Vec<Address>>,

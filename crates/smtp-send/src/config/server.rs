@@ -55,6 +55,8 @@ pub struct Route {
     pub max_time: Option<Duration>,
     /// How often to try again what failed for now.
     pub retry: u32,
+    /// How long after the start a further try may begin.
+    pub retry_max_time: Option<Duration>,
 }
 
 impl Route {
@@ -66,6 +68,7 @@ impl Route {
         let helo = args.helo.as_deref().map_or_else(|| Ok(own_helo()), |typed| helo(typed).map(Some))?;
         let timeout = args.timeout.map(|seconds| wait("--timeout", seconds)).transpose()?;
         let max_time = args.max_time.map(|seconds| wait("--max-time", seconds)).transpose()?;
+        let retry_max_time = args.retry_max_time.map(|seconds| wait("--retry-max-time", seconds)).transpose()?;
         let dsn = dsn(smtp)?;
         ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "no use with --tls off"));
         ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "no use with --insecure"));
@@ -84,7 +87,8 @@ impl Route {
             chunking: !smtp.no_chunking,
             timeout,
             max_time,
-            retry: args.retry.unwrap_or(0),
+            retry: args.retry.unwrap_or(if retry_max_time.is_some() { u32::MAX } else { 0 }),
+            retry_max_time,
             peer,
         }))
     }

@@ -46,7 +46,8 @@ pub(super) fn send(
     eight_bit: bool,
     framing: Framing,
 ) -> Result<Event, Broken> {
-    let (message, meter) = outbox.parcel();
+    let missing = || Failure::new(Kind::System, "send", "the message", "it is gone");
+    let Some((message, meter)) = outbox.parcel() else { return Err(Broken { failure: missing(), complete: false }) };
     let mut upload = Upload { line, meter, unanswered: 0, started: false };
     let ended = upload.nothing_is_said().and_then(|()| match framing {
         Framing::Dot => upload.dotted(message, eight_bit),
@@ -57,6 +58,7 @@ pub(super) fn send(
         Ok(()) => {
             log::info!("-> the message, {} bytes with its end", meter.bytes());
             line.end_of_message = Some(line.out.len());
+            outbox.completed().map_err(|failure| Broken { failure, complete: false })?;
             Ok(Event::Uploaded { chunks })
         }
         Err(Interruption::Early(reply)) => {

@@ -10,6 +10,7 @@ mod extra;
 pub mod facts;
 pub mod headers;
 pub mod html;
+pub mod mailbox;
 mod origin;
 mod part;
 pub mod ready;
@@ -25,8 +26,10 @@ pub use attach::Attachment;
 pub use compose::{Composition, Draft, HtmlBody};
 pub use extra::Extra;
 pub use html::Html;
+pub use mailbox::Mailbox as MailboxFile;
 pub use origin::FieldError;
 pub use ready::{Edits, Ready, ReadyError};
+pub use source::Stamp;
 pub use spool::SpoolError;
 pub use text::Text;
 
@@ -72,14 +75,6 @@ impl Message {
         match self {
             Self::Composed(message) => message.has_eight_bit_form(),
             Self::Ready(message) => message.has_eight_bit_form(),
-        }
-    }
-
-    /// Does what can be done in advance of the next [`Self::stream`], for a moment in which nothing else is to be done.
-    pub fn prepare(&mut self) {
-        match self {
-            Self::Composed(_) => {}
-            Self::Ready(message) => message.prepare(),
         }
     }
 

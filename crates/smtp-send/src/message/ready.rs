@@ -13,9 +13,10 @@ use common::{Failure, Kind};
 use super::Piece;
 use super::facts::{Facts, MAX_LINE, Scan};
 use super::headers::Headers;
+use super::mailbox::Extract;
 use super::origin::{FieldError, Origin};
 use super::recode::{Plan, Planner, Recoder};
-use super::source::Source;
+use super::source::{Source, Stamp};
 use super::spool::SpoolError;
 use super::walk::Walk;
 use crate::proto::address::{Address, Mailbox};
@@ -130,6 +131,11 @@ impl Ready {
         Self::look(Source::file(path)?, edits)
     }
 
+    /// Looks at a message in a mailbox file, which stays open.
+    pub fn extract(extract: Extract, edits: &Edits) -> Result<Self, ReadyError> {
+        Self::look(Source::Piece(extract), edits)
+    }
+
     /// Reads a message from a stream to its end and keeps it, in memory or, beyond a megabyte, in a temporary file.
     pub fn read(stream: impl Read, edits: &Edits) -> Result<Self, ReadyError> {
         Self::look(Source::keep(stream)?, edits)
@@ -183,9 +189,9 @@ impl Ready {
         if plan.endless { Err(ReadyError::TooManyParts) } else { Ok(plan) }
     }
 
-    /// Reads a small file in advance of the next [`Self::stream`], for a moment in which nothing else is to be done.
-    pub fn prepare(&mut self) {
-        self.source.prepare();
+    /// What tells whether its file is still the same; `None` when it has none of its own.
+    pub fn stamp(&self) -> Option<&Stamp> {
+        self.source.stamp()
     }
 
     /// Whether it begins with a header field. A text without any is a message for sendmail(8) and for nobody else.

@@ -1,4 +1,5 @@
-//! Where the bytes of a ready message are: in a file that is opened for each reading, or kept from a stream.
+//! Where the bytes of a ready message are: in a file that is opened for each reading, in a piece of a mailbox file, or kept
+//! from a stream.
 //!
 //! A file that is not the same at the end of a reading as when it was first seen fails the reading, so that a message
 //! which somebody is still writing is never completed.
@@ -12,6 +13,7 @@ use std::time::SystemTime;
 use nix::fcntl::OFlag;
 use tempfile::SpooledTempFile;
 
+use super::mailbox::Extract;
 use super::spool::{self, SpoolError};
 
 /// What is read from a stream stays in memory up to this size.
@@ -25,6 +27,8 @@ const SMALL: u64 = 64 * 1024;
 pub(super) enum Source {
     /// A file by its name.
     File(Named),
+    /// A message in a mailbox file.
+    Piece(Extract),
     /// The content of a stream.
     Kept(SpooledTempFile),
 }
@@ -37,19 +41,20 @@ pub(super) struct Named {
     seen: Stamp,
     /// Only until it is first read.
     open: Option<File>,
-    /// All of it, read in advance for the next reading.
+    /// All of a small one from its last reading, for the next.
     ready: Option<Vec<u8>>,
 }
 
-/// The size of a file and when it was changed.
+/// The size of a file and when it was changed: what tells that it is still the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
+pub struct Stamp {
     size: u64,
     modified: SystemTime,
 }
 
 impl Stamp {
-    fn of(facts: &Metadata) -> io::Result<Self> {
+    /// That of a file.
+    pub(super) fn of(facts: &Metadata) -> io::Result<Self> {
         Ok(Self { size: facts.len(), modified: facts.modified()? })
     }
 }
@@ -68,13 +73,11 @@ impl Source {
         Ok(Self::Kept(spool))
     }
 
-    /// Reads a small file now, so that the next reading need not; what goes wrong is told by that one.
-    pub(super) fn prepare(&mut self) {
-        if let Self::File(named) = self
-            && named.seen.size <= SMALL
-            && named.ready.is_none()
-        {
-            named.ready = named.opened().and_then(|file| named.all_of(file)).ok();
+    /// What tells whether a file is still the same; `None` for what is no file of its own.
+    pub(super) fn stamp(&self) -> Option<&Stamp> {
+        match self {
+            Self::File(named) => Some(&named.seen),
+            Self::Piece(_) | Self::Kept(_) => None,
         }
     }
 
@@ -88,14 +91,20 @@ impl Source {
                 spool.seek(SeekFrom::Start(0))?;
                 read(spool)
             }
+            Self::Piece(extract) => extract.with(read),
             Self::File(named) => {
-                if let Some(bytes) = named.ready.take() {
-                    named.check(&fs::metadata(&named.path)?)?;
+                if let Some(bytes) = &named.ready {
+                    let facts = fs::metadata(&named.path);
+                    named.check(&facts.map_err(|error| self::named(&named.path, &common::error::reason(&error)))?)?;
                     return read(&mut bytes.as_slice());
                 }
                 let mut file = named.opened()?;
                 if named.seen.size <= SMALL {
-                    return read(&mut named.all_of(file)?.as_slice());
+                    let bytes = named.all_of(file)?;
+                    let result = read(&mut bytes.as_slice());
+                    // It is read once to be looked at and once to be sent.
+                    named.ready = Some(bytes);
+                    return result;
                 }
                 let result = read(&mut file)?;
                 named.check(&file.metadata()?)?;
@@ -137,7 +146,7 @@ impl Named {
     }
 }
 
-fn named(path: &Path, why: &str) -> io::Error {
+pub(super) fn named(path: &Path, why: &str) -> io::Error {
     io::Error::other(format!("{}: {why}", path.display()))
 }
 

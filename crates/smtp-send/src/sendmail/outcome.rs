@@ -14,6 +14,7 @@ use super::dead_letter::{Letter, Note};
 use crate::config::Route;
 use crate::dispatch::{self, Job, Manner};
 use crate::session::Fate;
+use crate::supply::Single;
 
 /// The signals that end a program and can be answered.
 const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
@@ -80,7 +81,7 @@ fn event(route: Route, job: Job) -> Event {
 
 fn send(route: &Route, job: Job) -> Event {
     let mut fates = Vec::new();
-    let failure = dispatch::send(route, Manner::default(), vec![job], &mut |sent| fates = sent.fates.to_vec());
+    let failure = dispatch::send(route, Manner::default(), &Single::new(job), &mut |sent| fates = sent.fates.to_vec());
     Event::Done(fates, failure)
 }
 

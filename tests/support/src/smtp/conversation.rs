@@ -84,6 +84,9 @@ impl<'a> Conversation<'a> {
             return Ok(());
         }
         while let Some(line) = self.command()? {
+            if self.shared.script.fatal.as_ref().is_some_and(|text| line.contains(text)) {
+                return Ok(());
+            }
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             let argument = line.split_once(':').map_or("", |(_, argument)| argument).trim().to_owned();
             let next = match verb.as_str() {

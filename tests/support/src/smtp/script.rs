@@ -38,6 +38,7 @@ pub struct Script {
     pub(super) implicit_tls: bool,
     pub(super) early_refusal: Option<(usize, String)>,
     pub(super) auth: Vec<String>,
+    pub(super) fatal: Option<String>,
     rules: Vec<Rule>,
 }
 
@@ -49,6 +50,7 @@ impl Default for Script {
             implicit_tls: false,
             early_refusal: None,
             auth: Vec::new(),
+            fatal: None,
             rules: Vec::new(),
         }
     }
@@ -81,6 +83,13 @@ impl Script {
     #[must_use]
     pub fn auth(mut self, replies: &[&str]) -> Self {
         self.auth = replies.iter().map(|&reply| reply.to_owned()).collect();
+        self
+    }
+
+    /// Closes the connection when a command with `text` in it comes.
+    #[must_use]
+    pub fn close_on(mut self, text: &str) -> Self {
+        self.fatal = Some(text.to_owned());
         self
     }
 

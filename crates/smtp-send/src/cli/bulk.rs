@@ -1,0 +1,29 @@
+//! The options for many messages at once.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Many messages at once.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Many messages")]
+pub struct BulkArgs {
+    /// How many connections at once [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Server", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub connections: Option<u16>,
+    /// Send no faster than this, over all connections: so many messages a second, or N/min, N/h
+    #[arg(long, value_name = "N[/s]", help_heading = "Server")]
+    pub rate: Option<String>,
+    /// File that keeps what was done, so that a run that was stopped goes on where it was
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Send again what may or may not have been delivered when a run was stopped
+    #[arg(long, requires = "journal")]
+    pub resend_unknown: bool,
+    /// Leave out what cannot be sent, and send the rest; without this, nothing is sent then
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Report in CSV, a row for each recipient; - for standard output
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub csv: Option<PathBuf>,
+}

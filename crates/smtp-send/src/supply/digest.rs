@@ -1,0 +1,51 @@
+//! What tells whether messages are the same as another time: a digest (SHA-256) of everything that goes into them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use common::{Failure, Kind};
+use sha2::{Digest as _, Sha256};
+
+/// Bytes read at once.
+const BLOCK: usize = 64 * 1024;
+
+/// A digest on its way. Where one part ends and the next begins counts.
+pub(super) struct Digest(Sha256);
+
+impl Digest {
+    /// The digest of messages of this kind.
+    pub(super) fn new(kind: &str) -> Self {
+        let mut digest = Self(Sha256::new());
+        digest.words(kind.as_bytes());
+        digest
+    }
+
+    /// Adds some bytes.
+    pub(super) fn words(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    /// Adds what a file holds.
+    pub(super) fn file(&mut self, path: &Path) -> Result<(), Failure> {
+        self.content(path).map_err(|error| Failure::io("read", path.display(), error).with_kind(Kind::NoInput))
+    }
+
+    fn content(&mut self, path: &Path) -> io::Result<()> {
+        let mut file = File::open(path)?;
+        self.0.update(file.metadata()?.len().to_le_bytes());
+        let mut block = vec![0; BLOCK];
+        loop {
+            match file.read(&mut block)? {
+                0 => return Ok(()),
+                length => self.0.update(&block[..length]),
+            }
+        }
+    }
+
+    /// All of it in hexadecimal digits.
+    pub(super) fn finish(self) -> String {
+        self.0.finalize().as_slice().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    }
+}
