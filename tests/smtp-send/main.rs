@@ -19,6 +19,8 @@ mod composed;
 mod delivery;
 /// What is said and in which order: EHLO, HELO, pipelining, refusals, SIZE, 421.
 mod dialogue;
+/// Without a server: exchangers found by DNS, and how they are protected.
+mod direct;
 /// The man page and the completions are those of the options.
 mod dist;
 /// STARTTLS, implicit TLS, certificates, and what is never done.
@@ -33,6 +35,8 @@ mod html;
 mod journal;
 /// Mechanisms, and that nobody sees the secret.
 mod login;
+/// Proxies in between, and the header of the PROXY protocol.
+mod proxy;
 /// Messages that exist already.
 mod ready;
 /// What is printed: lines, JSON, transcript.

@@ -21,3 +21,4 @@ pub mod ping;
 pub mod sendmail;
 pub mod session;
 pub mod smtp_send;
+pub mod wire;

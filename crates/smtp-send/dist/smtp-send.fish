@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_smtp_send_global_optspecs
-    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= helo= timeout= max-time= retry= retry-max-time= tls= tls-ca= tls-server-name= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking connections= rate= journal= resend-unknown keep-going csv= dry-run stop-after= json v/verbose q/quiet h/help V/version
+    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= proxy= proxy-password-file= proxy-password-command= proxy-protocol= proxy-client= helo= timeout= max-time= retry= retry-max-time= tls= tls-ca= tls-server-name= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking connections= rate= journal= resend-unknown keep-going csv= dry-run stop-after= json v/verbose q/quiet h/help V/version
 end
 
 function __fish_smtp_send_needs_command
@@ -42,6 +42,12 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l server -d
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l port -d 'Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l account -d 'Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml, whose keys are the long options [default: that of `SMTP_SEND_ACCOUNT`, else default]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l bind -d 'Address of this host to connect from' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l proxy -d 'Proxy to go through, by SOCKS5 or by CONNECT of HTTP; it resolves the name of the server, and -4, -6 and --bind are for the way to it; `ALL_PROXY` and the like are not read' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l proxy-password-file -d 'File whose first line is the password for the proxy; nobody else may read it [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or a prompt]' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l proxy-password-command -d 'Command that prints the password for the proxy' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l proxy-protocol -d 'Begin with the header of the PROXY protocol, as servers behind a load balancer demand it' -r -f -a "v1\t'A line of text'
+v2\t'Binary'"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l proxy-client -d 'Client to name in that header [default: this host]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l helo -d 'Name given in EHLO [default: the full name of this host, else its address]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l timeout -d 'Longest wait for one reply [default: as RFC 5321 recommends, 2 to 10 minutes]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l max-time -d 'Longest time for everything from connecting to the end' -r

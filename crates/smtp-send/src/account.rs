@@ -34,6 +34,7 @@ const LIMIT: u64 = 1024 * 1024;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// Options of which one excludes the others.
 const PASSWORD: [&str; 4] = ["password-file", "password-fd", "password-command", "token-command"];
+const PROXY_PASSWORD: [&str; 2] = ["proxy-password-file", "proxy-password-command"];
 
 /// An account, and the file it comes from.
 #[derive(Debug)]
@@ -114,9 +115,14 @@ impl Account {
     pub fn arguments_for(&mut self, typed: &Typed) -> Vec<OsString> {
         let other_user = typed.value("user").is_some_and(|user| Some(user) != self.value("user"));
         let no_password = other_user || secret::is_in_environment() || PASSWORD.iter().any(|one| typed.has(one));
+        let no_proxy_password = typed.has("proxy")
+            || secret::is_for_proxy_in_environment()
+            || PROXY_PASSWORD.iter().any(|one| typed.has(one));
         self.settings.retain(|one| match one.key.as_str() {
             key if typed.has(key) => false,
             key if PASSWORD.contains(&key) => !no_password,
+            key if PROXY_PASSWORD.contains(&key) => !no_proxy_password,
+            "proxy-client" => !typed.has("proxy-protocol"),
             "port" => !typed.has("server"),
             "ipv4" => !typed.has("ipv6"),
             "ipv6" => !typed.has("ipv4"),

@@ -3,6 +3,7 @@
 //! One struct for each group of options; the groups are those of `--help`.
 
 mod bulk;
+mod direct;
 mod options;
 
 use std::ffi::OsString;
@@ -12,9 +13,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum};
 
 pub use bulk::BulkArgs;
+pub use direct::DirectArgs;
 pub use options::{KeyError, Takes, Typed, key, mistake_in};
 
 /// Sends mail by SMTP and says for each recipient what became of it.
+///
+/// Without --server the mail goes to the servers of the recipients' domains, which DNS names.
 ///
 /// The text is read from standard input unless --body, --body-file, --html or --eml is given.
 #[derive(Debug, Clone, Parser)]
@@ -22,7 +26,7 @@ pub use options::{KeyError, Takes, Typed, key, mistake_in};
     name = "smtp-send",
     version,
     max_term_width = 100,
-    override_usage = "smtp-send --server HOST[:PORT] --to ADDRESS [OPTIONS] < TEXT\n       \
+    override_usage = "smtp-send [--server HOST[:PORT]] --to ADDRESS [OPTIONS] < TEXT\n       \
                       smtp-send sendmail [OPTIONS OF SENDMAIL] ADDRESS... < MESSAGE",
     after_help = "\
 Exit codes:
@@ -48,6 +52,9 @@ pub struct Cli {
     /// Where to send.
     #[command(flatten)]
     pub server: ServerArgs,
+    /// Where to send without a server.
+    #[command(flatten)]
+    pub direct: DirectArgs,
     /// How the connection is protected.
     #[command(flatten)]
     pub tls: TlsArgs,
@@ -131,6 +138,7 @@ pub struct MessageArgs {
 #[command(next_help_heading = "Server")]
 pub struct ServerArgs {
     /// Mail server; an IPv6 address with a port stands in brackets; `lmtp:/path` is a unix socket that speaks LMTP
+    /// [default: those of the recipients' domains]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub server: Option<String>,
     /// Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]
@@ -149,6 +157,23 @@ pub struct ServerArgs {
     /// Address of this host to connect from
     #[arg(long, value_name = "IP")]
     pub bind: Option<IpAddr>,
+    /// Proxy to go through, by SOCKS5 or by CONNECT of HTTP; it resolves the name of the server, and -4, -6 and --bind are
+    /// for the way to it; `ALL_PROXY` and the like are not read
+    #[arg(long, value_name = "socks5|http://[USER@]HOST:PORT")]
+    pub proxy: Option<String>,
+    /// File whose first line is the password for the proxy; nobody else may read it [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or
+    /// a prompt]
+    #[arg(long, value_name = "FILE", group = "proxy_password")]
+    pub proxy_password_file: Option<PathBuf>,
+    /// Command that prints the password for the proxy
+    #[arg(long, value_name = "COMMAND", group = "proxy_password")]
+    pub proxy_password_command: Option<String>,
+    /// Begin with the header of the PROXY protocol, as servers behind a load balancer demand it
+    #[arg(long, value_name = "VERSION", value_enum)]
+    pub proxy_protocol: Option<ProxyProtocol>,
+    /// Client to name in that header [default: this host]
+    #[arg(long, value_name = "IP[:PORT]")]
+    pub proxy_client: Option<String>,
     /// Name given in EHLO [default: the full name of this host, else its address]
     #[arg(long, value_name = "NAME")]
     pub helo: Option<String>,
@@ -276,6 +301,15 @@ pub enum Tls {
     Implicit,
     /// Never
     Off,
+}
+
+/// The values of `--proxy-protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProxyProtocol {
+    /// A line of text
+    V1,
+    /// Binary
+    V2,
 }
 
 /// The values of `--auth`: the mechanisms of SASL.

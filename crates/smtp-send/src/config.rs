@@ -3,9 +3,11 @@
 //! `server` holds the way to the other side, `envelope` and `message` what goes there.
 
 mod bulk;
+mod direct;
 mod envelope;
 mod login;
 mod message;
+mod proxy;
 mod server;
 
 use anyhow::{Result, ensure};
@@ -22,8 +24,8 @@ pub use server::Route;
 /// Everything a run needs to know.
 #[derive(Debug)]
 pub struct Config {
-    /// The way to the server; absent only when nothing is sent.
-    pub route: Option<Route>,
+    /// The way to the server.
+    pub route: Route,
     /// What is sent to whom.
     pub mail: Mail,
     /// Whether the message is only printed.
@@ -63,7 +65,6 @@ impl Config {
             usage("--stop-after auth", "no use without --user NAME")
         );
         let route = Route::new(&cli, !before_login && !cli.seeing.dry_run)?;
-        ensure!(route.is_some() || cli.seeing.dry_run, usage("missing --server HOST[:PORT]", "see --help"));
         let bulk = Bulk::new(&cli)?;
         Ok(Self {
             route,

@@ -18,7 +18,7 @@ use crate::dispatch::{self, Job, Manner, Sent, Told};
 use crate::proto::address::Address;
 use crate::proto::mta_sts::Policy;
 use crate::report::worst;
-use crate::resolve::{Resolver, Servers};
+use crate::resolve::Servers;
 use crate::supply::Supply;
 use crate::tls::Trust;
 use crate::transport::{Limits, Transport};

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod compose;
 pub mod config;
 pub mod deliver;
+pub mod direct;
 pub mod dispatch;
 pub mod host;
 pub mod journal;
@@ -16,6 +17,7 @@ pub mod message;
 pub mod meter;
 pub mod output;
 pub mod proto;
+pub mod proxy;
 pub mod report;
 pub mod resolve;
 mod resume;
@@ -30,7 +32,7 @@ pub mod transport;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use common::logger::{self, Color};
 use common::{Failure, Kind};
 
@@ -76,10 +78,17 @@ fn run(cli: Cli) -> Result<u8> {
     let Config { route, mail, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
     let supply = compose::supply(mail, bulk.keep_going)?;
     if dry_run {
-        (0..supply.len()).try_for_each(|number| print(&mut supply.job(number)?))?;
+        (0..supply.len()).try_for_each(|number| {
+            let mut job = supply.job(number)?;
+            print(&mut job)?;
+            supply.give_back(number, job);
+            anyhow::Ok(())
+        })?;
+        if verbose {
+            direct::explain(&route, &*supply)?;
+        }
         return Ok(common::exit::SUCCESS);
     }
-    let route = route.context("no server")?;
     let journal = bulk.journal.as_deref().map(|path| resume::open(path, &bulk, &*supply, &route)).transpose()?;
     let goes_on = journal.as_ref().is_some_and(|journal| journal.done() > 0);
     let is_shown = report == ReportStyle::Lines && !verbose;
@@ -92,7 +101,7 @@ fn run(cli: Cli) -> Result<u8> {
         interval: bulk.interval,
         journal: journal.as_ref(),
     };
-    let failure = dispatch::send(&route, manner, &*supply, &mut |sent| output.show(&sent.report));
+    let failure = direct::send(route, manner, &*supply, &mut |sent| output.show(&sent.report));
     drop(output);
     let failure = failure.or_else(|| resume::remainder(journal.as_ref(), supply.left_out()));
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))

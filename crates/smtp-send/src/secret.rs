@@ -16,7 +16,7 @@ use std::io;
 use common::{Failure, Kind};
 use zeroize::Zeroizing;
 
-use crate::cli::{Auth, LoginArgs};
+use crate::cli::{Auth, LoginArgs, ServerArgs};
 use crate::host;
 use netrc::Search;
 
@@ -24,6 +24,8 @@ use netrc::Search;
 const LIMIT: usize = 64 * 1024;
 /// The variable of the environment that holds the password.
 const VARIABLE: &str = "SMTP_PASSWORD";
+/// The one that holds the password for a proxy.
+const PROXY_VARIABLE: &str = "SMTP_PROXY_PASSWORD";
 
 /// A password or an access token. It is wiped when it is dropped, and not shown by `{:?}`.
 pub struct Secret(Zeroizing<String>);
@@ -117,7 +119,7 @@ pub fn obtain(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Failur
     if let Some(command) = &args.token_command {
         return command::output(command).map_err(|why| why.of("--token-command", ""));
     }
-    if let Some(secret) = from_environment()? {
+    if let Some(secret) = from_environment(VARIABLE)? {
         return Ok(secret);
     }
     if let Some(secret) = from_netrc(user, host)? {
@@ -134,17 +136,53 @@ pub fn obtain(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Failur
     })
 }
 
-/// Whether the environment holds a password. It outweighs the one of a configuration file.
-pub fn is_in_environment() -> bool {
-    std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty())
+/// The password for `user` at the proxy `host`: from the file or the command of `args`, `SMTP_PROXY_PASSWORD`, ~/.netrc, a prompt.
+///
+/// # Errors
+/// As those of [`obtain`].
+pub fn for_proxy(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Failure> {
+    if let Some(path) = &args.proxy_password_file {
+        return source::file(path).map_err(|why| why.of("--proxy-password-file", path.display()));
+    }
+    if let Some(command) = &args.proxy_password_command {
+        return command::output(command).map_err(|why| why.of("--proxy-password-command", ""));
+    }
+    if let Some(secret) = from_environment(PROXY_VARIABLE)? {
+        return Ok(secret);
+    }
+    if let Some(secret) = from_netrc(user, host)? {
+        return Ok(secret);
+    }
+    let account = format!("{user} at the proxy {host}");
+    let asked = prompt::ask("Password", &account).map_err(|why| why.of("ask for the password of", &account))?;
+    asked.ok_or_else(|| {
+        let why = format!(
+            "there is none: set {PROXY_VARIABLE}, use --proxy-password-file or --proxy-password-command, or write it into ~/.netrc"
+        );
+        Failure::new(Kind::Config, "password of", account, why)
+    })
 }
 
-fn from_environment() -> Result<Option<Secret>, Failure> {
-    if !is_in_environment() {
+/// Whether the environment holds a password. It outweighs the one of a configuration file.
+pub fn is_in_environment() -> bool {
+    is_set(VARIABLE)
+}
+
+/// Whether the environment holds a password for a proxy.
+pub fn is_for_proxy_in_environment() -> bool {
+    is_set(PROXY_VARIABLE)
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+fn from_environment(variable: &'static str) -> Result<Option<Secret>, Failure> {
+    if !is_set(variable) {
         return Ok(None);
     }
-    let value = Zeroizing::new(std::env::var_os(VARIABLE).unwrap_or_default().into_encoded_bytes());
-    Secret::new(&value).map(Some).map_err(|why| why.of("", VARIABLE))
+    let value = Zeroizing::new(std::env::var_os(variable).unwrap_or_default().into_encoded_bytes());
+    Secret::new(&value).map(Some).map_err(|why| why.of("", variable))
 }
 
 fn from_netrc(user: &str, host: &str) -> Result<Option<Secret>, Failure> {

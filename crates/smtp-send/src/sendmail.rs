@@ -109,7 +109,10 @@ impl Setup {
         let route = Route::new(&cli, true).map_err(|error| {
             error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "", "configuration", error.to_string()))
         });
-        let route = route.and_then(|route| route.ok_or_else(no_server)).map(|mut route| {
+        // Nobody who has said nothing at all shall be surprised by mail that leaves this machine.
+        let is_meant = |route: &Route| route.direct.is_none() || account.is_some();
+        let route = route.and_then(|route| if is_meant(&route) { Ok(route) } else { Err(no_server()) });
+        let route = route.map(|mut route| {
             // Sendmail would take the message in any case; programs that ask for reports cannot know the server.
             route.dsn.optional = true;
             route

@@ -4,9 +4,12 @@
 //! loopback address. What is sent to this machine itself may go in clear anyway (there is nobody between), so demanding a
 //! certificate that no mail server has for "localhost" would protect nothing and keep people from their own server.
 
+mod dane;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::proto::tlsa::Association;
 use chrono::DateTime;
 use common::{Failure, Kind};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -27,6 +30,8 @@ pub struct Trust {
     pub server_name: Option<String>,
     /// When the certificate is checked.
     pub check: Check,
+    /// The records that say whom to trust in place of any issuer, and the domain that they protect (DANE).
+    pub dane: Option<(Vec<Association>, String)>,
 }
 
 /// When a certificate is checked.
@@ -52,7 +57,10 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(Kind::System, "", "TLS", error))?;
-    let config = if checked {
+    let config = if let Some((records, domain)) = &trust.dane {
+        let verifier = dane::Dane::new(records, Some(domain), provider);
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
+    } else if checked {
         builder.with_root_certificates(roots(trust)?).with_no_client_auth()
     } else {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider))).with_no_client_auth()
@@ -129,6 +137,10 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
         }
         rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
             let why = format!("it is valid from {} on; is the clock of this machine right?{cure}", day(*not_before));
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+            let why = "not the one that the TLSA records of the server name (DANE)";
             Failure::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(wrong) => {

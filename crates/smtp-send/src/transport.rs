@@ -4,21 +4,22 @@
 //! is ended like one that is silent (RFC 5321, section 4.5.3.2). This file knows nothing of the dialogue.
 
 mod connect;
+mod proxy;
 mod timed;
 
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::proto::reply::{Reply, ReplyParser};
-use crate::server::Peer;
+use crate::server::{HostPort, Peer};
 use crate::tls::{self, Trust};
 use timed::Timed;
 
-pub use connect::{Family, Way};
+pub use connect::{Family, ProxyHeader, Way};
 
 /// A handshake is a few packets and some arithmetic.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(60);
@@ -101,19 +102,28 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Connects to the first address of `peer` that answers.
+    /// Connects to the first address of `peer` that answers, or through a proxy.
     pub fn connect(peer: &Peer, way: &Way, limits: Limits) -> Result<Self, Failure> {
-        let connected = connect::connect(peer, way, limits)?;
-        Ok(Self {
-            stream: Stream::Clear(Timed::new(connected.socket, Instant::now())),
-            input: Vec::new(),
+        Ok(Self::over(connect::connect(peer, None, way, limits)?, peer, limits))
+    }
+
+    /// Connects to the first of these addresses of `server` that answers.
+    pub fn connect_to(server: &HostPort, addresses: &[SocketAddr], way: &Way, limits: Limits) -> Result<Self, Failure> {
+        let peer = Peer::Tcp(server.clone());
+        Ok(Self::over(connect::connect(&peer, Some(addresses), way, limits)?, &peer, limits))
+    }
+
+    fn over(connected: connect::Connected, peer: &Peer, limits: Limits) -> Self {
+        Self {
+            stream: Stream::Clear(connected.timed),
+            input: connected.early,
             parser: ReplyParser::default(),
             host: peer.host().to_owned(),
             peer: peer.to_string(),
             loopback: connected.loopback,
             limits,
             encryption: None,
-        })
+        }
     }
 
     /// The other end as it was typed.
@@ -123,7 +133,7 @@ impl Transport {
 
     /// Our own address on this connection, if it has one.
     pub fn local_address(&mut self) -> Option<IpAddr> {
-        self.stream.timed().local_address()
+        self.stream.timed().local_address().map(|address| address.ip())
     }
 
     /// Whether others on the way can read what is sent.

@@ -52,7 +52,7 @@ pub(super) struct Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.list.iter().map(|one| match &one.host {
+        let names = self.list.iter().map(|one| match &one.host {
             Host::Named(name) if self.implicit => format!("{name} itself, which has no MX"),
             Host::Named(name) => format!("{name} ({})", one.preference),
             Host::Address(address) => address.to_string(),
@@ -192,13 +192,15 @@ impl Exchangers {
     }
 
     fn addresses(&self, name: &str) -> Result<Addresses, Failure> {
-        let mut addresses =
-            self.resolver.addresses(name, self.families).map_err(|error| error.into_failure(name))?;
+        let mut addresses = self.resolver.addresses(name, self.families).map_err(|error| error.into_failure(name))?;
         if addresses.list.is_empty() {
             return Err(Failure::new(Kind::UnknownHost, "", name, "no address of the wanted family"));
         }
         if addresses.aliases > 0 {
-            log::info!("{name} is an alias of {}, which no exchanger should be (RFC 5321, section 5.1)", addresses.name);
+            log::info!(
+                "{name} is an alias of {}, which no exchanger should be (RFC 5321, section 5.1)",
+                addresses.name
+            );
         }
         addresses.list.truncate(MOST_ADDRESSES);
         Ok(addresses)

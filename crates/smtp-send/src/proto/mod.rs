@@ -15,5 +15,6 @@ pub mod dsn;
 pub mod header;
 pub mod mime;
 pub mod mta_sts;
+pub mod proxy;
 pub mod reply;
 pub mod tlsa;

@@ -55,7 +55,8 @@ impl Policy {
         let (mut version, mut mode, mut age) = (false, None, None);
         let mut patterns = Vec::new();
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-            let (key, value) = line.split_once(':').ok_or(PolicyError::Line(number))?;
+            let wrong = if version { PolicyError::Line(number) } else { PolicyError::Version };
+            let (key, value) = line.split_once(':').ok_or(wrong)?;
             let (key, value) = (key.trim(), value.trim());
             if !version && (key, value) != ("version", "STSv1") {
                 return Err(PolicyError::Version);
@@ -123,7 +124,8 @@ mod tests {
 
     #[test]
     fn an_asterisk_stands_for_one_label() {
-        let policy = Policy::parse("version: STSv1\nmode: testing\nmax_age: 1\nmx: a.example\nmx: *.b.example").unwrap();
+        let policy =
+            Policy::parse("version: STSv1\nmode: testing\nmax_age: 1\nmx: a.example\nmx: *.b.example").unwrap();
         for (name, named) in [
             ("a.example", true),
             ("A.EXAMPLE", true),

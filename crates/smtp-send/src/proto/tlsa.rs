@@ -55,7 +55,7 @@ impl Association {
         (data.len() == length).then(|| Self { usage, key_only, matching, data: data.clone() })
     }
 
-    /// Whether it is about the certificate with these bytes and this public key (a SubjectPublicKeyInfo).
+    /// Whether it is about the certificate with these bytes and this public key (a `SubjectPublicKeyInfo`).
     pub fn matches(&self, certificate: &[u8], key: &[u8]) -> bool {
         let meant = if self.key_only { key } else { certificate };
         match self.matching {

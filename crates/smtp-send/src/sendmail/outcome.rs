@@ -3,6 +3,7 @@
 //! The sending runs in a thread of its own, so that a signal can be answered while it waits for a server: the message is kept,
 //! one line says where, and the program ends.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
@@ -12,7 +13,8 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::dead_letter::{Letter, Note};
 use crate::config::Route;
-use crate::dispatch::{self, Job, Manner};
+use crate::direct;
+use crate::dispatch::{Job, Manner};
 use crate::session::Fate;
 use crate::supply::Single;
 
@@ -73,15 +75,19 @@ fn event(route: Route, job: Job) -> Event {
         });
     }
     thread::spawn(move || {
-        let sent = catch_unwind(AssertUnwindSafe(|| send(&route, job)));
+        let sent = catch_unwind(AssertUnwindSafe(|| send(route, job)));
         let _ = tell.send(sent.unwrap_or_else(|_| ended()));
     });
     told.recv().unwrap_or_else(|_| ended())
 }
 
-fn send(route: &Route, job: Job) -> Event {
-    let mut fates = Vec::new();
-    let failure = dispatch::send(route, Manner::default(), &Single::new(job), &mut |sent| fates = sent.fates.to_vec());
+fn send(route: Route, job: Job) -> Event {
+    let recipients = job.recipients.clone();
+    let mut known = HashMap::new();
+    let failure = direct::send(route, Manner::default(), &Single::new(job), &mut |sent| {
+        known.extend(sent.recipients.iter().cloned().zip(sent.fates.iter().cloned()));
+    });
+    let fates = recipients.iter().map(|address| known.remove(address).unwrap_or(Fate::Unsent)).collect();
     Event::Done(fates, failure)
 }
 

@@ -4,7 +4,7 @@
 //! at in between; far from the deadline no timeout has to be set anew.
 
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -34,8 +34,8 @@ impl Timed {
         Ok(Self::new(self.socket.try_clone()?, until))
     }
 
-    pub(super) fn local_address(&self) -> Option<IpAddr> {
-        self.socket.local_addr().ok()?.as_socket().map(|address| address.ip())
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()?.as_socket()
     }
 
     /// Asks the kernel not to delay the next acknowledgements. A wish: nothing depends on it.

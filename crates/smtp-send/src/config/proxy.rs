@@ -1,0 +1,60 @@
+//! The options of proxies: the one that connects us, and the one that we pretend to be.
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Result, ensure};
+use common::{Failure, Kind};
+
+use super::usage;
+use crate::cli::{ProxyProtocol, ServerArgs};
+use crate::proto::proxy::Scheme;
+use crate::proto::proxy::header::Version;
+use crate::proxy::{Proxy, ProxyAddress};
+use crate::secret;
+use crate::server::Peer;
+use crate::transport::ProxyHeader;
+
+/// The proxy to go through, if there is one; with the password for it when it will be `asked`.
+pub(super) fn proxy(args: &ServerArgs, peer: &Peer, asked: bool) -> Result<Option<Proxy>> {
+    let given = args.proxy_password_file.is_some() || args.proxy_password_command.is_some();
+    let Some(typed) = &args.proxy else {
+        ensure!(!given, usage("--proxy-password-...", "no use without --proxy"));
+        return Ok(None);
+    };
+    ensure!(matches!(peer, Peer::Tcp(_)), usage("--proxy", "no use with a unix socket"));
+    // What was typed may hold a password.
+    let address = ProxyAddress::parse(typed).map_err(|error| Failure::new(Kind::Usage, "", "--proxy", error))?;
+    let Some(user) = &address.user else {
+        ensure!(!given, usage("--proxy-password-...", "no use without a user in --proxy"));
+        return Ok(Some(Proxy { address, secret: None }));
+    };
+    ensure!(
+        address.scheme == Scheme::Socks5 || !user.contains(':'),
+        usage("--proxy", "a colon cannot be part of a user's name in HTTP")
+    );
+    let secret = if asked { Some(secret::for_proxy(args, user, &address.at.host)?) } else { None };
+    Ok(Some(Proxy { address, secret }))
+}
+
+/// The header of the PROXY protocol, if one is sent.
+pub(super) fn header(args: &ServerArgs, peer: &Peer) -> Result<Option<ProxyHeader>> {
+    let Some(version) = args.proxy_protocol else {
+        ensure!(args.proxy_client.is_none(), usage("--proxy-client", "no use without --proxy-protocol"));
+        return Ok(None);
+    };
+    ensure!(matches!(peer, Peer::Tcp(_)), usage("--proxy-protocol", "no use with a unix socket"));
+    let version = match version {
+        ProxyProtocol::V1 => Version::V1,
+        ProxyProtocol::V2 => Version::V2,
+    };
+    let client = args.proxy_client.as_deref().map(|typed| {
+        let why = "write an IP address, or one with a port: 192.0.2.1:4000, [2001:db8::1]:4000";
+        client(typed).ok_or_else(|| Failure::new(Kind::Usage, "--proxy-client", typed, why))
+    });
+    Ok(Some(ProxyHeader { version, client: client.transpose()? }))
+}
+
+fn client(typed: &str) -> Option<SocketAddr> {
+    let alone = typed.parse().ok().map(|address: IpAddr| SocketAddr::new(address, 0));
+    alone.or_else(|| typed.parse().ok())
+}

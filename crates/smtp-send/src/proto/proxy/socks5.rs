@@ -1,0 +1,149 @@
+//! SOCKS version 5 (RFC 1928) with a login by name and password (RFC 1929): three short binary answers.
+
+use std::net::IpAddr;
+
+use zeroize::Zeroizing;
+
+use super::{Identity, Refusal, Scheme, Step, Target};
+use crate::proto::auth::Wiped;
+
+/// The version, in front of every message but those of the login.
+const VERSION: u8 = 5;
+/// The version of the login.
+const LOGIN_VERSION: u8 = 1;
+const NO_LOGIN: u8 = 0;
+const BY_PASSWORD: u8 = 2;
+const NONE_OF_THESE: u8 = 0xff;
+const CONNECT: u8 = 1;
+const IPV4: u8 = 1;
+const NAME: u8 = 3;
+const IPV6: u8 = 4;
+
+/// Which answer is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Method,
+    Login,
+    Reply,
+}
+
+/// A conversation on its way.
+#[derive(Debug)]
+pub struct Socks5<'a> {
+    target: Target<'a>,
+    identity: Option<Identity<'a>>,
+    state: State,
+}
+
+impl<'a> Socks5<'a> {
+    pub(super) fn begin(target: Target<'a>, identity: Option<Identity<'a>>) -> Result<(Self, Wiped), Refusal> {
+        let fits = |text: &str| (1..=255).contains(&text.len());
+        if identity.is_some_and(|one| !fits(one.user) || !fits(one.password)) {
+            return Err(Refusal::Unspeakable("SOCKS5 takes a name and a password of 1 to 255 bytes"));
+        }
+        if !fits(target.host) {
+            return Err(Refusal::Unspeakable("SOCKS5 takes a host of 1 to 255 bytes"));
+        }
+        let methods: &[u8] = if identity.is_some() { &[NO_LOGIN, BY_PASSWORD] } else { &[NO_LOGIN] };
+        let mut hello = vec![VERSION, short(methods.len())];
+        hello.extend_from_slice(methods);
+        Ok((Self { target, identity, state: State::Method }, Zeroizing::new(hello)))
+    }
+
+    pub(super) fn take(&mut self, input: &[u8]) -> Result<(usize, Step), Refusal> {
+        match (self.state, input) {
+            (State::Method, [VERSION, method, ..]) => Ok((2, self.method_chosen(*method)?)),
+            (State::Login, [_, 0, ..]) => {
+                self.state = State::Reply;
+                Ok((2, Step::Write(self.request())))
+            }
+            (State::Login, [_, status, ..]) => Err(Refusal::LoginRefused(format!(" (status {status})"))),
+            (State::Reply, [VERSION, 0, _, kind, rest @ ..]) => match address_length(*kind, rest)? {
+                // Where it connects from is nobody's business here; it only has to be gone.
+                Some(length) if rest.len() >= length => Ok((length.saturating_add(4), Step::Done)),
+                _ => Ok((0, Step::Read)),
+            },
+            (State::Reply, [VERSION, code, ..]) if *code > 0 => Err(self.refusal(*code)),
+            (State::Method | State::Reply, [other, ..]) if *other != VERSION => {
+                let what =
+                    if other.is_ascii_graphic() { format!("'{}'", char::from(*other)) } else { other.to_string() };
+                Err(Refusal::Foreign(Scheme::Socks5, format!("its answer begins with {what} instead of 5")))
+            }
+            _ => Ok((0, Step::Read)),
+        }
+    }
+
+    fn method_chosen(&mut self, method: u8) -> Result<Step, Refusal> {
+        match (method, self.identity) {
+            (NO_LOGIN, _) => {
+                self.state = State::Reply;
+                Ok(Step::Write(self.request()))
+            }
+            (BY_PASSWORD, Some(Identity { user, password })) => {
+                self.state = State::Login;
+                let (user, password) = (user.as_bytes(), password.as_bytes());
+                let lengths = [short(user.len()), short(password.len())];
+                let login = [&[LOGIN_VERSION, lengths[0]], user, &[lengths[1]], password].concat();
+                Ok(Step::Write(Zeroizing::new(login)))
+            }
+            (NONE_OF_THESE, None) => Err(Refusal::LoginWanted(Scheme::Socks5)),
+            (NONE_OF_THESE, Some(_)) => Err(Refusal::NoMethod),
+            _ => {
+                let what = format!("it chose the login method {method}, which was not offered");
+                Err(Refusal::Foreign(Scheme::Socks5, what))
+            }
+        }
+    }
+
+    fn request(&self) -> Wiped {
+        let host = self.target.host;
+        let mut request = vec![VERSION, CONNECT, 0];
+        match host.parse() {
+            Ok(IpAddr::V4(address)) => {
+                request.push(IPV4);
+                request.extend_from_slice(&address.octets());
+            }
+            Ok(IpAddr::V6(address)) => {
+                request.push(IPV6);
+                request.extend_from_slice(&address.octets());
+            }
+            Err(_) => {
+                request.extend_from_slice(&[NAME, short(host.len())]);
+                request.extend_from_slice(host.as_bytes());
+            }
+        }
+        request.extend_from_slice(&self.target.port.to_be_bytes());
+        Zeroizing::new(request)
+    }
+
+    /// What a reply other than 0 means (RFC 1928, section 6).
+    fn refusal(&self, code: u8) -> Refusal {
+        let because = |why: &str| format!("{}: {why} (SOCKS reply {code})", self.target);
+        match code {
+            1 => Refusal::Unreachable(because("no reason given")),
+            2 => Refusal::Forbidden(because("against its rules")),
+            3 => Refusal::Unreachable(because("network unreachable")),
+            4 => Refusal::Unreachable(because("host unknown or unreachable")),
+            5 => Refusal::Unreachable(because("connection refused")),
+            6 => Refusal::Unreachable(because("packets lived too short")),
+            7 => Refusal::Unable("it does not connect to anybody (SOCKS reply 7)".into()),
+            8 => Refusal::Unable(format!("it does not take {} as an address (SOCKS reply 8)", self.target.host)),
+            _ => Refusal::Unreachable(because("no reason known")),
+        }
+    }
+}
+
+/// Bytes of the address and port behind the kind of the address; none while that is not known.
+fn address_length(kind: u8, rest: &[u8]) -> Result<Option<usize>, Refusal> {
+    match (kind, rest.first()) {
+        (IPV4, _) => Ok(Some(6)),
+        (IPV6, _) => Ok(Some(18)),
+        (NAME, length) => Ok(length.map(|length| usize::from(*length).saturating_add(3))),
+        _ => Err(Refusal::Foreign(Scheme::Socks5, format!("its answer holds an address of kind {kind}"))),
+    }
+}
+
+/// A length that was checked to fit.
+fn short(length: usize) -> u8 {
+    u8::try_from(length).unwrap_or(u8::MAX)
+}
