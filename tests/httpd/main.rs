@@ -4,6 +4,7 @@
 //! - `serving`: files, folders, types, errors, HEAD, OPTIONS, compressed files, several clients
 //! - `protocol`: request line, fields, framing, persistence, byte by byte
 //! - `conditions`: entity tags, dates, ranges
+//! - `compression`: text compressed on the way out
 //! - `faults`: full and read-only disks, a kill in the middle, ten thousand connections
 //! - `limits`: attackers by the hundred, no descriptors left, large listings
 //! - `listing`: the page and the JSON for a folder
@@ -11,10 +12,12 @@
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
+//! - `login`: who is let in, what guessing costs, where passwords come from
 //! - `watching`: health, draining, metrics, the log for machines
 //! - `dist`: the man page and the completions are those of the options
 //! - `www`: the site of the quick start says nothing false about itself
 
+mod compression;
 mod conditions;
 mod dist;
 mod faults;
@@ -22,6 +25,7 @@ mod fixture;
 mod freshness;
 mod limits;
 mod listing;
+mod login;
 mod protocol;
 mod root;
 mod running;

@@ -205,6 +205,13 @@ fn where_no_thread_can_be_started_a_download_is_ended_and_small_files_are_served
     command.args(["--workers", "2", "--user", "games"]).arg(folder.path());
     let running = Running::start(&mut command);
     let address = running.wait_for_stderr(listening_address);
+    // Before both workers are there, one of them could still start a thread in place of the other.
+    let status = || fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
+    let end = Instant::now() + PATIENCE;
+    while !status().contains("\nThreads:\t3\n") {
+        assert!(Instant::now() < end, "{}", status());
+        sleep(Duration::from_millis(2));
+    }
     let mut download = testkit::http::Client::connect(address);
     download.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     assert!(download.is_closed());

@@ -17,6 +17,7 @@
 pub mod direct;
 pub mod httpd;
 pub mod local;
+pub mod login;
 pub mod ping;
 pub mod sendmail;
 pub mod session;

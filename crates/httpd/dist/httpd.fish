@@ -10,7 +10,7 @@ none\t'None: a path with a link in it does not exist'"
 complete -c httpd -l header -d 'Add a field to every answer; may be repeated' -r
 complete -c httpd -l cache -d 'Cache-Control by path, such as \'/assets/**=max-age=31536000, immutable\'; may be repeated, the last one that fits wins. Default: no-cache' -r
 complete -c httpd -l mime -d 'Content type by extension; may be repeated' -r
-complete -c httpd -l cache-memory -d 'Memory for small files, in MiB' -r
+complete -c httpd -l cache-memory -d 'Memory for small files and compressed text, in MiB' -r
 complete -c httpd -l access-log -d 'Where the access log goes: a file, - for standard output, or off' -r
 complete -c httpd -l log-format -d 'Form of the access log. Default: dev on a terminal, else combined' -r -f -a "dev\t'Short, for people who watch'
 combined\t'Combined Log Format'
@@ -21,6 +21,8 @@ complete -c httpd -l max-per-ip -d 'Connections at once from one address. Defaul
 complete -c httpd -l header-timeout -d 'Seconds a client has for the head of a request' -r
 complete -c httpd -l idle-timeout -d 'Seconds a connection may be idle between two requests' -r
 complete -c httpd -l min-rate -d 'Bytes a second a client must take of an answer, measured over 20 seconds' -r
+complete -c httpd -l auth-file -d 'Ask for a login; the users are those of this htpasswd file with bcrypt hashes, made by \'htpasswd -B\'. It is read again when it changes. bcrypt looks at the first 72 bytes of a password' -r -F
+complete -c httpd -l auth -d 'Ask for a login; this is the only user. The password is that of HTTPD_PASSWORD, else it is asked for' -r
 complete -c httpd -l health -d 'Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login' -r
 complete -c httpd -l metrics -d 'Answer this path with what was counted, in the text format of Prometheus' -r
 complete -c httpd -l drain -d 'Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first' -r
@@ -35,6 +37,7 @@ complete -c httpd -l hidden -d 'Also serve files whose names begin with a dot'
 complete -c httpd -l cors -d 'Let pages of other origins read everything'
 complete -c httpd -l cross-origin-isolated -d 'Isolate the pages from other origins, as shared memory and precise timers need it'
 complete -c httpd -l no-precompressed -d 'Do not use .br, .zst and .gz files that lie beside a file'
+complete -c httpd -l compress -d 'Compress text of 1 KiB to 8 MiB by gzip, once for each version of a file; compressed files beside it win'
 complete -c httpd -l no-sandbox -d 'Do not confine the process to the root by Landlock'
 complete -c httpd -s q -l quiet -d 'Say less: no banner, errors only'
 complete -c httpd -s v -l verbose -d 'Say more; may be repeated'

@@ -43,7 +43,7 @@ pub enum Format {
 }
 
 /// What a line says. Byte strings are as the client sent them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Entry<'a> {
     /// The address of the client.
     pub peer: Peer,
@@ -57,6 +57,8 @@ pub struct Entry<'a> {
     pub referer: Option<&'a [u8]>,
     /// The User-Agent field.
     pub user_agent: Option<&'a [u8]>,
+    /// The user who is logged in.
+    pub user: Option<Arc<[u8]>>,
     /// How the answer came about.
     pub lane: Lane,
     /// What the memory for small files did for it, where it had a part in it.
@@ -75,6 +77,7 @@ pub struct OwnedEntry {
     pub bytes: u64,
     referer: Option<Vec<u8>>,
     user_agent: Option<Vec<u8>>,
+    user: Option<Arc<[u8]>>,
     begun: Instant,
 }
 
@@ -87,6 +90,7 @@ impl From<Entry<'_>> for OwnedEntry {
             bytes: entry.bytes,
             referer: entry.referer.map(<[u8]>::to_vec),
             user_agent: entry.user_agent.map(<[u8]>::to_vec),
+            user: entry.user,
             begun: entry.begun,
         }
     }
@@ -102,6 +106,7 @@ impl OwnedEntry {
             bytes: self.bytes,
             referer: self.referer.as_deref(),
             user_agent: self.user_agent.as_deref(),
+            user: self.user.clone(),
             lane: Lane::Blocking,
             cached: None,
             begun: self.begun,
@@ -271,7 +276,13 @@ fn common(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
         Peer::Ip(ip) => address(out, ip),
         peer @ Peer::Local => _ = write!(out, "{peer}"),
     }
-    out.extend_from_slice(b" - - [");
+    out.extend_from_slice(b" - ");
+    match &entry.user {
+        // The name is a field between spaces, so there is none in it.
+        Some(user) if !user.is_empty() => escape_spaced(out, user),
+        _ => out.push(b'-'),
+    }
+    out.extend_from_slice(b" [");
     out.extend_from_slice(clock.log_time().as_bytes());
     out.extend_from_slice(b"] \"");
     escape(out, entry.line);
@@ -316,6 +327,8 @@ struct Line {
     referer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
     lane: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<&'static str>,
@@ -332,6 +345,7 @@ fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, duration: Duration) {
         bytes: entry.bytes,
         referer: entry.referer.map(text),
         user_agent: entry.user_agent.map(text),
+        user: entry.user.as_deref().map(text),
         lane: entry.lane.name(),
         cache: entry.cached.map(Cached::name),
         duration: duration.as_secs_f64(),
@@ -379,6 +393,16 @@ fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
+/// The same with spaces escaped as well.
+fn escape_spaced(out: &mut Vec<u8>, bytes: &[u8]) {
+    for (place, piece) in bytes.split(|byte| *byte == b' ').enumerate() {
+        if place > 0 {
+            out.extend_from_slice(b"\\x20");
+        }
+        escape(out, piece);
+    }
+}
+
 /// A size for people: `999 B`, `1.2 KB`, `3.4 GB`, in steps of 1000.
 pub fn human_size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KB", "MB", "GB", "TB", "PB", "EB"];
@@ -410,6 +434,7 @@ mod tests {
             bytes: 12,
             referer: None,
             user_agent: Some(b"x\\\n\xff\xc2\x9b"),
+            user: None,
             lane: Lane::Memory,
             cached: Some(Cached::Hit),
             begun: Instant::now(),
@@ -429,6 +454,16 @@ mod tests {
         let expected =
             "127.0.0.1 - - [TIME] \"GET /a\\x22b\\x1B HTTP/1.1\" 200 12 \"-\" \"x\\x5C\\x0A\\xFF\\xC2\\x9B\"";
         assert_eq!(text, expected.replace("TIME", &time));
+    }
+
+    #[test]
+    fn the_name_of_a_user_is_one_field_whatever_is_in_it() {
+        let clock = Clock::new(Instant::now());
+        for (user, field) in [(&b"ann"[..], "ann"), (b"a b\"\xc3", "a\\x20b\\x22\\xC3"), (b"", "-")] {
+            let mut out = Vec::new();
+            common(&mut out, &clock, &Entry { user: Some(user.into()), ..entry() });
+            assert!(String::from_utf8(out).unwrap().starts_with(&format!("127.0.0.1 - {field} [")), "{field}");
+        }
     }
 
     #[test]

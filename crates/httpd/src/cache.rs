@@ -36,6 +36,7 @@ pub struct Document {
     /// The facts about it.
     pub representation: Representation,
     /// The fields of the plain 200 answer, from Content-Type to the last one; Date and Connection are not part of it.
+    /// Empty where they are made for each answer.
     pub fields: Vec<u8>,
     /// The content.
     pub body: Vec<u8>,
@@ -80,6 +81,16 @@ impl Document {
     fn weight(&self) -> usize {
         self.body.len() + self.fields.len() + size_of::<Self>()
     }
+}
+
+/// The content of an open file, if it is still this version before and after it is read.
+pub(crate) fn read_version(file: &File, identity: Identity) -> io::Result<Option<Vec<u8>>> {
+    // One octet more, so that a file that grows is noticed without another call.
+    let mut body = vec![0; usize::try_from(identity.size).unwrap_or(usize::MAX).saturating_add(1)];
+    let length = read_all(file, &mut body)?;
+    body.truncate(length);
+    let is_whole = length as u64 == identity.size && Identity::of(file)? == identity;
+    Ok(is_whole.then_some(body))
 }
 
 fn read_all(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
@@ -178,7 +189,8 @@ fn shelf(coding: Option<Coding>) -> usize {
     coding.map_or(0, |coding| coding as usize + 1)
 }
 
-fn is_settled(identity: Identity, now: Duration) -> bool {
+/// Whether the last change of a file lies so far before `now` (since 1970) that a later one must show in its stamps.
+pub(crate) fn is_settled(identity: Identity, now: Duration) -> bool {
     let (seconds, nanoseconds) = identity.changed;
     let changed = Duration::new(u64::try_from(seconds).unwrap_or(0), u32::try_from(nanoseconds).unwrap_or(0));
     now.checked_sub(changed).is_some_and(|age| age >= SETTLED)
@@ -229,8 +241,9 @@ mod tests {
         }
     }
 
+    /// Late enough that a file of now was not changed within its last full second.
     fn later() -> Duration {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(1)
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(2)
     }
 
     #[test]

@@ -18,7 +18,7 @@ use common::logger::Color;
     httpd -b 127.0.0.1 -p 8080 dist      on this machine only\n  \
     httpd --spa --cors dist              a single-page application, read by other origins\n  \
     httpd --access-log access.log www    log in the combined format\n\n\
-    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end; SIGHUP opens the log again.\n\
+    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end; SIGHUP opens the log and reads the passwords again.\n\
     Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub struct Cli {
@@ -92,7 +92,11 @@ pub struct Cli {
     #[arg(long)]
     pub no_precompressed: bool,
 
-    /// Memory for small files, in MiB.
+    /// Compress text of 1 KiB to 8 MiB by gzip, once for each version of a file; compressed files beside it win.
+    #[arg(long)]
+    pub compress: bool,
+
+    /// Memory for small files and compressed text, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     pub cache_memory: usize,
 
@@ -123,6 +127,18 @@ pub struct Cli {
     /// Bytes a second a client must take of an answer, measured over 20 seconds.
     #[arg(long, value_name = "BYTES", default_value_t = 256)]
     pub min_rate: u64,
+
+    /// Ask for a login; the users are those of this htpasswd file with bcrypt hashes, made by 'htpasswd -B'. It is read again
+    /// when it changes. bcrypt looks at the first 72 bytes of a password.
+    #[arg(long, value_name = "FILE", conflicts_with = "auth")]
+    pub auth_file: Option<PathBuf>,
+
+    /// Ask for a login; this is the only user.
+    #[arg(long, value_name = "USER")]
+    #[arg(
+        help = "Ask for a login; this is the only user. The password is that of HTTPD_PASSWORD, else it is asked for"
+    )]
+    pub auth: Option<String>,
 
     /// Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login.
     #[arg(long, value_name = "PATH")]

@@ -11,6 +11,7 @@ use anyhow::Result;
 use common::{Failure, Kind};
 
 use crate::access_log::Format;
+use crate::auth::Login;
 use crate::cli::{self, Cli, LogFormat};
 use crate::files::Symlinks;
 use crate::limits::Limits;
@@ -41,6 +42,8 @@ pub struct Config {
     pub log_format: Format,
     /// The limits.
     pub limits: Limits,
+    /// Who may log in; `None` where everybody is let in.
+    pub login: Option<Login>,
     /// Where those who watch ask.
     pub watch: WatchPaths,
     /// How long to go on serving after a stop was asked for.
@@ -108,6 +111,7 @@ impl Config {
             access_log,
             log_format,
             limits,
+            login: login(&cli)?,
             watch: watch_paths(&cli)?,
             drain: Duration::from_secs(cli.drain.into()),
             // Not on a machine that happens to have one core: there a slow client must not hold up the others either.
@@ -140,6 +144,22 @@ fn bind_address(text: &OsStr, port: u16) -> Result<Bind> {
         None => {
             Err(usage("--bind", &text.to_string_lossy(), "is not an IP address, IP:PORT, [IPv6]:PORT or unix:PATH"))
         }
+    }
+}
+
+fn login(cli: &Cli) -> Result<Option<Login>> {
+    if let Some(path) = &cli.auth_file {
+        return Ok(Some(Login::File(path.clone())));
+    }
+    let Some(user) = &cli.auth else { return Ok(None) };
+    // A password that was typed here all the same is not repeated.
+    match user.split_once(':') {
+        Some((user, _)) => {
+            Err(usage("--auth", user, "no password belongs behind the name: set HTTPD_PASSWORD, or be asked"))
+        }
+        None if user.is_empty() => Err(usage("--auth", "\"\"", "is not the name of a user")),
+        None if user.chars().any(char::is_control) => Err(usage("--auth", user, "holds a control character")),
+        None => Ok(Some(Login::One(user.clone()))),
     }
 }
 
@@ -200,6 +220,7 @@ fn site(cli: &Cli) -> Result<Site> {
         spa: cli.spa.clone().map(String::into_bytes),
         clean_urls: cli.clean_urls,
         precompressed: !cli.no_precompressed,
+        compress: cli.compress,
         types: Types::new(cli.mime.iter().map(|text| media_type(text)).collect::<Result<Vec<_>>>()?),
         cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text)).collect::<Result<Vec<_>>>()?),
         cors: cli.cors,
@@ -319,6 +340,15 @@ mod tests {
     fn numbers_that_make_no_sense_are_refused() {
         assert_eq!(refused(&["--workers", "0"]), "--workers 0: must be at least 1");
         assert!(refused(&["--max-connections", "0"]).contains("at least 1"));
+    }
+
+    #[test]
+    fn a_password_behind_the_name_is_refused_and_not_repeated() {
+        assert_eq!(config(&["--auth", "ann"]).unwrap().login, Some(Login::One("ann".to_owned())));
+        let refusal = refused(&["--auth", "ann:hunter2"]);
+        assert!(refusal.starts_with("--auth ann: no password belongs") && !refusal.contains("hunter2"), "{refusal}");
+        assert!(refused(&["--auth", ""]).contains("not the name"));
+        assert!(config(&["--auth", "ann", "--auth-file", "x"]).is_err());
     }
 
     #[test]

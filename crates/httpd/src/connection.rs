@@ -31,6 +31,8 @@ pub enum Phase {
     Idle,
     /// The rest of a head.
     Head,
+    /// The check of its credentials; the request is complete and has no answer yet.
+    LoggingIn,
     /// The rest of a request body that nobody wants; then the next request.
     Draining(Box<Drain>),
     /// The end: everything was sent, and what still arrives is thrown away, so that the last answer is not lost to a reset.

@@ -4,11 +4,13 @@
 //! Start reading at [`server::Worker::run`]; `proto` holds HTTP itself, `site` and `representation` the decisions.
 
 pub mod access_log;
+pub mod auth;
 mod banner;
 pub mod cache;
 pub mod channel;
 pub mod cli;
 pub mod clock;
+pub mod compress;
 pub mod config;
 pub mod connection;
 pub mod files;
@@ -32,6 +34,7 @@ pub mod transfer;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -45,8 +48,10 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
 use access_log::{AccessLog, Sink};
+use auth::{Guard, Login};
 use cli::Cli;
 use clock::Clock;
+use compress::Memory;
 use config::{Config, LogTarget};
 use files::Root;
 use lane::{Home, Lane};
@@ -74,22 +79,33 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let config = Config::from_cli(cli)?;
     let root = Root::open_root(&config.root, config.symlinks)
         .map_err(|error| Failure::io("open folder", config.root.display(), error).with_kind(Kind::Config))?;
+    if let Some(Login::File(path)) = &config.login {
+        refuse_if_served(path, &config.root)?;
+    }
     let sink = open_log(&config.access_log)?;
+    let guard = config.login.as_ref().map(Guard::open).transpose()?;
     let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
     raise_descriptor_limit();
     let Listeners { bound, by_worker, files, .. } = listen::open(&config.listen)?;
+    warn_of_open_passwords(&config, &bound);
     // Everything that needs rights is open. What follows runs without them, and only then is a client heard.
     if let Some(user) = &config.user {
         sandbox::become_user(user)?;
         let operation = format!("as user {user}, open folder");
         root.check_access()
             .map_err(|error| Failure::io(operation, config.root.display(), error).with_kind(Kind::Config))?;
+        if let Some(Login::File(path)) = &config.login
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let reason = common::error::reason(&error);
+            log::warn!("as user {user}, open {}: {reason}; changes of it are seen after a restart", path.display());
+        }
     }
     if config.sandbox {
         sandbox::confine(&config)?;
     }
     announce(&config, &bound, color);
-    let crew = Crew::start(config, root, sink.as_ref(), by_worker, color, started)?;
+    let crew = Crew::start(config, root, sink.as_ref(), guard.as_ref(), by_worker, color, started)?;
     notify("READY=1");
     let code = crew.obey(&signals, sink.as_deref());
     drop(files);
@@ -100,6 +116,24 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
 fn notify(state: &str) {
     if let Err(error) = listen::notify(state) {
         log::warn!("tell the service manager {state}: {}", common::error::reason(&error));
+    }
+}
+
+/// A list of users beneath the root is one option away from being read by everybody.
+fn refuse_if_served(path: &Path, root: &Path) -> Result<(), Failure> {
+    let (Ok(file), Ok(root)) = (path.canonicalize(), root.canonicalize()) else { return Ok(()) };
+    if file.starts_with(root) {
+        let why = "lies in the folder that is served; put it elsewhere";
+        return Err(Failure::new(Kind::Config, "password file", path.display(), why));
+    }
+    Ok(())
+}
+
+/// A password that travels in the clear can be read by everybody on the way.
+fn warn_of_open_passwords(config: &Config, bound: &[Bind]) {
+    let is_reachable = |bind: &Bind| matches!(bind, Bind::Tcp(address) if !address.ip().is_loopback());
+    if config.login.is_some() && bound.iter().any(is_reachable) {
+        log::warn!("without TLS, passwords can be read on the way");
     }
 }
 
@@ -148,6 +182,7 @@ struct Crew {
     homes: Vec<Arc<Home>>,
     root: Arc<Root>,
     stop: Arc<Stop>,
+    guard: Option<Arc<Guard>>,
     drain: Duration,
 }
 
@@ -156,27 +191,30 @@ impl Crew {
         config: Config,
         root: Root,
         sink: Option<&Arc<Sink>>,
+        guard: Option<&Arc<Guard>>,
         listeners: Vec<Vec<Listener>>,
         color: Color,
         started: Instant,
     ) -> Result<Self> {
         let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
         let door = Door::new(&config.limits);
-        let metrics = Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop)));
+        let metrics =
+            Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop), guard.cloned()));
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
+        let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
         let mut crew = Self {
             workers: Vec::new(),
             homes: Vec::new(),
             root: Arc::clone(&root),
             stop: Arc::clone(&stop),
+            guard: guard.cloned(),
             drain: config.drain,
         };
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
             let log = AccessLog::new(config.log_format, color, sink.cloned());
-            let memory = config.cache_memory / config.listen.workers;
             let watch = Watch {
                 paths: config.watch.clone(),
                 counters: metrics.of_worker(number),
@@ -184,7 +222,8 @@ impl Crew {
                 stop: Arc::clone(&stop),
             };
             let clock = Clock::new(started);
-            let service = Service::new(Arc::clone(&site), Arc::clone(&root), memory, clock, log, watch);
+            let service =
+                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, guard.cloned());
             let worker = Worker::new(Parts {
                 listeners,
                 service,
@@ -213,10 +252,16 @@ impl Crew {
                 );
                 has_warned = true;
             }
+            if let Some(guard) = &self.guard {
+                guard.refresh(false);
+            }
             match signals.wait(Duration::from_secs(1)).context("wait for signals")? {
                 None if self.workers.iter().any(JoinHandle::is_finished) => return self.join(),
                 None => {}
                 Some(Signal::SIGHUP) => {
+                    if let Some(guard) = &self.guard {
+                        guard.refresh(true);
+                    }
                     if let Some(Err(error)) = sink.map(Sink::reopen) {
                         log::error!("open the access log again: {}", common::error::reason(&error));
                     }

@@ -1,4 +1,4 @@
-//! Finding what lies at a path: in the memory of this worker, else on the disk; and the best coding of it.
+//! Finding what lies at a path: in the memory of this worker, else on the disk; and what lies compressed beside it.
 
 use std::fs::File;
 use std::io;
@@ -16,9 +16,10 @@ use crate::representation::Representation;
 use crate::site::{Seen, Site, with_suffix};
 
 /// A file that was found, in memory or open.
+#[derive(Debug)]
 pub(crate) enum Source {
     Memory(Arc<Document>),
-    Disk(File, Representation),
+    Disk(File, Identity, Representation),
 }
 
 /// The eyes of one worker.
@@ -88,31 +89,24 @@ impl Lookup {
             }
         }
         let (etag, modified) = (identity.etag(), identity.trusted_modified());
-        Ok(Source::Disk(file, self.site.representation(path, coding, identity.size, etag, modified)))
+        Ok(Source::Disk(file, identity, self.site.representation(path, coding, identity.size, etag, modified)))
     }
 
-    /// The best coding of a file that the client accepts, looked for beside `relative` if that is given; `None` when it
-    /// accepts none, not even the original.
+    /// The best compressed file beside the one at `relative` that the client accepts.
     ///
-    /// A compressed file that is older than the original is stale and not used.
-    pub(crate) fn negotiate(
+    /// One that is older than the original is stale and not used.
+    pub(crate) fn beside(
         &mut self,
         clock: &Clock,
-        relative: Option<&[u8]>,
-        original: Source,
+        relative: &[u8],
+        original: &Source,
         accepted: Accepted,
     ) -> Option<Source> {
-        if let Some(relative) = relative {
-            for coding in accepted.codings() {
-                // One that cannot be read is no reason to withhold the original.
-                if let Ok(Seen::File(coded)) = self.look(clock, relative, Some(coding))
-                    && coded.modified() >= original.modified()
-                {
-                    return Some(coded);
-                }
-            }
-        }
-        accepted.identity().then_some(original)
+        accepted.codings().find_map(|coding| match self.look(clock, relative, Some(coding)) {
+            Ok(Seen::File(coded)) if coded.modified() >= original.modified() => Some(coded),
+            // One that cannot be read is no reason to withhold the original.
+            _ => None,
+        })
     }
 }
 
@@ -121,7 +115,15 @@ impl Source {
     pub(crate) fn representation(&self) -> &Representation {
         match self {
             Self::Memory(document) => &document.representation,
-            Self::Disk(_, representation) => representation,
+            Self::Disk(_, _, representation) => representation,
+        }
+    }
+
+    /// The version of the file.
+    pub(crate) fn identity(&self) -> Identity {
+        match self {
+            Self::Memory(document) => document.identity,
+            Self::Disk(_, identity, _) => *identity,
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::auth::Guard;
 use crate::limits::Door;
 use crate::stop::Stop;
 
@@ -154,6 +155,7 @@ pub struct Metrics {
     workers: Vec<Arc<Counters>>,
     door: Arc<Door>,
     stop: Arc<Stop>,
+    guard: Option<Arc<Guard>>,
     started: SystemTime,
 }
 
@@ -162,9 +164,9 @@ impl Metrics {
     pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
     /// Metrics of this many workers.
-    pub fn new(workers: usize, door: Arc<Door>, stop: Arc<Stop>) -> Self {
+    pub fn new(workers: usize, door: Arc<Door>, stop: Arc<Stop>, guard: Option<Arc<Guard>>) -> Self {
         let workers = (0..workers).map(|_| Arc::default()).collect();
-        Self { workers, door, stop, started: SystemTime::now() }
+        Self { workers, door, stop, guard, started: SystemTime::now() }
     }
 
     /// The counters of one worker.
@@ -214,7 +216,18 @@ impl Metrics {
         text.one("httpd_cache_misses_total", "counter", "Answers for which a small file was read.", misses);
         let bytes = self.sum(|one| &one.cache_bytes);
         text.one("httpd_cache_bytes", "gauge", "Memory that small files take, over all workers.", bytes);
+        self.logins(&mut text);
         text.0
+    }
+
+    fn logins(&self, text: &mut Text) {
+        const NAME: &str = "httpd_logins_total";
+        let Some(guard) = &self.guard else { return };
+        let judged = guard.judged();
+        text.family(NAME, "counter", "Credentials that were checked, and requests told to wait after failures.");
+        text.line(NAME, &[("outcome", "right")], judged.right);
+        text.line(NAME, &[("outcome", "wrong")], judged.wrong);
+        text.line(NAME, &[("outcome", "slowed")], judged.slowed);
     }
 
     fn requests(&self, text: &mut Text) {
@@ -289,7 +302,7 @@ mod tests {
     fn metrics(workers: usize) -> Metrics {
         let limits =
             Limits { connections: 1, per_address: None, head: Duration::ZERO, idle: Duration::ZERO, min_rate: 0 };
-        Metrics::new(workers, Door::new(&limits), Arc::default())
+        Metrics::new(workers, Door::new(&limits), Arc::default(), None)
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Representation {
     pub content_type: String,
     /// How the content is coded.
     pub coding: Option<Coding>,
+    /// Whether parts of it can be asked for.
+    pub ranges: bool,
     /// The value of Cache-Control.
     pub cache_control: String,
     /// Complete field lines that stand in every answer about this file: Vary and those the user asked for.
@@ -46,6 +48,13 @@ pub enum Selected {
 }
 
 impl Representation {
+    /// The gzip form that is made of this one on the way out, with a tag of its own. Its size is not known yet, and parts of
+    /// it cannot be asked for: who asks for a part gets it of the original.
+    #[must_use]
+    pub fn compressed(&self) -> Self {
+        Self { size: 0, etag: tagged(&self.etag, "-gz"), coding: Some(Coding::Gzip), ranges: false, ..self.clone() }
+    }
+
     /// Decides what a GET or HEAD request selects; `now` in seconds since 1970.
     pub fn select(&self, head: &Head, now: i64) -> Selected {
         let fields = &head.fields;
@@ -55,7 +64,8 @@ impl Representation {
             Outcome::Failed => return Selected::PreconditionFailed,
             Outcome::Proceed => {}
         }
-        let Some(value) = fields.only(Name::Range).filter(|_| head.method == Method::Get) else {
+        let asks = self.ranges && head.method == Method::Get;
+        let Some(value) = fields.only(Name::Range).filter(|_| asks) else {
             return Selected::Whole(Status::OK);
         };
         if !conditional::range_applies(fields, validators, now) {
@@ -106,7 +116,9 @@ impl Representation {
             if let Some(modified) = self.modified {
                 response::field(out, "Last-Modified", crate::proto::date::format(modified.min(last_full_second)));
             }
-            response::field(out, "Accept-Ranges", "bytes");
+            if self.ranges {
+                response::field(out, "Accept-Ranges", "bytes");
+            }
         }
         // What is missing today may be there tomorrow, however long its page might be kept under its own name.
         let is_missing = matches!(selected, Selected::Whole(Status::NOT_FOUND));
@@ -149,6 +161,11 @@ impl Representation {
     }
 }
 
+/// An entity tag with something more in front of its closing quote.
+fn tagged(etag: &[u8], suffix: &str) -> Vec<u8> {
+    [etag.strip_suffix(b"\"").unwrap_or(etag), suffix.as_bytes(), b"\""].concat()
+}
+
 impl Selected {
     /// The status of the answer.
     pub fn status(&self) -> Status {
@@ -180,6 +197,7 @@ mod tests {
             modified: Some(784_111_777),
             content_type: "text/plain; charset=utf-8".to_owned(),
             coding: None,
+            ranges: true,
             cache_control: "max-age=60".to_owned(),
             fields: b"X-Team: web\r\n".to_vec(),
         }

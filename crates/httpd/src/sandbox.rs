@@ -15,6 +15,7 @@ use landlock::{
 };
 use nix::unistd::{User, initgroups, setgid, setuid};
 
+use crate::auth::Login;
 use crate::config::Config;
 use crate::config::LogTarget;
 use crate::files::Symlinks;
@@ -78,6 +79,10 @@ fn restrict(config: &Config) -> Result<RulesetStatus, landlock::RulesetError> {
             // It is removed at the end, which is a right of its folder.
             rules = allow(rules, folder_of(path), AccessFs::RemoveFile.into())?;
         }
+    }
+    if let Some(Login::File(path)) = &config.login {
+        // The folder, because a new version is often another file of the same name.
+        rules = allow(rules, folder_of(path), AccessFs::ReadFile.into())?;
     }
     if let LogTarget::File(path) = &config.access_log {
         // The folder, because after a rename the log is created anew in it.

@@ -236,7 +236,7 @@ impl Worker {
             connection.pending = Vec::new();
             connection.deadline = self.service.clock.uptime() + LINGER_SECONDS;
             self.settle(connection, None);
-        } else if !self.stop.is_requested() {
+        } else if !self.stop.is_requested() || matches!(connection.phase, Phase::LoggingIn) {
             // Time does not run while an answer is sent, and then as long as for what the connection was waiting for.
             let time = if matches!(connection.phase, Phase::Idle) { self.limits.idle } else { self.limits.head };
             connection.deadline = self.deadline(time);

@@ -1,8 +1,11 @@
 //! From the bytes of a request to the bytes of its answer, in a straight line.
 //!
 //! [`Service::serve`] is called by a worker for each request in its buffer. Answers from memory are appended to the output
-//! at once; whatever has to be read from a disk or could block is described as [`Content`] for the blocking lane.
+//! at once; whatever has to be read from a disk or could block is described as [`Content`] for the blocking lane. In which
+//! coding a file is sent stands in `coding`.
 
+mod coding;
+mod login;
 mod watching;
 
 pub use watching::{Watch, WatchPaths};
@@ -13,8 +16,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::access_log::{AccessLog, Entry, OwnedEntry};
+use crate::auth::{Attempt, Guard};
 use crate::cache::Document;
 use crate::clock::Clock;
+use crate::compress::{Compressor, Memory};
 use crate::files::{Opened, Root};
 use crate::listing::{FolderPage, Form, Order};
 use crate::lookup::{Lookup, Source, failure};
@@ -44,7 +49,9 @@ pub struct Service {
     site: Arc<Site>,
     root: Arc<Root>,
     lookup: Lookup,
+    compressor: Option<Arc<Compressor>>,
     watch: Watch,
+    guard: Option<Arc<Guard>>,
     /// The time, for all requests of a wake-up.
     pub clock: Clock,
     /// The access log of this worker.
@@ -71,6 +78,8 @@ pub enum Rest {
     Memory(Arc<Document>, Range<usize>),
     /// Work for the blocking lane, and the log line to write when it is done.
     Blocking(Content, OwnedEntry),
+    /// Credentials that the blocking lane has to check; the same request is served again then.
+    Login(Box<Attempt>),
 }
 
 /// What happens to the connection after the answer.
@@ -92,21 +101,23 @@ struct Reply<'r, 'b> {
     persistence: Persistence,
     peer: Peer,
     begun: Instant,
+    user: Option<Arc<[u8]>>,
     out: &'r mut Vec<u8>,
 }
 
 impl Service {
-    /// A service of `site` beneath `root`.
+    /// A service of `site` beneath `root`, for everybody or for those whom `guard` lets in.
     pub fn new(
         site: Arc<Site>,
         root: Arc<Root>,
-        cache_memory: usize,
+        memory: Memory,
         clock: Clock,
         log: AccessLog,
         watch: Watch,
+        guard: Option<Arc<Guard>>,
     ) -> Self {
-        let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), cache_memory);
-        Self { site, root, lookup, watch, clock, log }
+        let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), memory.documents);
+        Self { site, root, lookup, compressor: memory.compressor, watch, guard, clock, log }
     }
 
     /// Answers the first request in `input`; `None` when it is not complete.
@@ -128,11 +139,14 @@ impl Service {
             (_, Version::Http10) => Persistence::KeepAliveTold,
             (_, Version::Http11) => Persistence::KeepAlive,
         };
-        let mut reply = Reply { head: &head, persistence, peer, begun: self.clock.woke(), out };
+        let mut reply = Reply { head: &head, persistence, peer, begun: self.clock.woke(), user: None, out };
         let rest = match self.answer(&mut reply) {
             Ok(rest) => rest,
             Err(rejection) => self.error(&mut reply, rejection.status, rejection.reason),
         };
+        if let Rest::Login(_) = rest {
+            return Some(Answer { taken: 0, rest, after: After::Next });
+        }
         // A listing for HTTP/1.0 ends with the connection.
         let after = match after {
             After::Next if reply.persistence == Persistence::Close => After::Close,
@@ -156,24 +170,29 @@ impl Service {
     }
 
     fn answer(&mut self, reply: &mut Reply) -> Result<Rest, Rejection> {
+        let target = target::parse(reply.head.target, reply.head.method);
+        if let Ok(Target::Resource { path, .. }) = &target
+            && let Some(rest) = self.health(reply, path)
+        {
+            return Ok(rest);
+        }
+        // Who is not let in learns nothing, not even whether the target is well-formed.
+        if let Some(rest) = self.login(reply) {
+            return Ok(rest);
+        }
         // Their targets have forms of their own: an authority for CONNECT.
         if reply.head.method == Method::NotAllowed {
             return Ok(self.not_allowed(reply));
         }
-        let target = target::parse(reply.head.target, reply.head.method);
-        if let Ok(Target::Resource { path, .. }) = &target
-            && reply.head.method != Method::Options
-            && let Some(rest) = self.health(reply, path).or_else(|| self.metrics(reply, path))
-        {
-            return Ok(rest);
-        }
         match target? {
             Target::Server => Ok(self.options(reply)),
             Target::Resource { .. } if reply.head.method == Method::Options => Ok(self.options(reply)),
-            Target::Resource { path, query, .. } => match self.resource(reply, &path, query) {
-                Ok(rest) => Ok(rest),
-                Err(error) => Err(failure(&path, &error)),
-            },
+            Target::Resource { path, query, .. } => {
+                if let Some(rest) = self.metrics(reply, &path) {
+                    return Ok(rest);
+                }
+                self.resource(reply, &path, query).map_err(|error| failure(&path, &error))
+            }
         }
     }
 
@@ -181,22 +200,13 @@ impl Service {
         let accepted = Accepted::from_fields(&reply.head.fields);
         self.lookup.begin_request();
         let site = Arc::clone(&self.site);
-        // The path of what was found is needed only to look for compressed files beside it.
-        let is_wanted = site.precompressed && accepted.codings().next().is_some();
+        // The path of what was found is needed only for a coding of it.
+        let wants_coding = (site.precompressed || site.compress) && accepted.codings().next().is_some();
         let found = site.find(path, |relative| {
-            let path = is_wanted.then(|| relative.to_vec());
-            self.lookup.look(&self.clock, relative, None).map(|seen| with_path(seen, path))
+            self.lookup.look(&self.clock, relative, None).map(|seen| with_path(seen, relative, wants_coding))
         })?;
         match found {
-            Found::File((relative, source)) => {
-                let Some(source) = self.lookup.negotiate(&self.clock, relative.as_deref(), source, accepted) else {
-                    let vary = [("Vary", b"Accept-Encoding".to_vec())];
-                    let sentence = "No coding of this file is acceptable.";
-                    return Ok(self.page(reply, Status::NOT_ACCEPTABLE, sentence, &vary));
-                };
-                let selected = source.representation().select(reply.head, self.clock.seconds());
-                Ok(self.send(reply, source, &selected))
-            }
+            Found::File((relative, source)) => Ok(self.file(reply, relative.as_deref(), source, accepted)),
             Found::Missing(Some((_, page))) => Ok(self.send(reply, page, &Selected::Whole(Status::NOT_FOUND))),
             Found::Missing(None) => Ok(self.error(reply, Status::NOT_FOUND, "There is nothing under this address.")),
             Found::AddSlash => Ok(self.add_slash(reply, path, query)),
@@ -208,7 +218,9 @@ impl Service {
         let last_full_second = self.clock.last_full_second();
         response::start(reply.out, selected.status(), self.clock.date());
         match (&source, selected) {
-            (Source::Memory(document), Selected::Whole(Status::OK)) => reply.out.extend_from_slice(&document.fields),
+            (Source::Memory(document), Selected::Whole(Status::OK)) if !document.fields.is_empty() => {
+                reply.out.extend_from_slice(&document.fields);
+            }
             _ => source.representation().write_fields(selected, last_full_second, reply.out),
         }
         response::finish(reply.out, reply.persistence);
@@ -230,7 +242,7 @@ impl Service {
                 self.record(&entry);
                 rest
             }
-            Source::Disk(file, representation) if !parts.is_empty() => {
+            Source::Disk(file, _, representation) if !parts.is_empty() => {
                 let several = parts.len() > 1;
                 let head = |part| if several { representation.part_head(part) } else { Vec::new() };
                 let pieces = parts.into_iter().map(|part| (head(part), part)).collect();
@@ -370,6 +382,7 @@ impl Service {
             bytes: length as u64,
             referer: None,
             user_agent: None,
+            user: None,
             lane: Lane::Memory,
             cached: None,
             begun: self.clock.woke(),
@@ -433,9 +446,9 @@ fn send_document(document: Arc<Document>, parts: &[Part], out: &mut Vec<u8>) -> 
     }
 }
 
-fn with_path(seen: Seen<Source>, path: Option<Vec<u8>>) -> Seen<(Option<Vec<u8>>, Source)> {
+fn with_path(seen: Seen<Source>, path: &[u8], is_wanted: bool) -> Seen<(Option<Vec<u8>>, Source)> {
     match seen {
-        Seen::File(source) => Seen::File((path, source)),
+        Seen::File(source) => Seen::File((is_wanted.then(|| path.to_vec()), source)),
         Seen::Folder => Seen::Folder,
         Seen::Absent => Seen::Absent,
     }
@@ -450,6 +463,7 @@ impl<'b> Reply<'_, 'b> {
             bytes: 0,
             referer: self.head.fields.first(Name::Referer),
             user_agent: self.head.fields.first(Name::UserAgent),
+            user: self.user.clone(),
             lane: Lane::Memory,
             cached: None,
             begun: self.begun,

@@ -30,6 +30,8 @@ pub struct Site {
     pub clean_urls: bool,
     /// Whether compressed files beside the original are used.
     pub precompressed: bool,
+    /// Whether text is compressed on the way out where nothing compressed lies beside it.
+    pub compress: bool,
     /// The content types.
     pub types: Types,
     /// The value of Cache-Control by path.
@@ -74,6 +76,7 @@ impl Default for Site {
             spa: None,
             clean_urls: false,
             precompressed: true,
+            compress: false,
             types: Types::default(),
             cache: CacheRules::default(),
             cors: false,
@@ -142,7 +145,7 @@ impl Site {
     ) -> Representation {
         let cache_control = self.cache.of(path).to_owned();
         let mut fields = Vec::new();
-        if self.precompressed {
+        if self.precompressed || self.compress {
             // Also where no compressed file lies today: one may be there tomorrow, and caches must know.
             response::field(&mut fields, "Vary", "Accept-Encoding");
         }
@@ -153,6 +156,7 @@ impl Site {
             modified,
             content_type: self.types.of(path).into_owned(),
             coding,
+            ranges: true,
             cache_control,
             fields,
         }

@@ -16,8 +16,10 @@ use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, send};
 
 use crate::access_log::OwnedEntry;
+use crate::auth::Attempt;
 use crate::cache::Document;
 use crate::channel::Channel;
+use crate::compress::Compression;
 use crate::connection::Connection;
 use crate::listing::FolderPage;
 use crate::proto::range::Part;
@@ -50,6 +52,10 @@ pub enum Content {
     },
     /// The listing of a folder.
     Listing(FolderPage),
+    /// Nothing more, and then the check of the credentials of the next request.
+    Login(Box<Attempt>),
+    /// A text that is to be compressed first; the head of the answer comes with it.
+    Compressed(Box<Compression>),
 }
 
 /// An answer for the blocking lane.
@@ -112,6 +118,16 @@ fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<
         Content::Listing(page) => {
             outlet.send(ready, MSG_MORE)?;
             page.write_to(outlet)
+        }
+        Content::Login(attempt) => {
+            outlet.send(ready, MsgFlags::empty())?;
+            attempt.check();
+            Ok(())
+        }
+        Content::Compressed(compression) => {
+            outlet.send(ready, MSG_MORE)?;
+            let (head, content) = compression.answer();
+            write_all(outlet, &head, content)
         }
     }
 }

@@ -12,6 +12,7 @@ pub enum Name {
     AccessControlRequestHeaders,
     AccessControlRequestMethod,
     AccessControlRequestPrivateNetwork,
+    Authorization,
     Connection,
     ContentLength,
     Expect,
@@ -28,12 +29,13 @@ pub enum Name {
     UserAgent,
 }
 
-const NAMES: [(Name, &[u8]); 19] = [
+const NAMES: [(Name, &[u8]); 20] = [
     (Name::Accept, b"accept"),
     (Name::AcceptEncoding, b"accept-encoding"),
     (Name::AccessControlRequestHeaders, b"access-control-request-headers"),
     (Name::AccessControlRequestMethod, b"access-control-request-method"),
     (Name::AccessControlRequestPrivateNetwork, b"access-control-request-private-network"),
+    (Name::Authorization, b"authorization"),
     (Name::Connection, b"connection"),
     (Name::ContentLength, b"content-length"),
     (Name::Expect, b"expect"),

@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 pub mod conditional;
+pub mod credentials;
 pub mod date;
 pub mod field;
 pub mod framing;

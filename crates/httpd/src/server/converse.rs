@@ -89,6 +89,10 @@ impl Worker {
                 Err(_) => return Some(Next::Close),
             },
             Rest::Blocking(content, entry) => (content, Some(entry)),
+            Rest::Login(attempt) => {
+                connection.phase = Phase::LoggingIn;
+                (Content::Login(attempt), None)
+            }
         };
         if !matches!(content, Content::Nothing) {
             connection.pending = self.input[position..arrived].to_vec();
@@ -129,7 +133,7 @@ impl Worker {
                 connection.deadline = self.deadline(self.limits.head);
             }
             Phase::Idle => connection.deadline = self.deadline(self.limits.idle),
-            Phase::Head | Phase::Draining(_) | Phase::Lingering => {}
+            Phase::Head | Phase::LoggingIn | Phase::Draining(_) | Phase::Lingering => {}
         }
         self.flush_and(connection, Next::Stay)
     }

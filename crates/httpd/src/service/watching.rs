@@ -63,7 +63,8 @@ impl Service {
     /// Whether the server is well. It is asked by machines that have no password, and an answer that asks for one would tell
     /// them as much.
     pub(super) fn health(&mut self, reply: &mut Reply, path: &Path) -> Option<Rest> {
-        if self.watch.paths.health.as_ref() != Some(path) {
+        let is_read = matches!(reply.head.method, Method::Get | Method::Head);
+        if !is_read || self.watch.paths.health.as_ref() != Some(path) {
             return None;
         }
         let (status, body) = if self.watch.stop.is_announced() {

@@ -1,0 +1,4 @@
+//! The target [`fuzz::login::credentials`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::login::credentials(data));

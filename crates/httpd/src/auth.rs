@@ -1,0 +1,284 @@
+//! The login: who may see anything at all (RFC 7617, Basic).
+//!
+//! [`Guard::judge`] is asked for each request and never waits. bcrypt takes a tenth of a second, so credentials that were not
+//! seen before become an [`Attempt`] for the blocking lane; the request is judged again when it comes back from there. An
+//! unknown user costs the same as a known one with a wrong password, because some hash is compared in any case.
+
+mod brake;
+pub mod htpasswd;
+mod memory;
+mod source;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use common::{Failure, Kind};
+
+use crate::peer::Peer;
+use crate::proto::credentials::Basic;
+use crate::proto::field::{Fields, Name};
+use brake::{Brake, Ticket};
+use htpasswd::Users;
+use memory::{Digest, Key, Known, Memory};
+use source::Stamp;
+
+pub use source::VARIABLE;
+
+/// The value of WWW-Authenticate.
+pub const CHALLENGE: &str = "Basic realm=\"httpd\", charset=\"UTF-8\"";
+/// Logins that wait for their check, in all: beyond that, a crowd of guessers would hold the blocking lane for minutes.
+const WAITING_MAX: usize = 64;
+
+/// Who may log in, as the command line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// The users of an htpasswd file.
+    File(PathBuf),
+    /// One user, whose password is not on the command line.
+    One(String),
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is served for this user.
+    Welcome(Arc<[u8]>),
+    /// It has to bring credentials: there are none, or they are wrong.
+    Challenge,
+    /// There were too many failures; its sender may try again after this time.
+    Slow(Duration),
+    /// Too many others wait.
+    Busy,
+    /// Somebody who may wait has to find out.
+    Ask(Box<Attempt>),
+}
+
+/// The users that are let in.
+enum Door {
+    Listed(Arc<Users>),
+    /// The digest of the only credentials that are right, and the name in them.
+    One(Digest, Arc<[u8]>),
+}
+
+/// What was judged so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// Credentials that were checked and right.
+    pub right: u64,
+    /// Credentials that were checked and wrong.
+    pub wrong: u64,
+    /// Requests that were told to wait.
+    pub slowed: u64,
+}
+
+/// The doorkeeper that all workers share.
+pub struct Guard {
+    key: Key,
+    /// The file that is read again when it changes.
+    file: Option<PathBuf>,
+    state: Mutex<State>,
+    /// Checks that may run now: one core is left to those who are inside.
+    permits: Mutex<usize>,
+    freed: Condvar,
+    right: AtomicU64,
+    wrong: AtomicU64,
+    slowed: AtomicU64,
+}
+
+struct State {
+    door: Door,
+    stamp: Option<Stamp>,
+    memory: Memory,
+    brake: Brake,
+    waiting: usize,
+}
+
+/// Credentials that have to be checked.
+pub struct Attempt {
+    guard: Arc<Guard>,
+    users: Arc<Users>,
+    basic: Basic,
+    digest: Digest,
+    ticket: Option<Ticket>,
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Attempt(..)")
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard(..)")
+    }
+}
+
+impl Guard {
+    /// Reads the file, or gets the password.
+    pub fn open(login: &Login) -> Result<Arc<Self>, Failure> {
+        let key = Key::random().map_err(|error| Failure::new(Kind::System, "make", "a random key", error))?;
+        let (door, file, stamp) = match login {
+            Login::File(path) => {
+                let stamp = Stamp::of(path);
+                (Door::Listed(Arc::new(source::users(path)?)), Some(path.clone()), stamp)
+            }
+            Login::One(user) => {
+                let password = source::password(user)?;
+                let whole = zeroize::Zeroizing::new([user.as_bytes(), b":", &password].concat());
+                (Door::One(key.digest(&whole), user.as_bytes().into()), None, None)
+            }
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Arc::new(Self {
+            key,
+            file,
+            state: Mutex::new(State { door, stamp, memory: Memory::default(), brake: Brake::default(), waiting: 0 }),
+            permits: Mutex::new(cores.saturating_sub(1).max(1)),
+            freed: Condvar::new(),
+            right: AtomicU64::new(0),
+            wrong: AtomicU64::new(0),
+            slowed: AtomicU64::new(0),
+        }))
+    }
+
+    /// Decides about the request of `client`; `Slow` and `Ask` depend on the time.
+    pub fn judge(self: &Arc<Self>, fields: &Fields, client: Peer, now: Instant) -> Verdict {
+        let Some(basic) = fields.only(Name::Authorization).and_then(Basic::parse) else { return Verdict::Challenge };
+        let digest = self.key.digest(basic.whole());
+        let mut state = lock(&self.state);
+        match state.memory.recall(&digest) {
+            Some(Known::Right(user)) => return Verdict::Welcome(user),
+            Some(Known::Wrong) => return Verdict::Challenge,
+            None => {}
+        }
+        if state.waiting >= WAITING_MAX {
+            return Verdict::Busy;
+        }
+        let ticket = match state.brake.begin(client, now) {
+            Ok(ticket) => ticket,
+            Err(wait) => {
+                self.slowed.fetch_add(1, Ordering::Relaxed);
+                return Verdict::Slow(wait);
+            }
+        };
+        match &state.door {
+            Door::Listed(users) => {
+                let (guard, users) = (Arc::clone(self), Arc::clone(users));
+                state.waiting += 1;
+                Verdict::Ask(Box::new(Attempt { guard, users, basic, digest, ticket: Some(ticket) }))
+            }
+            // Digests under a key that nobody knows tell nothing by the time it takes to compare them.
+            Door::One(right, user) => {
+                let known = if *right == digest { Known::Right(Arc::clone(user)) } else { Known::Wrong };
+                self.conclude(&mut state, ticket, digest, &known, now);
+                if let Known::Right(user) = known { Verdict::Welcome(user) } else { Verdict::Challenge }
+            }
+        }
+    }
+
+    fn conclude(&self, state: &mut State, ticket: Ticket, digest: Digest, known: &Known, now: Instant) {
+        let is_wrong = *known == Known::Wrong;
+        if is_wrong { &self.wrong } else { &self.right }.fetch_add(1, Ordering::Relaxed);
+        state.brake.end(ticket, is_wrong, now);
+        state.memory.note(digest, known.clone());
+    }
+
+    /// Reads the file again if it has changed, or in any case. One that cannot be used changes nothing, and is complained about
+    /// once.
+    pub fn refresh(&self, in_any_case: bool) {
+        let Some(path) = &self.file else { return };
+        let stamp = Stamp::of(path);
+        if !in_any_case && (stamp.is_none() || stamp == lock(&self.state).stamp) {
+            return;
+        }
+        let read = source::users(path);
+        let mut state = lock(&self.state);
+        state.stamp = stamp;
+        match read {
+            Ok(users) => {
+                log::info!("password file {}: {} users", path.display(), users.count());
+                state.door = Door::Listed(Arc::new(users));
+                // Also those whose password is another one now.
+                state.memory.clear();
+            }
+            Err(failure) => log::error!("{failure}; the users are those of before"),
+        }
+    }
+
+    /// What was judged so far.
+    pub fn judged(&self) -> Judged {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Judged { right: count(&self.right), wrong: count(&self.wrong), slowed: count(&self.slowed) }
+    }
+}
+
+impl Attempt {
+    /// Checks the credentials; takes as long as bcrypt does, and waits for others who are at it.
+    pub fn check(mut self) {
+        let _permit = Permit::take(&self.guard);
+        // Of several requests with the same credentials, the first one finds out for all.
+        let known = lock(&self.guard.state).memory.recall(&self.digest);
+        let known = known.unwrap_or_else(|| self.compare());
+        if let Some(ticket) = self.ticket.take() {
+            let mut state = lock(&self.guard.state);
+            state.waiting -= 1;
+            let is_current = matches!(&state.door, Door::Listed(users) if Arc::ptr_eq(users, &self.users));
+            if is_current {
+                self.guard.conclude(&mut state, ticket, self.digest, &known, Instant::now());
+            } else {
+                // The file has changed in the meantime: the request will be judged by the new one.
+                state.brake.end(ticket, false, Instant::now());
+            }
+        }
+    }
+
+    fn compare(&self) -> Known {
+        let user = self.basic.user();
+        let record = self.users.find(user);
+        // The one that stands in for an unknown user is always the same one, or repeating the question would tell.
+        let number = self.guard.key.digest(user).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+        let Some(compared) = record.or_else(|| self.users.any(number)) else { return Known::Wrong };
+        let is_equal = bcrypt::verify(self.basic.password(), &compared.hash).unwrap_or(false);
+        if is_equal && record.is_some() { Known::Right(user.into()) } else { Known::Wrong }
+    }
+}
+
+impl Drop for Attempt {
+    /// An attempt that was never checked, because its connection broke, is no failure.
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            let mut state = lock(&self.guard.state);
+            state.waiting -= 1;
+            state.brake.end(ticket, false, Instant::now());
+        }
+    }
+}
+
+/// The right to use a core for a check; given back on drop.
+struct Permit<'g>(&'g Guard);
+
+impl<'g> Permit<'g> {
+    fn take(guard: &'g Guard) -> Self {
+        let mut free = lock(&guard.permits);
+        while *free == 0 {
+            free = guard.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= 1;
+        Self(guard)
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.permits) += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

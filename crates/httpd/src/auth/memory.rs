@@ -1,0 +1,131 @@
+//! What was found out about credentials lately, so that a page with a hundred images does not cost a hundred checks.
+//!
+//! Never a password: what is remembered is a digest under a key that this process made when it started, and that lives
+//! nowhere else. Both memories are bounded; the oldest entry makes room.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+/// A keyed digest of a user name and a password.
+pub(crate) type Digest = [u8; 32];
+
+/// Credentials of each kind that are remembered: more people than log in at once, and about 200 KB.
+const MOST: usize = 1024;
+
+/// Makes digests.
+#[derive(Clone)]
+pub(crate) struct Key(Hmac<Sha256>);
+
+impl Key {
+    /// A key that nobody knows.
+    pub(crate) fn random() -> Result<Self, getrandom::Error> {
+        // A whole block of SHA-256, so that nothing is filled up.
+        let mut bytes = zeroize::Zeroizing::new([0; 64]);
+        getrandom::fill(bytes.as_mut_slice())?;
+        Ok(Self(Hmac::<Sha256>::new(bytes.as_slice().into())))
+    }
+
+    /// The digest of some bytes.
+    pub(crate) fn digest(&self, bytes: &[u8]) -> Digest {
+        let mut mac = self.0.clone();
+        mac.update(bytes);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// What is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// They are right, and this is the user.
+    Right(Arc<[u8]>),
+    /// They are wrong.
+    Wrong,
+}
+
+/// Credentials that were checked.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    right: Bounded<Arc<[u8]>>,
+    wrong: Bounded<()>,
+}
+
+impl Memory {
+    /// What is known of these credentials.
+    pub(crate) fn recall(&self, digest: &Digest) -> Option<Known> {
+        if let Some(user) = self.right.entries.get(digest) {
+            return Some(Known::Right(Arc::clone(user)));
+        }
+        self.wrong.entries.get(digest).map(|()| Known::Wrong)
+    }
+
+    /// Remembers what was found out. Wrong ones have a memory of their own, so that guesses push out nobody who is right.
+    pub(crate) fn note(&mut self, digest: Digest, known: Known) {
+        match known {
+            Known::Right(user) => self.right.insert(digest, user),
+            Known::Wrong => self.wrong.insert(digest, ()),
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[derive(Debug)]
+struct Bounded<V> {
+    entries: HashMap<Digest, V>,
+    order: VecDeque<Digest>,
+}
+
+impl<V> Default for Bounded<V> {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), order: VecDeque::new() }
+    }
+}
+
+impl<V> Bounded<V> {
+    fn insert(&mut self, digest: Digest, value: V) {
+        if self.entries.insert(digest, value).is_some() {
+            return;
+        }
+        self.order.push_back(digest);
+        if self.order.len() > MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.entries.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_differ_by_their_bytes_and_by_their_key() {
+        let (first, second) = (Key::random().unwrap(), Key::random().unwrap());
+        assert_eq!(first.digest(b"a:b"), first.digest(b"a:b"));
+        assert_ne!(first.digest(b"a:b"), first.digest(b"a:c"));
+        assert_ne!(first.digest(b"a:b"), second.digest(b"a:b"));
+    }
+
+    #[test]
+    fn guesses_push_out_nobody_who_is_right_and_memory_is_bounded() {
+        let key = Key::random().unwrap();
+        let mut memory = Memory::default();
+        let right = key.digest(b"ann:secret");
+        memory.note(right, Known::Right(b"ann".as_slice().into()));
+        for number in 0..10 * MOST {
+            memory.note(key.digest(&number.to_le_bytes()), Known::Wrong);
+        }
+        assert_eq!(memory.recall(&right), Some(Known::Right(b"ann".as_slice().into())));
+        assert_eq!((memory.wrong.entries.len(), memory.wrong.order.len()), (MOST, MOST));
+        assert_eq!(memory.recall(&key.digest(&0usize.to_le_bytes())), None);
+        memory.clear();
+        assert_eq!(memory.recall(&right), None);
+    }
+}

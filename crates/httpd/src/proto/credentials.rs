@@ -1,0 +1,115 @@
+//! Credentials of the Basic scheme (RFC 7617), as they stand in Authorization (RFC 9110 section 11.6.2).
+//!
+//! Nothing here compares them with anything; what was decoded is wiped when it is dropped.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+/// Longest user name and password together, in octets: more is no password, and hashing it would be work for nothing.
+pub const CREDENTIALS_MAX: usize = 1024;
+
+/// A user name and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Basic {
+    decoded: Zeroizing<Vec<u8>>,
+    colon: usize,
+}
+
+impl Basic {
+    /// Reads the value of Authorization; `None` when it is of another scheme, malformed, too long, or holds a control
+    /// character, which neither part may have.
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let space = memchr::memchr(b' ', value)?;
+        let (scheme, encoded) = value.split_at_checked(space)?;
+        if !scheme.eq_ignore_ascii_case(b"basic") {
+            return None;
+        }
+        let encoded = super::field::trim(encoded);
+        if encoded.len() > CREDENTIALS_MAX.div_ceil(3).saturating_mul(4) {
+            return None;
+        }
+        // As large as it can get, so that no copy is left behind where it grew.
+        let mut decoded = Zeroizing::new(vec![0; encoded.len()]);
+        let length = STANDARD.decode_slice(encoded, &mut decoded).ok()?;
+        decoded.truncate(length);
+        let colon = memchr::memchr(b':', &decoded)?;
+        let is_clean = length <= CREDENTIALS_MAX && !decoded.iter().any(u8::is_ascii_control);
+        is_clean.then_some(Self { decoded, colon })
+    }
+
+    /// The name of the user; it holds no colon.
+    pub fn user(&self) -> &[u8] {
+        self.decoded.get(..self.colon).unwrap_or_default()
+    }
+
+    /// The password.
+    pub fn password(&self) -> &[u8] {
+        self.decoded.get(self.colon.saturating_add(1)..).unwrap_or_default()
+    }
+
+    /// Both with the colon between them.
+    pub fn whole(&self) -> &[u8] {
+        &self.decoded
+    }
+}
+
+impl fmt::Debug for Basic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Basic(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(value: &str) -> Option<(String, String)> {
+        let basic = Basic::parse(value.as_bytes())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some((text(basic.user()), text(basic.password())))
+    }
+
+    #[test]
+    fn the_example_of_the_rfc_is_read_in_any_case_of_the_scheme() {
+        let expected = Some(("Aladdin".to_owned(), "open sesame".to_owned()));
+        for scheme in ["Basic", "basic", "BASIC", "Basic "] {
+            assert_eq!(parse(&format!("{scheme} QWxhZGRpbjpvcGVuIHNlc2FtZQ==")), expected);
+        }
+    }
+
+    #[test]
+    fn a_password_may_hold_colons_and_either_part_may_be_empty() {
+        assert_eq!(parse("Basic YTpiOmM="), Some(("a".to_owned(), "b:c".to_owned())));
+        assert_eq!(parse("Basic Og=="), Some((String::new(), String::new())));
+        assert_eq!(parse("Basic dGVzdDoxMjPCow=="), Some(("test".to_owned(), "123£".to_owned())));
+    }
+
+    #[test]
+    fn what_is_no_basic_credential_is_none() {
+        let long = format!("Basic {}", STANDARD.encode([b':'; CREDENTIALS_MAX + 1]));
+        for value in [
+            "",
+            "Basic",
+            "Basic ",
+            "Bearer YTpi",
+            "Basic YTpi=",
+            "Basic YTp",
+            "Basic YWI=",
+            "Basic YTpiCg==",
+            "Basic Y Q",
+            "Basic YTpi YTpi",
+            &long,
+        ] {
+            assert_eq!(parse(value), None, "{value:?}");
+        }
+        assert!(parse(&format!("Basic {}", STANDARD.encode([b':'; CREDENTIALS_MAX]))).is_some());
+    }
+
+    #[test]
+    fn nothing_of_it_is_shown_by_debug() {
+        assert_eq!(format!("{:?}", Basic::parse(b"Basic YTpi").unwrap()), "Basic(..)");
+    }
+}
