@@ -10,11 +10,14 @@ use testkit::smtp::{Authority, Script, Server};
 
 use crate::support::{assert_fails, assert_sent, run};
 
+/// A server with its certificate: the authority that signs it and the name in it.
+type Wanted<'a> = Option<(Script, Option<(&'a Authority, &'a str)>)>;
+
 /// What listens where: 127.0.0.1 and so on, all on one port. `None` is nobody.
-fn servers(wanted: &[Option<(Script, Option<(&Authority, &str)>)>]) -> (Vec<Option<Server>>, u16) {
+fn servers(wanted: &[Wanted<'_>]) -> (Vec<Option<Server>>, u16) {
     for _ in 0..50 {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let start = |(number, wanted): (usize, &Option<(Script, Option<(&Authority, &str)>)>)| {
+        let start = |(number, wanted): (usize, &Wanted<'_>)| {
             let last = u8::try_from(number + 1).unwrap();
             let address = SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), free));
             wanted.as_ref().map(|(script, tls)| Server::start_at(address, script.clone(), *tls)).transpose()
