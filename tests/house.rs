@@ -73,7 +73,8 @@ const PROTOCOL: [&str; 12] = [
     "nix",
 ];
 /// Engines decide and do not act: the same as the protocol, and no sockets or terminals by way of a crate either.
-const ENGINES: [&str; 18] = [
+const ENGINES: [&str; 19] = [
+    "httpd/src/rate.rs",
     "httpd/src/site.rs",
     "httpd/src/representation.rs",
     "httpd/src/page.rs",

@@ -9,6 +9,7 @@
 //! - `limits`: attackers by the hundred, no descriptors left, large listings
 //! - `listing`: the page and the JSON for a folder
 //! - `freshness`: files that change, grow, shrink and vanish while they are served
+//! - `rate`: a limit to what a connection is sent
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
@@ -27,6 +28,7 @@ mod limits;
 mod listing;
 mod login;
 mod protocol;
+mod rate;
 mod root;
 mod running;
 mod serving;

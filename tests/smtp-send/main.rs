@@ -35,6 +35,8 @@ mod html;
 mod journal;
 /// Mechanisms, and that nobody sees the secret.
 mod login;
+/// A message for each row of a table.
+mod merge;
 /// Proxies in between, and the header of the PROXY protocol.
 mod proxy;
 /// Messages that exist already.

@@ -8,6 +8,7 @@ use std::path::Path;
 use common::SafeText;
 use httpd::listing::{Entry, Form, Order, write};
 use httpd::mime::Types;
+use httpd::rate;
 use ping::config::Family;
 use ping::many::target::{self, MOST_TARGETS, Target};
 use smtp_send::account::file::{Places, read};
@@ -53,6 +54,20 @@ pub fn file_names(data: &[u8]) {
     let types = Types::default();
     let content_type = types.of(data);
     assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not fit for a field: {content_type}");
+}
+
+/// A rate is what its digits and its unit say, and what is written in plain octets is read as the same.
+pub fn rate(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(octets) = rate::parse(text) else { return };
+    assert!(octets > 0);
+    assert_eq!(rate::parse(&octets.to_string()), Ok(octets));
+    let upper = text.to_ascii_uppercase();
+    let number = upper.trim_end_matches('B').trim_end_matches(['K', 'M', 'G']);
+    let power = ["K", "M", "G"].iter().position(|unit| upper.trim_end_matches('B').ends_with(unit));
+    let unit = 1024f64.powi(power.map_or(0, |place| i32::try_from(place).unwrap() + 1));
+    let exact = number.parse::<f64>().expect("what is left is a number") * unit;
+    assert!((octets as f64 - exact).abs() <= 2.0 + exact * 1e-8, "{octets} for {text}");
 }
 
 /// What is shown is one harmless line, and nothing of it is ambiguous: the bytes can be told from it.

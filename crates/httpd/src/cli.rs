@@ -152,6 +152,10 @@ pub struct Cli {
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub drain: u32,
 
+    /// Bytes a second each connection is sent at most, such as 500K or 2M (K, M and G count by 1024). Default: no limit.
+    #[arg(long, value_name = "RATE")]
+    pub limit_rate: Option<String>,
+
     /// Workers. Default: as many as cores; with 1, requests are handled strictly one at a time.
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,

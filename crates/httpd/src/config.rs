@@ -20,6 +20,7 @@ use crate::mime::Types;
 use crate::proto::field;
 use crate::proto::response;
 use crate::proto::target::{self, Path};
+use crate::rate;
 use crate::service::WatchPaths;
 use crate::site::{CacheRules, Site};
 
@@ -92,6 +93,7 @@ impl Config {
             head: Duration::from_secs(cli.header_timeout.into()),
             idle: Duration::from_secs(cli.idle_timeout.into()),
             min_rate: cli.min_rate,
+            rate: cli.limit_rate.as_deref().map(limit_rate).transpose()?,
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
@@ -126,6 +128,10 @@ impl Config {
 
 fn usage(option: &str, value: &str, why: &str) -> anyhow::Error {
     Failure::new(Kind::Usage, option.to_owned(), value, why.to_owned()).into()
+}
+
+fn limit_rate(text: &str) -> Result<u64> {
+    rate::parse(text).map_err(|why| usage("--limit-rate", text, &why.to_string()))
 }
 
 fn at_least_one(option: &str, value: usize) -> Result<usize> {

@@ -2,10 +2,14 @@
 //!
 //! An idle connection is no more than this; it holds no buffer.
 
+use std::io;
+use std::time::Instant;
+
 use crate::channel::Channel;
 use crate::limits::Admission;
 use crate::peer::Peer;
 use crate::proto::framing::Drain;
+use crate::rate::Bucket;
 
 /// One client.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct Connection {
     pub phase: Phase,
     /// When it has waited long enough, in seconds of uptime.
     pub deadline: u32,
+    /// What it may still be sent, where there is a limit to that.
+    pub bucket: Option<Bucket>,
     /// Its place behind the door.
     _admission: Option<Admission>,
 }
@@ -45,6 +51,26 @@ pub const LINGER_SECONDS: u32 = 2;
 impl Connection {
     /// A connection that was just accepted.
     pub fn new(channel: Channel, peer: Peer, admission: Option<Admission>, deadline: u32) -> Self {
-        Self { channel, peer, pending: Vec::new(), phase: Phase::Idle, deadline, _admission: admission }
+        Self { channel, peer, pending: Vec::new(), phase: Phase::Idle, deadline, bucket: None, _admission: admission }
+    }
+
+    /// The same with a limit to what it is sent, in octets a second.
+    #[must_use]
+    pub fn limited_to(mut self, rate: Option<u64>) -> Self {
+        self.bucket = rate.map(|rate| Bucket::new(rate, Instant::now()));
+        self
+    }
+
+    /// Sends what goes out at once of `pieces`: the number of octets, 0 when the socket is full or the limit is reached.
+    pub fn send_now(&mut self, pieces: &[&[u8]]) -> io::Result<usize> {
+        let octets = pieces.iter().map(|piece| piece.len()).sum();
+        if self.bucket.as_mut().is_some_and(|bucket| !bucket.allows(octets, Instant::now())) {
+            return Ok(0);
+        }
+        let sent = self.channel.send_now(pieces)?;
+        if let Some(bucket) = &mut self.bucket {
+            bucket.spend(sent);
+        }
+        Ok(sent)
     }
 }

@@ -24,6 +24,7 @@ pub mod mime;
 pub mod page;
 pub mod peer;
 pub mod proto;
+pub mod rate;
 pub mod representation;
 mod sandbox;
 pub mod server;

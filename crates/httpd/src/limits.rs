@@ -20,6 +20,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Octets a second that a client must take of an answer.
     pub min_rate: u64,
+    /// Octets a second that a connection is sent at most.
+    pub rate: Option<u64>,
 }
 
 /// Connections from one address unless the user says otherwise: enough for a whole office behind one router.
@@ -128,7 +130,7 @@ mod tests {
 
     fn door(connections: usize, per_address: Option<usize>) -> Arc<Door> {
         let (head, idle) = (Duration::ZERO, Duration::ZERO);
-        Door::new(&Limits { connections, per_address, head, idle, min_rate: 0 })
+        Door::new(&Limits { connections, per_address, head, idle, min_rate: 0, rate: None })
     }
 
     fn address(last: u8) -> Peer {

@@ -300,8 +300,14 @@ mod tests {
     use crate::limits::Limits;
 
     fn metrics(workers: usize) -> Metrics {
-        let limits =
-            Limits { connections: 1, per_address: None, head: Duration::ZERO, idle: Duration::ZERO, min_rate: 0 };
+        let limits = Limits {
+            connections: 1,
+            per_address: None,
+            head: Duration::ZERO,
+            idle: Duration::ZERO,
+            min_rate: 0,
+            rate: None,
+        };
         Metrics::new(workers, Door::new(&limits), Arc::default(), None)
     }
 

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -23,6 +24,7 @@ use crate::compress::Compression;
 use crate::connection::Connection;
 use crate::listing::FolderPage;
 use crate::proto::range::Part;
+use crate::rate::Bucket;
 
 /// A send that moved nothing for so long returns, so that the rate can be looked at.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
@@ -85,8 +87,14 @@ pub struct Done {
 /// Carries out a job; blocks until it is done, the connection breaks, or the client is too slow.
 pub fn carry_out(job: Job) -> Done {
     let Job { mut connection, ready, content, mut entry, min_rate } = job;
-    let mut outlet =
-        Outlet { channel: &mut connection.channel, min_rate, window: Instant::now(), moved: 0, content: 0 };
+    let mut outlet = Outlet {
+        channel: &mut connection.channel,
+        bucket: connection.bucket.as_mut(),
+        min_rate,
+        window: Instant::now(),
+        moved: 0,
+        content: 0,
+    };
     let outcome = write_all(&mut outlet, &ready, content);
     if let Some(entry) = &mut entry {
         entry.bytes = outlet.content;
@@ -132,9 +140,10 @@ fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<
     }
 }
 
-/// A blocking connection with a minimum rate.
+/// A blocking connection with a minimum rate, and perhaps a greatest one.
 struct Outlet<'a> {
     channel: &'a mut Channel,
+    bucket: Option<&'a mut Bucket>,
     min_rate: u64,
     window: Instant,
     moved: u64,
@@ -144,7 +153,8 @@ struct Outlet<'a> {
 impl Outlet<'_> {
     fn send(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
         while !bytes.is_empty() {
-            match send(self.channel.as_fd().as_raw_fd(), bytes, flags | MsgFlags::MSG_NOSIGNAL) {
+            let piece = &bytes[..self.allowance(bytes.len())];
+            match send(self.channel.as_fd().as_raw_fd(), piece, flags | MsgFlags::MSG_NOSIGNAL) {
                 Ok(count) => {
                     self.account(count as u64)?;
                     bytes = &bytes[count..];
@@ -166,6 +176,7 @@ impl Outlet<'_> {
         while left > 0 {
             let mut position = i64::try_from(offset).map_err(io::Error::other)?;
             let count = usize::try_from(left.min(SENDFILE_MAX)).map_err(io::Error::other)?;
+            let count = self.allowance(count);
             match sendfile64(self.channel.as_fd(), file, Some(&mut position), count) {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has shrunk")),
                 Ok(count) => {
@@ -180,7 +191,25 @@ impl Outlet<'_> {
         Ok(())
     }
 
+    /// How much of `wanted` may be sent now; waits until that is something. The client is not to blame for this time, so
+    /// the window of the minimum rate moves along.
+    fn allowance(&mut self, wanted: usize) -> usize {
+        let Some(bucket) = &mut self.bucket else { return wanted };
+        loop {
+            match bucket.take(wanted as u64, Instant::now()) {
+                Ok(count) => return usize::try_from(count).unwrap_or(wanted),
+                Err(wait) => {
+                    sleep(wait);
+                    self.window += wait;
+                }
+            }
+        }
+    }
+
     fn account(&mut self, count: u64) -> io::Result<()> {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.spend(usize::try_from(count).unwrap_or(usize::MAX));
+        }
         self.moved += count;
         self.check_rate()
     }

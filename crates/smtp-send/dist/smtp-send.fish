@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_smtp_send_global_optspecs
-    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= proxy= proxy-password-file= proxy-password-command= proxy-protocol= proxy-client= helo= timeout= max-time= retry= retry-max-time= dns-server= dns-trust-ad mta-sts-policy= tls= tls-ca= tls-server-name= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking connections= rate= journal= resend-unknown keep-going csv= dry-run stop-after= json v/verbose q/quiet h/help V/version
+    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= proxy= proxy-password-file= proxy-password-command= proxy-protocol= proxy-client= helo= timeout= max-time= retry= retry-max-time= dns-server= dns-trust-ad mta-sts-policy= tls= tls-ca= tls-server-name= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking merge= merge-to= merge-separator= connections= rate= journal= resend-unknown keep-going csv= dry-run stop-after= json v/verbose q/quiet h/help V/version
 end
 
 function __fish_smtp_send_needs_command
@@ -77,6 +77,9 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dsn-notif
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dsn-ret -d 'What a report shall hold: the whole message or its header' -r -f -a "full\t'The whole message'
 hdrs\t'Its header'"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dsn-envid -d 'A name for this message that a report shall repeat' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l merge -d 'A message for each row of a table in CSV (- for standard input): the template with {column} in header fields and texts, to the address in the column email or to' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l merge-to -d 'The column with the address' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l merge-separator -d 'What stands between two columns: a character, or tab [default: ,]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l connections -d 'How many connections at once [default: 1]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l rate -d 'Send no faster than this, over all connections: so many messages a second, or N/min, N/h' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l journal -d 'File that keeps what was done, so that a run that was stopped goes on where it was' -r -F

@@ -11,6 +11,7 @@ use common::{Failure, Kind};
 use crate::config::{Composed, FileSource, Mail, TextSource};
 use crate::dispatch::Job;
 use crate::host;
+use crate::merge::Merge;
 use crate::message::attach::Wanted;
 use crate::message::html::{Html, HtmlError, Picture};
 use crate::message::{Attachment, Composition, Draft, HtmlBody, Message, SpoolError, Text};
@@ -23,6 +24,7 @@ const STDIN: &str = "standard input";
 pub fn supply(mail: Mail, keep_going: bool) -> Result<Box<dyn Supply>, Failure> {
     Ok(match mail {
         Mail::Composed(mut composed) => Box::new(Single::new(compose(&mut composed)?)),
+        Mail::Merge(merge) => Box::new(Merge::look(*merge, keep_going, || Box::new(stdin("The table")))?),
         Mail::Ready(ready) => Box::new(Files::look(ready, keep_going, || Box::new(stdin("The message")))?),
     })
 }

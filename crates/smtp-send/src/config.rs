@@ -18,7 +18,7 @@ use crate::session::StopAfter;
 
 pub use bulk::Bulk;
 pub use login::Credentials;
-pub use message::{Composed, FileSource, Mail, ReadyMail, ReversePath, TextSource};
+pub use message::{Composed, FileSource, Mail, MergeMail, ReadyMail, ReversePath, TextSource};
 pub use server::Route;
 
 /// Everything a run needs to know.
@@ -69,7 +69,7 @@ impl Config {
         Ok(Self {
             route,
             bulk,
-            mail: Mail::new(&cli.envelope, cli.message, stop_after)?,
+            mail: Mail::new(&cli.envelope, cli.message, &cli.bulk, stop_after)?,
             dry_run: cli.seeing.dry_run,
             stop_after,
             report: report_style(&cli.seeing),

@@ -13,6 +13,7 @@ pub mod direct;
 pub mod dispatch;
 pub mod host;
 pub mod journal;
+pub mod merge;
 pub mod message;
 pub mod meter;
 pub mod output;
@@ -76,9 +77,9 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
 fn run(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
     let Config { route, mail, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
-    let supply = compose::supply(mail, bulk.keep_going)?;
+    let mut supply = compose::supply(mail, bulk.keep_going)?;
     if dry_run {
-        (0..supply.len()).try_for_each(|number| {
+        (0..supply.shown()).try_for_each(|number| {
             let mut job = supply.job(number)?;
             print(&mut job)?;
             supply.give_back(number, job);
@@ -90,6 +91,9 @@ fn run(cli: Cli) -> Result<u8> {
         return Ok(common::exit::SUCCESS);
     }
     let journal = bulk.journal.as_deref().map(|path| resume::open(path, &bulk, &*supply, &route)).transpose()?;
+    if let Some(journal) = &journal {
+        supply.belongs_to(journal.run());
+    }
     let goes_on = journal.as_ref().is_some_and(|journal| journal.done() > 0);
     let is_shown = report == ReportStyle::Lines && !verbose;
     let left = supply.len() - journal.as_ref().map_or(0, Journal::done);

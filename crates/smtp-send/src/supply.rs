@@ -12,6 +12,7 @@ use common::{Failure, Kind};
 
 use crate::dispatch::Job;
 
+pub(crate) use digest::Digest;
 pub use files::Files;
 
 /// The messages of a run.
@@ -39,6 +40,16 @@ pub trait Supply: Sync {
     /// How many messages were left out because something is wrong with them.
     fn left_out(&self) -> usize {
         0
+    }
+
+    /// The messages are part of this run, whose name no other one has.
+    fn belongs_to(&mut self, run: &str) {
+        let _ = run;
+    }
+
+    /// How many messages are worth a look before they are sent.
+    fn shown(&self) -> usize {
+        self.len()
     }
 
     /// Takes back a message that may be asked for again.

@@ -8,7 +8,7 @@ mod proxy;
 mod timed;
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
@@ -19,7 +19,7 @@ use crate::server::{HostPort, Peer};
 use crate::tls::{self, Trust};
 use timed::Timed;
 
-pub use connect::{Family, ProxyHeader, Way};
+pub use connect::{Family, Known, ProxyHeader, Way};
 
 /// A handshake is a few packets and some arithmetic.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(60);
@@ -107,10 +107,10 @@ impl Transport {
         Ok(Self::over(connect::connect(peer, None, way, limits)?, peer, limits))
     }
 
-    /// Connects to the first of these addresses of `server` that answers.
-    pub fn connect_to(server: &HostPort, addresses: &[SocketAddr], way: &Way, limits: Limits) -> Result<Self, Failure> {
+    /// Connects to the first of the known addresses of `server` that answers.
+    pub fn connect_to(server: &HostPort, known: Known<'_>, way: &Way, limits: Limits) -> Result<Self, Failure> {
         let peer = Peer::Tcp(server.clone());
-        Ok(Self::over(connect::connect(&peer, Some(addresses), way, limits)?, &peer, limits))
+        Ok(Self::over(connect::connect(&peer, Some(known), way, limits)?, &peer, limits))
     }
 
     fn over(connected: connect::Connected, peer: &Peer, limits: Limits) -> Self {

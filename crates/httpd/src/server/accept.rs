@@ -56,7 +56,8 @@ impl Worker {
                         continue;
                     };
                     let deadline = self.deadline(self.limits.head);
-                    let connection = Connection::new(channel, peer, Some(admission), deadline);
+                    let connection =
+                        Connection::new(channel, peer, Some(admission), deadline).limited_to(self.limits.rate);
                     // The request has often come with the connection, so it is looked for before waiting. It may have
                     // come after this worker woke up.
                     self.service.clock.new_batch();

@@ -141,7 +141,7 @@ impl Worker {
     /// Sends the output and a body behind it in one call; returns how much of the body is left. The output is empty
     /// afterwards, or holds what did not go out.
     fn send_document(&mut self, connection: &mut Connection, body: &[u8]) -> io::Result<usize> {
-        let sent = connection.channel.send_now(&[&self.output, body])?;
+        let sent = connection.send_now(&[&self.output, body])?;
         let from_output = sent.min(self.output.len());
         self.output.drain(..from_output);
         Ok(body.len() - (sent - from_output))
@@ -152,7 +152,7 @@ impl Worker {
         if self.output.is_empty() {
             return next;
         }
-        match connection.channel.send_now(&[&self.output]) {
+        match connection.send_now(&[&self.output]) {
             Ok(sent) if sent == self.output.len() => next,
             Ok(sent) => {
                 let rest = self.output.split_off(sent);

@@ -8,6 +8,24 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Many messages")]
 pub struct BulkArgs {
+    /// A message for each row of a table in CSV (- for standard input): the template with {column} in header fields and
+    /// texts, to the address in the column email or to
+    #[arg(
+        long,
+        value_names = ["CSV", "TEMPLATE"],
+        num_args = 2,
+        help_heading = "Message",
+        conflicts_with_all = [
+            "eml", "to", "cc", "bcc", "subject", "body", "body_file", "html", "attach", "header", "reply_to"
+        ]
+    )]
+    pub merge: Vec<PathBuf>,
+    /// The column with the address
+    #[arg(long, value_name = "COLUMN", help_heading = "Message", requires = "merge")]
+    pub merge_to: Option<String>,
+    /// What stands between two columns: a character, or tab [default: ,]
+    #[arg(long, value_name = "CHARACTER", help_heading = "Message", requires = "merge")]
+    pub merge_separator: Option<String>,
     /// How many connections at once [default: 1]
     #[arg(long, value_name = "N", help_heading = "Server", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub connections: Option<u16>,

@@ -32,9 +32,9 @@ pub struct Bulk {
 impl Bulk {
     pub(super) fn new(cli: &Cli) -> Result<Self> {
         let args = &cli.bulk;
-        let many = !cli.message.eml.is_empty();
+        let many = !(cli.message.eml.is_empty() && args.merge.is_empty());
         for (given, option) in [(args.journal.is_some(), "--journal"), (args.keep_going, "--keep-going")] {
-            ensure!(!given || many, usage(option, "it is for ready messages: --eml"));
+            ensure!(!given || many, usage(option, "it is for ready messages: --eml or --merge"));
         }
         let probe_or_look = cli.seeing.stop_after.is_some() || cli.seeing.dry_run;
         ensure!(!(args.journal.is_some() && probe_or_look), usage("--journal", "no use when nothing is sent"));

@@ -1,13 +1,13 @@
 //! The options of the message: text, fields, files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
 use common::{Failure, Kind};
 
 use super::envelope::{author, each_once, mailboxes, reverse_path};
 use super::usage;
-use crate::cli::{EnvelopeArgs, MessageArgs};
+use crate::cli::{BulkArgs, EnvelopeArgs, MessageArgs};
 use crate::message::Extra;
 use crate::message::attach::Wanted;
 use crate::proto::address::{Address, Mailbox};
@@ -32,6 +32,8 @@ pub enum Mail {
     Composed(Box<Composed>),
     /// Messages that exist already.
     Ready(ReadyMail),
+    /// A message for each row of a table.
+    Merge(Box<MergeMail>),
 }
 
 /// A message that is composed from options, with its envelope.
@@ -76,6 +78,23 @@ pub struct ReadyMail {
     pub needs_recipient: bool,
 }
 
+/// A table of recipients and the template of their messages.
+#[derive(Debug)]
+pub struct MergeMail {
+    /// The table.
+    pub rows: FileSource,
+    /// The template.
+    pub template: PathBuf,
+    /// The name of the column with the address, unless it is one of the usual ones.
+    pub column: Option<String>,
+    /// What stands between two columns.
+    pub separator: u8,
+    /// The author, for a template without From.
+    pub author: Mailbox,
+    /// Where bounces go.
+    pub reverse_path: ReversePath,
+}
+
 /// Where the bounces of a ready message go.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReversePath {
@@ -116,7 +135,15 @@ impl From<PathBuf> for FileSource {
 }
 
 impl Mail {
-    pub(super) fn new(envelope: &EnvelopeArgs, message: MessageArgs, stop_after: Option<StopAfter>) -> Result<Self> {
+    pub(super) fn new(
+        envelope: &EnvelopeArgs,
+        message: MessageArgs,
+        bulk: &BulkArgs,
+        stop_after: Option<StopAfter>,
+    ) -> Result<Self> {
+        if let [rows, template] = bulk.merge.as_slice() {
+            return MergeMail::new(envelope, rows, template, bulk).map(|mail| Self::Merge(Box::new(mail)));
+        }
         let list = |option, typed: &[String]| mailboxes(option, typed);
         let (to, cc, bcc) = (list("--to", &envelope.to)?, list("--cc", &envelope.cc)?, list("--bcc", &envelope.bcc)?);
         let recipients = each_once(to.iter().chain(&cc).chain(&bcc));
@@ -160,12 +187,38 @@ impl ReadyMail {
         let files: Vec<FileSource> = files.into_iter().map(FileSource::from).collect();
         let readers = files.iter().filter(|file| **file == FileSource::Stdin).count();
         ensure!(readers <= 1, usage("--eml -", "standard input can be read only once"));
-        let reverse_path = match (&envelope.envelope_from, &envelope.from) {
-            (None, None) => ReversePath::OfHeader,
-            (typed, None) => ReversePath::Given(reverse_path(typed.as_deref(), &author(None)?)?),
-            (typed, Some(from)) => ReversePath::Given(reverse_path(typed.as_deref(), &author(Some(from))?)?),
+        Ok(Self { files, recipients, reverse_path: ReversePath::new(envelope)?, needs_recipient })
+    }
+}
+
+impl ReversePath {
+    fn new(envelope: &EnvelopeArgs) -> Result<Self> {
+        Ok(match (&envelope.envelope_from, &envelope.from) {
+            (None, None) => Self::OfHeader,
+            (typed, None) => Self::Given(reverse_path(typed.as_deref(), &author(None)?)?),
+            (typed, Some(from)) => Self::Given(reverse_path(typed.as_deref(), &author(Some(from))?)?),
+        })
+    }
+}
+
+impl MergeMail {
+    fn new(envelope: &EnvelopeArgs, rows: &Path, template: &Path, bulk: &BulkArgs) -> Result<Self> {
+        let separator = match bulk.merge_separator.as_deref() {
+            None => b',',
+            Some("tab" | "\t") => b'\t',
+            Some(typed) => match typed.as_bytes() {
+                [byte] if byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && *byte != b'"' => *byte,
+                _ => return Err(usage("--merge-separator", "write one sign such as ';' or '|', or tab")),
+            },
         };
-        Ok(Self { files, recipients, reverse_path, needs_recipient })
+        Ok(Self {
+            rows: FileSource::from(rows.to_owned()),
+            template: template.to_owned(),
+            column: bulk.merge_to.clone(),
+            separator,
+            author: author(envelope.from.as_deref())?,
+            reverse_path: ReversePath::new(envelope)?,
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::resolve::{Addresses, Families, LookupError, Resolver};
 use crate::server::{HostPort, Peer};
 use crate::session::{State, Trouble};
 use crate::tls::Trust;
-use crate::transport::{Family, Limits, Transport, Way};
+use crate::transport::{Family, Known, Limits, Transport, Way};
 
 /// More exchangers than any domain needs: whoever names a thousand of them shall not keep us for a day.
 const MOST_EXCHANGERS: usize = 10;
@@ -175,7 +175,8 @@ impl Exchangers {
         let wire = if route.way.proxy.is_some() {
             Transport::connect(&Peer::Tcp(peer), &route.way, limits)
         } else {
-            Transport::connect_to(&peer, &found, &route.way, limits)
+            let more = search.current + 1 < plan.list.len();
+            Transport::connect_to(&peer, Known { addresses: &found, more }, &route.way, limits)
         };
         self.change(|search| search.opportunistic = opportunistic && tls == Tls::Auto);
         Ok((wire.map_err(|failure| self.hinted(failure))?, tls, trust))

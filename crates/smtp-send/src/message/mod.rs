@@ -17,6 +17,7 @@ pub mod ready;
 mod recode;
 mod source;
 pub mod spool;
+pub mod template;
 pub mod text;
 mod walk;
 
@@ -31,6 +32,7 @@ pub use origin::FieldError;
 pub use ready::{Edits, Ready, ReadyError};
 pub use source::Stamp;
 pub use spool::SpoolError;
+pub use template::Template;
 pub use text::Text;
 
 /// A message that can be sent, as often as it is needed.

@@ -136,6 +136,11 @@ impl Ready {
         Self::look(Source::Piece(extract), edits)
     }
 
+    /// Takes a message that was made here.
+    pub fn own(message: Vec<u8>, edits: &Edits) -> Result<Self, ReadyError> {
+        Self::look(Source::Own(message), edits)
+    }
+
     /// Reads a message from a stream to its end and keeps it, in memory or, beyond a megabyte, in a temporary file.
     pub fn read(stream: impl Read, edits: &Edits) -> Result<Self, ReadyError> {
         Self::look(Source::keep(stream)?, edits)

@@ -31,6 +31,8 @@ pub(super) enum Source {
     Piece(Extract),
     /// The content of a stream.
     Kept(SpooledTempFile),
+    /// Bytes that were made.
+    Own(Vec<u8>),
 }
 
 /// A file that is opened for each reading.
@@ -54,7 +56,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// That of a file.
-    pub(super) fn of(facts: &Metadata) -> io::Result<Self> {
+    pub fn of(facts: &Metadata) -> io::Result<Self> {
         Ok(Self { size: facts.len(), modified: facts.modified()? })
     }
 }
@@ -77,7 +79,7 @@ impl Source {
     pub(super) fn stamp(&self) -> Option<&Stamp> {
         match self {
             Self::File(named) => Some(&named.seen),
-            Self::Piece(_) | Self::Kept(_) => None,
+            Self::Piece(_) | Self::Kept(_) | Self::Own(_) => None,
         }
     }
 
@@ -92,6 +94,7 @@ impl Source {
                 read(spool)
             }
             Self::Piece(extract) => extract.with(read),
+            Self::Own(bytes) => read(&mut bytes.as_slice()),
             Self::File(named) => {
                 if let Some(bytes) = &named.ready {
                     let facts = fs::metadata(&named.path);

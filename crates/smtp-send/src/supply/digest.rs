@@ -11,33 +11,38 @@ use sha2::{Digest as _, Sha256};
 const BLOCK: usize = 64 * 1024;
 
 /// A digest on its way. Where one part ends and the next begins counts.
-pub(super) struct Digest(Sha256);
+pub(crate) struct Digest(Sha256);
 
 impl Digest {
     /// The digest of messages of this kind.
-    pub(super) fn new(kind: &str) -> Self {
+    pub(crate) fn new(kind: &str) -> Self {
         let mut digest = Self(Sha256::new());
         digest.words(kind.as_bytes());
         digest
     }
 
     /// Adds some bytes.
-    pub(super) fn words(&mut self, bytes: &[u8]) {
+    pub(crate) fn words(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }
 
     /// Adds what a file holds.
-    pub(super) fn file(&mut self, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn file(&mut self, path: &Path) -> Result<(), Failure> {
         self.content(path).map_err(|error| Failure::io("read", path.display(), error).with_kind(Kind::NoInput))
     }
 
     fn content(&mut self, path: &Path) -> io::Result<()> {
-        let mut file = File::open(path)?;
-        self.0.update(file.metadata()?.len().to_le_bytes());
+        let file = File::open(path)?;
+        self.words(&file.metadata()?.len().to_le_bytes());
+        self.stream(file)
+    }
+
+    /// Adds what a stream holds.
+    pub(crate) fn stream(&mut self, mut stream: impl Read) -> io::Result<()> {
         let mut block = vec![0; BLOCK];
         loop {
-            match file.read(&mut block)? {
+            match stream.read(&mut block)? {
                 0 => return Ok(()),
                 length => self.0.update(&block[..length]),
             }
@@ -45,7 +50,7 @@ impl Digest {
     }
 
     /// All of it in hexadecimal digits.
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.0.finalize().as_slice().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     }
 }

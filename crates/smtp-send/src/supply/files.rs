@@ -14,8 +14,7 @@ use common::{Failure, Kind};
 use crate::config::{FileSource, ReadyMail, ReversePath};
 use crate::dispatch::Job;
 use crate::message::{Edits, FieldError, MailboxFile, Message, Ready, ReadyError, Stamp};
-use crate::supply::Supply;
-use crate::supply::digest::Digest;
+use crate::supply::{Digest, Supply};
 
 /// What standard input is called in messages.
 const STDIN: &str = "standard input";

@@ -65,13 +65,17 @@ pub(super) struct Connected {
     pub(super) early: Vec<u8>,
 }
 
+/// The addresses of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// In the order to try them in.
+    pub addresses: &'a [SocketAddr],
+    /// Whether there is another server behind this one, so that none of them is waited for long.
+    pub more: bool,
+}
+
 /// Connects to `peer`, to one of the addresses in `known` when these are its addresses.
-pub(super) fn connect(
-    peer: &Peer,
-    known: Option<&[SocketAddr]>,
-    way: &Way,
-    limits: Limits,
-) -> Result<Connected, Failure> {
+pub(super) fn connect(peer: &Peer, known: Option<Known<'_>>, way: &Way, limits: Limits) -> Result<Connected, Failure> {
     let server = match peer {
         Peer::Unix(path) => return connect_unix(path),
         Peer::Tcp(server) => server,
@@ -121,22 +125,23 @@ fn connect_any(
     way: &Way,
     limits: Limits,
 ) -> Result<(Socket, SocketAddr), Failure> {
-    connect_first(role, host, &addresses(role, host, way, limits)?, way, limits)
+    let addresses = addresses(role, host, way, limits)?;
+    connect_first(role, host, Known { addresses: &addresses, more: false }, way, limits)
 }
 
 /// Connects to the first of the addresses of `host` that answers.
 fn connect_first(
     role: &'static str,
     host: &HostPort,
-    addresses: &[SocketAddr],
+    known: Known<'_>,
     way: &Way,
     limits: Limits,
 ) -> Result<(Socket, SocketAddr), Failure> {
     let operation = if role.is_empty() { "connect to" } else { "connect to proxy" };
     let mut last = None;
-    for (number, address) in (1..).zip(addresses.iter().copied()) {
+    for (number, address) in (1..).zip(known.addresses.iter().copied()) {
         log::info!("connecting to {role}{}{address}", if role.is_empty() { "" } else { " " });
-        let patience = if number < addresses.len() { FIRST_PATIENCE } else { CONNECT_PATIENCE };
+        let patience = if known.more || number < known.addresses.len() { FIRST_PATIENCE } else { CONNECT_PATIENCE };
         match connect_tcp(address, way.bind, limits.until(patience)) {
             Ok(socket) => return Ok((socket, address)),
             Err(error) => {

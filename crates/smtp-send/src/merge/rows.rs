@@ -1,0 +1,263 @@
+//! A table of recipients: CSV (RFC 4180), the names of the columns in its first row.
+//!
+//! It is gone through once, for its columns and the place of each row; a row is read again from where it is, so that a table
+//! of any length needs a few bytes a row. A byte order mark in front is passed over, as are empty lines.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use csv::{ByteRecord, Position, ReaderBuilder};
+
+use crate::message::Stamp;
+
+/// What Windows programs put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// A longer row is a file of another kind.
+const MAX_ROW: u64 = 4 << 20;
+
+/// A table.
+#[derive(Debug)]
+pub struct Rows {
+    file: File,
+    /// Where it is, for the people; and what tells that it is still the same.
+    path: PathBuf,
+    stamp: Stamp,
+    separator: u8,
+    columns: Vec<String>,
+    places: Vec<Place>,
+    end: u64,
+}
+
+/// Where a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    start: u64,
+    line: u64,
+}
+
+/// A row with something wrong in it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// The line of the file that it begins in, from 1.
+    pub line: u64,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// What makes a file no table.
+#[derive(Debug, thiserror::Error)]
+pub enum RowsError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is another kind of file.
+    #[error("{0}")]
+    NoTable(String),
+}
+
+impl Rows {
+    /// Looks at a table. The rows that are wrong are given beside it and are no part of it.
+    pub fn open(path: &Path, separator: u8) -> Result<(Self, Vec<BadRow>), RowsError> {
+        let file = File::open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("not a regular file").into());
+        }
+        Self::look(file, path, separator)
+    }
+
+    /// The same for a stream, which is kept in a temporary file.
+    pub fn keep(mut stream: impl Read, separator: u8) -> Result<(Self, Vec<BadRow>), RowsError> {
+        let mut file = tempfile::tempfile()?;
+        io::copy(&mut stream, &mut file)?;
+        Self::look(file, Path::new("standard input"), separator)
+    }
+
+    fn look(mut file: File, path: &Path, separator: u8) -> Result<(Self, Vec<BadRow>), RowsError> {
+        let facts = file.metadata()?;
+        let mut start = [0; BYTE_ORDER_MARK.len()];
+        let marked = file.read_at(&mut start, 0)? == start.len() && start == BYTE_ORDER_MARK;
+        let skipped = if marked { start.len() as u64 } else { 0 };
+        file.seek(SeekFrom::Start(skipped))?;
+        let mut rows = Self {
+            path: path.to_owned(),
+            stamp: Stamp::of(&facts)?,
+            separator,
+            columns: Vec::new(),
+            places: Vec::new(),
+            end: facts.len(),
+            file,
+        };
+        let bad = rows.scan(skipped)?;
+        Ok((rows, bad))
+    }
+
+    fn scan(&mut self, skipped: u64) -> Result<Vec<BadRow>, RowsError> {
+        let mut bad = Vec::new();
+        let mut reader = builder(self.separator).from_reader(&self.file);
+        let mut record = ByteRecord::new();
+        if !reader.read_byte_record(&mut record).map_err(io::Error::from)? {
+            return Err(RowsError::NoTable("it is empty; its first row names the columns".into()));
+        }
+        let columns = record.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
+        let columns = columns.collect::<Result<Vec<_>, _>>();
+        self.columns = columns.map_err(|_| RowsError::NoTable("its first row is not UTF-8".into()))?;
+        if let Some(twice) = (1..self.columns.len()).find(|at| self.columns[..*at].contains(&self.columns[*at])) {
+            return Err(RowsError::NoTable(format!("two columns are called '{}'", self.columns[twice])));
+        }
+        while reader.read_byte_record(&mut record).map_err(io::Error::from)? {
+            let (start, line) = record.position().map_or((0, 0), |place| (place.byte() + skipped, place.line()));
+            let Place { start, line } = self.behind_line_ends(Place { start, line })?;
+            let length = (reader.position().byte() + skipped).saturating_sub(start);
+            match self.fault(&record, length) {
+                None => self.places.push(Place { start, line }),
+                Some(why) => bad.push(BadRow { line, why }),
+            }
+        }
+        Ok(bad)
+    }
+
+    /// The place of a row is told with the line ends in front of it.
+    fn behind_line_ends(&self, mut place: Place) -> io::Result<Place> {
+        let mut bytes = [0; 16];
+        loop {
+            let length = self.file.read_at(&mut bytes, place.start)?;
+            let ends = bytes[..length].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            place.line += memchr::memchr_iter(b'\n', &bytes[..ends]).count() as u64;
+            place.start += ends as u64;
+            if ends < bytes.len() {
+                return Ok(place);
+            }
+        }
+    }
+
+    fn fault(&self, record: &ByteRecord, length: u64) -> Option<String> {
+        if record.len() != self.columns.len() {
+            return Some(format!("{} fields, and there are {} columns", record.len(), self.columns.len()));
+        }
+        if length > MAX_ROW {
+            return Some("longer than a row can be; a quote is not closed".into());
+        }
+        record.iter().any(|field| std::str::from_utf8(field).is_err()).then(|| "not UTF-8".into())
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// How many good rows there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is no good row.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The line that a row begins in, from 1.
+    pub fn line(&self, number: usize) -> u64 {
+        self.places.get(number).map_or(0, |place| place.line)
+    }
+
+    /// Forgets some rows.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        let mut number = 0;
+        self.places.retain(|_| {
+            number += 1;
+            keep(number - 1)
+        });
+    }
+
+    /// The fields of a row.
+    ///
+    /// # Errors
+    /// The file cannot be read any more, or has changed.
+    pub fn read(&self, number: usize) -> io::Result<Vec<String>> {
+        let changed = || io::Error::other("the file has changed since it was first read");
+        let place = self.places.get(number).ok_or_else(changed)?;
+        let window = Window { file: &self.file, at: place.start };
+        // Behind it there may be another row, or one that was left out.
+        let length = (self.end - place.start).min(MAX_ROW);
+        let mut reader = builder(self.separator).buffer_capacity(1024).from_reader(window.take(length));
+        let mut record = ByteRecord::new();
+        record.set_position(Some(Position::new()));
+        let found = reader.read_byte_record(&mut record).map_err(io::Error::from)?;
+        let is_same = Stamp::of(&self.file.metadata()?)? == self.stamp;
+        if !found || !is_same || record.len() != self.columns.len() {
+            return Err(changed());
+        }
+        record.iter().map(|field| String::from_utf8(field.to_vec()).map_err(|_| changed())).collect()
+    }
+
+    /// Where the table is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All bytes of the file, block by block.
+    pub fn bytes(&self) -> impl Read + '_ {
+        Window { file: &self.file, at: 0 }
+    }
+}
+
+fn builder(separator: u8) -> ReaderBuilder {
+    let mut builder = ReaderBuilder::new();
+    builder.delimiter(separator).has_headers(false).flexible(true);
+    builder
+}
+
+/// A file from a place on, whoever else reads it.
+struct Window<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for Window<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(out, self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str, separator: u8) -> (Rows, Vec<BadRow>) {
+        Rows::keep(text.as_bytes(), separator).unwrap()
+    }
+
+    fn all(rows: &Rows) -> Vec<Vec<String>> {
+        (0..rows.len()).map(|number| rows.read(number).unwrap()).collect()
+    }
+
+    #[test]
+    fn rows_are_read_from_their_places() {
+        let text = "\u{feff}a,b c\r\n1,\"two\r\nlines, \"\"quoted\"\"\"\r\n\r\n3,\r\n\"\",ü";
+        let (rows, bad) = table(text, b',');
+        assert_eq!((rows.columns(), bad), (&["a".to_owned(), "b c".to_owned()][..], vec![]));
+        assert_eq!(all(&rows), [["1", "two\r\nlines, \"quoted\""], ["3", ""], ["", "ü"]]);
+        assert_eq!([0, 1, 2].map(|number| rows.line(number)), [2, 5, 6]);
+        assert_eq!(all(&table("a;b\n1,5;\n", b';').0), [["1,5", ""]]);
+    }
+
+    #[test]
+    fn rows_that_are_wrong_are_named_by_their_line() {
+        let (rows, bad) = table("a,b\n1,2\n3\n4,5,6\n7,8\n", b',');
+        assert_eq!(all(&rows), [["1", "2"], ["7", "8"]]);
+        assert_eq!(bad.iter().map(|row| row.line).collect::<Vec<_>>(), [3, 4]);
+        let (rows, bad) = Rows::keep(&b"a\n\xff\n"[..], b',').unwrap();
+        assert_eq!((rows.len(), bad[0].why.as_str()), (0, "not UTF-8"));
+    }
+
+    #[test]
+    fn what_is_no_table_is_told() {
+        for text in ["", "\n\n", "a,a\n1,2\n"] {
+            assert!(Rows::keep(text.as_bytes(), b',').is_err(), "{text:?}");
+        }
+    }
+}
