@@ -4,6 +4,7 @@
 
 mod bulk;
 mod direct;
+mod dkim;
 mod options;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, ValueEnum};
 
 pub use bulk::BulkArgs;
 pub use direct::DirectArgs;
+pub use dkim::DkimArgs;
 pub use options::{KeyError, Takes, Typed, key, mistake_in};
 
 /// Sends mail by SMTP and says for each recipient what became of it.
@@ -67,6 +69,9 @@ pub struct Cli {
     /// Many messages at once.
     #[command(flatten)]
     pub bulk: BulkArgs,
+    /// How messages are signed.
+    #[command(flatten)]
+    pub dkim: DkimArgs,
     /// What is shown.
     #[command(flatten)]
     pub seeing: SeeingArgs,

@@ -4,6 +4,7 @@
 
 mod bulk;
 mod direct;
+mod dkim;
 mod envelope;
 mod login;
 mod message;
@@ -14,9 +15,11 @@ use anyhow::{Result, ensure};
 use common::{Failure, Kind};
 
 use crate::cli::{Cli, SeeingArgs, Step, Tls};
+use crate::dkim::Signer;
 use crate::session::StopAfter;
 
 pub use bulk::Bulk;
+pub use dkim::signer;
 pub use login::Credentials;
 pub use message::{Composed, FileSource, Mail, MergeMail, ReadyMail, ReversePath, TextSource};
 pub use server::Route;
@@ -32,6 +35,8 @@ pub struct Config {
     pub dry_run: bool,
     /// How many messages are sent.
     pub bulk: Bulk,
+    /// Who signs the messages, if anybody.
+    pub signer: Option<Signer>,
     /// The step to end a probe at.
     pub stop_after: Option<StopAfter>,
     /// How the result is shown.
@@ -70,6 +75,7 @@ impl Config {
             route,
             bulk,
             mail: Mail::new(&cli.envelope, cli.message, &cli.bulk, stop_after)?,
+            signer: signer(&cli.dkim)?,
             dry_run: cli.seeing.dry_run,
             stop_after,
             report: report_style(&cli.seeing),

@@ -11,6 +11,7 @@ pub mod config;
 pub mod deliver;
 pub mod direct;
 pub mod dispatch;
+pub mod dkim;
 pub mod host;
 pub mod journal;
 pub mod merge;
@@ -43,6 +44,7 @@ use config::{Config, ReportStyle};
 use dispatch::{Job, Manner};
 use journal::Journal;
 use output::Output;
+use supply::Signing;
 
 /// The exit code for each kind of failure (sysexits.h).
 pub fn code_of(kind: Kind) -> u8 {
@@ -76,8 +78,11 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
 
 fn run(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
-    let Config { route, mail, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
+    let Config { route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
     let mut supply = compose::supply(mail, bulk.keep_going)?;
+    if let Some(signer) = signer {
+        supply = Box::new(Signing::new(supply, signer));
+    }
     if dry_run {
         (0..supply.shown()).try_for_each(|number| {
             let mut job = supply.job(number)?;

@@ -15,15 +15,17 @@ pub mod qualify;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use crate::account::{self, Account};
 use crate::cli::Typed;
-use crate::config::Route;
+use crate::config::{Route, signer};
+use crate::dkim::Signer;
 use crate::dispatch::Job;
-use crate::message::{Message, Ready, ReadyError};
+use crate::message::{Message, Ready, ReadyError, Signed};
 use arguments::Arguments;
 use dead_letter::{Letter, NotKept};
 use envelope::Identity;
@@ -96,6 +98,7 @@ struct Setup {
     route: Route,
     identity: Identity,
     account: Option<Account>,
+    signer: Option<Signer>,
 }
 
 impl Setup {
@@ -118,9 +121,9 @@ impl Setup {
             route
         });
         let identity = Identity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
-        match (route, identity) {
-            (Ok(route), Ok(identity)) => Ok(Self { route, identity, account }),
-            (Err(failure), _) | (_, Err(failure)) => Err(placed(failure, account.as_ref())),
+        match (route, identity, signer(&cli.dkim)) {
+            (Ok(route), Ok(identity), Ok(signer)) => Ok(Self { route, identity, account, signer }),
+            (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => Err(placed(failure, account.as_ref())),
         }
     }
 }
@@ -167,6 +170,10 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
     let job = ready.and_then(|ready| {
         let envelope = setup.identity.envelope(&ready, arguments)?;
         let message = Message::Ready(Box::new(ready));
+        let message = match setup.signer {
+            Some(signer) => Message::Signed(Box::new(Signed::new(message, Arc::new(signer)))),
+            None => message,
+        };
         Ok(Job { reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
     });
     match job {

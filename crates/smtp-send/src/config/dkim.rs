@@ -1,0 +1,25 @@
+//! The options of signatures.
+
+use common::{Failure, Kind};
+
+use crate::cli::DkimArgs;
+use crate::dkim::Signer;
+use crate::proto::address::{Address, is_domain};
+
+/// Reads the key; `None` when nothing is signed.
+///
+/// # Errors
+/// A name that DNS cannot hold, or a file that holds no key or that everybody can read.
+pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Failure> {
+    let DkimArgs { dkim_domain: Some(domain), dkim_selector: Some(selector), dkim_key: Some(file) } = args else {
+        return Ok(None);
+    };
+    // A domain in another script is named by its A-labels (RFC 8616, section 4).
+    let address = Address::parse(&format!("x@{domain}")).ok().filter(|address| !address.domain().starts_with('['));
+    let wrong = |option, typed: &str| Failure::new(Kind::Usage, option, typed, "not a name that DNS can hold");
+    let domain = address.ok_or_else(|| wrong("--dkim-domain", domain))?.domain().to_ascii_lowercase();
+    if !is_domain(selector) || selector.starts_with('[') {
+        return Err(wrong("--dkim-selector", selector));
+    }
+    Ok(Some(Signer::read(&domain, selector, file)?))
+}
