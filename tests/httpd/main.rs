@@ -13,6 +13,7 @@
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
+//! - `tls`: HTTPS, certificates, those who speak something else
 //! - `login`: who is let in, what guessing costs, where passwords come from
 //! - `watching`: health, draining, metrics, the log for machines
 //! - `dist`: the man page and the completions are those of the options
@@ -33,5 +34,6 @@ mod root;
 mod running;
 mod serving;
 mod sockets;
+mod tls;
 mod watching;
 mod www;

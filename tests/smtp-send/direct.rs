@@ -294,6 +294,7 @@ fn options_that_need_a_server_say_so() {
         &["--lmtp"],
         &["--tls", "implicit"],
         &["--tls-server-name", "x"],
+        &["--tls-pin", "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="],
         &["--connections", "2"],
         &["--journal", "/nonexistent/j", "--eml", "/dev/null"],
     ] {

@@ -83,7 +83,7 @@ fn a_server_without_a_known_mechanism_is_told_as_such() {
 #[test]
 fn a_server_that_does_not_know_the_password_is_not_believed() {
     let server = Server::start(offering("SCRAM-SHA-256", &["235 2.7.0 Welcome"]));
-    assert_fails(&log_in(&server, &["--tls", "off"]), 77, &["SCRAM-SHA-256", "impostor"]);
+    assert_fails(&log_in(&server, &["--tls", "off"]), 77, &["SCRAM", "impostor"]);
     assert_eq!(server.mails().len(), 0);
 }
 

@@ -23,6 +23,8 @@ mod dialogue;
 mod direct;
 /// The man page and the completions are those of the options.
 mod dist;
+/// Signatures in the name of a domain.
+mod dkim;
 /// STARTTLS, implicit TLS, certificates, and what is never done.
 mod encryption;
 /// CHUNKING, LMTP, SMTPUTF8, DSN, REQUIRETLS.
@@ -33,6 +35,8 @@ mod hostile_server;
 mod html;
 /// A run that is stopped goes on where it was.
 mod journal;
+/// Who the other side is by its key, and who we are by ours.
+mod keys;
 /// Mechanisms, and that nobody sees the secret.
 mod login;
 /// A message for each row of a table.

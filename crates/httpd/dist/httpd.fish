@@ -2,6 +2,9 @@ complete -c httpd -l root -d 'Folder to serve' -r -F
 complete -c httpd -s p -l port -d 'Port to listen on; 0 takes any free one and prints it' -r
 complete -c httpd -s b -l bind -d 'Address to listen on: `IP`, `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default: all of IPv4 and IPv6. Sockets that the process was started with (`LISTEN_FDS`) stand for it' -r
 complete -c httpd -l socket-mode -d 'Permissions of unix sockets; connecting takes the right to write' -r
+complete -c httpd -l tls-cert -d 'Serve HTTPS with the certificate in FILE (PEM, its issuers behind it), read again when it changes. Unix sockets stay in clear. A browser that shall never come back in clear is told so by --header \'Strict-Transport-Security: max-age=31536000\'' -r -F
+complete -c httpd -l tls-key -d 'The private key of the certificate (PEM, not encrypted). Default: the file of --tls-cert' -r -F
+complete -c httpd -l redirect-http -d 'Answer HTTP on this port with a redirect to HTTPS' -r
 complete -c httpd -l index -d 'File that stands for its folder; may be repeated, the first one found wins' -r
 complete -c httpd -l spa -d 'Answer unknown paths that have no extension with FILE and 200' -r
 complete -c httpd -l symlinks -d 'Which symbolic links are followed' -r -f -a "inside\t'Those that stay beneath the root'
@@ -32,6 +35,7 @@ complete -c httpd -l user -d 'User to become once the port is bound and the log 
 complete -c httpd -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set to anything but nothing, or `TERM` is `dumb`'
 always\t'Always, even into a pipe'
 never\t'Never'"
+complete -c httpd -l tls-self-signed -d 'Serve HTTPS with a certificate made at the start for the names and addresses of this host; its fingerprint is printed'
 complete -c httpd -l no-listing -d 'Answer 404 instead of listing a folder'
 complete -c httpd -l clean-urls -d 'Let /about be answered by about.html'
 complete -c httpd -l hidden -d 'Also serve files whose names begin with a dot'

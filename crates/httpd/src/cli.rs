@@ -17,8 +17,10 @@ use common::logger::Color;
     httpd --root www                     serve www at http://localhost:6789/\n  \
     httpd -b 127.0.0.1 -p 8080 dist      on this machine only\n  \
     httpd --spa --cors dist              a single-page application, read by other origins\n  \
-    httpd --access-log access.log www    log in the combined format\n\n\
-    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end; SIGHUP opens the log and reads the passwords again.\n\
+    httpd --access-log access.log www    log in the combined format\n  \
+    httpd --tls-self-signed www          HTTPS for a try\n\n\
+    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end; SIGHUP opens the log and reads certificate and \
+    passwords again.\n\
     Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub struct Cli {
@@ -42,6 +44,23 @@ pub struct Cli {
     /// Permissions of unix sockets; connecting takes the right to write.
     #[arg(long, value_name = "MODE", default_value = "666", value_parser = octal)]
     pub socket_mode: u32,
+
+    /// Serve HTTPS with the certificate in FILE (PEM, its issuers behind it), read again when it changes. Unix sockets stay in
+    /// clear. A browser that shall never come back in clear is told so by --header 'Strict-Transport-Security: max-age=31536000'.
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_self_signed")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate (PEM, not encrypted). Default: the file of --tls-cert.
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_self_signed")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Serve HTTPS with a certificate made at the start for the names and addresses of this host; its fingerprint is printed.
+    #[arg(long)]
+    pub tls_self_signed: bool,
+
+    /// Answer HTTP on this port with a redirect to HTTPS.
+    #[arg(long, value_name = "PORT")]
+    pub redirect_http: Option<u16>,
 
     /// File that stands for its folder; may be repeated, the first one found wins.
     #[arg(long, value_name = "NAME", default_value = "index.html")]

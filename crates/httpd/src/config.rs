@@ -23,6 +23,7 @@ use crate::proto::target::{self, Path};
 use crate::rate;
 use crate::service::WatchPaths;
 use crate::site::{CacheRules, Site};
+use crate::tls::Files;
 
 /// A checked configuration.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct Config {
     pub symlinks: Symlinks,
     /// Where clients come in.
     pub listen: Wanted,
+    /// Where the certificate comes from; none means HTTP in clear.
+    pub tls: Option<Tls>,
     /// The rules of the site.
     pub site: Site,
     /// Octets for small files, over all workers.
@@ -57,6 +60,29 @@ pub struct Config {
     pub sandbox: bool,
     /// Whether to say nothing at the start.
     pub quiet: bool,
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Files that are read again when they change.
+    Files(Files),
+    /// Made at the start.
+    SelfSigned,
+}
+
+impl Tls {
+    /// Warns when the files can be read no more, as another user perhaps: then a new certificate takes a restart.
+    pub(crate) fn check_access(&self) {
+        let Self::Files(files) = self else { return };
+        for path in [&files.certificate, &files.key] {
+            if let Err(error) = std::fs::File::open(path) {
+                let why = common::error::reason(&error);
+                log::warn!("{}: {why} for this user; a new one is used after a restart only", path.display());
+                return;
+            }
+        }
+    }
 }
 
 /// Where the access log goes.
@@ -95,6 +121,11 @@ impl Config {
             min_rate: cli.min_rate,
             rate: cli.limit_rate.as_deref().map(limit_rate).transpose()?,
         };
+        let tls = tls(&cli)?;
+        if cli.redirect_http.is_some() && tls.is_none() {
+            let why = "needs --tls-cert or --tls-self-signed, for there is no HTTPS to go to";
+            return Err(usage("--redirect-http", &cli.redirect_http.unwrap_or_default().to_string(), why));
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             site: site(&cli)?,
@@ -108,7 +139,10 @@ impl Config {
                 port: cli.port,
                 socket_mode: cli.socket_mode,
                 workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
+                tls: tls.is_some(),
+                redirect: cli.redirect_http,
             },
+            tls,
             cache_memory: cli.cache_memory.saturating_mul(1 << 20),
             access_log,
             log_format,
@@ -123,6 +157,18 @@ impl Config {
             quiet: cli.quiet,
             root: cli.folder.unwrap_or(cli.root),
         })
+    }
+}
+
+fn tls(cli: &Cli) -> Result<Option<Tls>> {
+    match (&cli.tls_cert, &cli.tls_key, cli.tls_self_signed) {
+        (Some(certificate), key, _) => {
+            let key = key.as_ref().unwrap_or(certificate).clone();
+            Ok(Some(Tls::Files(Files { certificate: certificate.clone(), key })))
+        }
+        (None, Some(key), _) => Err(usage("--tls-key", &key.to_string_lossy(), "needs --tls-cert")),
+        (None, None, true) => Ok(Some(Tls::SelfSigned)),
+        (None, None, false) => Ok(None),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::channel::Channel;
 use crate::limits::Admission;
+use crate::listen::Role;
 use crate::peer::Peer;
 use crate::proto::framing::Drain;
 use crate::rate::Bucket;
@@ -18,6 +19,8 @@ pub struct Connection {
     pub channel: Channel,
     /// The client.
     pub peer: Peer,
+    /// At what kind of listener it came in.
+    pub role: Role,
     /// Bytes that have arrived and are no complete request yet.
     pub pending: Vec<u8>,
     /// What the connection is waiting for.
@@ -33,6 +36,8 @@ pub struct Connection {
 /// What a connection is waiting for.
 #[derive(Debug)]
 pub enum Phase {
+    /// The end of a TLS handshake.
+    Handshake,
     /// The first octet of a request.
     Idle,
     /// The rest of a head.
@@ -50,8 +55,9 @@ pub const LINGER_SECONDS: u32 = 2;
 
 impl Connection {
     /// A connection that was just accepted.
-    pub fn new(channel: Channel, peer: Peer, admission: Option<Admission>, deadline: u32) -> Self {
-        Self { channel, peer, pending: Vec::new(), phase: Phase::Idle, deadline, bucket: None, _admission: admission }
+    pub fn new(channel: Channel, peer: Peer, role: Role, admission: Option<Admission>, deadline: u32) -> Self {
+        let phase = if channel.is_plain() { Phase::Idle } else { Phase::Handshake };
+        Self { channel, peer, role, pending: Vec::new(), phase, deadline, bucket: None, _admission: admission }
     }
 
     /// The same with a limit to what it is sent, in octets a second.

@@ -31,6 +31,7 @@ pub mod server;
 pub mod service;
 pub mod site;
 pub mod stop;
+pub mod tls;
 pub mod transfer;
 
 use std::ffi::OsString;
@@ -53,15 +54,16 @@ use auth::{Guard, Login};
 use cli::Cli;
 use clock::Clock;
 use compress::Memory;
-use config::{Config, LogTarget};
+use config::{Config, LogTarget, Tls};
 use files::Root;
 use lane::{Home, Lane};
 use limits::Door;
-use listen::{Bind, Listener, Listeners};
+use listen::{Bind, Listener, Listeners, Role, Wanted};
 use metrics::Metrics;
 use server::{Parts, Worker};
 use service::{Service, Watch};
 use stop::{Signals, Stop};
+use tls::Keeper;
 
 /// The exit code for a kind of failure: 2 when the server could not start, 1 when it failed later.
 pub fn exit_code(kind: Kind) -> u8 {
@@ -84,6 +86,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
         refuse_if_served(path, &config.root)?;
     }
     let sink = open_log(&config.access_log)?;
+    let identity = config.tls.as_ref().map(|tls| open_identity(tls, &config.listen)).transpose()?;
     let guard = config.login.as_ref().map(Guard::open).transpose()?;
     let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
     raise_descriptor_limit();
@@ -95,6 +98,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
         let operation = format!("as user {user}, open folder");
         root.check_access()
             .map_err(|error| Failure::io(operation, config.root.display(), error).with_kind(Kind::Config))?;
+        config.tls.iter().for_each(Tls::check_access);
         if let Some(Login::File(path)) = &config.login
             && let Err(error) = std::fs::File::open(path)
         {
@@ -105,8 +109,9 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     if config.sandbox {
         sandbox::confine(&config)?;
     }
-    announce(&config, &bound, color);
-    let crew = Crew::start(config, root, sink.as_ref(), guard.as_ref(), by_worker, color, started)?;
+    announce(&config, &bound, identity.as_ref().and_then(|identity| identity.fingerprint.as_deref()), color);
+    let keeper = identity.map(|identity| identity.keeper);
+    let crew = Crew::start(config, Opened { root, sink: sink.clone(), guard, keeper }, by_worker, color, started)?;
     notify("READY=1");
     let code = crew.obey(&signals, sink.as_deref());
     drop(files);
@@ -131,8 +136,11 @@ fn refuse_if_served(path: &Path, root: &Path) -> Result<(), Failure> {
 }
 
 /// A password that travels in the clear can be read by everybody on the way.
-fn warn_of_open_passwords(config: &Config, bound: &[Bind]) {
-    let is_reachable = |bind: &Bind| matches!(bind, Bind::Tcp(address) if !address.ip().is_loopback());
+fn warn_of_open_passwords(config: &Config, bound: &[(Bind, Role)]) {
+    let is_reachable = |(bind, role): &(Bind, Role)| match bind {
+        Bind::Tcp(address) => *role == Role::Plain && !address.ip().is_loopback(),
+        Bind::Unix(_) => false,
+    };
     if config.login.is_some() && bound.iter().any(is_reachable) {
         log::warn!("without TLS, passwords can be read on the way");
     }
@@ -151,6 +159,27 @@ fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>> {
     })
 }
 
+/// The certificate, and what people compare it by when nobody they trust has signed it.
+struct OpenIdentity {
+    keeper: Arc<Keeper>,
+    fingerprint: Option<String>,
+}
+
+fn open_identity(tls: &Tls, listen: &Wanted) -> Result<OpenIdentity> {
+    match tls {
+        Tls::Files(files) => {
+            let keeper = Keeper::of_files(files.clone())?;
+            keeper.look();
+            Ok(OpenIdentity { keeper: Arc::new(keeper), fingerprint: None })
+        }
+        Tls::SelfSigned => {
+            let (names, addresses) = banner::own_names(&listen.addresses);
+            let (identity, fingerprint) = tls::self_signed(&names, &addresses)?;
+            Ok(OpenIdentity { keeper: Arc::new(Keeper::fixed(identity)), fingerprint: Some(fingerprint) })
+        }
+    }
+}
+
 /// Every connection needs a descriptor, and the usual soft limit of 1024 is for programs that use select(2).
 fn raise_descriptor_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
@@ -161,7 +190,7 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn announce(config: &Config, bound: &[Bind], color: Color) {
+fn announce(config: &Config, bound: &[(Bind, Role)], fingerprint: Option<&str>, color: Color) {
     if config.quiet {
         return;
     }
@@ -169,12 +198,25 @@ fn announce(config: &Config, bound: &[Bind], color: Color) {
     // The whole path, because "." says nothing in a terminal that was left open since yesterday.
     let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
     let text = if io::stderr().is_terminal() {
-        banner::banner(&root, &urls, color.applies_to(&io::stderr()))
+        banner::banner(&root, &urls, fingerprint, color.applies_to(&io::stderr()))
     } else {
-        format!("httpd: serving {} at {}\n", common::SafeText(root.as_os_str().as_encoded_bytes()), urls.join(" "))
+        let fingerprint = fingerprint.map_or(String::new(), |text| format!("httpd: certificate SHA-256 {text}\n"));
+        format!(
+            "{fingerprint}httpd: serving {} at {}\n",
+            common::SafeText(root.as_os_str().as_encoded_bytes()),
+            urls.join(" ")
+        )
     };
     // Nobody reading what it says is no reason not to serve, and eprint! would panic.
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// What was opened while there were rights to do it.
+struct Opened {
+    root: Root,
+    sink: Option<Arc<Sink>>,
+    guard: Option<Arc<Guard>>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 /// The workers and what they share.
@@ -183,6 +225,7 @@ struct Crew {
     homes: Vec<Arc<Home>>,
     root: Arc<Root>,
     stop: Arc<Stop>,
+    keeper: Option<Arc<Keeper>>,
     guard: Option<Arc<Guard>>,
     drain: Duration,
 }
@@ -190,32 +233,33 @@ struct Crew {
 impl Crew {
     fn start(
         config: Config,
-        root: Root,
-        sink: Option<&Arc<Sink>>,
-        guard: Option<&Arc<Guard>>,
+        opened: Opened,
         listeners: Vec<Vec<Listener>>,
         color: Color,
         started: Instant,
     ) -> Result<Self> {
+        let Opened { root, sink, guard, keeper } = opened;
         let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
         let door = Door::new(&config.limits);
         let metrics =
-            Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop), guard.cloned()));
+            Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop), guard.clone()));
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
+        let tls = keeper.as_ref().map(|keeper| tls::config(Arc::clone(keeper))).transpose()?;
         let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
         let mut crew = Self {
             workers: Vec::new(),
             homes: Vec::new(),
             root: Arc::clone(&root),
             stop: Arc::clone(&stop),
-            guard: guard.cloned(),
+            guard: guard.clone(),
+            keeper,
             drain: config.drain,
         };
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
-            let log = AccessLog::new(config.log_format, color, sink.cloned());
+            let log = AccessLog::new(config.log_format, color, sink.clone());
             let watch = Watch {
                 paths: config.watch.clone(),
                 counters: metrics.of_worker(number),
@@ -224,7 +268,7 @@ impl Crew {
             };
             let clock = Clock::new(started);
             let service =
-                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, guard.cloned());
+                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, guard.clone());
             let worker = Worker::new(Parts {
                 listeners,
                 service,
@@ -233,6 +277,7 @@ impl Crew {
                 home: Arc::clone(&home),
                 lane: lane.clone(),
                 stop: Arc::clone(&stop),
+                tls: tls.clone(),
             })
             .context("epoll")?;
             let name = format!("worker {number}");
@@ -258,8 +303,9 @@ impl Crew {
             }
             match signals.wait(Duration::from_secs(1)).context("wait for signals")? {
                 None if self.workers.iter().any(JoinHandle::is_finished) => return self.join(),
-                None => {}
+                None => self.keeper.iter().for_each(|keeper| keeper.look()),
                 Some(Signal::SIGHUP) => {
+                    self.keeper.iter().for_each(|keeper| keeper.reload());
                     if let Some(guard) = &self.guard {
                         guard.refresh(true);
                     }

@@ -17,6 +17,7 @@ use nix::sys::epoll::EpollFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::peer::Peer;
+use inherited::Inherited;
 pub use inherited::notify;
 pub use unix::SocketFile;
 
@@ -52,12 +53,29 @@ pub struct Wanted {
     pub socket_mode: u32,
     /// For how many workers.
     pub workers: usize,
+    /// Whether clients speak TLS, except at unix sockets, where nobody stands between.
+    pub tls: bool,
+    /// The port at which those who speak HTTP are sent to HTTPS.
+    pub redirect: Option<u16>,
+}
+
+/// What clients find at a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The site, in clear.
+    Plain,
+    /// The site, over TLS.
+    Tls,
+    /// The way to the https port, which is this.
+    Redirect(u16),
 }
 
 /// A socket at which clients come in, as one worker has it.
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
+    /// What clients find here.
+    pub role: Role,
     /// Whether other workers wait at the same socket.
     shared: bool,
 }
@@ -85,7 +103,7 @@ impl AsFd for Listener {
 #[derive(Debug)]
 pub struct Listeners {
     /// What is bound, with real ports.
-    pub bound: Vec<Bind>,
+    pub bound: Vec<(Bind, Role)>,
     /// For each worker its listeners, not blocking.
     pub by_worker: Vec<Vec<Listener>>,
     /// The files of unix sockets, gone when this is dropped.
@@ -98,24 +116,42 @@ pub struct Listeners {
 pub fn open(wanted: &Wanted) -> Result<Listeners, Failure> {
     let by_worker = (0..wanted.workers).map(|_| Vec::new()).collect();
     let mut listeners = Listeners { bound: Vec::new(), by_worker, files: Vec::new(), dual_stack: true };
-    for (socket, bind) in inherited::take_over()? {
-        if !wanted.addresses.is_empty() {
-            let why = "this process was started with sockets of its own (LISTEN_FDS), and takes no others";
-            return Err(Failure::new(Kind::Usage, "--bind", &wanted.addresses[0], why));
-        }
-        listeners.share(&socket, &bind).map_err(|error| explain(&bind, error))?;
-        listeners.bound.push(bind);
-    }
-    if listeners.bound.is_empty() {
+    let inherited = inherited::take_over()?;
+    if inherited.is_empty() {
         listeners.bind_all(wanted)?;
+    } else if let Some(address) = wanted.addresses.first() {
+        let why = "this process was started with sockets of its own (LISTEN_FDS), and takes no others";
+        return Err(Failure::new(Kind::Usage, "--bind", address, why));
+    } else {
+        listeners.take_over(inherited, wanted)?;
+    }
+    if let Some(port) = wanted.redirect {
+        listeners.bind_redirect(wanted, port)?;
     }
     Ok(listeners)
 }
 
 impl Listeners {
+    fn take_over(&mut self, inherited: Vec<Inherited>, wanted: &Wanted) -> Result<(), Failure> {
+        let role = if wanted.tls { Role::Tls } else { Role::Plain };
+        // Those that serve come first: the others have to know where they send to.
+        let (redirecting, serving): (Vec<_>, Vec<_>) =
+            inherited.into_iter().partition(|socket| wanted.tls && socket.redirects);
+        for Inherited { socket, bind, .. } in serving {
+            let role = if matches!(bind, Bind::Tcp(_)) { role } else { Role::Plain };
+            self.share(&socket, bind, role)?;
+        }
+        for Inherited { socket, bind, .. } in redirecting {
+            let role = Role::Redirect(self.https_port());
+            self.share(&socket, bind, role)?;
+        }
+        Ok(())
+    }
+
     fn bind_all(&mut self, wanted: &Wanted) -> Result<(), Failure> {
+        let role = if wanted.tls { Role::Tls } else { Role::Plain };
         if wanted.addresses.is_empty() {
-            return self.bind_everywhere(wanted.port);
+            return self.bind_everywhere(wanted.port, role);
         }
         for (place, bind) in wanted.addresses.iter().enumerate() {
             let has_own_port = !matches!(bind, Bind::Tcp(address) if address.port() == 0);
@@ -127,32 +163,60 @@ impl Listeners {
                     // Beside an IPv4 address of the same port `::` is IPv6 alone; as dual stack it would claim that as well.
                     let shares = |other: &Bind| matches!(other, Bind::Tcp(other) if other.is_ipv4() && other.port() == address.port());
                     self.dual_stack = address.port() == 0 || !wanted.addresses.iter().any(shares);
-                    self.bind(*address).map_err(|error| explain(bind, error))?;
+                    self.bind(*address, role).map_err(|error| explain(bind, error))?;
                 }
                 Bind::Unix(path) => {
                     let (socket, file) = unix::bind(path, wanted.socket_mode)?;
                     self.files.push(file);
-                    self.share(&socket, bind).map_err(|error| explain(bind, error))?;
-                    self.bound.push(bind.clone());
+                    self.share(&socket, bind.clone(), Role::Plain)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn bind_everywhere(&mut self, port: u16) -> Result<(), Failure> {
+    /// The port of HTTP beside every address at which TLS is spoken.
+    fn bind_redirect(&mut self, wanted: &Wanted, port: u16) -> Result<(), Failure> {
+        let role = Role::Redirect(self.https_port());
+        let mut addresses: Vec<_> = wanted
+            .addresses
+            .iter()
+            .filter_map(|bind| if let Bind::Tcp(address) = bind { Some(address.ip()) } else { None })
+            .collect();
+        addresses.sort();
+        addresses.dedup();
+        if addresses.is_empty() {
+            return self.bind_everywhere(port, role);
+        }
+        self.dual_stack = !addresses.iter().any(IpAddr::is_ipv4);
+        for ip in addresses {
+            let address = SocketAddr::new(ip, port);
+            self.bind(address, role).map_err(|error| explain(&Bind::Tcp(address), error))?;
+        }
+        Ok(())
+    }
+
+    fn https_port(&self) -> u16 {
+        let port = |(bind, role): &(Bind, Role)| match (bind, role) {
+            (Bind::Tcp(address), Role::Tls) => Some(address.port()),
+            _ => None,
+        };
+        self.bound.iter().find_map(port).unwrap_or(443)
+    }
+
+    fn bind_everywhere(&mut self, port: u16, role: Role) -> Result<(), Failure> {
         self.dual_stack = true;
         let mut address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-        let mut outcome = self.bind(address);
+        let mut outcome = self.bind(address, role);
         // A host without IPv6 has no such address or no such family.
         if outcome.as_ref().is_err_and(is_unsupported) {
             address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-            outcome = self.bind(address);
+            outcome = self.bind(address, role);
         }
         outcome.map_err(|error| explain(&Bind::Tcp(address), error))
     }
 
-    fn bind(&mut self, wanted: SocketAddr) -> io::Result<()> {
+    fn bind(&mut self, wanted: SocketAddr, role: Role) -> io::Result<()> {
         // Sockets with SO_REUSEPORT share a port with each other. One without tells whether somebody else has it.
         if wanted.port() != 0 {
             socket(wanted, self.dual_stack)?.bind(&wanted.into())?;
@@ -166,21 +230,23 @@ impl Listeners {
             socket.listen(BACKLOG)?;
             socket.set_nonblocking(true)?;
             bound = socket.local_addr()?.as_socket().unwrap_or(bound);
-            listeners.push(Listener { socket, shared: false });
+            listeners.push(Listener { socket, role, shared: false });
         }
-        self.bound.push(Bind::Tcp(bound));
+        self.bound.push((Bind::Tcp(bound), role));
         Ok(())
     }
 
     /// Gives one listening socket to all workers.
-    fn share(&mut self, socket: &Socket, bind: &Bind) -> io::Result<()> {
-        socket.set_nonblocking(true)?;
+    fn share(&mut self, socket: &Socket, bind: Bind, role: Role) -> Result<(), Failure> {
+        let fail = |error| explain(&bind, error);
+        socket.set_nonblocking(true).map_err(fail)?;
         if matches!(bind, Bind::Tcp(_)) {
-            socket.set_tcp_nodelay(true)?;
+            socket.set_tcp_nodelay(true).map_err(fail)?;
         }
         for listeners in &mut self.by_worker {
-            listeners.push(Listener { socket: socket.try_clone()?, shared: true });
+            listeners.push(Listener { socket: socket.try_clone().map_err(fail)?, role, shared: true });
         }
+        self.bound.push((bind, role));
         Ok(())
     }
 }

@@ -16,8 +16,7 @@ use landlock::{
 use nix::unistd::{User, initgroups, setgid, setuid};
 
 use crate::auth::Login;
-use crate::config::Config;
-use crate::config::LogTarget;
+use crate::config::{Config, LogTarget, Tls};
 use crate::files::Symlinks;
 use crate::listen::Bind;
 
@@ -78,6 +77,15 @@ fn restrict(config: &Config) -> Result<RulesetStatus, landlock::RulesetError> {
         if let Bind::Unix(path) = bind {
             // It is removed at the end, which is a right of its folder.
             rules = allow(rules, folder_of(path), AccessFs::RemoveFile.into())?;
+        }
+    }
+    if let Some(Tls::Files(files)) = &config.tls {
+        // Their folders, because files are replaced by new ones; where a link leads to the file, also the folder it leads to.
+        for path in [&files.certificate, &files.key] {
+            rules = allow(rules, folder_of(path), AccessFs::ReadFile.into())?;
+            if let Ok(real) = path.canonicalize() {
+                rules = allow(rules, folder_of(&real), AccessFs::ReadFile.into())?;
+            }
         }
     }
     if let Some(Login::File(path)) = &config.login {

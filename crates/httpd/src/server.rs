@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use rustls::ServerConfig;
 
 use crate::access_log::OwnedEntry;
 use crate::connection::{Connection, LINGER_SECONDS, Phase};
@@ -51,6 +52,7 @@ pub struct Worker {
     /// `None` where requests are handled strictly one at a time.
     lane: Option<Arc<Lane>>,
     stop: Arc<Stop>,
+    tls: Option<Arc<ServerConfig>>,
     swept_at: u32,
     accept_again_at: Option<Instant>,
     complain_again_at: u32,
@@ -72,6 +74,8 @@ pub struct Parts {
     pub lane: Option<Arc<Lane>>,
     /// When to end.
     pub stop: Arc<Stop>,
+    /// What TLS offers, where there is TLS.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 /// What becomes of a connection that was served.
@@ -101,7 +105,7 @@ struct Leave {
 impl Worker {
     /// A worker that is ready to run.
     pub fn new(parts: Parts) -> io::Result<Self> {
-        let Parts { listeners, service, door, limits, home, lane, stop } = parts;
+        let Parts { listeners, service, door, limits, home, lane, stop, tls } = parts;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(home.bell(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
         let worker = Self {
@@ -118,6 +122,7 @@ impl Worker {
             home,
             lane,
             stop,
+            tls,
             swept_at: 0,
             accept_again_at: None,
             complain_again_at: 0,
@@ -184,7 +189,10 @@ impl Worker {
         let next = catch_unwind(AssertUnwindSafe(|| self.converse(&mut connection))).unwrap_or(Next::Close);
         match next {
             Next::Stay => self.settle(connection, place),
-            Next::Close => self.vacate(place),
+            Next::Close => {
+                connection.channel.say_goodbye();
+                self.vacate(place);
+            }
             Next::Linger => {
                 connection.channel.finish_sending();
                 connection.phase = Phase::Lingering;
@@ -265,6 +273,9 @@ impl Worker {
     }
 
     fn close(&mut self, place: usize) {
+        if let Some(connection) = &mut self.connections[place] {
+            connection.channel.say_goodbye();
+        }
         self.connections[place] = None;
         self.vacate(Some(place));
     }
@@ -305,6 +316,7 @@ impl Worker {
                 self.service.time_out(&connection.pending, connection.peer, &mut self.output);
                 let _ = connection.channel.send_now(&[&self.output]);
             }
+            connection.channel.say_goodbye();
             self.vacate(Some(place));
         }
     }

@@ -10,6 +10,8 @@ mod watching;
 
 pub use watching::{Watch, WatchPaths};
 
+mod elsewhere;
+
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -38,8 +40,14 @@ use crate::representation::Selected;
 use crate::site::{Found, Seen, Site};
 use crate::transfer::Content;
 
+pub use elsewhere::Elsewhere;
+
 /// Bodies up to this size are copied behind their head, so that one send carries both and pipelined answers share it.
 const COPY_MAX: usize = 16 * 1024;
+
+/// How a client begins that expects TLS (RFC 8446 section 5.1). Without a line in it, it would wait for an answer in vain.
+const TLS_HANDSHAKE: &[u8] = &[22, 3];
+const NO_TLS: Rejection = Rejection::bad_request("This port speaks HTTP without TLS.");
 
 /// Seconds after which a client may try again when there was no room for it: places come free all the time.
 const RETRY_AFTER: &str = "1";
@@ -122,6 +130,9 @@ impl Service {
 
     /// Answers the first request in `input`; `None` when it is not complete.
     pub fn serve(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) -> Option<Answer> {
+        if input.starts_with(TLS_HANDSHAKE) {
+            return Some(self.reject(NO_TLS, input, peer, out));
+        }
         let (head, taken) = match request::parse(input) {
             Ok(Parsed::Partial) => return None,
             Ok(Parsed::Complete(head, taken)) => (head, taken),

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use crate::connection::Connection;
 use crate::listing::FolderPage;
 use crate::proto::range::Part;
 use crate::rate::Bucket;
+use crate::tls::session::{BURST, Records};
 
 /// A send that moved nothing for so long returns, so that the rate can be looked at.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,6 +37,9 @@ const SENDFILE_MAX: u64 = 8 << 20;
 
 /// More follows at once, so the kernel need not send a packet for this piece alone (send(2)). The same on every Linux.
 const MSG_MORE: MsgFlags = MsgFlags::from_bits_retain(0x8000);
+
+/// Why an answer breaks off whose length was promised.
+const SHRUNK: &str = "the file has shrunk";
 
 /// What is written behind the bytes that are ready.
 #[derive(Debug)]
@@ -89,6 +94,7 @@ pub fn carry_out(job: Job) -> Done {
     let Job { mut connection, ready, content, mut entry, min_rate } = job;
     let mut outlet = Outlet {
         channel: &mut connection.channel,
+        records: Records::default(),
         bucket: connection.bucket.as_mut(),
         min_rate,
         window: Instant::now(),
@@ -143,6 +149,8 @@ fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<
 /// A blocking connection with a minimum rate, and perhaps a greatest one.
 struct Outlet<'a> {
     channel: &'a mut Channel,
+    /// Space for the records of TLS.
+    records: Records,
     bucket: Option<&'a mut Bucket>,
     min_rate: u64,
     window: Instant,
@@ -151,7 +159,22 @@ struct Outlet<'a> {
 }
 
 impl Outlet<'_> {
+    /// Sends bytes, in records where there is TLS; a backlog goes before them.
     fn send(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
+        if self.channel.is_plain() {
+            return self.send_octets(bytes, flags);
+        }
+        let mut records = std::mem::take(&mut self.records);
+        while !bytes.is_empty() || self.channel.has_backlog() {
+            let (count, octets) = self.channel.seal(bytes, &mut records)?;
+            self.send_octets(octets, flags)?;
+            bytes = &bytes[count..];
+        }
+        self.records = records;
+        Ok(())
+    }
+
+    fn send_octets(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
         while !bytes.is_empty() {
             let piece = &bytes[..self.allowance(bytes.len())];
             match send(self.channel.as_fd().as_raw_fd(), piece, flags | MsgFlags::MSG_NOSIGNAL) {
@@ -172,13 +195,16 @@ impl Outlet<'_> {
     }
 
     fn send_file(&mut self, file: &File, part: Part) -> io::Result<()> {
+        if !self.channel.is_plain() {
+            return self.seal_file(file, part);
+        }
         let (mut offset, mut left) = (part.start, part.length);
         while left > 0 {
             let mut position = i64::try_from(offset).map_err(io::Error::other)?;
             let count = usize::try_from(left.min(SENDFILE_MAX)).map_err(io::Error::other)?;
             let count = self.allowance(count);
             match sendfile64(self.channel.as_fd(), file, Some(&mut position), count) {
-                Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file has shrunk")),
+                Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHRUNK)),
                 Ok(count) => {
                     self.account(count as u64)?;
                     self.content += count as u64;
@@ -186,6 +212,27 @@ impl Outlet<'_> {
                     left -= count as u64;
                 }
                 Err(error) => self.stalled(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The same with TLS: the file has to be read before it can be sealed.
+    fn seal_file(&mut self, file: &File, part: Part) -> io::Result<()> {
+        let (mut offset, mut left) = (part.start, part.length);
+        let mut buffer = vec![0; usize::try_from(left).unwrap_or(BURST).min(BURST)];
+        while left > 0 {
+            let most = usize::try_from(left).unwrap_or(BURST).min(BURST);
+            match file.read_at(&mut buffer[..most], offset) {
+                Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHRUNK)),
+                Ok(count) => {
+                    self.send(&buffer[..count], MsgFlags::empty())?;
+                    self.content += count as u64;
+                    offset += count as u64;
+                    left -= count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_smtp_send_global_optspecs
-    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= proxy= proxy-password-file= proxy-password-command= proxy-protocol= proxy-client= helo= timeout= max-time= retry= retry-max-time= dns-server= dns-trust-ad mta-sts-policy= tls= tls-ca= tls-server-name= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking merge= merge-to= merge-separator= connections= rate= journal= resend-unknown keep-going csv= dry-run stop-after= json v/verbose q/quiet h/help V/version
+    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= proxy= proxy-password-file= proxy-password-command= proxy-protocol= proxy-client= helo= timeout= max-time= retry= retry-max-time= dns-server= dns-trust-ad mta-sts-policy= tls= tls-ca= tls-server-name= tls-pin= tls-client-cert= tls-client-key= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking merge= merge-to= merge-separator= connections= rate= journal= resend-unknown keep-going csv= dkim-domain= dkim-selector= dkim-key= dry-run stop-after= json v/verbose q/quiet h/help V/version
 end
 
 function __fish_smtp_send_needs_command
@@ -61,6 +61,9 @@ implicit\t'TLS from the first byte'
 off\t'Never'"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l tls-ca -d 'File with the certificates to trust, instead of those of this system' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l tls-server-name -d 'Name that the certificate must carry [default: the host of --server]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l tls-pin -d 'Key that the server must have, in place of a trusted issuer, a name and a date; with --tls-ca besides them; -v and --json show the one that it has; several with ; between them' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l tls-client-cert -d 'File with our own certificate, for servers that know their clients by it' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l tls-client-key -d 'File with its key, which nobody else may read [default: that of --tls-client-cert]' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l user -d 'Name to log in with; the password comes from `SMTP_PASSWORD`, one of the options below, ~/.netrc or a prompt' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l password-file -d 'File whose first line is the password; nobody else may read it' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l password-fd -d 'Open file descriptor to read the password from' -r
@@ -70,6 +73,7 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l auth -d '
 login\t'The same in two steps, for old servers'
 cram-md5\t'RFC 2195; the password stays here, the server must know it'
 scram-sha-256\t'RFC 7677; the password stays here, the server proves that it knows it'
+scram-sha-256-plus\t'The same, worth nothing on any other TLS connection'
 xoauth2\t'An access token, as Google and Microsoft expect it'
 oauthbearer\t'RFC 7628; an access token'
 external\t'RFC 4422; the server knows us already, by a certificate or a socket'"
@@ -84,6 +88,9 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l connectio
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l rate -d 'Send no faster than this, over all connections: so many messages a second, or N/min, N/h' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l journal -d 'File that keeps what was done, so that a run that was stopped goes on where it was' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l csv -d 'Report in CSV, a row for each recipient; - for standard output' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dkim-domain -d 'Domain to sign for; all three options belong together' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dkim-selector -d 'Name of the key: its public half is published at SELECTOR._domainkey.DOMAIN' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l dkim-key -d 'File with the private key in PEM form, RSA or Ed25519; not for everybody to read' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail" -l stop-after -d 'End the session after this step; nothing is delivered' -r -f -a "connect\t''
 ehlo\t''
 tls\t''

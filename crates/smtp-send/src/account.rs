@@ -34,6 +34,8 @@ const LIMIT: u64 = 1024 * 1024;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// Options of which one excludes the others.
 const PASSWORD: [&str; 4] = ["password-file", "password-fd", "password-command", "token-command"];
+/// Options that mean nothing without TLS.
+const FOR_TLS: [&str; 5] = ["insecure", "tls-ca", "tls-server-name", "tls-pin", "tls-client-cert"];
 const PROXY_PASSWORD: [&str; 2] = ["proxy-password-file", "proxy-password-command"];
 
 /// An account, and the file it comes from.
@@ -126,12 +128,11 @@ impl Account {
             "port" => !typed.has("server"),
             "ipv4" => !typed.has("ipv6"),
             "ipv6" => !typed.has("ipv4"),
-            "insecure" => !typed.has("tls-ca") && !is_off(typed),
-            "tls-ca" => !typed.has("insecure") && !is_off(typed),
-            "tls-server-name" => !is_off(typed),
-            "tls" => {
-                !(one.value == "off" && ["insecure", "tls-ca", "tls-server-name"].iter().any(|key| typed.has(key)))
-            }
+            "insecure" => !typed.has("tls-ca") && !typed.has("tls-pin") && !is_off(typed),
+            "tls-ca" | "tls-pin" => !typed.has("insecure") && !is_off(typed),
+            "tls-server-name" | "tls-client-cert" => !is_off(typed),
+            "tls-client-key" => !typed.has("tls-client-cert") && !is_off(typed),
+            "tls" => !(one.value == "off" && FOR_TLS.iter().any(|key| typed.has(key))),
             _ => true,
         });
         let port_typed = typed.has("port");

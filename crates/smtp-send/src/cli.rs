@@ -209,6 +209,16 @@ pub struct TlsArgs {
     /// Name that the certificate must carry [default: the host of --server]
     #[arg(long, value_name = "NAME")]
     pub tls_server_name: Option<String>,
+    /// Key that the server must have, in place of a trusted issuer, a name and a date; with --tls-ca besides them; -v and --json show
+    /// the one that it has; several with ; between them
+    #[arg(long, value_name = "sha256//BASE64|sha256:HEX")]
+    pub tls_pin: Option<String>,
+    /// File with our own certificate, for servers that know their clients by it
+    #[arg(long, value_name = "FILE")]
+    pub tls_client_cert: Option<PathBuf>,
+    /// File with its key, which nobody else may read [default: that of --tls-client-cert]
+    #[arg(long, value_name = "FILE")]
+    pub tls_client_key: Option<PathBuf>,
     /// Accept every certificate: encrypted, but with whom is not known
     #[arg(long)]
     pub insecure: bool,
@@ -329,6 +339,9 @@ pub enum Auth {
     /// RFC 7677; the password stays here, the server proves that it knows it
     #[value(name = "scram-sha-256")]
     ScramSha256,
+    /// The same, worth nothing on any other TLS connection
+    #[value(name = "scram-sha-256-plus")]
+    ScramSha256Plus,
     /// An access token, as Google and Microsoft expect it
     Xoauth2,
     /// RFC 7628; an access token

@@ -57,7 +57,7 @@ pub struct Policy<'a> {
 ///
 /// An error is a connection that broke, or a message that could not be read; the session knows what that means.
 pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, policy: &Policy) -> Result<(), Failure> {
-    wire.encryption().into_iter().for_each(|encryption| outbox.encrypted(encryption));
+    secured(session, &wire, outbox);
     let mut line = Line { wire, out: Vec::new(), end_of_message: None, outcomes: Vec::new() };
     let mut event = Event::Connected;
     loop {
@@ -76,7 +76,7 @@ pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, poli
                 line.say_secretly(&bytes, state).and_then(|()| line.hear(state, outbox))
             }
             Action::StartTls => line.wire.start_tls(policy.trust).map_err(Broken::from).map(|()| {
-                line.wire.encryption().into_iter().for_each(|encryption| outbox.encrypted(encryption));
+                secured(session, &line.wire, outbox);
                 Event::TlsStarted
             }),
             Action::Next => Ok(line.next(session.awaits_answer(), outbox)),
@@ -102,6 +102,14 @@ pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, poli
                 return Ok(());
             }
         };
+    }
+}
+
+/// Tells of TLS, once it stands.
+fn secured(session: &mut Session, wire: &Transport, outbox: &mut dyn Outbox) {
+    if let Some(encryption) = wire.encryption() {
+        outbox.encrypted(encryption);
+        session.bind(wire.binding());
     }
 }
 

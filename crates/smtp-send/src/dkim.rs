@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -114,7 +115,11 @@ impl Signer {
     pub fn record(&self) -> (String, String) {
         let name = format!("{}._domainkey.{}", self.selector, self.domain);
         let (kind, key) = match &self.key {
-            Key::Rsa(key) => ("rsa", BASE64_STANDARD.encode(key.public_key())),
+            Key::Rsa(key) => {
+                // Servers expect the key with its algorithm around it (erratum 3017 of RFC 6376).
+                let info = AsDer::<PublicKeyX509Der<'_>>::as_der(key.public_key());
+                ("rsa", info.map(|info| BASE64_STANDARD.encode(info.as_ref())).unwrap_or_default())
+            }
             Key::Ed25519(key) => ("ed25519", BASE64_STANDARD.encode(key.public_key())),
         };
         (name, format!("v=DKIM1; k={kind}; p={key}"))

@@ -63,6 +63,8 @@ pub struct Report {
 struct Tls {
     version: String,
     certificate_checked: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,7 +107,11 @@ impl Report {
     pub fn new(facts: Facts) -> (Self, Option<Failure>) {
         let recipients = facts.recipients.iter().zip(facts.fates);
         let recipients = recipients.map(|(address, fate)| recipient(address, fate)).collect();
-        let tls = facts.encryption.map(|tls| Tls { version: tls.version.clone(), certificate_checked: tls.verified });
+        let tls = facts.encryption.map(|tls| Tls {
+            version: tls.version.clone(),
+            certificate_checked: tls.verified,
+            key: tls.pin.map(|pin| pin.to_string()),
+        });
         let (server, message_id) = (facts.server.to_owned(), facts.message_id.to_owned());
         let (source, bytes) = (facts.source.map(str::to_owned), facts.bytes);
         let (stopped_after, is_part) = (facts.stop_after.map(step_name), facts.is_part);

@@ -12,6 +12,7 @@ mod source;
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 use common::{Failure, Kind};
 use zeroize::Zeroizing;
@@ -161,6 +162,14 @@ pub fn for_proxy(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Fa
         );
         Failure::new(Kind::Config, "password of", account, why)
     })
+}
+
+/// All of a file with a private key, which nobody but its owner may read; `option` is how it was named.
+///
+/// # Errors
+/// [`Kind::Config`] when others can read it or it is too large, [`Kind::NoInput`] when it cannot be read.
+pub fn key_file(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    source::whole_file(path).map_err(|why| why.of(option, path.display()))
 }
 
 /// Whether the environment holds a password. It outweighs the one of a configuration file.

@@ -32,6 +32,7 @@ mod transaction;
 
 use std::collections::VecDeque;
 
+use crate::proto::auth::binding::Binding;
 use crate::proto::auth::{Exchange, Wiped};
 use crate::proto::capability::Capabilities;
 use crate::proto::command::Command;
@@ -156,6 +157,13 @@ impl Session {
             unanswered: VecDeque::new(),
             finished: Vec::new(),
             trouble: None,
+        }
+    }
+
+    /// What a login can be bound to, now that TLS stands.
+    pub fn bind(&mut self, binding: Option<Binding>) {
+        if let Some(login) = &mut self.settings.login {
+            login.binding = binding;
         }
     }
 

@@ -5,24 +5,33 @@
 //! certificate that no mail server has for "localhost" would protect nothing and keep people from their own server.
 
 mod dane;
+mod identity;
+mod pinned;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::proto::tlsa::Association;
 use chrono::DateTime;
 use common::{Failure, Kind};
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, InvalidMessage, RootCertStore,
-    SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, InvalidMessage,
+    ProtocolVersion, RootCertStore, SignatureScheme,
 };
 
+use crate::proto::auth::binding::Binding;
+use crate::proto::pin::Pin;
+use crate::proto::tlsa::Association;
+use pinned::{NotPinned, Pinned};
+
+pub use identity::Identity;
+
 /// Whom to trust.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Trust {
     /// File with the certificates of the issuers to trust, instead of those of the system.
     pub ca: Option<PathBuf>,
@@ -32,6 +41,10 @@ pub struct Trust {
     pub check: Check,
     /// The records that say whom to trust in place of any issuer, and the domain that they protect (DANE).
     pub dane: Option<(Vec<Association>, String)>,
+    /// The keys of which the server must have one, in place of an issuer; or besides one, where `ca` names some.
+    pub pins: Vec<Pin>,
+    /// Our own certificate, shown to servers that ask for one.
+    pub identity: Option<Identity>,
 }
 
 /// When a certificate is checked.
@@ -57,13 +70,19 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(Kind::System, "", "TLS", error))?;
-    let config = if let Some((records, domain)) = &trust.dane {
+    let builder = if !trust.pins.is_empty() {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned(trust, provider)?))
+    } else if let Some((records, domain)) = &trust.dane {
         let verifier = dane::Dane::new(records, Some(domain), provider);
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
     } else if checked {
-        builder.with_root_certificates(roots(trust)?).with_no_client_auth()
+        builder.with_root_certificates(roots(trust)?)
     } else {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider))).with_no_client_auth()
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
+    };
+    let config = match &trust.identity {
+        Some(identity) => builder.with_client_cert_resolver(Arc::clone(&identity.0) as _),
+        None => builder.with_no_client_auth(),
     };
     let name = trust.server_name.as_deref().unwrap_or(host);
     let server_name = ServerName::try_from(name.to_owned())
@@ -71,6 +90,32 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
     let connection = ClientConnection::new(Arc::new(config), server_name)
         .map_err(|error| Failure::new(Kind::System, "start TLS with", host, error))?;
     Ok((connection, checked))
+}
+
+/// The pin of the key that the server has shown.
+pub fn pin_of(connection: &ClientConnection) -> Option<Pin> {
+    pinned::pin_of(connection.peer_certificates()?.first()?)
+}
+
+/// What a login over this connection can be bound to: a secret of TLS 1.3, before it the certificate of the server.
+pub fn binding(connection: &ClientConnection) -> Option<Binding> {
+    if connection.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+        let secret = connection.export_keying_material([0; 32], Binding::EXPORTER_LABEL, Some(&[]));
+        return secret.ok().map(Binding::exporter);
+    }
+    Binding::end_point(connection.peer_certificates()?.first()?)
+}
+
+fn pinned(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Pinned, Failure> {
+    let issuers = match trust.ca {
+        Some(_) => {
+            let roots = Arc::new(roots(trust)?);
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
+            Some(verifier.map_err(|error| Failure::new(Kind::System, "", "TLS", error))?)
+        }
+        None => None,
+    };
+    Ok(Pinned { pins: trust.pins.clone(), issuers, provider })
 }
 
 fn roots(trust: &Trust) -> Result<RootCertStore, Failure> {
@@ -131,6 +176,9 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
                        --insecure accepts any certificate, --tls off sends in clear";
             Failure::new(Kind::Denied, "certificate of", peer, why)
         }
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<NotPinned>() => {
+            Failure::new(Kind::Denied, "certificate of", peer, other.0.to_string())
+        }
         rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
             let why = format!("it was valid until {}, whoever runs the server must renew it{cure}", day(*not_after));
             Failure::new(Kind::Denied, "certificate of", peer, why)
@@ -150,8 +198,29 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
             let why = "it answers without TLS; use --tls starttls, or --tls off to send in clear";
             Failure::new(Kind::Protocol, "start TLS with", peer, why)
         }
+        rustls::Error::AlertReceived(alert) => match about_our_certificate(*alert) {
+            Some(why) => Failure::new(Kind::Denied, "start TLS with", peer, why),
+            None => Failure::new(Kind::Protocol, "start TLS with", peer, error.to_string()),
+        },
         _ => Failure::new(Kind::Protocol, "start TLS with", peer, error.to_string()),
     }
+}
+
+/// What a server has against the certificate that we have shown or not shown (RFC 8446, section 6.2).
+///
+/// Under TLS 1.3 this comes only after the handshake, in place of the first reply.
+fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
+    Some(match alert {
+        AlertDescription::CertificateRequired => "it demands a certificate of ours; --tls-client-cert names one",
+        AlertDescription::UnknownCA => "it does not trust the issuer of our certificate (--tls-client-cert)",
+        AlertDescription::CertificateExpired => "it says that our certificate has expired (--tls-client-cert)",
+        AlertDescription::CertificateRevoked => "it says that our certificate was revoked (--tls-client-cert)",
+        AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::AccessDenied => "it does not accept our certificate (--tls-client-cert)",
+        _ => return None,
+    })
 }
 
 /// Accepts every certificate, but still demands that the peer holds its key.

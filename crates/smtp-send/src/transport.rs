@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use common::{Failure, Kind};
 use rustls::{ClientConnection, StreamOwned};
 
+use crate::proto::auth::binding::Binding;
+use crate::proto::pin::Pin;
 use crate::proto::reply::{Reply, ReplyParser};
 use crate::server::{HostPort, Peer};
 use crate::tls::{self, Trust};
@@ -77,6 +79,8 @@ pub struct Encryption {
     pub version: String,
     /// Whether the certificate was checked.
     pub verified: bool,
+    /// The key of the server.
+    pub pin: Option<Pin>,
 }
 
 /// Bytes that could not all be written.
@@ -146,6 +150,14 @@ impl Transport {
         self.encryption.as_ref()
     }
 
+    /// What a login over this connection can be bound to.
+    pub fn binding(&self) -> Option<Binding> {
+        match &self.stream {
+            Stream::Clear(_) => None,
+            Stream::Tls(stream) => tls::binding(&stream.conn),
+        }
+    }
+
     /// Starts TLS. Bytes that came before it and were not asked for are an attack or a broken server.
     pub fn start_tls(&mut self, trust: &Trust) -> Result<(), Failure> {
         let failed = |kind, why| Failure::new(kind, "start TLS with", &self.peer, why);
@@ -166,9 +178,11 @@ impl Transport {
             }
         }
         let version = connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
-        let encryption = Encryption { version: version.replace("TLSv1_", "TLSv1."), verified };
+        let pin = tls::pin_of(&connection);
+        let encryption = Encryption { version: version.replace("TLSv1_", "TLSv1."), verified, pin };
         let known = if verified { "certificate checked" } else { "certificate not checked" };
-        log::info!("{} with {}, {known}", encryption.version, self.peer);
+        let key = pin.map(|pin| format!(", its key is {pin}")).unwrap_or_default();
+        log::info!("{} with {}, {known}{key}", encryption.version, self.peer);
         self.stream = Stream::Tls(Box::new(StreamOwned::new(connection, timed)));
         self.encryption = Some(encryption);
         Ok(())
@@ -285,6 +299,9 @@ impl Transport {
     }
 
     fn no_reply(&self, error: io::Error, awaited: &str, allowed: Duration) -> Failure {
+        if let Some(refused @ rustls::Error::AlertReceived(_)) = tls_error(&error) {
+            return tls::explain(&self.peer, refused);
+        }
         let why = match error.kind() {
             io::ErrorKind::TimedOut if awaited == GREETING && self.encryption.is_none() => format!(
                 "no complete greeting within {}; a server that expects TLS from the first byte is silent too (--tls implicit)",
@@ -305,8 +322,12 @@ fn seconds(time: Duration) -> String {
 }
 
 fn handshake_failed(peer: &str, error: io::Error) -> Failure {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+    match tls_error(&error) {
         Some(inner) => tls::explain(peer, inner),
         None => Failure::io("start TLS with", peer, error).with_kind(Kind::Temporary),
     }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }

@@ -10,17 +10,33 @@ use socket2::Socket;
 
 use super::Bind;
 
+/// The name that makes a socket one that redirects to HTTPS (`FileDescriptorName=` of systemd.socket(5)).
+const REDIRECT: &str = "redirect";
+
+/// A socket that was open at the start.
+pub(super) struct Inherited {
+    pub(super) socket: Socket,
+    /// Where it listens.
+    pub(super) bind: Bind,
+    /// Whether its name says that it redirects to HTTPS.
+    pub(super) redirects: bool,
+}
+
 /// The listening sockets in their order; none when there are none or they are meant for another process.
-pub(super) fn take_over() -> Result<Vec<(Socket, Bind)>, Failure> {
+pub(super) fn take_over() -> Result<Vec<Inherited>, Failure> {
     // Counted before, because the environment is cleared.
     let is_socket_activated = env::var_os("LISTEN_FDS").is_some();
+    let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let names: Vec<_> = names.split(':').collect();
     let mut inherited = ListenFd::from_env();
     if is_socket_activated && inherited.len() == 0 {
         log::info!("LISTEN_FDS is for another process, and not used");
     }
     (0..inherited.len())
         .map(|number| {
-            take(&mut inherited, number).map_err(|error| {
+            let redirects = names.get(number) == Some(&REDIRECT);
+            let taken = take(&mut inherited, number);
+            taken.map(|(socket, bind)| Inherited { socket, bind, redirects }).map_err(|error| {
                 Failure::io("take over", format!("socket {number} of LISTEN_FDS"), error).with_kind(Kind::Config)
             })
         })

@@ -14,6 +14,7 @@ pub mod negotiate;
 pub mod range;
 pub mod request;
 pub mod response;
+pub mod secure;
 pub mod target;
 
 use response::Status;

@@ -1,15 +1,19 @@
 //! Letting clients in, turning them away, and no longer doing either.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::epoll::EpollEvent;
+use socket2::Socket;
 
 use super::{FIRST_LISTENER, Worker};
 use crate::channel::Channel;
 use crate::connection::{Connection, Phase};
+use crate::listen::Role;
 use crate::peer::Peer;
+use crate::tls::session::Session;
 
 /// Most connections accepted in one go, so that a flood of them does not keep those that are there waiting.
 const ACCEPTS: usize = 64;
@@ -50,14 +54,15 @@ impl Worker {
             let Some(listener) = self.listeners.get(place) else { return false };
             match listener.accept() {
                 Ok((socket, peer)) => {
-                    let channel = Channel::new(socket);
+                    let role = listener.role;
                     let Some(admission) = self.door.admit(peer) else {
-                        self.turn_away(channel, peer);
+                        self.turn_away(socket, peer, role);
                         continue;
                     };
+                    let Some(channel) = self.channel(socket, role) else { continue };
                     let deadline = self.deadline(self.limits.head);
                     let connection =
-                        Connection::new(channel, peer, Some(admission), deadline).limited_to(self.limits.rate);
+                        Connection::new(channel, peer, role, Some(admission), deadline).limited_to(self.limits.rate);
                     // The request has often come with the connection, so it is looked for before waiting. It may have
                     // come after this worker woke up.
                     self.service.clock.new_batch();
@@ -77,9 +82,29 @@ impl Worker {
         true
     }
 
-    fn turn_away(&mut self, mut channel: Channel, peer: Peer) {
+    /// What carries the bytes of a connection that came in at a listener of this role.
+    fn channel(&self, socket: Socket, role: Role) -> Option<Channel> {
+        match (role, &self.tls) {
+            (Role::Tls, Some(config)) => match Session::new(Arc::clone(config)) {
+                Ok(session) => Some(Channel::secure(socket, session)),
+                Err(error) => {
+                    log::error!("TLS: {error}");
+                    None
+                }
+            },
+            _ => Some(Channel::new(socket)),
+        }
+    }
+
+    /// Says that there is no place. Over TLS it is only logged: a handshake is the dearest answer there is.
+    fn turn_away(&mut self, socket: Socket, peer: Peer, role: Role) {
+        let mut channel = Channel::new(socket);
         // What the client has sent by now is read, so that closing does not reset the answer away.
         let arrived = channel.receive_now(&mut self.input).unwrap_or(0);
+        if role == Role::Tls {
+            self.output.clear();
+            return self.service.turn_away(&[], peer, &mut self.output);
+        }
         self.output.clear();
         self.service.turn_away(&self.input[..arrived], peer, &mut self.output);
         let _ = channel.send_now(&[&self.output]);

@@ -7,8 +7,9 @@ use std::io;
 
 use super::{Leave, Next, Worker};
 use crate::connection::{Connection, Phase};
+use crate::listen::Role;
 use crate::proto::framing::Drained;
-use crate::service::{After, Answer, Rest};
+use crate::service::{After, Answer, Elsewhere, Rest};
 use crate::transfer::Content;
 
 /// Answers prepared before they are sent: a kilobyte of requests can ask for megabytes.
@@ -18,10 +19,17 @@ impl Worker {
     /// Reads what has arrived and answers every complete request in it.
     pub(super) fn converse(&mut self, connection: &mut Connection) -> Next {
         let arrived = match self.receive(connection) {
-            Ok(0) => return Next::Stay,
             Ok(arrived) => arrived,
-            Err(()) => return Next::Close,
+            // The client shall hear what was wrong, which a reset would keep from it.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Next::Linger,
+            Err(_) => return Next::Close,
         };
+        if matches!(connection.phase, Phase::Handshake) && connection.channel.is_open() {
+            connection.phase = Phase::Idle;
+        }
+        if arrived == 0 {
+            return self.flush_and(connection, Next::Stay);
+        }
         if matches!(connection.phase, Phase::Lingering) {
             return Next::Stay;
         }
@@ -37,7 +45,12 @@ impl Worker {
                 self.service.clock.new_batch();
             }
             let input = &self.input[position..arrived];
-            let Some(answer) = self.service.serve(input, connection.peer, &mut self.output) else {
+            let peer = connection.peer;
+            let answer = match elsewhere(connection) {
+                None => self.service.serve(input, peer, &mut self.output),
+                Some(place) => self.service.send_elsewhere(place, input, peer, &mut self.output),
+            };
+            let Some(answer) = answer else {
                 return self.keep_pending(connection, position, arrived);
             };
             position += answer.taken;
@@ -50,16 +63,19 @@ impl Worker {
     }
 
     /// Fills the input with what was kept and what has arrived: how much there is, 0 when there is nothing new to do.
-    fn receive(&mut self, connection: &mut Connection) -> Result<usize, ()> {
+    fn receive(&mut self, connection: &mut Connection) -> io::Result<usize> {
         let kept = connection.pending.len();
         self.input[..kept].copy_from_slice(&connection.pending);
         match connection.channel.receive_now(&mut self.input[kept..]) {
             // What was kept while an answer was sent has not been looked at yet, and may hold whole requests. The beginning
             // of a head will stay one.
-            Ok(0) if kept == 0 || matches!(connection.phase, Phase::Head) => Err(()),
+            Ok(0) if kept == 0 || matches!(connection.phase, Phase::Head) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => Ok(kept + count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(kept),
-            Err(_) => Err(()),
+            Err(error) => {
+                log::debug!("{}: {}", connection.peer, common::error::reason(&error));
+                Err(error)
+            }
         }
     }
 
@@ -133,7 +149,7 @@ impl Worker {
                 connection.deadline = self.deadline(self.limits.head);
             }
             Phase::Idle => connection.deadline = self.deadline(self.limits.idle),
-            Phase::Head | Phase::LoggingIn | Phase::Draining(_) | Phase::Lingering => {}
+            Phase::Handshake | Phase::Head | Phase::LoggingIn | Phase::Draining(_) | Phase::Lingering => {}
         }
         self.flush_and(connection, Next::Stay)
     }
@@ -149,11 +165,11 @@ impl Worker {
 
     /// Sends the output; what does not go out at once leaves for the blocking lane.
     fn flush_and(&mut self, connection: &mut Connection, next: Next) -> Next {
-        if self.output.is_empty() {
+        if self.output.is_empty() && !connection.channel.has_backlog() {
             return next;
         }
         match connection.send_now(&[&self.output]) {
-            Ok(sent) if sent == self.output.len() => next,
+            Ok(sent) if sent == self.output.len() && !connection.channel.has_backlog() => next,
             Ok(sent) => {
                 let rest = self.output.split_off(sent);
                 let ends = !matches!(next, Next::Stay);
@@ -161,5 +177,14 @@ impl Worker {
             }
             Err(_) => Next::Close,
         }
+    }
+}
+
+/// Where the requests of a connection are sent that did not come to the right place.
+fn elsewhere(connection: &Connection) -> Option<Elsewhere> {
+    match connection.role {
+        Role::Redirect(port) => Some(Elsewhere::Redirect(port)),
+        Role::Tls if connection.channel.is_misdirected() => Some(Elsewhere::Misdirected),
+        Role::Plain | Role::Tls => None,
     }
 }

@@ -45,6 +45,7 @@ fn needs_no_server(cli: &Cli) -> Result<()> {
         (cli.smtp.lmtp, "--lmtp"),
         (cli.tls.tls == Some(Tls::Implicit), "--tls implicit"),
         (cli.tls.tls_server_name.is_some(), "--tls-server-name"),
+        (cli.tls.tls_pin.is_some(), "--tls-pin"),
         (cli.bulk.connections.is_some_and(|number| number > 1), "--connections"),
         (cli.bulk.journal.is_some(), "--journal"),
     ] {

@@ -21,5 +21,8 @@ pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Failure> {
     if !is_domain(selector) || selector.starts_with('[') {
         return Err(wrong("--dkim-selector", selector));
     }
-    Ok(Some(Signer::read(&domain, selector, file)?))
+    let signer = Signer::read(&domain, selector, file)?;
+    let (name, record) = signer.record();
+    log::info!("the record of the key: {name} TXT \"{record}\"");
+    Ok(Some(signer))
 }

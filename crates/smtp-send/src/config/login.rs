@@ -64,6 +64,7 @@ impl Credentials {
             is_token: self.is_token,
             mechanism: self.mechanism,
             in_clear: self.in_clear,
+            binding: None,
             nonce: random.map(|byte| format!("{byte:02x}")).concat(),
         })
     }
@@ -75,6 +76,7 @@ fn mechanism(typed: Auth) -> Mechanism {
         Auth::Login => Mechanism::Login,
         Auth::CramMd5 => Mechanism::CramMd5,
         Auth::ScramSha256 => Mechanism::ScramSha256,
+        Auth::ScramSha256Plus => Mechanism::ScramSha256Plus,
         Auth::Xoauth2 => Mechanism::Xoauth2,
         Auth::Oauthbearer => Mechanism::OauthBearer,
         Auth::External => Mechanism::External,

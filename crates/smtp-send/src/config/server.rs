@@ -13,9 +13,10 @@ use crate::direct::{Direct, Exchangers};
 use crate::host;
 use crate::proto::command::HeloName;
 use crate::proto::dsn::{Dsn, Envid, Notify, Ret};
+use crate::proto::pin::Pin;
 use crate::server::{HostPort, Peer, Server};
 use crate::session::Trouble;
-use crate::tls::{Check, Trust};
+use crate::tls::{Check, Identity, Trust};
 use crate::transport::{Family, Way};
 
 /// Port of SMTP between servers.
@@ -190,19 +191,35 @@ fn wait(option: &'static str, seconds: f64) -> Result<Duration> {
 
 fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
     let (ca, server_name) = (args.tls_ca.clone(), args.tls_server_name.clone());
-    let mut useless =
-        [(args.insecure, "--insecure"), (ca.is_some(), "--tls-ca"), (server_name.is_some(), "--tls-server-name")]
-            .into_iter()
-            .filter(|(given, _)| *given);
+    let given = [
+        (args.insecure, "--insecure"),
+        (ca.is_some(), "--tls-ca"),
+        (server_name.is_some(), "--tls-server-name"),
+        (args.tls_pin.is_some(), "--tls-pin"),
+        (args.tls_client_cert.is_some(), "--tls-client-cert"),
+    ];
+    let mut useless = given.into_iter().filter(|(given, _)| *given);
     if let (Tls::Off, Some((_, option))) = (mode, useless.next()) {
         return Err(usage(option, "no use with --tls off"));
     }
     ensure!(!(args.insecure && ca.is_some()), usage("--insecure", "no use with --tls-ca"));
+    ensure!(!(args.insecure && args.tls_pin.is_some()), usage("--insecure", "no use with --tls-pin"));
+    ensure!(
+        args.tls_client_cert.is_some() || args.tls_client_key.is_none(),
+        usage("--tls-client-key", "no use without --tls-client-cert")
+    );
+    let pins = args.tls_pin.as_deref().map(|typed| {
+        let why = "write sha256//BASE64 or sha256:HEX of the server's public key, several with ; between them";
+        Pin::parse_list(typed).ok_or_else(|| Failure::new(Kind::Usage, "--tls-pin", typed, why))
+    });
+    let pins = pins.transpose()?.unwrap_or_default();
+    let certificate = args.tls_client_cert.as_deref();
+    let identity = certificate.map(|file| Identity::load(file, args.tls_client_key.as_deref())).transpose()?;
     let check = match (args.insecure, mode) {
         (true, _) => Check::Never,
         // Clear text would be allowed there as well, but never with a secret.
-        (false, Tls::Auto) if ca.is_none() && server_name.is_none() && !login => Check::OffLoopback,
+        (false, Tls::Auto) if ca.is_none() && server_name.is_none() && pins.is_empty() && !login => Check::OffLoopback,
         _ => Check::Always,
     };
-    Ok(Trust { ca, server_name, check, dane: None })
+    Ok(Trust { ca, server_name, check, pins, identity, dane: None })
 }

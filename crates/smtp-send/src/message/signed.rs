@@ -36,7 +36,7 @@ impl Signed {
     }
 
     pub(super) fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
-        let signature = self.header(eight_bit, |signer, fields| signer.length(fields))?;
+        let signature = self.header(eight_bit, Signer::length)?;
         Ok(self.message.size(eight_bit)? + signature as u64)
     }
 
@@ -167,4 +167,68 @@ fn is_plain(lines: &[u8]) -> bool {
         && memchr::memchr2(b' ', b'\t', lines).is_none()
         && !lines.starts_with(b"\r")
         && memchr::memmem::find(lines, b"\r\n\r").is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use aws_lc_rs::signature::Ed25519KeyPair;
+    use base64::prelude::{BASE64_STANDARD, Engine};
+
+    use super::*;
+    use crate::message::{Edits, Ready};
+
+    fn signer(folder: &tempfile::TempDir) -> Arc<Signer> {
+        let key = Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap();
+        let text = BASE64_STANDARD.encode(key.as_ref());
+        let file = folder.path().join("key.pem");
+        fs::write(&file, format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        Arc::new(Signer::read("example.org", "s1", &file).unwrap())
+    }
+
+    fn signed(folder: &tempfile::TempDir, body: &str) -> (std::path::PathBuf, Signed) {
+        let file = folder.path().join("message.eml");
+        fs::write(&file, format!("From: me@example.org\n\n{body}")).unwrap();
+        let ready = Ready::open(&file, &Edits::default()).unwrap();
+        (file, Signed::new(Message::Ready(Box::new(ready)), signer(folder)))
+    }
+
+    #[test]
+    fn a_message_that_is_another_one_on_its_way_is_not_completed() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let body = "a line of text\n".repeat(20_000);
+        let (file, mut signed) = signed(&folder, &body);
+        let mut pieces = 0;
+        let sent = signed.stream(false, |_| {
+            pieces += 1;
+            if pieces == 2 {
+                // In place and of the same size: some of it is already on its way.
+                let text = fs::read_to_string(&file).unwrap();
+                fs::write(&file, text.replace("text", "TEXT")).unwrap();
+            }
+            Ok::<_, io::Error>(())
+        });
+        assert!(sent.is_err() && pieces > 2, "{pieces}");
+    }
+
+    #[test]
+    fn the_size_is_that_of_what_is_sent() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for body in ["", "x", "x\n\n\n", " \n"] {
+            let (_, mut signed) = signed(&folder, body);
+            let mut sent = Vec::new();
+            let streamed = signed.stream(false, |piece| {
+                sent.extend_from_slice(piece.bytes());
+                Ok::<_, io::Error>(())
+            });
+            streamed.unwrap();
+            let (mut ends, mut wire) = (LineEnds::default(), Vec::new());
+            ends.push(&sent, &mut wire);
+            ends.finish(&mut wire);
+            assert_eq!(signed.size(false).unwrap(), wire.len() as u64, "{body:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! An [`Exchange`] turns the challenges of a server into responses, both without their base64. Mechanisms that hand the
 //! password over are used under TLS only, unless that was allowed on purpose. Responses are wiped when they are dropped.
 
+pub mod binding;
 mod scram;
 
 use std::fmt;
@@ -13,7 +14,8 @@ use hmac::{Hmac, Mac};
 use md5::Md5;
 use zeroize::Zeroizing;
 
-use scram::Scram;
+use binding::Binding;
+use scram::{Channel, Scram};
 
 /// A secret in the making: wiped when dropped.
 pub type Wiped = Zeroizing<Vec<u8>>;
@@ -29,6 +31,8 @@ pub enum Mechanism {
     CramMd5,
     /// RFC 7677.
     ScramSha256,
+    /// The same, bound to the TLS connection.
+    ScramSha256Plus,
     /// The bearer token of Google and Microsoft.
     Xoauth2,
     /// RFC 7628.
@@ -38,13 +42,22 @@ pub enum Mechanism {
 }
 
 /// Passwords: the first that is offered and allowed is used. What keeps the password here comes first.
-const FOR_PASSWORDS: [Mechanism; 4] = [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5];
+const FOR_PASSWORDS: [Mechanism; 5] =
+    [Mechanism::ScramSha256Plus, Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5];
 /// Tokens: the standard before the custom.
 const FOR_TOKENS: [Mechanism; 2] = [Mechanism::OauthBearer, Mechanism::Xoauth2];
 
 impl Mechanism {
-    const ALL: [Self; 7] =
-        [Self::Plain, Self::Login, Self::CramMd5, Self::ScramSha256, Self::Xoauth2, Self::OauthBearer, Self::External];
+    const ALL: [Self; 8] = [
+        Self::Plain,
+        Self::Login,
+        Self::CramMd5,
+        Self::ScramSha256,
+        Self::ScramSha256Plus,
+        Self::Xoauth2,
+        Self::OauthBearer,
+        Self::External,
+    ];
 
     /// The mechanism of this SASL name, in any case.
     pub fn of_name(name: &str) -> Option<Self> {
@@ -58,6 +71,7 @@ impl Mechanism {
             Self::Login => "LOGIN",
             Self::CramMd5 => "CRAM-MD5",
             Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
             Self::Xoauth2 => "XOAUTH2",
             Self::OauthBearer => "OAUTHBEARER",
             Self::External => "EXTERNAL",
@@ -96,6 +110,8 @@ pub struct Login {
     pub in_clear: bool,
     /// Random printable text for SCRAM; new for each login.
     pub nonce: String,
+    /// What a login can be bound to; known once TLS stands.
+    pub binding: Option<Binding>,
 }
 
 impl fmt::Debug for Login {
@@ -119,11 +135,17 @@ pub enum AuthError {
     /// What could be used would show the secret to everybody on the way.
     #[error("{0} without TLS shows the secret to everybody on the way; --allow-cleartext-login does it all the same")]
     Exposed(Mechanism),
+    /// A login that is bound to TLS, where there is nothing to bind it to.
+    #[error("SCRAM-SHA-256-PLUS binds the login to TLS, and this connection has {}", if *.tls { "a certificate that allows none" } else { "none" })]
+    Unbound {
+        /// Whether the connection is encrypted.
+        tls: bool,
+    },
     /// A challenge that the mechanism does not allow.
     #[error("{0}: {1}")]
     Challenge(Mechanism, &'static str),
     /// The server accepted the login without the proof that it knows the password.
-    #[error("SCRAM-SHA-256: the server has not proved that it knows the password; it may be an impostor")]
+    #[error("SCRAM: the server has not proved that it knows the password; it may be an impostor")]
     Unproved,
 }
 
@@ -135,8 +157,12 @@ pub fn choose(login: &Login, offered: Option<&[Mechanism]>, tls: bool) -> Result
         (None, true) => &FOR_TOKENS,
         (None, false) => &FOR_PASSWORDS,
     };
+    if login.mechanism == Some(Mechanism::ScramSha256Plus) && login.binding.is_none() {
+        return Err(AuthError::Unbound { tls });
+    }
     let allowed = |one: Mechanism| tls || login.in_clear || !one.exposes_the_secret();
-    let mut usable = wanted.iter().copied().filter(|one| offered.contains(one));
+    let bound = |one: Mechanism| one != Mechanism::ScramSha256Plus || login.binding.is_some();
+    let mut usable = wanted.iter().copied().filter(|one| offered.contains(one) && bound(*one));
     let first = usable.clone().next();
     match (usable.find(|one| allowed(*one)), first) {
         (Some(mechanism), _) => Ok(mechanism),
@@ -153,15 +179,27 @@ pub fn choose(login: &Login, offered: Option<&[Mechanism]>, tls: bool) -> Result
 pub struct Exchange {
     mechanism: Mechanism,
     login: Login,
+    /// Whether the server offers to bind a login to TLS.
+    binds: bool,
     scram: Option<Scram>,
     /// Challenges answered so far.
     step: u8,
 }
 
 impl Exchange {
-    /// A login by `mechanism`.
-    pub fn new(mechanism: Mechanism, login: Login) -> Self {
-        Self { mechanism, login, scram: None, step: 0 }
+    /// A login by `mechanism`, at a server that has `offered` these.
+    pub fn new(mechanism: Mechanism, login: Login, offered: &[Mechanism]) -> Self {
+        Self { mechanism, login, binds: offered.contains(&Mechanism::ScramSha256Plus), scram: None, step: 0 }
+    }
+
+    /// What is said about the channel (RFC 5802, section 6). A server that does offer to bind, but whose offer has not
+    /// arrived here, learns from it that somebody in between has taken it away.
+    fn channel(&self) -> Channel<'_> {
+        match &self.login.binding {
+            Some(binding) if self.mechanism == Mechanism::ScramSha256Plus => Channel::Bound(binding),
+            Some(_) if !self.binds => Channel::NotOffered,
+            _ => Channel::Unbound,
+        }
     }
 
     /// The mechanism in use.
@@ -184,8 +222,8 @@ impl Exchange {
                 let name = scram::saslname(user);
                 joined(&[b"n,a=", name.as_bytes(), b",\x01auth=Bearer ", secret.as_bytes(), b"\x01\x01"])
             }
-            Mechanism::ScramSha256 => {
-                let scram = Scram::new(user, &self.login.nonce);
+            Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => {
+                let scram = Scram::new(user, &self.login.nonce, &self.channel());
                 let first = joined(&[scram.client_first().as_bytes()]);
                 self.scram = Some(scram);
                 first
@@ -212,12 +250,12 @@ impl Exchange {
                 let digest = digest.map(|byte| format!("{byte:02x}")).concat();
                 Ok(encoded(format!("{user} {digest}").as_bytes()))
             }
-            (Mechanism::ScramSha256, 0) => {
+            (Mechanism::ScramSha256 | Mechanism::ScramSha256Plus, 0) => {
                 let scram = self.scram.as_mut().ok_or_else(|| wrong("a challenge too early"))?;
                 let text = std::str::from_utf8(&challenge).map_err(|_| wrong("a challenge that is not text"))?;
                 scram.client_final(text, secret).map(|response| encoded(response.as_bytes())).map_err(wrong)
             }
-            (Mechanism::ScramSha256, 1) => {
+            (Mechanism::ScramSha256 | Mechanism::ScramSha256Plus, 1) => {
                 let scram = self.scram.as_mut().ok_or_else(|| wrong("a challenge too early"))?;
                 scram.verify(&challenge).map_err(wrong)?;
                 Ok(encoded(b""))

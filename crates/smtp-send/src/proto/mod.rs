@@ -16,6 +16,7 @@ pub mod dsn;
 pub mod header;
 pub mod mime;
 pub mod mta_sts;
+pub mod pin;
 pub mod proxy;
 pub mod reply;
 pub mod tlsa;

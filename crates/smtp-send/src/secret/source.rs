@@ -33,6 +33,15 @@ pub(super) fn file(path: &Path) -> Result<Secret, Unusable> {
     first_line(&mut file)
 }
 
+/// All of a file that nobody but its owner may read, who is this user or root.
+pub(super) fn whole_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+    let mut file = open(path)?;
+    guard(&file.metadata()?)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
+    while read_some(&mut file, &mut bytes)? > 0 {}
+    Ok(bytes)
+}
+
 /// The first line from an open descriptor of this process. Whoever opened it has answered for the rights.
 pub(super) fn descriptor(number: i32) -> Result<Secret, Unusable> {
     let mut file = open(Path::new(&format!("/proc/self/fd/{number}"))).map_err(|error| match error.kind() {

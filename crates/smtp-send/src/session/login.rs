@@ -20,7 +20,7 @@ impl Session {
                 return self.quit();
             }
         };
-        let mut exchange = Exchange::new(mechanism, login);
+        let mut exchange = Exchange::new(mechanism, login, self.offered.auth.as_deref().unwrap_or_default());
         let mut bytes = Wiped::new(Command::Auth(mechanism).to_string().into_bytes());
         if let Some(initial) = exchange.initial() {
             bytes.push(b' ');

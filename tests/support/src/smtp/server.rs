@@ -138,6 +138,16 @@ impl Server {
         Self::listen("127.0.0.1:0".parse().expect("an address"), script.implicit_tls(), tls, None).expect("listen")
     }
 
+    /// The same with STARTTLS, for clients that have a certificate by `authority` too.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    pub fn start_mutual(script: Script, authority: &Authority, name: &str) -> Self {
+        let tls = Some(authority.mutual_config(name));
+        let script = script.extensions(&["STARTTLS", "AUTH EXTERNAL"]);
+        Self::listen("127.0.0.1:0".parse().expect("an address"), script, tls, None).expect("listen")
+    }
+
     /// A server on `address` that shows each message to `observer` before it accepts it, and records nothing.
     pub fn observed(
         address: SocketAddr,

@@ -2,13 +2,21 @@
 //!
 //! Nothing is kept: each test trusts an authority that did not exist a second before.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
 use tempfile::TempDir;
+
+/// How many authorities there are.
+static AUTHORITIES: AtomicUsize = AtomicUsize::new(1);
 
 /// An authority that clients may be told to trust.
 pub struct Authority {
@@ -24,7 +32,9 @@ impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "Test Authority");
+        // Of two authorities with one name a client would think that they are the same and one of them lies.
+        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        params.distinguished_name.push(DnType::CommonName, format!("Test Authority {number}"));
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a self-signed certificate");
         let folder = TempDir::new().expect("a temporary folder");
@@ -54,6 +64,34 @@ impl Authority {
         self.sign(&params)
     }
 
+    /// The same for a server that takes only clients with a certificate by this authority.
+    pub(super) fn mutual_config(&self, name: &str) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a signed certificate");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).expect("a certificate of an authority");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        server_config_for(Some(clients.build().expect("a verifier")), certificate.der().clone(), key)
+    }
+
+    /// Files in PEM form with the certificate of a client by this authority and with its key, which only the owner may read.
+    ///
+    /// # Panics
+    /// When no key can be made or a file cannot be written.
+    pub fn client(&self, name: &str) -> (PathBuf, PathBuf) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a signed certificate");
+        let files = ["crt", "key"].map(|end| self.folder.path().join(format!("{name}.{end}")));
+        std::fs::write(&files[0], certificate.pem()).expect("write the certificate");
+        std::fs::write(&files[1], key.serialize_pem()).expect("write the key");
+        std::fs::set_permissions(&files[1], Permissions::from_mode(0o600)).expect("close the file of the key");
+        files.into()
+    }
+
     fn sign(&self, params: &CertificateParams) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a signed certificate");
@@ -73,11 +111,19 @@ pub(super) fn self_signed(name: &str) -> Arc<ServerConfig> {
 }
 
 fn server_config(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Arc<ServerConfig> {
+    server_config_for(None, certificate, key)
+}
+
+fn server_config_for(
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("protocol versions")
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients.unwrap_or_else(|| Arc::new(NoClientAuth)))
         .with_single_cert(vec![certificate], key)
         .expect("the key fits the certificate");
     Arc::new(config)

@@ -1,4 +1,4 @@
-//! SCRAM-SHA-256 without channel binding (RFC 5802, RFC 7677).
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677).
 //!
 //! The password is never sent: the client proves that it knows it, and the server has to prove the same.
 
@@ -8,18 +8,50 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::binding::Binding;
+
 /// RFC 7677, section 4: a server asks for at least so many rounds.
 const LEAST_ROUNDS: u32 = 4096;
 /// A second or two of work; more is a server that wants to keep us busy.
 const MOST_ROUNDS: u32 = 5_000_000;
-/// `n,,` in base64: no channel binding, no other identity.
-const NO_BINDING: &str = "c=biws";
-
 /// A SHA-256 or an HMAC with it.
 type Hash = Zeroizing<[u8; 32]>;
 
+/// What is said about the channel in front of everything else.
+pub(super) enum Channel<'a> {
+    /// This login is bound to no channel.
+    Unbound,
+    /// It could be bound, but the server has not offered that.
+    NotOffered,
+    /// It is bound to this one.
+    Bound(&'a Binding),
+}
+
+impl Channel<'_> {
+    /// The header of GS2; no other identity is asked for.
+    fn header(&self) -> String {
+        match self {
+            Self::Unbound => "n,,".to_owned(),
+            Self::NotOffered => "y,,".to_owned(),
+            Self::Bound(binding) => format!("p={},,", binding.kind()),
+        }
+    }
+
+    /// What the server compares with what it sees itself.
+    fn seen(&self) -> Vec<u8> {
+        let mut seen = self.header().into_bytes();
+        if let Self::Bound(binding) = self {
+            seen.extend_from_slice(binding.data());
+        }
+        seen
+    }
+}
+
 /// One exchange on its way.
 pub(super) struct Scram {
+    header: String,
+    /// What is seen of the channel, in base64.
+    seen: String,
     client_first_bare: String,
     nonce: String,
     server_signature: Option<Hash>,
@@ -34,15 +66,16 @@ impl std::fmt::Debug for Scram {
 
 impl Scram {
     /// `nonce` is printable ASCII without a comma, never used before.
-    pub(super) fn new(user: &str, nonce: &str) -> Self {
+    pub(super) fn new(user: &str, nonce: &str, channel: &Channel<'_>) -> Self {
         let prepared = stringprep::saslprep(user).map_or_else(|_| user.to_owned(), Into::into);
         let client_first_bare = format!("n={},r={nonce}", saslname(&prepared));
-        Self { client_first_bare, nonce: nonce.to_owned(), server_signature: None, verified: false }
+        let (header, seen) = (channel.header(), STANDARD.encode(channel.seen()));
+        Self { header, seen, client_first_bare, nonce: nonce.to_owned(), server_signature: None, verified: false }
     }
 
     /// The first message of the client (RFC 5802, section 7).
     pub(super) fn client_first(&self) -> String {
-        format!("n,,{}", self.client_first_bare)
+        format!("{}{}", self.header, self.client_first_bare)
     }
 
     /// The final message of the client, in answer to the first one of the server.
@@ -51,6 +84,7 @@ impl Scram {
         server_first: &str,
         password: &str,
     ) -> Result<Zeroizing<String>, &'static str> {
+        not_an_error(server_first)?;
         let mut parts = server_first.split(',');
         let mut part = |name: &str| parts.next().and_then(|part| part.strip_prefix(name));
         let nonce = part("r=").ok_or("a first message without a nonce")?;
@@ -68,7 +102,7 @@ impl Scram {
         pbkdf2::pbkdf2_hmac::<Sha256>(prepared.as_bytes(), &salt, rounds, salted.as_mut_slice());
         let client_key = hmac(salted.as_slice(), b"Client Key")?;
         let stored_key = Sha256::digest(client_key.as_slice());
-        let without_proof = format!("{NO_BINDING},r={nonce}");
+        let without_proof = format!("c={},r={nonce}", self.seen);
         let auth_message = format!("{},{server_first},{without_proof}", self.client_first_bare);
         let client_signature = hmac(&stored_key, auth_message.as_bytes())?;
         let mut proof = client_key;
@@ -81,9 +115,7 @@ impl Scram {
     /// Checks the final message of the server.
     pub(super) fn verify(&mut self, server_final: &[u8]) -> Result<(), &'static str> {
         let text = std::str::from_utf8(server_final).map_err(|_| "a final message that is not text")?;
-        if text.starts_with("e=") {
-            return Err("the server refuses the exchange");
-        }
+        not_an_error(text)?;
         let first = text.split(',').next().and_then(|part| part.strip_prefix("v="));
         let signature =
             first.and_then(|text| STANDARD.decode(text).ok()).ok_or("a final message without a signature")?;
@@ -105,6 +137,23 @@ impl Scram {
 /// A name as SCRAM and OAUTHBEARER write it (RFC 5801, section 4): comma and equals sign escaped.
 pub(super) fn saslname(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
+}
+
+/// A message that is an error ends the exchange (RFC 5802, section 7); some of them are worth a word of their own.
+fn not_an_error(message: &str) -> Result<(), &'static str> {
+    let Some(error) = message.strip_prefix("e=") else { return Ok(()) };
+    Err(match error.split(',').next().unwrap_or_default() {
+        "channel-bindings-dont-match" => {
+            "the server sees another TLS connection than this one; somebody may be in between"
+        }
+        "server-does-support-channel-binding" => {
+            "the server offers SCRAM-SHA-256-PLUS, and its offer has not arrived; somebody may be in between"
+        }
+        "unsupported-channel-binding-type" => {
+            "the server cannot bind a login to TLS in this way; --auth scram-sha-256 does not bind it"
+        }
+        _ => "the server refuses the exchange",
+    })
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> Result<Hash, &'static str> {

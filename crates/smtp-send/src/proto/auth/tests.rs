@@ -10,11 +10,12 @@ fn login(user: &str, secret: &str) -> Login {
         mechanism: None,
         in_clear: false,
         nonce: "rOprNGfwEbeRWgbNEkqO".into(),
+        binding: None,
     }
 }
 
 fn begun(mechanism: Mechanism, user: &str, secret: &str) -> (Exchange, Option<String>) {
-    let mut exchange = Exchange::new(mechanism, login(user, secret));
+    let mut exchange = Exchange::new(mechanism, login(user, secret), &[]);
     let initial = exchange.initial().map(|text| decoded(&text));
     (exchange, initial)
 }
@@ -59,6 +60,55 @@ fn scram_goes_as_in_rfc_7677() {
     assert_eq!(exchange.finish(), Err(AuthError::Unproved));
     assert_eq!(answer(&mut exchange, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=").unwrap(), "");
     assert_eq!(exchange.finish(), Ok(()));
+}
+
+/// A login with something to bind it to, at a server that has offered these.
+fn bindable(mechanism: Mechanism, offered: &[Mechanism]) -> (Exchange, String) {
+    let secret = std::array::from_fn(|at| u8::try_from(at).unwrap());
+    let login = Login { binding: Some(Binding::exporter(secret)), ..login("user", "pencil") };
+    let mut exchange = Exchange::new(mechanism, login, offered);
+    let initial = decoded(&exchange.initial().unwrap());
+    (exchange, initial)
+}
+
+/// The numbers of RFC 7677 with the bytes 0 to 31 as the secret of the connection, computed by another program.
+#[test]
+fn a_bound_login_names_its_kind_of_binding_and_proves_its_connection() {
+    let plus = Mechanism::ScramSha256Plus;
+    let (mut exchange, initial) = bindable(plus, &[plus, Mechanism::ScramSha256]);
+    assert_eq!(initial, "p=tls-exporter,,n=user,r=rOprNGfwEbeRWgbNEkqO");
+    let told = answer(&mut exchange, SERVER_FIRST).unwrap();
+    assert_eq!(
+        told,
+        "c=cD10bHMtZXhwb3J0ZXIsLAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f,\
+         r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=QC6CS20quADQRb3mT99YUH+n3VJxUvzuK0K0E1Vrs2M="
+    );
+    assert_eq!(answer(&mut exchange, "v=2GiAgapEppLVlUXbxUDksL3VgYHzuqiK5tR4mhJGgvs=").unwrap(), "");
+    assert_eq!(exchange.finish(), Ok(()));
+}
+
+#[test]
+fn an_offer_that_was_taken_away_on_the_way_is_noticed_by_the_server() {
+    let (plain, plus) = (Mechanism::ScramSha256, Mechanism::ScramSha256Plus);
+    let (mut exchange, initial) = bindable(plain, &[plain]);
+    assert_eq!(initial, "y,,n=user,r=rOprNGfwEbeRWgbNEkqO");
+    let told = answer(&mut exchange, SERVER_FIRST).unwrap();
+    assert!(told.starts_with("c=eSws,") && told.ends_with(",p=FoqiHTtQEDE8lz1CdaEe3tK4mS+iMDTl77SPyDS53DY="), "{told}");
+    let error = answer(&mut exchange, "e=server-does-support-channel-binding").unwrap_err().to_string();
+    assert!(error.contains("somebody may be in between"), "{error}");
+    // Offered and not wanted: nothing was taken away.
+    assert!(bindable(plain, &[plain, plus]).1.starts_with("n,,"));
+}
+
+#[test]
+fn a_login_is_bound_where_both_sides_can() {
+    let (plain, plus) = (Mechanism::ScramSha256, Mechanism::ScramSha256Plus);
+    let bound = Login { binding: Some(Binding::exporter([0; 32])), ..login("u", "p") };
+    assert_eq!(choose(&bound, Some(&[plain, plus]), true), Ok(plus));
+    assert_eq!(choose(&bound, Some(&[plain]), true), Ok(plain));
+    assert_eq!(choose(&login("u", "p"), Some(&[plain, plus]), true), Ok(plain));
+    let wanted = Login { mechanism: Some(plus), ..login("u", "p") };
+    assert_eq!(choose(&wanted, Some(&[plain, plus]), false), Err(AuthError::Unbound { tls: false }));
 }
 
 #[test]
@@ -117,6 +167,6 @@ fn the_strongest_allowed_mechanism_is_chosen() {
 
 #[test]
 fn a_login_does_not_show_its_secret() {
-    let shown = format!("{:?}", Exchange::new(Mechanism::Plain, login("tim", "s3cret")));
+    let shown = format!("{:?}", Exchange::new(Mechanism::Plain, login("tim", "s3cret"), &[]));
     assert!(shown.contains("tim") && !shown.contains("s3cret"), "{shown}");
 }

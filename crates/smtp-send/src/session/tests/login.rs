@@ -11,6 +11,7 @@ fn with_login(mechanism: Option<Mechanism>, in_clear: bool) -> Run {
         mechanism,
         in_clear,
         nonce: "abc".into(),
+        binding: None,
     };
     Run::new(Settings { login: Some(login), ..settings() }, vec![envelope(&["a"])])
 }

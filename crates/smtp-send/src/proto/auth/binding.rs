@@ -1,0 +1,140 @@
+//! Channel binding: a login that is worth nothing on any other TLS connection than this one (RFC 5929, RFC 9266).
+//!
+//! Under TLS 1.3 both ends derive the same secret from their connection (tls-exporter); before it there is the hash of the
+//! server's certificate (tls-server-end-point). Somebody in between has another connection to each of them, or another
+//! certificate.
+
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+/// The tag of a SEQUENCE in DER.
+const SEQUENCE: u8 = 0x30;
+/// The tag of an OBJECT IDENTIFIER in DER.
+const OBJECT: u8 = 0x06;
+/// 1.2.840.113549.1.1: the signature algorithms of RSA.
+const RSA: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
+/// 1.2.840.10045.4: the signature algorithms of ECDSA.
+const ECDSA: [u8; 6] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04];
+
+/// What identifies a TLS connection to both of its ends.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Binding {
+    kind: &'static str,
+    data: Vec<u8>,
+}
+
+impl std::fmt::Debug for Binding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Binding").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl Binding {
+    /// The label that the secret of tls-exporter is derived with (RFC 9266, section 2).
+    pub const EXPORTER_LABEL: &'static [u8] = b"EXPORTER-Channel-Binding";
+
+    /// By the secret that both ends have derived with [`Self::EXPORTER_LABEL`] and an empty context.
+    pub fn exporter(secret: [u8; 32]) -> Self {
+        Self { kind: "tls-exporter", data: secret.to_vec() }
+    }
+
+    /// By the server's certificate in DER; `None` where its signature has no hash that is defined for this (RFC 5929,
+    /// section 4.1), such as with Ed25519.
+    pub fn end_point(certificate: &[u8]) -> Option<Self> {
+        let data = match signature_hash(certificate)? {
+            Hash::Sha256 => Sha256::digest(certificate).to_vec(),
+            Hash::Sha384 => Sha384::digest(certificate).to_vec(),
+            Hash::Sha512 => Sha512::digest(certificate).to_vec(),
+        };
+        Some(Self { kind: "tls-server-end-point", data })
+    }
+
+    /// Its registered name.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The bytes that both ends have.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// The hash of the signature of a certificate; SHA-256 in place of MD5 and SHA-1.
+fn signature_hash(certificate: &[u8]) -> Option<Hash> {
+    let (whole, _) = element(certificate, SEQUENCE)?;
+    let (_, behind_tbs) = element(whole, SEQUENCE)?;
+    let (algorithm, _) = element(behind_tbs, SEQUENCE)?;
+    let (object, _) = element(algorithm, OBJECT)?;
+    match (object.strip_prefix(&RSA), object.strip_prefix(&ECDSA)) {
+        (Some([4 | 5 | 11]), _) | (_, Some([1] | [3, 2])) => Some(Hash::Sha256),
+        (Some([12]), _) | (_, Some([3, 3])) => Some(Hash::Sha384),
+        (Some([13]), _) | (_, Some([3, 4])) => Some(Hash::Sha512),
+        _ => None,
+    }
+}
+
+/// The content of the element of this tag at the front of `input`, and what is behind it.
+fn element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (first, rest) = input.split_first()?;
+    let (length, rest) = rest.split_first()?;
+    if *first != tag {
+        return None;
+    }
+    let (length, rest) = match usize::from(*length) {
+        short @ 0..=0x7f => (short, rest),
+        long @ 0x81..=0x84 => {
+            let (bytes, rest) = rest.split_at_checked(long & 0x7f)?;
+            let length = bytes.iter().try_fold(0_usize, |sum, byte| sum.checked_mul(256)?.checked_add((*byte).into()));
+            (length?, rest)
+        }
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+
+    /// A certificate with nothing in it but its signature algorithm.
+    fn certificate(object: &[u8]) -> Vec<u8> {
+        let object = [&[OBJECT, u8::try_from(object.len()).unwrap()], object].concat();
+        let algorithm = [&[SEQUENCE, u8::try_from(object.len()).unwrap()], object.as_slice()].concat();
+        // A longer form of a length than needed, as a real certificate has.
+        let tbs = [&[SEQUENCE, 0x82, 0, 200][..], &[0; 200]].concat();
+        let body = [tbs, algorithm, vec![3, 1, 0]].concat();
+        [&[SEQUENCE, 0x81, u8::try_from(body.len()).unwrap()], body.as_slice()].concat()
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_signature_and_never_a_weak_one() {
+        let length = |object: &[u8]| Binding::end_point(&certificate(object)).map(|binding| binding.data().len());
+        let rsa = |last: u8| length(&[&RSA[..], &[last]].concat());
+        assert_eq!((rsa(4), rsa(5), rsa(11), rsa(12), rsa(13)), (Some(32), Some(32), Some(32), Some(48), Some(64)));
+        let ecdsa = |last: &[u8]| length(&[&ECDSA[..], last].concat());
+        assert_eq!(
+            (ecdsa(&[3, 2]), ecdsa(&[3, 3]), ecdsa(&[3, 4]), ecdsa(&[1])),
+            (Some(32), Some(48), Some(64), Some(32))
+        );
+        // Ed25519, and RSA with parameters.
+        assert_eq!((length(&[0x2b, 0x65, 0x70]), rsa(10)), (None, None));
+    }
+
+    #[test]
+    fn what_is_no_certificate_binds_nothing() {
+        let good = certificate(&[&RSA[..], &[11]].concat());
+        for length in 0..215 {
+            let cut = good.get(..length).unwrap();
+            assert_eq!(Binding::end_point(cut), None, "{length}");
+        }
+        assert_eq!(Binding::end_point(&[SEQUENCE, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
+        assert_eq!(Binding::end_point(&[SEQUENCE, 0x80]), None);
+    }
+}

@@ -1,0 +1,411 @@
+//! HTTPS: what is served over it, which certificate is shown, and what becomes of those who speak something else.
+
+mod certificates;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, HandshakeKind};
+use testkit::process::{PATIENCE, Running, finish, free_port};
+
+use self::certificates::{Pair, Secure, client, file, in_clear};
+use crate::fixture::httpd;
+
+const BOTH: &[&rustls::SupportedProtocolVersion] = &[&TLS12, &TLS13];
+
+/// A server over TLS.
+struct Server {
+    running: Running,
+    address: SocketAddr,
+    folder: tempfile::TempDir,
+}
+
+fn start(options: &[impl AsRef<std::ffi::OsStr>]) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "hello").unwrap();
+    let mut command = httpd();
+    command.args(["--bind", "127.0.0.1", "--port", "0"]).args(options).arg(folder.path());
+    let running = Running::start(&mut command);
+    let address = running.wait_for_stderr(|text| {
+        let (_, rest) = text.split_once("https://")?;
+        rest.split_once('/')?.0.parse().ok()
+    });
+    Server { running, address, folder }
+}
+
+impl Server {
+    fn connect(&self) -> Secure {
+        Secure::connect(&client(BOTH, &[]), self.address)
+    }
+}
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|place| u8::try_from(place % 251).unwrap()).collect()
+}
+
+#[test]
+fn files_of_every_size_come_over_both_versions_of_tls() {
+    let pair = Pair::new();
+    let server = start(&pair.options());
+    let sizes = [0, 1, 16_384, 16_385, 100_000, 200_000, 5_000_000];
+    for size in sizes {
+        fs::write(server.folder.path().join(size.to_string()), pattern(size)).unwrap();
+    }
+    for version in BOTH {
+        let mut client = Secure::connect(&client(&[version], &[]), server.address);
+        for size in sizes {
+            let (head, body) = client.get(&format!("/{size}"), "");
+            assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+            assert!(body == pattern(size), "{size}");
+        }
+        let (head, body) = client.get("/5000000", "Range: bytes=100-99999\r\n");
+        assert!(head.starts_with("HTTP/1.1 206") && body == pattern(5_000_000)[100..100_000], "{head}");
+        assert_eq!(client.0.conn.protocol_version(), Some(version.version));
+        // The end is announced; without that the client could not tell it from an attack.
+        client.get("/a", "Connection: close\r\n");
+        assert_eq!(client.0.read(&mut [0]).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_every_pipelined_answer() {
+    let pair = Pair::new();
+    let server = start(&pair.options());
+    let content = pattern(100_000);
+    fs::write(server.folder.path().join("big"), &content).unwrap();
+    let mut client = server.connect();
+    let count = 200;
+    client.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n".repeat(count).as_bytes());
+    // Time to fill every buffer on the way.
+    sleep(Duration::from_millis(300));
+    for number in 0..count {
+        assert!(client.response().1 == content, "answer {number}");
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_ends_without_the_announcement_of_an_end() {
+    let pair = Pair::new();
+    let server = start(&pair.options());
+    let path = server.folder.path().join("big");
+    fs::write(&path, pattern(50_000_000)).unwrap();
+    let mut client = server.connect();
+    client.send(b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.0.read_exact(&mut [0; 1000]).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(1000).unwrap();
+    let mut rest = Vec::new();
+    let error = client.0.read_to_end(&mut rest).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+    assert!(rest.len() < 50_000_000);
+}
+
+#[test]
+fn sessions_are_resumed_also_after_the_certificate_was_replaced() {
+    let (pair, new) = (Pair::new(), Pair::new());
+    let server = start(&pair.options());
+    for version in BOTH {
+        let config = client(&[version], &[]);
+        let kind = || {
+            let mut client = Secure::connect(&config, server.address);
+            assert_eq!(client.get("/a", "").1, b"hello");
+            client.0.conn.handshake_kind().unwrap()
+        };
+        assert_ne!(kind(), HandshakeKind::Resumed);
+        assert_eq!(kind(), HandshakeKind::Resumed);
+        new.replace(&pair);
+        server.running.signal(Signal::SIGHUP);
+        sleep(Duration::from_millis(100));
+        assert_eq!(kind(), HandshakeKind::Resumed);
+    }
+}
+
+#[test]
+fn http_1_1_is_agreed_on_and_nothing_else() {
+    let server = start(&["--tls-self-signed"]);
+    let mut both = Secure::connect(&client(BOTH, &[b"h2", b"http/1.1"]), server.address);
+    both.get("/a", "");
+    assert_eq!(both.0.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let mut only_h2 = Secure::connect(&client(BOTH, &[b"h2"]), server.address);
+    let error = only_h2.0.write_all(b"x").and_then(|()| only_h2.0.flush()).unwrap_err();
+    assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
+}
+
+#[test]
+fn a_self_signed_certificate_names_this_host_and_its_fingerprint_is_printed() {
+    use sha2::Digest;
+    let server = start(&["--tls-self-signed"]);
+    let mut client = server.connect();
+    client.get("/a", "");
+    let certificate = client.certificate();
+    let digest: Vec<_> = sha2::Sha256::digest(&certificate).iter().map(|byte| format!("{byte:02X}")).collect();
+    let stderr = server.running.stderr();
+    assert!(stderr.contains(&format!("certificate SHA-256 {}\n", digest.join(":"))), "{stderr}");
+    let presented = webpki::EndEntityCert::try_from(&certificate).unwrap();
+    for name in ["localhost", "127.0.0.1", "::1"] {
+        let name = rustls::pki_types::ServerName::try_from(name).unwrap();
+        presented.verify_is_valid_for_subject_name(&name).unwrap();
+    }
+}
+
+#[test]
+fn certificates_and_keys_that_do_not_fit_are_one_line_each() {
+    let (pair, other) = (Pair::new(), Pair::new());
+    let folder = tempfile::tempdir().unwrap();
+    let path = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
+    let (certificate, key) = (path(pair.certificate()), path(pair.key()));
+    let write = |name: &str, text: &str| file(folder.path(), name, text);
+    let read = |path: &str| fs::read_to_string(path).unwrap();
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let old = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n\
+               -----END EC PRIVATE KEY-----\n";
+    let cut = read(&certificate)[..200].to_owned();
+    let disordered = read(&path(other.certificate())) + &read(&certificate);
+    let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let junk_key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    for (certificate, key, why) in [
+        ("/no/such/file".to_owned(), key.clone(), "read /no/such/file: No such file or directory"),
+        (certificate.clone(), path(other.key()), "is not that of this certificate"),
+        (key.clone(), certificate.clone(), "the wrong way round?"),
+        (certificate.clone(), certificate.clone(), "no key in this file, only a certificate"),
+        (write("empty", ""), key.clone(), "the file is empty"),
+        (certificate.clone(), write("text", "hello\n"), "no private key in PEM form"),
+        (write("text2", "hello\n"), key.clone(), "no certificate in PEM form"),
+        (certificate.clone(), write("encrypted", encrypted), "the key is encrypted"),
+        (certificate.clone(), write("old", old), "the key is encrypted"),
+        (write("cut", &cut), key.clone(), "damaged: a section has no end"),
+        (write("order", &disordered), key.clone(), "stands at place 2 and must be the first"),
+        (write("junk", junk), key.clone(), "this certificate cannot be used"),
+        (certificate.clone(), write("junk-key", junk_key), "this key cannot be used"),
+        ("/tmp".to_owned(), key.clone(), "this is no certificate and no key"),
+    ] {
+        let finished = finish(httpd().args(["--tls-cert", &certificate, "--tls-key", &key, "-p", "0"]), b"");
+        assert_eq!((finished.code(), finished.stderr.lines().count()), (2, 1), "{why}: {}", finished.stderr);
+        assert!(finished.stderr.contains(why), "{why}: {}", finished.stderr);
+    }
+    for (options, why) in [
+        (&["--tls-key", &key][..], "--tls-key"),
+        (&["--redirect-http", "8080"], "--redirect-http 8080: needs --tls-cert or --tls-self-signed"),
+        (&["--tls-self-signed", "--tls-cert", &certificate], "cannot be used with"),
+    ] {
+        let finished = finish(httpd().args(options), b"");
+        assert!(finished.code() == 2 && finished.stderr.contains(why), "{finished:?}");
+    }
+}
+
+#[test]
+fn one_file_may_hold_certificate_and_key() {
+    let pair = Pair::new();
+    let both = fs::read_to_string(pair.key()).unwrap() + &fs::read_to_string(pair.certificate()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(&["--tls-cert", &file(folder.path(), "both.pem", both)]);
+    assert_eq!(server.connect().get("/a", "").1, b"hello");
+}
+
+#[test]
+fn a_certificate_out_of_its_time_serves_and_is_warned_about() {
+    let expired = Pair::with(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 2));
+    let early = Pair::with(|params| params.not_before = rcgen::date_time_ymd(2099, 1, 2));
+    for (pair, text) in [
+        (expired, "the certificate was valid until 2020-01-02 00:00 UTC, and clients refuse it now"),
+        (early, "the certificate is valid from 2099-01-02 00:00 UTC on"),
+    ] {
+        let server = start(&pair.options());
+        assert_eq!(server.connect().get("/a", "").1, b"hello");
+        assert_eq!(server.running.stderr().matches(text).count(), 1, "{}", server.running.stderr());
+    }
+}
+
+/// Waits until new connections are shown this certificate.
+fn wait_for_certificate(server: &Server, pair: &Pair) {
+    let start = Instant::now();
+    loop {
+        let mut client = server.connect();
+        client.get("/a", "");
+        if client.certificate() == pair.der {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "the old certificate is still shown\n{}", server.running.stderr());
+        sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_new_certificate_is_taken_up_by_itself_and_at_sighup_without_dropping_anybody() {
+    let (pair, second, third) = (Pair::new(), Pair::new(), Pair::new());
+    let server = start(&pair.options());
+    let mut old = server.connect();
+    old.get("/a", "");
+    second.replace(&pair);
+    wait_for_certificate(&server, &second);
+    third.replace(&pair);
+    server.running.signal(Signal::SIGHUP);
+    wait_for_certificate(&server, &third);
+    assert_eq!(old.get("/a", "").1, b"hello", "the connection of the first certificate is still there");
+}
+
+#[test]
+fn half_written_files_change_nothing_and_are_told_until_they_fit() {
+    let (pair, new) = (Pair::new(), Pair::new());
+    let server = start(&pair.options());
+    let whole = fs::read_to_string(new.certificate()).unwrap();
+    fs::write(pair.certificate(), &whole[..100]).unwrap();
+    server.running.wait_for_stderr(|text| text.contains("the certificate that is in use stays").then_some(()));
+    let mut client = server.connect();
+    client.get("/a", "");
+    assert_eq!(client.certificate(), pair.der);
+    fs::write(pair.certificate(), &whole).unwrap();
+    server.running.wait_for_stderr(|text| text.contains("is not that of this certificate").then_some(()));
+    fs::copy(new.key(), pair.key()).unwrap();
+    wait_for_certificate(&server, &new);
+}
+
+#[test]
+fn a_request_in_clear_is_told_where_to_go() {
+    let server = start(&["--tls-self-signed"]);
+    let request = format!("GET /a?b=<c> HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\n\r\n", server.address);
+    let answer = String::from_utf8(in_clear(server.address, request.as_bytes())).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+    assert!(answer.contains("Content-Type: text/plain"), "it repeats what the client sent: {answer}");
+    assert!(answer.ends_with(&format!("This port speaks HTTPS: https://{}/a?b=<c>\n", server.address)), "{answer}");
+    assert!(in_clear(server.address, b"GET / HTTP/1.0\r\n\r\n").ends_with(b"This port speaks HTTPS.\n"));
+    assert!(in_clear(server.address, b"nonsense\r\n\r\n").starts_with(b"HTTP/1.1 400 "));
+    // What is neither gets an alert of TLS.
+    assert_eq!(in_clear(server.address, b"\0\0\0\0\0\0\0\0")[..1], [21]);
+    // A record that holds only a part of a hello is no reason to fail, and neither is that the client leaves then.
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.write_all(b"\x16\x03\x01\0\x05\x01\0\x01\0\0").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    assert!(!server.running.stderr().contains("panicked"), "{}", server.running.stderr());
+}
+
+#[test]
+fn a_client_that_wants_tls_from_a_port_in_clear_is_answered_at_once() {
+    let plain = crate::fixture::Server::with_files(&[("a", b"a")]);
+    let mut client = Secure::connect(&client(BOTH, &[]), plain.address);
+    let start = Instant::now();
+    assert!(client.0.write_all(b"x").and_then(|()| client.0.flush()).is_err());
+    let answer = in_clear(plain.address, &[22, 3, 1, 0, 200]);
+    assert!(String::from_utf8(answer).unwrap().contains("This port speaks HTTP without TLS."));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn http_is_redirected_to_https_with_its_query_and_a_checked_host() {
+    let port = free_port().to_string();
+    let server = start(&["--tls-self-signed", "--redirect-http", &port]);
+    let redirect = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
+    let https = server.address.port();
+    for (request, status, text) in [
+        (
+            "GET /a%20b?c=d HTTP/1.1\r\nHost: example.com:80\r\n\r\n",
+            308,
+            format!("https://example.com:{https}/a%20b?c=d"),
+        ),
+        ("HEAD / HTTP/1.1\r\nHost: [::1]\r\n\r\n", 308, format!("https://[::1]:{https}/")),
+        ("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 308, format!("https://h:{https}/x")),
+        ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400, "malformed".to_owned()),
+        ("GET / HTTP/1.1\r\n\r\n", 400, "missing".to_owned()),
+        ("GET / HTTP/1.0\r\n\r\n", 400, "names no host".to_owned()),
+    ] {
+        let answer = String::from_utf8(in_clear(redirect, request.as_bytes())).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}{answer}");
+        assert!(answer.contains(&text), "{request}{answer}");
+    }
+}
+
+#[test]
+fn handshakes_that_do_not_come_to_an_end_are_ended() {
+    let server = start(&["--tls-self-signed", "--header-timeout", "1"]);
+    let open = |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream
+    };
+    let start = Instant::now();
+    // Nothing, a part of a hello, and many of them: others are served meanwhile.
+    let waiting: Vec<_> = (0..100).map(|number| open(&[22, 3, 1, 1, 0, 1][..number % 7])).collect();
+    assert_eq!(server.connect().get("/a", "").1, b"hello");
+    for mut stream in waiting {
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
+    }
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert_eq!(server.connect().get("/a", "").1, b"hello");
+}
+
+#[test]
+fn idle_connections_hold_no_buffers() {
+    const COUNT: usize = 200;
+    let server = start(&["--tls-self-signed"]);
+    let memory = || {
+        let path = format!("/proc/{}/smaps_rollup", server.running.id());
+        let text = fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("Private_Dirty:")).unwrap().trim();
+        line.trim_end_matches(" kB").parse::<usize>().unwrap()
+    };
+    let config: Arc<ClientConfig> = client(BOTH, &[]);
+    let connect = || {
+        let mut client = Secure::connect(&config, server.address);
+        client.get("/a", "");
+        client
+    };
+    let mut idle: Vec<_> = (0..20).map(|_| connect()).collect();
+    let before = memory();
+    idle.extend((0..COUNT).map(|_| connect()));
+    let each = (memory().saturating_sub(before)) * 1024 / COUNT;
+    assert!(each < 8 * 1024, "{each} octets for each");
+}
+
+#[test]
+fn answers_under_way_are_finished_and_the_end_is_announced_when_the_server_stops() {
+    let pair = Pair::new();
+    let server = start(&pair.options());
+    let content = pattern(30_000_000);
+    fs::write(server.folder.path().join("big"), &content).unwrap();
+    let mut idle = server.connect();
+    idle.get("/a", "");
+    let mut busy = server.connect();
+    busy.send(b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    let mut first = [0; 100];
+    busy.0.read_exact(&mut first).unwrap();
+    server.running.signal(Signal::SIGTERM);
+    assert_eq!(idle.0.read(&mut [0]).unwrap(), 0, "an idle connection ends properly");
+    let mut rest = Vec::new();
+    let _ = busy.0.read_to_end(&mut rest);
+    assert!(rest.ends_with(&content[content.len() - 1000..]), "{} octets", rest.len());
+    assert_eq!(server.running.finish().code(), 0);
+}
+
+#[test]
+fn another_user_who_cannot_read_the_key_is_told_what_that_means() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can become another user");
+        return;
+    }
+    let (pair, new) = (Pair::new(), Pair::new());
+    let closed = |path: std::path::PathBuf| fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    closed(pair.key());
+    closed(new.key());
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(folder.path().join("a"), "hello").unwrap();
+    let mut command = httpd();
+    command.args(["--bind", "127.0.0.1", "--port", "0", "--user", "nobody"]).args(pair.options()).arg(folder.path());
+    let running = Running::start(&mut command);
+    let address = running.wait_for_stderr(|text| text.split_once("https://")?.1.split_once('/')?.0.parse().ok());
+    running.wait_for_stderr(|text| text.contains("Permission denied for this user; a new one").then_some(()));
+    let server = Server { running, address, folder };
+    assert_eq!(server.connect().get("/a", "").1, b"hello");
+    new.replace(&pair);
+    server.running.signal(Signal::SIGHUP);
+    server.running.wait_for_stderr(|text| text.contains("the certificate that is in use stays").then_some(()));
+    assert_eq!(server.connect().get("/a", "").1, b"hello");
+}
