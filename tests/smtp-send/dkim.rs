@@ -84,10 +84,8 @@ impl Key {
         let mut left: Vec<Option<&String>> = fields.iter().map(Some).collect();
         let mut signed = String::new();
         for name in tag("h").split(':') {
-            let is_named = |field: &Option<&String>| {
-                field.is_some_and(|field| field.split(':').next().unwrap().trim().eq_ignore_ascii_case(name))
-            };
-            if let Some(at) = left.iter().rposition(is_named) {
+            let is_named = |field: &str| field.split(':').next().unwrap().trim().eq_ignore_ascii_case(name);
+            if let Some(at) = left.iter().rposition(|field| field.is_some_and(|field| is_named(field))) {
                 signed.push_str(&relaxed_field(left[at].take().unwrap()));
                 signed.push_str("\r\n");
             }
@@ -127,7 +125,8 @@ fn relaxed_body(body: &str) -> String {
     while lines.last().is_some_and(String::is_empty) {
         lines.pop();
     }
-    lines.iter().map(|line| format!("{line}\r\n")).collect()
+    lines.push(String::new());
+    lines.join("\r\n")
 }
 
 fn with<'a>(options: &'a [String], args: &[&'a str]) -> Vec<&'a str> {

@@ -11,8 +11,15 @@ use crate::proto::address::{Address, is_domain};
 /// # Errors
 /// A name that DNS cannot hold, or a file that holds no key or that everybody can read.
 pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Failure> {
-    let DkimArgs { dkim_domain: Some(domain), dkim_selector: Some(selector), dkim_key: Some(file) } = args else {
-        return Ok(None);
+    let (domain, selector, file) = match args {
+        DkimArgs { dkim_domain: Some(domain), dkim_selector: Some(selector), dkim_key: Some(file) } => {
+            (domain, selector, file)
+        }
+        DkimArgs { dkim_domain: None, dkim_selector: None, dkim_key: None } => return Ok(None),
+        _ => {
+            let why = "--dkim-domain, --dkim-selector and --dkim-key belong together";
+            return Err(Failure::new(Kind::Usage, "", "a part of the signature is missing", why));
+        }
     };
     // A domain in another script is named by its A-labels (RFC 8616, section 4).
     let address = Address::parse(&format!("x@{domain}")).ok().filter(|address| !address.domain().starts_with('['));
