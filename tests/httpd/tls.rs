@@ -409,3 +409,30 @@ fn another_user_who_cannot_read_the_key_is_told_what_that_means() {
     server.running.wait_for_stderr(|text| text.contains("the certificate that is in use stays").then_some(()));
     assert_eq!(server.connect().get("/a", "").1, b"hello");
 }
+
+#[test]
+fn a_proxy_header_comes_in_clear_before_the_handshake() {
+    let pair = Pair::new();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut options = pair.options().to_vec();
+    let log_path = log.path().to_str().unwrap();
+    let more = ["--trust-proxy", "127.0.0.1", "--proxy-protocol", "--access-log", log_path, "--log-format", "common"];
+    options.extend(more.map(str::to_owned));
+    let server = start(&options);
+    let mut proxied = server.connect();
+    // The handshake begins with the first byte that is sent through TLS.
+    for piece in [&b"PROXY TCP4 192.0."[..], b"2.1 127.0.0.1 1 2\r\n"] {
+        proxied.0.sock.write_all(piece).unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(proxied.get("/a", "").1, b"hello");
+    }
+    let mut bare = TcpStream::connect(server.address).unwrap();
+    bare.set_read_timeout(Some(PATIENCE)).unwrap();
+    bare.write_all(b"\x16\x03\x01\x00\x05hello").unwrap();
+    assert!(matches!(bare.read(&mut [0]), Ok(0) | Err(_)), "nothing is said to somebody without a header");
+    server.running.signal(Signal::SIGTERM);
+    assert_eq!(server.running.finish().code(), 0);
+    let text = fs::read_to_string(log.path()).unwrap();
+    assert!(text.lines().count() == 2 && text.lines().all(|line| line.starts_with("192.0.2.1 - - [")), "{text}");
+}

@@ -43,6 +43,8 @@ mod login;
 mod merge;
 /// Proxies in between, and the header of the PROXY protocol.
 mod proxy;
+/// What could not be sent for now, and is tried again.
+mod queue;
 /// Messages that exist already.
 mod ready;
 /// What is printed: lines, JSON, transcript.

@@ -1,7 +1,9 @@
 //! Opening files beneath the root, and nothing else (openat2(2)).
 //!
 //! The kernel resolves every path with `RESOLVE_BENEATH`, so no combination of `..`, symbolic links and renames while we
-//! look can lead outside. Only regular files are handed out; opening never blocks, also on a FIFO or a device.
+//! look can lead outside; where that call is missing, `walk` goes step by step by the same rules. Only regular files are handed out; opening never blocks, also on a FIFO or a device.
+
+mod walk;
 
 use std::fs::File;
 use std::io;
@@ -31,7 +33,9 @@ const TRIES: usize = 8;
 #[derive(Debug)]
 pub struct Root {
     folder: OwnedFd,
-    resolve: ResolveFlag,
+    symlinks: Symlinks,
+    /// How the kernel is asked to resolve; `None` where it cannot be asked.
+    resolve: Option<ResolveFlag>,
 }
 
 /// What distinguishes one version of a file from another: any write changes the time of change or the size.
@@ -67,8 +71,13 @@ impl Root {
             Symlinks::Any => ResolveFlag::RESOLVE_NO_MAGICLINKS,
             Symlinks::None => ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS,
         };
-        let root = Self { folder, resolve };
-        // Says at the start, not at the first request, when the kernel is older than 5.6 or the folder cannot be read.
+        let mut root = Self { folder, symlinks, resolve: Some(resolve) };
+        // EPERM is what some confinements answer to a call that they do not know.
+        if matches!(root.resolve(b"", OFlag::O_PATH), Err(Errno::ENOSYS | Errno::EPERM)) {
+            log::info!("no openat2 here: paths are walked step by step");
+            root.resolve = None;
+        }
+        // Says at the start, not at the first request, when the folder cannot be read.
         root.resolve(b"", OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
         Ok(root)
     }
@@ -120,10 +129,13 @@ impl Root {
     }
 
     fn resolve(&self, relative: &[u8], flags: OFlag) -> Result<OwnedFd, Errno> {
+        let Some(resolve) = self.resolve else {
+            return walk::resolve(self.folder.as_fd(), relative, flags, self.symlinks);
+        };
         let path: &[u8] = if relative.is_empty() { b"." } else { relative };
         let mut outcome = Err(Errno::EAGAIN);
         for _ in 0..TRIES {
-            let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(self.resolve);
+            let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve);
             outcome = openat2(&self.folder, path, how);
             if !matches!(outcome, Err(Errno::EAGAIN | Errno::EINTR)) {
                 break;
@@ -233,11 +245,22 @@ mod tests {
         symlink("../secret", root.join("outside")).unwrap();
         symlink(folder.path().join("secret"), root.join("absolute")).unwrap();
         symlink("/proc/self/root", root.join("magic")).unwrap();
+        symlink("inside", root.join("sub/chain")).unwrap();
+        symlink("./sub/", root.join("way")).unwrap();
+        symlink("..", root.join("up")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
         folder
     }
 
+    /// The root by openat2, and by walking.
+    fn roots(folder: &tempfile::TempDir, symlinks: Symlinks) -> [Root; 2] {
+        let root = || Root::open_root(&folder.path().join("root"), symlinks).unwrap();
+        [root(), Root { resolve: None, ..root() }]
+    }
+
     fn root(folder: &tempfile::TempDir, symlinks: Symlinks) -> Root {
-        Root::open_root(&folder.path().join("root"), symlinks).unwrap()
+        let [root, _] = roots(folder, symlinks);
+        root
     }
 
     fn is_file(root: &Root, path: &str) -> bool {
@@ -250,27 +273,54 @@ mod tests {
     #[test]
     fn links_are_followed_inside_the_root_only() {
         let folder = site();
-        let root = root(&folder, Symlinks::Inside);
-        assert!(is_file(&root, "a.txt") && is_file(&root, "sub/b.txt") && is_file(&root, "sub/inside"));
-        for path in ["outside", "absolute", "../secret", "sub/../../secret", "magic/etc/passwd", "/etc/passwd"] {
-            assert!(!is_file(&root, path), "{path}");
+        for root in roots(&folder, Symlinks::Inside) {
+            assert!(is_file(&root, "a.txt") && is_file(&root, "sub/b.txt") && is_file(&root, "sub/inside"));
+            assert!(is_file(&root, "sub/chain") && is_file(&root, "way/b.txt"));
+            let outside = [
+                "outside",
+                "absolute",
+                "../secret",
+                "sub/../../secret",
+                "magic/etc/passwd",
+                "/etc/passwd",
+                "up/secret",
+            ];
+            for path in outside.into_iter().chain(["a.txt/b", "nothing", "loop", "sub", "way"]) {
+                assert!(!is_file(&root, path), "{path}");
+            }
+            assert!(root.is_folder(b"sub") && root.is_folder(b"way") && root.is_folder(b"") && !root.is_folder(b"up"));
         }
+    }
+
+    #[test]
+    fn a_path_of_thousands_of_folders_is_absent_without_openat2() {
+        let folder = site();
+        let [_, root] = roots(&folder, Symlinks::Inside);
+        let deep = vec!["d"; walk::DEPTH_MAX + 10].join("/");
+        std::fs::create_dir_all(folder.path().join("root").join(&deep)).unwrap();
+        assert!(!root.is_folder(deep.as_bytes()));
+        assert!(root.is_folder(vec!["d"; walk::DEPTH_MAX].join("/").as_bytes()));
     }
 
     #[test]
     fn no_link_is_followed_when_none_are_allowed_and_every_one_when_any_are() {
         let folder = site();
-        assert!(!is_file(&root(&folder, Symlinks::None), "sub/inside"));
-        let any = root(&folder, Symlinks::Any);
-        assert!(is_file(&any, "outside") && is_file(&any, "absolute"));
-        assert!(!is_file(&any, "magic/etc/passwd"), "magic links lead nowhere, whatever the policy");
+        for none in roots(&folder, Symlinks::None) {
+            assert!(!is_file(&none, "sub/inside") && !is_file(&none, "way/b.txt") && is_file(&none, "sub/b.txt"));
+        }
+        for any in roots(&folder, Symlinks::Any) {
+            assert!(is_file(&any, "outside") && is_file(&any, "absolute") && is_file(&any, "up/secret"));
+            assert!(!is_file(&any, "magic/etc/passwd"), "magic links lead nowhere, whatever the policy");
+        }
     }
 
     #[test]
     fn a_fifo_or_a_device_is_absent_and_blocks_nobody() {
         let folder = site();
         nix::unistd::mkfifo(&folder.path().join("root/fifo"), Mode::S_IRWXU).unwrap();
-        assert!(!is_file(&root(&folder, Symlinks::Inside), "fifo"));
+        for root in roots(&folder, Symlinks::Inside) {
+            assert!(!is_file(&root, "fifo"));
+        }
         let dev = Root::open_root(Path::new("/dev"), Symlinks::Inside).unwrap();
         assert!(!is_file(&dev, "null"));
     }

@@ -6,6 +6,7 @@
 
 mod accept;
 mod converse;
+mod preface;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -171,7 +172,7 @@ impl Worker {
         if !self.listeners.is_empty() {
             self.stop_accepting();
         }
-        let waiting = |connection: &Connection| !matches!(connection.phase, Phase::Idle);
+        let waiting = |connection: &Connection| !matches!(connection.phase, Phase::Preface | Phase::Idle);
         let busy = self.connections.iter().flatten().any(waiting);
         (!busy && self.away == 0) || self.stop.is_overdue()
     }
@@ -239,6 +240,7 @@ impl Worker {
             self.service.record(&entry.entry());
         }
         let Some(mut connection) = done.connection else { return };
+        connection.count_for(self.service.counted(connection.peer));
         if matches!(connection.phase, Phase::Lingering) {
             connection.channel.finish_sending();
             connection.pending = Vec::new();

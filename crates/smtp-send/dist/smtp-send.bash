@@ -16,8 +16,20 @@ _smtp__send() {
             ",$1")
                 cmd="smtp__send"
                 ;;
+            smtp__send,queue)
+                cmd="smtp__send__subcmd__queue"
+                ;;
             smtp__send,sendmail)
                 cmd="smtp__send__subcmd__sendmail"
+                ;;
+            smtp__send__subcmd__queue,drop)
+                cmd="smtp__send__subcmd__queue__subcmd__drop"
+                ;;
+            smtp__send__subcmd__queue,list)
+                cmd="smtp__send__subcmd__queue__subcmd__list"
+                ;;
+            smtp__send__subcmd__queue,run)
+                cmd="smtp__send__subcmd__queue__subcmd__run"
                 ;;
             *)
                 ;;
@@ -26,7 +38,7 @@ _smtp__send() {
 
     case "${cmd}" in
         smtp__send)
-            opts="-s -4 -6 -v -q -h -V --to --cc --bcc --from --envelope-from --subject --body --body-file --html --inline --attach --header --reply-to --eml --server --port --account --ipv4 --ipv6 --bind --proxy --proxy-password-file --proxy-password-command --proxy-protocol --proxy-client --helo --timeout --max-time --retry --retry-max-time --dns-server --dns-trust-ad --mta-sts-policy --tls --tls-ca --tls-server-name --tls-pin --tls-client-cert --tls-client-key --insecure --user --password-file --password-fd --password-command --token-command --auth --allow-cleartext-login --lmtp --dsn-notify --dsn-ret --dsn-envid --require-tls --no-chunking --merge --merge-to --merge-separator --connections --rate --journal --resend-unknown --keep-going --csv --dkim-domain --dkim-selector --dkim-key --dry-run --stop-after --json --verbose --quiet --help --version sendmail"
+            opts="-s -4 -6 -v -q -h -V --to --cc --bcc --from --envelope-from --subject --body --body-file --html --inline --attach --header --reply-to --eml --server --port --account --ipv4 --ipv6 --bind --proxy --proxy-password-file --proxy-password-command --proxy-protocol --proxy-client --helo --timeout --max-time --retry --retry-max-time --dns-server --dns-trust-ad --mta-sts-policy --tls --tls-ca --tls-server-name --tls-pin --tls-client-cert --tls-client-key --insecure --user --password-file --password-fd --password-command --token-command --auth --allow-cleartext-login --lmtp --dsn-notify --dsn-ret --dsn-envid --require-tls --no-chunking --merge --merge-to --merge-separator --connections --rate --queue --journal --resend-unknown --keep-going --csv --dkim-domain --dkim-selector --dkim-key --dry-run --stop-after --json --verbose --quiet --help --version sendmail queue"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -267,8 +279,68 @@ _smtp__send() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        smtp__send__subcmd__queue)
+            opts="-h -V --help --version list run drop"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__send__subcmd__queue__subcmd__drop)
+            opts="-h --all --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__send__subcmd__queue__subcmd__list)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__send__subcmd__queue__subcmd__run)
+            opts="-v -q -h --all --give-up-after --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --give-up-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         smtp__send__subcmd__sendmail)
-            opts="-t -i -f -r -F -N -R -V -v --account"
+            opts="-t -i -f -r -F -N -R -V -v --queue --account"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

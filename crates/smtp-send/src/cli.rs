@@ -6,6 +6,7 @@ mod bulk;
 mod direct;
 mod dkim;
 mod options;
+mod queue;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ pub use bulk::BulkArgs;
 pub use direct::DirectArgs;
 pub use dkim::DkimArgs;
 pub use options::{KeyError, Takes, Typed, key, mistake_in};
+pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
 
 /// Sends mail by SMTP and says for each recipient what became of it.
 ///
@@ -29,7 +31,8 @@ pub use options::{KeyError, Takes, Typed, key, mistake_in};
     version,
     max_term_width = 100,
     override_usage = "smtp-send [--server HOST[:PORT]] --to ADDRESS [OPTIONS] < TEXT\n       \
-                      smtp-send sendmail [OPTIONS OF SENDMAIL] ADDRESS... < MESSAGE",
+                      smtp-send sendmail [OPTIONS OF SENDMAIL] ADDRESS... < MESSAGE\n       \
+                      smtp-send queue list|run|drop",
     after_help = "\
 Exit codes:
    0 every recipient accepted         69 refused for good, also in part

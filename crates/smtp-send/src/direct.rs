@@ -39,14 +39,15 @@ pub struct Direct {
 /// A message's share in a domain: its number, and which of its recipients are there.
 type Share = (usize, Vec<usize>);
 
-/// Sends all messages, domain by domain, as [`dispatch::send`] does to one server.
-pub fn send(mut route: Route, manner: Manner<'_>, supply: &dyn Supply, told: Told<'_>) -> Option<Failure> {
-    let Some(direct) = route.direct.clone() else { return dispatch::send(&route, manner, supply, told) };
+/// Sends all messages as [`dispatch::send`] does, domain by domain when the route has no server.
+pub fn send(route: &mut Route, manner: Manner<'_>, supply: &dyn Supply, told: Told<'_>) -> Option<Failure> {
+    let Some(direct) = route.direct.clone() else { return dispatch::send(route, manner, supply, told) };
     let domains = match grouped(supply) {
         Ok(domains) => domains,
         Err(failure) => return Some(failure),
     };
-    let end = route.max_time.map(|time| Instant::now() + time);
+    let max_time = route.max_time;
+    let end = max_time.map(|time| Instant::now() + time);
     let (count, mut failures) = (domains.len(), Vec::new());
     for (domain, shares) in domains {
         // No time at all would be no limit at all.
@@ -55,8 +56,9 @@ pub fn send(mut route: Route, manner: Manner<'_>, supply: &dyn Supply, told: Tol
         route.exchangers = Some(Exchangers::new(&domain, &direct, &route.way, end, count > 1));
         let part = Part { supply, shares: &shares, complete: Mutex::default() };
         let mut told = |sent: Sent<'_>| told(Sent { number: shares[sent.number].0, ..sent });
-        failures.extend(dispatch::send(&route, manner, &part, &mut told));
+        failures.extend(dispatch::send(route, manner, &part, &mut told));
     }
+    (route.max_time, route.exchangers) = (max_time, None);
     verdict(failures, count)
 }
 

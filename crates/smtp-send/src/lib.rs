@@ -39,7 +39,7 @@ use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use account::Account;
-use cli::{Cli, Typed};
+use cli::{Cli, QueueAction, QueueCli, Typed};
 use config::{Config, ReportStyle};
 use dispatch::{Job, Manner};
 use journal::Journal;
@@ -72,13 +72,29 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
         io::stdout().write_all(text.as_bytes()).map_err(Failure::output)?;
         return Ok(common::exit::SUCCESS);
     }
+    if let Some((first, rest)) = arguments.get(1..).and_then(<[_]>::split_first)
+        && first == "queue"
+    {
+        return queue(&QueueCli::read(rest)?);
+    }
     let (cli, account) = with_account(Typed::read(arguments)?)?;
     run(cli).map_err(|error| placed(error, account.as_ref()))
 }
 
+/// `smtp-send queue`.
+fn queue(cli: &QueueCli) -> Result<u8> {
+    let (verbose, quiet) = match &cli.action {
+        QueueAction::Run(how) => (how.verbose, how.quiet),
+        QueueAction::List | QueueAction::Drop(_) => (false, false),
+    };
+    logger::init("smtp-send", logger::level(u8::from(verbose), quiet), Color::Auto);
+    sendmail::queue::run(&cli.action)?;
+    Ok(common::exit::SUCCESS)
+}
+
 fn run(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
-    let Config { route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
+    let Config { mut route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
     let mut supply = compose::supply(mail, bulk.keep_going)?;
     if let Some(signer) = signer {
         supply = Box::new(Signing::new(supply, signer));
@@ -110,7 +126,7 @@ fn run(cli: Cli) -> Result<u8> {
         interval: bulk.interval,
         journal: journal.as_ref(),
     };
-    let failure = direct::send(route, manner, &*supply, &mut |sent| output.show(&sent.report));
+    let failure = direct::send(&mut route, manner, &*supply, &mut |sent| output.show(&sent.report));
     drop(output);
     let failure = failure.or_else(|| resume::remainder(journal.as_ref(), supply.left_out()));
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))

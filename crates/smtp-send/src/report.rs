@@ -54,6 +54,9 @@ pub struct Report {
     recipients: Vec<Recipient>,
     error: Option<String>,
     exit_code: u8,
+    /// The class of the error.
+    #[serde(skip)]
+    kind: Option<Kind>,
     /// Whether the error of the run tells of other servers too, so that this one is told with the recipients.
     #[serde(skip)]
     is_part: bool,
@@ -117,8 +120,17 @@ impl Report {
         let (stopped_after, is_part) = (facts.stop_after.map(step_name), facts.is_part);
         let failure = verdict(facts);
         let error = failure.as_ref().map(ToString::to_string);
+        let kind = failure.as_ref().map(Failure::kind);
         let exit_code = failure.as_ref().map_or(0, |failure| crate::code_of(failure.kind()));
-        (Self { server, message_id, source, tls, bytes, stopped_after, recipients, error, exit_code, is_part }, failure)
+        (
+            Self { server, message_id, source, tls, bytes, stopped_after, recipients, error, exit_code, kind, is_part },
+            failure,
+        )
+    }
+
+    /// The class of what went wrong, if anything did.
+    pub fn kind(&self) -> Option<Kind> {
+        self.kind
     }
 
     /// Writes one JSON object on one line.

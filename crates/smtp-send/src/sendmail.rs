@@ -11,6 +11,7 @@ pub mod fields;
 pub mod input;
 mod outcome;
 pub mod qualify;
+pub mod queue;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
@@ -23,9 +24,11 @@ use common::{Failure, Kind};
 use crate::account::{self, Account};
 use crate::cli::Typed;
 use crate::config::{Route, signer};
-use crate::dispatch::Job;
+use crate::direct;
+use crate::dispatch::{Job, Manner, Told};
 use crate::dkim::Signer;
 use crate::message::{Message, Ready, ReadyError, Signed};
+use crate::supply::Single;
 use arguments::Arguments;
 use dead_letter::{Letter, NotKept};
 use envelope::Identity;
@@ -49,6 +52,7 @@ Usage: sendmail [OPTIONS] ADDRESS... < MESSAGE
   -R full|hdrs     What such a report holds
   -V ID            A name for the message that a report repeats
   -v               Show the dialogue on standard error
+  --queue          Keep what fails for now and try it again, by smtp-send queue run; also a key of the account
   --account NAME   Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml
                    [default: that of SMTP_SEND_ACCOUNT, else default]
 
@@ -80,6 +84,7 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
         return Ok(HELP);
     }
     logger::init("smtp-send", logger::level(u8::from(arguments.verbose), !arguments.verbose), Color::Auto);
+    dead_letter::bury_left_over();
     let setup = Setup::new(&arguments);
     if io::stdin().is_terminal() {
         // Nobody shall type a message in vain.
@@ -94,11 +99,32 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
 }
 
 /// What is known before the message is read.
+#[derive(Debug)]
 struct Setup {
-    route: Route,
+    sending: Sending,
+    /// Whether what fails for now goes into the queue.
+    queue: bool,
     identity: Identity,
     account: Option<Account>,
-    signer: Option<Signer>,
+}
+
+/// The way on which messages leave.
+#[derive(Debug)]
+struct Sending {
+    route: Route,
+    /// Who signs them.
+    signer: Option<Arc<Signer>>,
+}
+
+impl Sending {
+    /// Sends a message; `told` hears what became of whom, of each domain by itself where there is no server.
+    fn send(&mut self, job: Job, told: Told<'_>) -> Option<Failure> {
+        let message = match &self.signer {
+            Some(signer) => Message::Signed(Box::new(Signed::new(job.message, Arc::clone(signer)))),
+            None => job.message,
+        };
+        direct::send(&mut self.route, Manner::default(), &Single::new(Job { message, ..job }), told)
+    }
 }
 
 impl Setup {
@@ -122,7 +148,10 @@ impl Setup {
         });
         let identity = Identity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
         match (route, identity, signer(&cli.dkim)) {
-            (Ok(route), Ok(identity), Ok(signer)) => Ok(Self { route, identity, account, signer }),
+            (Ok(route), Ok(identity), Ok(signer)) => {
+                let sending = Sending { route, signer: signer.map(Arc::new) };
+                Ok(Self { sending, queue: cli.bulk.queue, identity, account })
+            }
             (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => Err(placed(failure, account.as_ref())),
         }
     }
@@ -139,6 +168,7 @@ fn options(arguments: &Arguments) -> Vec<String> {
     ] {
         options.extend(value.as_ref().map(|value| format!("{option}={value}")));
     }
+    options.extend(arguments.queue.then(|| "--queue".to_owned()));
     options
 }
 
@@ -170,14 +200,21 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
     let job = ready.and_then(|ready| {
         let envelope = setup.identity.envelope(&ready, arguments)?;
         let message = Message::Ready(Box::new(ready));
-        let message = match setup.signer {
-            Some(signer) => Message::Signed(Box::new(Signed::new(message, Arc::new(signer)))),
-            None => message,
-        };
         Ok(Job { reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
     });
     match job {
-        Ok(job) => outcome::of(setup.route, job, letter, |failure| placed(failure, setup.account.as_ref())),
+        Ok(job) => {
+            let place = |failure| placed(failure, setup.account.as_ref());
+            let letter = match letter {
+                Ok(letter) if setup.queue => match queue::enqueue(letter, &job, &edits, arguments) {
+                    Ok(entry) => return outcome::queued(setup.sending, entry, place),
+                    // Then it is sent or kept as without a queue.
+                    Err(letter) => Ok(letter),
+                },
+                letter => letter,
+            };
+            outcome::of(setup.sending, job, letter, place)
+        }
         Err(failure) => Err(outcome::buried(
             letter,
             &failure,

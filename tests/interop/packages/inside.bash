@@ -58,6 +58,13 @@ echo "service"
 # It also looks for the program and for the page that the unit names.
 systemd-analyze verify /usr/lib/systemd/system/httpd.service >verify 2>&1 || fail "unit: $(cat verify)"
 [[ -s verify ]] && fail "unit: $(cat verify)"
+for unit in system/smtp-send-queue@root.service system/smtp-send-queue@root.timer user/smtp-send-queue.timer; do
+    file=/usr/lib/systemd/${unit/@root/@}
+    [[ -f $file ]] || fail "no unit $file"
+done
+systemd-analyze verify /usr/lib/systemd/system/smtp-send-queue@.service /usr/lib/systemd/system/smtp-send-queue@.timer >verify 2>&1 ||
+    fail "queue units: $(cat verify)"
+[[ -s verify ]] && fail "queue units: $(cat verify)"
 systemd-analyze security --offline=true --threshold=15 /usr/lib/systemd/system/httpd.service >security ||
     fail "unit: $(tail -1 security)"
 

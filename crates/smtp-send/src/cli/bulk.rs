@@ -32,6 +32,9 @@ pub struct BulkArgs {
     /// Send no faster than this, over all connections: so many messages a second, or N/min, N/h
     #[arg(long, value_name = "N[/s]", help_heading = "Server")]
     pub rate: Option<String>,
+    /// In sendmail mode: keep what fails for now and try it again, by 'smtp-send queue run'
+    #[arg(long, help_heading = "Server")]
+    pub queue: bool,
     /// File that keeps what was done, so that a run that was stopped goes on where it was
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,

@@ -39,6 +39,8 @@ pub struct Arguments {
     pub verbose: bool,
     /// `--account`, which is ours alone.
     pub account: Option<String>,
+    /// `--queue`, which is ours alone.
+    pub queue: bool,
     /// `--help`.
     pub help: bool,
 }
@@ -88,6 +90,7 @@ impl Arguments {
     fn long(&mut self, word: &str, waiting: &mut VecDeque<String>) -> Result<(), Mistake> {
         match word.split_once('=').unwrap_or((word, "")) {
             ("help", "") => self.help = true,
+            ("queue", "") => self.queue = true,
             ("account", "") => self.account = Some(next("--account", waiting)?),
             ("account", name) => self.account = Some(name.to_owned()),
             _ => return Err(Mistake::Unknown(format!("--{word}"))),

@@ -3,21 +3,23 @@
 //! It is written before anything is sent, so that no way in which this program can end loses it. While it is on its way its
 //! name ends in `.sending`; handed over, it is removed; otherwise its name ends in `.eml` and its first line is the `From `
 //! line of mailbox files, with the recipients that are still to get it and the reason. Mail readers show such a file, and
-//! the line is passed over when the message is sent again.
+//! the line is passed over when the message is sent again. One that a killed run has left is found by the next, because
+//! nobody holds its lock, and becomes such a letter too.
 //!
 //! The folder is `$XDG_STATE_HOME/smtp-send/dead-letters`, by default in ~/.local/state; for who has no home, /var/tmp.
 //! Only the owner may read it. A letter is seen under its name only when it is complete.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
+use std::ops::Deref;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
 use common::SafeText;
-use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::unistd::linkat;
+use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg};
+use nix::unistd::{geteuid, linkat};
 
 use crate::host;
 
@@ -25,6 +27,13 @@ use crate::host;
 const BLOCK: usize = 64 * 1024;
 /// The folder for those without a home: kept when the machine starts again, unlike /tmp.
 const LAST_RESORT: &str = "/var/tmp";
+
+/// How the name of a message ends that is on its way.
+const SENDING: &str = "sending";
+/// How the name of a file ends that says for whom such a message is.
+const NOTE: &str = "note";
+/// Why such a message is found.
+const KILLED: &str = "it was being sent when the program was killed, and may or may not have been delivered";
 
 /// Where an open file without a name can be found to get one.
 const OPEN_FILES: &str = "/proc/self/fd";
@@ -36,6 +45,35 @@ pub(super) struct Letter {
     stem: PathBuf,
     /// The message as it was read.
     path: PathBuf,
+    /// The same, open: its lock says that somebody is at work.
+    file: Held,
+}
+
+/// A file that is locked, where the file system knows locks.
+#[derive(Debug)]
+enum Held {
+    Locked(Flock<File>),
+    Plain(File),
+}
+
+impl Held {
+    fn new(file: File) -> Self {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => Self::Locked(locked),
+            Err((file, _)) => Self::Plain(file),
+        }
+    }
+}
+
+impl Deref for Held {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        match self {
+            Self::Locked(file) => file,
+            Self::Plain(file) => file,
+        }
+    }
 }
 
 /// What a letter says about itself in its first line.
@@ -74,7 +112,7 @@ impl Letter {
                 }
             };
             match draft.fill(message)? {
-                Ok(path) => return Ok(Ok(Self { stem: draft.stem.clone(), path })),
+                Ok((path, file)) => return Ok(Ok(Self { stem: draft.stem.clone(), path, file })),
                 Err(NoRoom { error, whole }) => {
                     why.push(complaint(&error));
                     message = whole;
@@ -89,8 +127,23 @@ impl Letter {
         &self.path
     }
 
+    /// Notes who is to get it, for the case that this program is killed. What cannot be noted is not needed.
+    pub(super) fn note(&self, sender: &str, recipients: &[String]) {
+        let note = Note { sender, recipients, why: KILLED };
+        let options = OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.stem.with_extension(NOTE));
+        let _ = options.and_then(|mut file| writeln!(file, "{}", note.line(&Local::now())));
+    }
+
+    /// Gives the message into other hands, which may give it back.
+    pub(super) fn hand_to<T>(self, take: impl FnOnce(&Path, Flock<File>) -> Result<T, Flock<File>>) -> Result<T, Self> {
+        let Self { stem, path, file } = self;
+        let Held::Locked(file) = file else { return Err(Self { stem, path, file }) };
+        take(&path, file).map_err(|file| Self { stem, path, file: Held::Locked(file) })
+    }
+
     /// Forgets the letter: it was handed over.
     pub(super) fn discard(self) {
+        let _ = fs::remove_file(self.stem.with_extension(NOTE));
         if let Err(error) = fs::remove_file(&self.path) {
             log::warn!("remove {}: {}", self.path.display(), common::error::reason(&error));
         }
@@ -101,7 +154,8 @@ impl Letter {
     /// # Errors
     /// The note cannot be written. The letter is still there, under the name that is given with the error.
     pub(super) fn bury(self, note: &Note<'_>) -> Result<PathBuf, (PathBuf, io::Error)> {
-        match self.with_note(note) {
+        let _ = fs::remove_file(self.stem.with_extension(NOTE));
+        match with_note(&self.path, &self.stem, |out| writeln!(out, "{}", note.line(&Local::now()))) {
             Ok(path) => {
                 // Two copies would be sent twice; a file that cannot be removed now is the lesser trouble.
                 let _ = fs::remove_file(&self.path);
@@ -116,18 +170,69 @@ impl Letter {
             }
         }
     }
+}
 
-    fn with_note(&self, note: &Note<'_>) -> io::Result<PathBuf> {
-        let folder = self.stem.parent().unwrap_or(Path::new("/"));
-        let mut draft = Draft::new(folder)?;
-        draft.stem.clone_from(&self.stem);
-        writeln!(draft.file, "{}", note.line(&Local::now()))?;
-        io::copy(&mut File::open(&self.path)?, &mut draft.file)?;
-        draft.file.sync_all()?;
-        let path = draft.publish("eml")?;
-        File::open(folder)?.sync_all()?;
-        Ok(path)
+/// A dead letter named after `stem`: a first line, and the message in the file `path`.
+fn with_note(path: &Path, stem: &Path, line: impl FnOnce(&mut &File) -> io::Result<()>) -> io::Result<PathBuf> {
+    let folder = stem.parent().unwrap_or(Path::new("/"));
+    let mut draft = Draft::new(folder)?;
+    stem.clone_into(&mut draft.stem);
+    let mut out: &File = draft.open()?;
+    line(&mut out)?;
+    io::copy(&mut File::open(path)?, &mut out)?;
+    out.sync_all()?;
+    let path = draft.publish("eml")?;
+    File::open(folder)?.sync_all()?;
+    Ok(path)
+}
+
+/// Makes a dead letter of a copy of the message in the file `path`. It is on disk when this returns.
+pub(super) fn bury_copy(path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
+    let mut error = io::Error::from(io::ErrorKind::NotFound);
+    for folder in folders() {
+        let letter = Draft::new(&folder).map(|draft| draft.stem.clone());
+        match letter.and_then(|stem| with_note(path, &stem, |out| writeln!(out, "{}", note.line(&Local::now())))) {
+            Ok(path) => return Ok(path),
+            Err(cause) => error = cause,
+        }
     }
+    Err(error)
+}
+
+/// Makes dead letters of messages whose program was killed. What cannot be done now is done another time.
+pub(super) fn bury_left_over() {
+    for folder in folders() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_own = entry.metadata().is_ok_and(|facts| facts.is_file() && facts.uid() == geteuid().as_raw());
+            if is_own && path.extension().is_some_and(|extension| extension == SENDING) {
+                match bury_one(&path) {
+                    Ok(Some(kept)) => log::warn!("a message that was being sent when the program was killed: {kept}"),
+                    Ok(None) => {}
+                    Err(error) => log::warn!("{}: {}", path.display(), common::error::reason(&error)),
+                }
+            }
+        }
+    }
+}
+
+/// The file of the dead letter; `None` when somebody is at work on the message.
+fn bury_one(path: &Path) -> io::Result<Option<String>> {
+    let file = File::options().read(true).write(true).open(path)?;
+    let Ok(held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else { return Ok(None) };
+    if !path.exists() {
+        return Ok(None);
+    }
+    let note = path.with_extension(NOTE);
+    let line = match fs::read_to_string(&note) {
+        Ok(line) if line.ends_with('\n') => line,
+        _ => format!("{}\n", Note { sender: "", recipients: &[], why: KILLED }.line(&Local::now())),
+    };
+    let kept = with_note(path, &path.with_extension(""), |out| out.write_all(line.as_bytes()))?;
+    fs::remove_file(path)?;
+    let _ = fs::remove_file(note);
+    drop(held);
+    Ok(Some(kept.display().to_string()))
 }
 
 impl Note<'_> {
@@ -148,9 +253,15 @@ struct NoRoom {
     whole: Box<dyn Read>,
 }
 
+/// A draft has its file until that is published.
+fn gone() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
 /// A file that nobody sees yet.
 struct Draft {
-    file: File,
+    /// There until it is handed over.
+    file: Option<Held>,
     stem: PathBuf,
     /// Its name, on file systems where a file must have one.
     named: Option<PathBuf>,
@@ -168,11 +279,15 @@ impl Draft {
         if Path::new(OPEN_FILES).exists()
             && let Ok(file) = options.clone().custom_flags(nix::libc::O_TMPFILE).open(folder)
         {
-            return Ok(Self { file, stem, named: None });
+            return Ok(Self { file: Some(Held::new(file)), stem, named: None });
         }
         let path = stem.with_extension("partial");
         let file = options.create_new(true).open(&path)?;
-        Ok(Self { file, stem, named: Some(path) })
+        Ok(Self { file: Some(Held::new(file)), stem, named: Some(path) })
+    }
+
+    fn open(&self) -> io::Result<&File> {
+        self.file.as_deref().ok_or_else(gone)
     }
 
     /// Gives the file its name, which nobody has had before.
@@ -181,14 +296,14 @@ impl Draft {
         if let Some(named) = self.named.take() {
             fs::rename(named, &path)?;
         } else {
-            let unnamed = format!("{OPEN_FILES}/{}", self.file.as_raw_fd());
+            let unnamed = format!("{OPEN_FILES}/{}", self.open()?.as_raw_fd());
             linkat(AT_FDCWD, unnamed.as_str(), AT_FDCWD, &path, AtFlags::AT_SYMLINK_FOLLOW)?;
         }
         Ok(path)
     }
 
     /// Copies `source` to its end and publishes the file; or says why that fails, with all bytes to be read again.
-    fn fill(&mut self, mut source: Box<dyn Read>) -> io::Result<Result<PathBuf, NoRoom>> {
+    fn fill(&mut self, mut source: Box<dyn Read>) -> io::Result<Result<(PathBuf, Held), NoRoom>> {
         let (mut block, mut written) = (vec![0; BLOCK], 0);
         loop {
             let length = match source.read(&mut block) {
@@ -197,22 +312,23 @@ impl Draft {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            if let Err(error) = self.file.write_all(&block[..length]) {
+            if let Err(error) = self.open().and_then(|mut file| file.write_all(&block[..length])) {
                 block.truncate(length);
                 let whole = self.so_far(written)?.chain(io::Cursor::new(block)).chain(source);
                 return Ok(Err(NoRoom { error, whole: Box::new(whole) }));
             }
             written += length as u64;
         }
-        Ok(match self.publish("sending") {
-            Ok(path) => Ok(path),
+        let published = self.publish(SENDING);
+        Ok(match published.and_then(|path| self.file.take().map(|file| (path, file)).ok_or_else(gone)) {
+            Ok(published) => Ok(published),
             Err(error) => Err(NoRoom { error, whole: Box::new(self.so_far(written)?) }),
         })
     }
 
     /// The first `length` bytes, to be read again.
     fn so_far(&self, length: u64) -> io::Result<io::Take<File>> {
-        let mut file = self.file.try_clone()?;
+        let mut file = self.open()?.try_clone()?;
         file.rewind()?;
         Ok(file.take(length))
     }

@@ -11,12 +11,11 @@ use std::thread;
 use common::{Failure, Kind};
 use nix::sys::signal::{SigSet, Signal};
 
+use super::Sending;
 use super::dead_letter::{Letter, Note};
-use crate::config::Route;
-use crate::direct;
-use crate::dispatch::{Job, Manner};
+use super::queue::{self, Attempt, Entry};
+use crate::dispatch::Job;
 use crate::session::Fate;
-use crate::supply::Single;
 
 /// The signals that end a program and can be answered.
 const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
@@ -33,14 +32,17 @@ enum Event {
 /// Sends `job` and discards its letter, or buries it when somebody has not got the message. `place` puts the line of the
 /// configuration in front of an error where it belongs.
 pub(super) fn of(
-    route: Route,
+    sending: Sending,
     job: Job,
     letter: Result<Letter, String>,
     place: impl FnOnce(Failure) -> Failure,
 ) -> Result<(), Failure> {
     let recipients: Vec<String> = job.recipients.iter().map(ToString::to_string).collect();
     let sender = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
-    let failure = match event(route, job) {
+    if let Ok(letter) = &letter {
+        letter.note(&sender, &recipients);
+    }
+    let failure = match until_signal(move || send(sending, job), ended) {
         Event::Done(_, None) => {
             if let Ok(letter) = letter {
                 letter.discard();
@@ -60,8 +62,47 @@ pub(super) fn of(
     Err(buried(letter, &failure, &sender, &recipients))
 }
 
-/// Sends `job` until it is done or a signal comes.
-fn event(route: Route, job: Job) -> Event {
+/// Tries a message that is in the queue. Unless it is refused for good there is nothing to say: it is in good hands.
+pub(super) fn queued(
+    mut sending: Sending,
+    entry: Entry,
+    place: impl FnOnce(Failure) -> Failure,
+) -> Result<(), Failure> {
+    let id = entry.id.clone();
+    let attempt = until_signal(
+        move || Queued::Tried(queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {})),
+        || Queued::Ended,
+    );
+    match attempt {
+        Queued::Tried(Attempt::Buried(failure)) => Err(place(failure)),
+        Queued::Tried(Attempt::Waits { failure, .. }) => {
+            log::info!("queued as {id}: {}", place(failure));
+            Ok(())
+        }
+        Queued::Tried(Attempt::Sent) | Queued::Ended => Ok(()),
+    }
+}
+
+/// What happened first to a message in the queue.
+enum Queued {
+    Tried(Attempt),
+    Ended,
+}
+
+impl From<Signal> for Queued {
+    fn from(_: Signal) -> Self {
+        Self::Ended
+    }
+}
+
+impl From<Signal> for Event {
+    fn from(signal: Signal) -> Self {
+        Self::Signal(signal)
+    }
+}
+
+/// Does `work` until it is done or a signal comes; `ended` is what it comes to when it breaks off.
+fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Send + 'static, ended: fn() -> T) -> T {
     let (tell, told) = mpsc::channel();
     let awaited = awaited();
     // Before the threads are there, so that they have it from their start.
@@ -70,21 +111,21 @@ fn event(route: Route, job: Job) -> Event {
         thread::spawn(move || {
             if let Ok(signal) = awaited.wait() {
                 // When nobody listens any more the program has ended in another way.
-                let _ = tell.send(Event::Signal(signal));
+                let _ = tell.send(signal.into());
             }
         });
     }
     thread::spawn(move || {
-        let sent = catch_unwind(AssertUnwindSafe(|| send(route, job)));
+        let sent = catch_unwind(AssertUnwindSafe(work));
         let _ = tell.send(sent.unwrap_or_else(|_| ended()));
     });
     told.recv().unwrap_or_else(|_| ended())
 }
 
-fn send(route: Route, job: Job) -> Event {
+fn send(mut sending: Sending, job: Job) -> Event {
     let recipients = job.recipients.clone();
     let mut known = HashMap::new();
-    let failure = direct::send(route, Manner::default(), &Single::new(job), &mut |sent| {
+    let failure = sending.send(job, &mut |sent| {
         known.extend(sent.recipients.iter().cloned().zip(sent.fates.iter().cloned()));
     });
     let fates = recipients.iter().map(|address| known.remove(address).unwrap_or(Fate::Unsent)).collect();

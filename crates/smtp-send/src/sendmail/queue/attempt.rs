@@ -1,0 +1,186 @@
+//! One try of one message in the queue, and what follows from it.
+//!
+//! Whom the server has taken is struck from the ticket at once. Who was refused for good gets a dead letter, which is on disk
+//! before the ticket changes. The rest waits, and after the last day becomes a dead letter too.
+
+use std::time::SystemTime;
+
+use common::{Failure, Kind};
+
+use super::folder::Entry;
+use crate::dispatch::Job;
+use crate::message::{Message, Ready};
+use crate::report::Report;
+use crate::sendmail::Sending;
+use crate::sendmail::dead_letter::{self, Note};
+use crate::session::Fate;
+
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+
+/// What a try has led to.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// Everybody has it.
+    Sent,
+    /// Somebody waits for the next try; why.
+    Waits {
+        /// Why.
+        failure: Failure,
+        /// Whether the server said nothing about any of them, and will not say more about another message.
+        unreachable: bool,
+    },
+    /// Some will never get it: why and where their dead letter is. Others may wait.
+    Buried(Failure),
+}
+
+/// Tries a message. `told` gets the report.
+pub(crate) fn attempt(
+    mut entry: Entry,
+    sending: &mut Sending,
+    give_up_after: f64,
+    told: &mut (dyn FnMut(&Report) + Send),
+) -> Attempt {
+    let job = match job(&entry) {
+        Ok(job) => job,
+        Err(failure) => return bury_all(entry, &failure),
+    };
+    let by_domain = sending.route.direct.is_some();
+    let all = job.recipients.clone();
+    let mut places = vec![(Place::Open, true); all.len()];
+    let failure = sending.send(job, &mut |sent| {
+        // A domain that does not exist, or takes no mail, has refused its own recipients only.
+        let refused = by_domain && sent.report.kind().is_some_and(is_about_message);
+        for (address, fate) in sent.recipients.iter().zip(sent.fates) {
+            let unsent = *fate == Fate::Unsent;
+            let place = if unsent && refused { Place::Refused } else { place(fate) };
+            let which = all.iter().zip(&mut places).filter(|(one, _)| *one == address);
+            which.for_each(|(_, old)| *old = (place, unsent));
+        }
+        told(&sent.report);
+    });
+    let Some(failure) = failure else { return finished(entry) };
+    let of = |wanted: Place| -> Vec<String> {
+        let pairs = entry.ticket.recipients.iter().zip(&places);
+        pairs.filter(|(_, (place, _))| *place == wanted).map(|(address, _)| address.clone()).collect()
+    };
+    // Not this recipient but the message, the sender or the session was refused for good.
+    let is_open = |(place, _): &(Place, bool)| *place == Place::Open;
+    let for_all = !by_domain && failure.kind() != Kind::Temporary && places.iter().all(is_open);
+    let (refused, open) = if for_all && is_about_message(failure.kind()) {
+        (entry.ticket.recipients.clone(), Vec::new())
+    } else {
+        (of(Place::Refused), of(Place::Open))
+    };
+    let mut buried = None;
+    if !refused.is_empty() {
+        match bury(&entry, &refused, &failure) {
+            Ok(told) => buried = Some(told),
+            // They stay in the queue until there is room for a dead letter.
+            Err(told) => return waits(entry, told, false),
+        }
+    }
+    if open.is_empty() {
+        return finish_buried(entry, buried, failure);
+    }
+    let unreachable = !by_domain && places.iter().all(|(_, unsent)| *unsent);
+    entry.ticket.recipients = open;
+    let given_up = now() - entry.ticket.arrived;
+    if given_up as f64 >= give_up_after * DAY {
+        let why = format!("given up after {:.1} days: {failure}", given_up as f64 / DAY);
+        return bury_all(entry, &Failure::new(failure.kind(), "", "the message", why));
+    }
+    match buried {
+        None => waits(entry, failure, unreachable),
+        Some(told) => {
+            waits(entry, failure, false);
+            Attempt::Buried(told)
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Accepted,
+    Refused,
+    Open,
+}
+
+fn place(fate: &Fate) -> Place {
+    match fate {
+        Fate::Accepted(_) => Place::Accepted,
+        Fate::NeedsSmtpUtf8 => Place::Refused,
+        Fate::Refused(_, reply) if reply.is_permanent() => Place::Refused,
+        // As every mail server does, what may have been delivered is sent again.
+        Fate::Refused(..) | Fate::Unsent | Fate::Valid(_) | Fate::Unknown => Place::Open,
+    }
+}
+
+/// A configuration can be mended while the message waits; a message cannot.
+fn is_about_message(kind: Kind) -> bool {
+    matches!(kind, Kind::Refused | Kind::BadData | Kind::UnknownUser | Kind::UnknownHost)
+}
+
+/// The message with its envelope.
+fn job(entry: &Entry) -> Result<Job, Failure> {
+    let name = entry.path();
+    let wrong = |error: super::ticket::TicketError| Failure::new(Kind::BadData, "read", name.display(), error);
+    let edits = entry.ticket.edits().map_err(wrong)?;
+    let recipients = entry.ticket.recipients().map_err(wrong)?;
+    let reverse_path = entry.ticket.reverse_path().map_err(wrong)?;
+    let ready = Ready::open(&entry.path(), &edits).map_err(|error| error.into_failure(name.display()))?;
+    Ok(Job { reverse_path, recipients, message: Message::Ready(Box::new(ready)) })
+}
+
+fn finished(entry: Entry) -> Attempt {
+    let id = entry.id.clone();
+    if let Err(error) = entry.remove() {
+        // It would be sent again, which is the lesser trouble.
+        log::warn!("remove {id}: {}", common::error::reason(&error));
+    }
+    Attempt::Sent
+}
+
+fn finish_buried(entry: Entry, buried: Option<Failure>, failure: Failure) -> Attempt {
+    finished(entry);
+    Attempt::Buried(buried.unwrap_or(failure))
+}
+
+fn waits(mut entry: Entry, failure: Failure, unreachable: bool) -> Attempt {
+    entry.ticket.postpone(now(), failure.to_string());
+    if let Err(error) = entry.save() {
+        // The old ticket is still there: it is tried again, perhaps for some who have it already.
+        log::warn!("write the ticket of {}: {}", entry.id, common::error::reason(&error));
+    }
+    Attempt::Waits { failure, unreachable }
+}
+
+/// Nobody who is left will get it.
+fn bury_all(entry: Entry, failure: &Failure) -> Attempt {
+    match bury(&entry, &entry.ticket.recipients.clone(), failure) {
+        Ok(told) => finish_buried(entry, Some(told.clone()), told),
+        Err(told) => waits(entry, told, false),
+    }
+}
+
+/// A dead letter for these; the error tells where it is. Or why there is none.
+fn bury(entry: &Entry, recipients: &[String], failure: &Failure) -> Result<Failure, Failure> {
+    let why = failure.to_string();
+    let note = Note { sender: entry.ticket.sender(), recipients, why: &why };
+    match dead_letter::bury_copy(&entry.path(), &note) {
+        Ok(path) => {
+            let place = format!("{}; a copy is kept in {}", failure, path.display());
+            Ok(Failure::new(failure.kind(), "", entry.id.clone(), place))
+        }
+        Err(error) => {
+            let why = format!("{failure}; no dead letter can be written: {}", common::error::reason(&error));
+            Err(Failure::new(Kind::Temporary, "", entry.id.clone(), why))
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
+}
