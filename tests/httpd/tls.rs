@@ -357,11 +357,12 @@ fn idle_connections_hold_no_buffers() {
         client.get("/a", "");
         client
     };
-    let mut idle: Vec<_> = (0..20).map(|_| connect()).collect();
+    let mut idle: Vec<_> = (0..50).map(|_| connect()).collect();
     let before = memory();
     idle.extend((0..COUNT).map(|_| connect()));
     let each = (memory().saturating_sub(before)) * 1024 / COUNT;
-    assert!(each < 8 * 1024, "{each} octets for each");
+    // Less than one record, and a quarter of what the buffers of a thread take.
+    assert!(each < 12 * 1024, "{each} octets for each");
 }
 
 #[test]
@@ -372,6 +373,8 @@ fn answers_under_way_are_finished_and_the_end_is_announced_when_the_server_stops
     fs::write(server.folder.path().join("big"), &content).unwrap();
     let mut idle = server.connect();
     idle.get("/a", "");
+    // It has not even begun, so nobody waits for it.
+    let _silent = TcpStream::connect(server.address).unwrap();
     let mut busy = server.connect();
     busy.send(b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     let mut first = [0; 100];
@@ -379,7 +382,7 @@ fn answers_under_way_are_finished_and_the_end_is_announced_when_the_server_stops
     server.running.signal(Signal::SIGTERM);
     assert_eq!(idle.0.read(&mut [0]).unwrap(), 0, "an idle connection ends properly");
     let mut rest = Vec::new();
-    let _ = busy.0.read_to_end(&mut rest);
+    busy.0.read_to_end(&mut rest).unwrap();
     assert!(rest.ends_with(&content[content.len() - 1000..]), "{} octets", rest.len());
     assert_eq!(server.running.finish().code(), 0);
 }

@@ -66,8 +66,7 @@ pub fn mta_sts(data: &[u8]) {
 /// A record that can be used matches a certificate that has its bytes, and none that has not.
 pub fn tlsa(data: &[u8]) {
     let [usage, selector, matching, rest @ ..] = data else { return };
-    let record =
-        Record::Tlsa { usage: *usage, selector: *selector, matching: *matching, data: rest.to_vec() };
+    let record = Record::Tlsa { usage: *usage, selector: *selector, matching: *matching, data: rest.to_vec() };
     let Some(association) = Association::of(&record) else { return };
     assert!((2..=3).contains(usage) && *selector <= 1 && *matching <= 2);
     let hit = association.matches(rest, rest);

@@ -81,6 +81,15 @@ impl Connection {
         self
     }
 
+    /// Whether the client has not begun with anything, so that nobody is cut off when it is closed.
+    pub fn is_idle(&self) -> bool {
+        match self.phase {
+            Phase::Preface | Phase::Idle => true,
+            Phase::Handshake => self.channel.is_new(),
+            _ => false,
+        }
+    }
+
     /// Sends what goes out at once of `pieces`: the number of octets, 0 when the socket is full or the limit is reached.
     pub fn send_now(&mut self, pieces: &[&[u8]]) -> io::Result<usize> {
         let octets = pieces.iter().map(|piece| piece.len()).sum();

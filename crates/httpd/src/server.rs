@@ -151,6 +151,9 @@ impl Worker {
             }
             self.housekeeping();
         }
+        for connection in self.connections.iter_mut().flatten() {
+            connection.channel.say_goodbye();
+        }
         self.service.log.flush();
         Ok(())
     }
@@ -172,8 +175,7 @@ impl Worker {
         if !self.listeners.is_empty() {
             self.stop_accepting();
         }
-        let waiting = |connection: &Connection| !matches!(connection.phase, Phase::Preface | Phase::Idle);
-        let busy = self.connections.iter().flatten().any(waiting);
+        let busy = self.connections.iter().flatten().any(|connection| !connection.is_idle());
         (!busy && self.away == 0) || self.stop.is_overdue()
     }
 
@@ -252,6 +254,8 @@ impl Worker {
             connection.deadline = self.deadline(time);
             self.service.clock.new_batch();
             self.serve_safely(connection, None);
+        } else {
+            connection.channel.say_goodbye();
         }
     }
 

@@ -10,7 +10,7 @@ use socket2::Socket;
 
 use super::{FIRST_LISTENER, Worker};
 use crate::channel::Channel;
-use crate::connection::{Connection, Phase};
+use crate::connection::Connection;
 use crate::listen::Role;
 use crate::peer::Peer;
 use crate::tls::session::Session;
@@ -34,10 +34,7 @@ impl Worker {
         for place in 0..self.connections.len() {
             self.service.clock.new_batch();
             self.serve(place);
-            if self.connections[place]
-                .as_ref()
-                .is_some_and(|connection| matches!(connection.phase, Phase::Preface | Phase::Idle))
-            {
+            if self.connections[place].as_ref().is_some_and(Connection::is_idle) {
                 self.close(place);
             }
         }

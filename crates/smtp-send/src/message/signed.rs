@@ -140,7 +140,8 @@ impl Reading {
                 self.ends.push_canonical(bytes, lines);
                 self.body.push(lines, &mut gather);
             }
-            Piece::Raw(bytes) => {
+            // Never binary: what is signed has lines.
+            Piece::Raw(bytes) | Piece::Binary(bytes) => {
                 self.ends.push(bytes, lines);
                 self.body.push(lines, &mut gather);
             }
