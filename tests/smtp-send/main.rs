@@ -55,3 +55,5 @@ mod secrets;
 mod sendmail;
 /// Several messages over one connection, and further tries.
 mod several;
+/// SMTP on standard input: `sendmail -bs`.
+mod submission;

@@ -12,6 +12,7 @@ pub mod input;
 mod outcome;
 pub mod qualify;
 pub mod queue;
+mod submission;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
@@ -43,8 +44,10 @@ Reads a message from standard input and hands it over to the server of an accoun
 
 Usage: sendmail [OPTIONS] ADDRESS... < MESSAGE
        sendmail -t [OPTIONS] [ADDRESS...] < MESSAGE
+       sendmail -bs [OPTIONS]
 
   -t               Send to the addresses in To, Cc and Bcc too, or in those of Resent-To ... if there are any
+  -bs              Speak SMTP on standard input and output; 250 behind a message says that the server has it for everybody
   -i, -oi          A line with a lone dot does not end the message
   -f, -r ADDRESS   Where bounces go; '' for nowhere [default: envelope-from or from of the account, else the author]
   -F NAME          Your name, for a message without From
@@ -85,6 +88,9 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
     }
     logger::init("smtp-send", logger::level(u8::from(arguments.verbose), !arguments.verbose), Color::Auto);
     dead_letter::bury_left_over();
+    if arguments.smtp {
+        return submission::serve(&arguments).map(|()| "");
+    }
     let setup = Setup::new(&arguments);
     if io::stdin().is_terminal() {
         // Nobody shall type a message in vain.

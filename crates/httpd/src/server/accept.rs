@@ -10,7 +10,7 @@ use socket2::Socket;
 
 use super::{FIRST_LISTENER, Worker};
 use crate::channel::Channel;
-use crate::connection::Connection;
+use crate::connection::{Connection, Phase};
 use crate::listen::Role;
 use crate::peer::Peer;
 use crate::tls::session::Session;

@@ -19,5 +19,6 @@ pub mod mime;
 pub mod mta_sts;
 pub mod pin;
 pub mod proxy;
+pub mod receive;
 pub mod reply;
 pub mod tlsa;
