@@ -14,6 +14,7 @@ pub mod qualify;
 pub mod queue;
 mod submission;
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
@@ -29,6 +30,7 @@ use crate::direct;
 use crate::dispatch::{Job, Manner, Told};
 use crate::dkim::Signer;
 use crate::message::{Message, Ready, ReadyError, Signed};
+use crate::session::Fate;
 use crate::supply::Single;
 use arguments::Arguments;
 use dead_letter::{Letter, NotKept};
@@ -130,6 +132,18 @@ impl Sending {
             None => job.message,
         };
         direct::send(&mut self.route, Manner::default(), &Single::new(Job { message, ..job }), told)
+    }
+
+    /// The same to the end; gives the fate of each recipient.
+    fn deliver(&mut self, job: Job) -> (Vec<Fate>, Option<Failure>) {
+        let recipients = job.recipients.clone();
+        let mut known = HashMap::new();
+        let failure = self.send(job, &mut |sent| {
+            known.extend(sent.recipients.iter().cloned().zip(sent.fates.iter().cloned()));
+        });
+        // An address that stands twice has one fate.
+        let fate = |address| known.get(address).cloned().unwrap_or(Fate::Unsent);
+        (recipients.iter().map(fate).collect(), failure)
     }
 }
 

@@ -3,7 +3,6 @@
 //! The sending runs in a thread of its own, so that a signal can be answered while it waits for a server: the message is kept,
 //! one line says where, and the program ends.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
@@ -123,12 +122,7 @@ fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Sen
 }
 
 fn send(mut sending: Sending, job: Job) -> Event {
-    let recipients = job.recipients.clone();
-    let mut known = HashMap::new();
-    let failure = sending.send(job, &mut |sent| {
-        known.extend(sent.recipients.iter().cloned().zip(sent.fates.iter().cloned()));
-    });
-    let fates = recipients.iter().map(|address| known.remove(address).unwrap_or(Fate::Unsent)).collect();
+    let (fates, failure) = sending.deliver(job);
     Event::Done(fates, failure)
 }
 
