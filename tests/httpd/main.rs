@@ -4,6 +4,7 @@
 //! - `serving`: files, folders, types, errors, HEAD, OPTIONS, compressed files, several clients
 //! - `protocol`: request line, fields, framing, persistence, byte by byte
 //! - `conditions`: entity tags, dates, ranges
+//! - `archive`: a folder as one tar archive
 //! - `compression`: text compressed on the way out
 //! - `faults`: full and read-only disks, a kill in the middle, ten thousand connections
 //! - `limits`: attackers by the hundred, no descriptors left, large listings
@@ -13,12 +14,14 @@
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
+//! - `proxies`: whose word about a client counts
 //! - `tls`: HTTPS, certificates, those who speak something else
 //! - `login`: who is let in, what guessing costs, where passwords come from
 //! - `watching`: health, draining, metrics, the log for machines
 //! - `dist`: the man page and the completions are those of the options
 //! - `www`: the site of the quick start says nothing false about itself
 
+mod archive;
 mod compression;
 mod conditions;
 mod dist;
@@ -29,6 +32,7 @@ mod limits;
 mod listing;
 mod login;
 mod protocol;
+mod proxies;
 mod rate;
 mod root;
 mod running;

@@ -6,8 +6,10 @@
 use std::path::Path;
 
 use common::SafeText;
+use httpd::archive::header::Entry as Header;
 use httpd::listing::{Entry, Form, Order, write};
 use httpd::mime::Types;
+use httpd::proto::disposition::attachment;
 use httpd::rate;
 use ping::config::Family;
 use ping::many::target::{self, MOST_TARGETS, Target};
@@ -43,7 +45,10 @@ pub fn file_names(data: &[u8]) {
         assert_eq!(html.matches(sign).count(), plain.matches(sign).count(), "{sign:?} in {html}");
     }
     for link in html.split("href=\"").skip(1) {
-        assert!(["./", "../", "?sort="].iter().any(|start| link.starts_with(start)), "it leads elsewhere: {link}");
+        assert!(
+            ["./", "../", "?sort=", "?download=tar"].iter().any(|start| link.starts_with(start)),
+            "it leads elsewhere: {link}"
+        );
     }
     let json: serde_json::Value = serde_json::from_str(&page(Form::Json, folder, &names)).expect("JSON");
     let mut read: Vec<&str> = json.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
@@ -54,6 +59,29 @@ pub fn file_names(data: &[u8]) {
     let types = Types::default();
     let content_type = types.of(data);
     assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not fit for a field: {content_type}");
+}
+
+/// Another implementation reads of a tar header what was written, and a name cannot break out of Content-Disposition.
+pub fn archive(data: &[u8]) {
+    let Some((numbers, name)) = data.split_first_chunk::<16>() else { return };
+    let (size, modified) = numbers.split_at(8);
+    let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight octets"));
+    let (size, modified) = (number(size) >> 1, number(modified) % (1 << 33));
+    let value = attachment(name);
+    assert!(value.bytes().all(|octet| (b' '..=b'~').contains(&octet)) && value.matches('"').count() == 2, "{value}");
+    if name.is_empty() || name.contains(&0) {
+        return;
+    }
+    let is_folder = name.ends_with(b"/");
+    let size = if is_folder { 0 } else { size };
+    let entry = Header { name, size, modified: modified.try_into().expect("33 bits"), executable: false };
+    let mut archive = Vec::new();
+    entry.write(&mut archive);
+    let mut archive = tar::Archive::new(archive.as_slice());
+    let read = archive.entries().expect("entries").next().expect("one").expect("a header");
+    assert_eq!(read.path_bytes().as_ref(), name);
+    assert_eq!((read.header().size().expect("a size"), read.header().mtime().expect("a time")), (size, modified));
+    assert_eq!(read.header().entry_type().is_dir(), is_folder);
 }
 
 /// A rate is what its digits and its unit say, and what is written in plain octets is read as the same.

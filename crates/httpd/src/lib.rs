@@ -4,6 +4,7 @@
 //! Start reading at [`server::Worker::run`]; `proto` holds HTTP itself, `site` and `representation` the decisions.
 
 pub mod access_log;
+pub mod archive;
 pub mod auth;
 mod banner;
 pub mod cache;
@@ -24,6 +25,7 @@ pub mod mime;
 pub mod page;
 pub mod peer;
 pub mod proto;
+pub mod proxies;
 pub mod rate;
 pub mod representation;
 mod sandbox;
@@ -61,7 +63,7 @@ use limits::Door;
 use listen::{Bind, Listener, Listeners, Role, Wanted};
 use metrics::Metrics;
 use server::{Parts, Worker};
-use service::{Service, Watch};
+use service::{Gate, Service, Watch};
 use stop::{Signals, Stop};
 use tls::Keeper;
 
@@ -141,7 +143,8 @@ fn warn_of_open_passwords(config: &Config, bound: &[(Bind, Role)]) {
         Bind::Tcp(address) => *role == Role::Plain && !address.ip().is_loopback(),
         Bind::Unix(_) => false,
     };
-    if config.login.is_some() && bound.iter().any(is_reachable) {
+    // Behind a proxy, that is its affair.
+    if config.login.is_some() && config.proxies.is_empty() && bound.iter().any(is_reachable) {
         log::warn!("without TLS, passwords can be read on the way");
     }
 }
@@ -245,6 +248,7 @@ impl Crew {
             Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop), guard.clone()));
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
+        let gate = Gate { guard: guard.clone(), proxies: Arc::new(config.proxies), door: Arc::clone(&door) };
         let tls = keeper.as_ref().map(|keeper| tls::config(Arc::clone(keeper))).transpose()?;
         let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
         let mut crew = Self {
@@ -268,7 +272,7 @@ impl Crew {
             };
             let clock = Clock::new(started);
             let service =
-                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, guard.clone());
+                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, gate.clone());
             let worker = Worker::new(Parts {
                 listeners,
                 service,

@@ -6,6 +6,7 @@
 
 mod accept;
 mod converse;
+mod preface;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -150,6 +151,9 @@ impl Worker {
             }
             self.housekeeping();
         }
+        for connection in self.connections.iter_mut().flatten() {
+            connection.channel.say_goodbye();
+        }
         self.service.log.flush();
         Ok(())
     }
@@ -171,8 +175,7 @@ impl Worker {
         if !self.listeners.is_empty() {
             self.stop_accepting();
         }
-        let waiting = |connection: &Connection| !matches!(connection.phase, Phase::Idle);
-        let busy = self.connections.iter().flatten().any(waiting);
+        let busy = self.connections.iter().flatten().any(|connection| !connection.is_idle());
         (!busy && self.away == 0) || self.stop.is_overdue()
     }
 
@@ -239,6 +242,7 @@ impl Worker {
             self.service.record(&entry.entry());
         }
         let Some(mut connection) = done.connection else { return };
+        connection.count_for(self.service.counted(connection.peer));
         if matches!(connection.phase, Phase::Lingering) {
             connection.channel.finish_sending();
             connection.pending = Vec::new();
@@ -250,6 +254,8 @@ impl Worker {
             connection.deadline = self.deadline(time);
             self.service.clock.new_batch();
             self.serve_safely(connection, None);
+        } else {
+            connection.channel.say_goodbye();
         }
     }
 

@@ -123,7 +123,7 @@ impl Site {
     }
 
     /// Whether a segment of the path is a dot-file; `/.well-known/` is there to be found (RFC 8615).
-    fn hides(&self, path: &Path) -> bool {
+    pub(crate) fn hides(&self, path: &Path) -> bool {
         let is_hidden =
             |(depth, segment): (usize, &[u8])| self.hides_name(segment) && !(depth == 0 && segment == b".well-known");
         path.segments().enumerate().any(is_hidden)

@@ -18,6 +18,7 @@ use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, send};
 
 use crate::access_log::OwnedEntry;
+use crate::archive::{Archive, Carrier};
 use crate::auth::Attempt;
 use crate::cache::Document;
 use crate::channel::Channel;
@@ -61,6 +62,8 @@ pub enum Content {
     Listing(FolderPage),
     /// Nothing more, and then the check of the credentials of the next request.
     Login(Box<Attempt>),
+    /// A folder as one archive.
+    Archive(Archive),
     /// A text that is to be compressed first; the head of the answer comes with it.
     Compressed(Box<Compression>),
 }
@@ -137,6 +140,10 @@ fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<
             outlet.send(ready, MsgFlags::empty())?;
             attempt.check();
             Ok(())
+        }
+        Content::Archive(archive) => {
+            outlet.send(ready, MSG_MORE)?;
+            archive.write_to(outlet)
         }
         Content::Compressed(compression) => {
             outlet.send(ready, MSG_MORE)?;
@@ -291,5 +298,15 @@ impl Write for Outlet<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl Carrier for Outlet<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.content_bytes(bytes)
+    }
+
+    fn file(&mut self, file: &File, part: Part) -> io::Result<()> {
+        self.send_file(file, part)
     }
 }

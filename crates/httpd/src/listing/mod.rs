@@ -147,7 +147,7 @@ fn write_html(out: &mut impl Write, relative: &[u8], order: Order, entries: &[En
     let (folders, files) = (entries.len() - files.clone().count(), files.count());
     write!(
         out,
-        "</tbody>\n</table>\n<p>{folders} {}, {files} {}, {}</p>\n</main>\n<script>{SCRIPT}</script>\n</html>\n",
+        "</tbody>\n</table>\n<p>{folders} {}, {files} {}, {} \u{b7} <a href=\"?download=tar\">all of it as .tar</a></p>\n</main>\n<script>{SCRIPT}</script>\n</html>\n",
         if folders == 1 { "folder" } else { "folders" },
         if files == 1 { "file" } else { "files" },
         human_size(total),

@@ -8,9 +8,13 @@
 pub mod conditional;
 pub mod credentials;
 pub mod date;
+pub mod disposition;
 pub mod field;
+pub mod forwarded;
 pub mod framing;
 pub mod negotiate;
+pub mod network;
+pub mod proxy;
 pub mod range;
 pub mod request;
 pub mod response;

@@ -18,6 +18,11 @@ const OUTPUT_MAX: usize = 64 * 1024;
 impl Worker {
     /// Reads what has arrived and answers every complete request in it.
     pub(super) fn converse(&mut self, connection: &mut Connection) -> Next {
+        if matches!(connection.phase, Phase::Preface)
+            && let Some(next) = self.introduce(connection)
+        {
+            return next;
+        }
         let arrived = match self.receive(connection) {
             Ok(arrived) => arrived,
             // The client shall hear what was wrong, which a reset would keep from it.
@@ -104,7 +109,11 @@ impl Worker {
                 Ok(left) => (Content::Memory(document, range.end - left..range.end), None),
                 Err(_) => return Some(Next::Close),
             },
-            Rest::Blocking(content, entry) => (content, Some(entry)),
+            Rest::Blocking(content, entry) => {
+                // While it takes its time, a connection of a proxy is one of whoever asked.
+                connection.count_for(self.service.counted(entry.peer));
+                (content, Some(entry))
+            }
             Rest::Login(attempt) => {
                 connection.phase = Phase::LoggingIn;
                 (Content::Login(attempt), None)
@@ -149,7 +158,12 @@ impl Worker {
                 connection.deadline = self.deadline(self.limits.head);
             }
             Phase::Idle => connection.deadline = self.deadline(self.limits.idle),
-            Phase::Handshake | Phase::Head | Phase::LoggingIn | Phase::Draining(_) | Phase::Lingering => {}
+            Phase::Preface
+            | Phase::Handshake
+            | Phase::Head
+            | Phase::LoggingIn
+            | Phase::Draining(_)
+            | Phase::Lingering => {}
         }
         self.flush_and(connection, Next::Stay)
     }
@@ -164,7 +178,7 @@ impl Worker {
     }
 
     /// Sends the output; what does not go out at once leaves for the blocking lane.
-    fn flush_and(&mut self, connection: &mut Connection, next: Next) -> Next {
+    pub(super) fn flush_and(&mut self, connection: &mut Connection, next: Next) -> Next {
         if self.output.is_empty() && !connection.channel.has_backlog() {
             return next;
         }

@@ -5,14 +5,18 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use common::{Failure, Kind};
 
+use super::direct::direct;
 use super::login::Credentials;
 use super::{proxy, usage};
 use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
+use crate::direct::{Direct, Exchangers};
 use crate::host;
 use crate::proto::command::HeloName;
+use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::{Dsn, Envid, Notify, Ret};
 use crate::proto::pin::Pin;
 use crate::server::{HostPort, Peer, Server};
+use crate::session::Trouble;
 use crate::tls::{Check, Identity, Trust};
 use crate::transport::{Family, Way};
 
@@ -32,6 +36,10 @@ const LONGEST_WAIT: f64 = 1e6;
 pub struct Route {
     /// Where to send.
     pub peer: Peer,
+    /// How the servers of the recipients' domains are found, when there is no other.
+    pub direct: Option<Direct>,
+    /// Those of the domain whose turn it is.
+    pub exchangers: Option<Exchangers>,
     /// How to get there.
     pub way: Way,
     /// Whether it is LMTP.
@@ -46,6 +54,8 @@ pub struct Route {
     pub login: Option<Credentials>,
     /// What is asked of delivery reports.
     pub dsn: Dsn,
+    /// When messages have to be delivered.
+    pub deliver_by: Option<DeliverBy>,
     /// Whether messages may go on over checked TLS only.
     pub require_tls: bool,
     /// Whether CHUNKING is used when it is offered.
@@ -61,8 +71,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// Checks the options; `None` when no server is named. When `logs_in`, the secret of a login is fetched as well.
-    pub fn new(cli: &Cli, logs_in: bool) -> Result<Option<Self>> {
+    /// Checks the options. When `logs_in`, the secret of a login is fetched as well.
+    pub fn new(cli: &Cli, logs_in: bool) -> Result<Self> {
         let (args, smtp) = (&cli.server, &cli.smtp);
         let mode = cli.tls.tls.unwrap_or_default();
         let trust = trust(mode, &cli.tls, cli.login.user.is_some())?;
@@ -71,12 +81,18 @@ impl Route {
         let max_time = args.max_time.map(|seconds| wait("--max-time", seconds)).transpose()?;
         let retry_max_time = args.retry_max_time.map(|seconds| wait("--retry-max-time", seconds)).transpose()?;
         let dsn = dsn(smtp)?;
+        let deliver_by = smtp.deliver_by.as_deref().map(deliver_by).transpose()?;
         ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "no use with --tls off"));
         ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "no use with --insecure"));
-        let Some(typed) = &args.server else { return Ok(None) };
-        let peer = peer(typed, args.port, mode, cli)?;
+        let direct = direct(cli, args.port.unwrap_or(SMTP))?;
+        let peer = match &args.server {
+            Some(typed) => peer(typed, args.port, mode, cli)?,
+            // Nobody connects to it: each domain has its own.
+            None => Peer::Tcp(HostPort { host: "the recipients' servers".into(), port: args.port.unwrap_or(SMTP) }),
+        };
+        let logs_in = logs_in && direct.is_none();
         let implicit = matches!(&peer, Peer::Tcp(server) if mode == Tls::Auto && server.port == SUBMISSIONS);
-        Ok(Some(Self {
+        Ok(Self {
             way: Way {
                 family: family(args.ipv4, args.ipv6),
                 bind: args.bind,
@@ -89,6 +105,7 @@ impl Route {
             trust,
             login: if logs_in { Credentials::new(&cli.login, peer.host())? } else { None },
             dsn,
+            deliver_by,
             require_tls: smtp.require_tls,
             chunking: !smtp.no_chunking,
             timeout,
@@ -96,7 +113,24 @@ impl Route {
             retry: args.retry.unwrap_or(if retry_max_time.is_some() { u32::MAX } else { 0 }),
             retry_max_time,
             peer,
-        }))
+            direct,
+            exchangers: None,
+        })
+    }
+
+    /// The server, or the exchanger that was tried last, as it is told in reports.
+    pub fn server(&self) -> String {
+        self.exchangers.as_ref().map_or_else(|| self.peer.to_string(), Exchangers::name)
+    }
+
+    /// Whether this is one of several domains of a run.
+    pub fn is_part(&self) -> bool {
+        self.exchangers.as_ref().is_some_and(Exchangers::is_part)
+    }
+
+    /// Whether another exchanger is worth trying after a connection that has decided nothing.
+    pub fn has_another_way(&self, broken: Option<&Failure>, trouble: Option<&Trouble>) -> bool {
+        self.exchangers.as_ref().is_some_and(|exchangers| exchangers.has_another_way(broken, trouble))
     }
 }
 
@@ -135,6 +169,11 @@ fn dsn(args: &SmtpArgs) -> Result<Dsn> {
         DsnRet::Hdrs => Ret::Headers,
     });
     Ok(Dsn { notify: notify.transpose()?, ret, envid: envid.transpose()?, optional: false })
+}
+
+fn deliver_by(typed: &str) -> Result<DeliverBy> {
+    let why = "write SECONDS, with ,notify or ,return, and with ,trace: 3600,return";
+    Ok(DeliverBy::parse(typed).ok_or_else(|| Failure::new(Kind::Usage, "--deliver-by", typed, why))?)
 }
 
 fn family(ipv4: bool, ipv6: bool) -> Family {
@@ -192,5 +231,5 @@ fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
         (false, Tls::Auto) if ca.is_none() && server_name.is_none() && pins.is_empty() && !login => Check::OffLoopback,
         _ => Check::Always,
     };
-    Ok(Trust { ca, server_name, check, pins, identity })
+    Ok(Trust { ca, server_name, check, pins, identity, dane: None })
 }

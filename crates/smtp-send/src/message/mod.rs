@@ -15,6 +15,7 @@ mod origin;
 mod part;
 pub mod ready;
 mod recode;
+mod signed;
 mod source;
 pub mod spool;
 pub mod template;
@@ -30,6 +31,7 @@ pub use html::Html;
 pub use mailbox::Mailbox as MailboxFile;
 pub use origin::FieldError;
 pub use ready::{Edits, Ready, ReadyError};
+pub use signed::Signed;
 pub use source::Stamp;
 pub use spool::SpoolError;
 pub use template::Template;
@@ -42,6 +44,8 @@ pub enum Message {
     Composed(Box<Composition>),
     /// Written by somebody else.
     Ready(Box<Ready>),
+    /// One of these, signed.
+    Signed(Box<Signed>),
 }
 
 /// A piece of a message on its way to the server.
@@ -52,13 +56,15 @@ pub enum Piece<'a> {
     Canonical(&'a [u8]),
     /// Any bytes: line ends are to be made CRLF and dots to be stuffed.
     Raw(&'a [u8]),
+    /// Any bytes, none of which may be changed: the content of a file, in the form for BINARYMIME.
+    Binary(&'a [u8]),
 }
 
 impl<'a> Piece<'a> {
     /// The bytes, whatever they are.
     pub fn bytes(self) -> &'a [u8] {
         match self {
-            Self::Canonical(bytes) | Self::Raw(bytes) => bytes,
+            Self::Canonical(bytes) | Self::Raw(bytes) | Self::Binary(bytes) => bytes,
         }
     }
 }
@@ -69,6 +75,7 @@ impl Message {
         match self {
             Self::Composed(message) => message.message_id(),
             Self::Ready(message) => message.message_id(),
+            Self::Signed(signed) => signed.message().message_id(),
         }
     }
 
@@ -77,6 +84,7 @@ impl Message {
         match self {
             Self::Composed(message) => message.has_eight_bit_form(),
             Self::Ready(message) => message.has_eight_bit_form(),
+            Self::Signed(signed) => signed.message().has_eight_bit_form(),
         }
     }
 
@@ -85,6 +93,7 @@ impl Message {
         match self {
             Self::Composed(message) => message.needs_smtputf8(),
             Self::Ready(message) => message.needs_smtputf8(),
+            Self::Signed(signed) => signed.message().needs_smtputf8(),
         }
     }
 
@@ -95,6 +104,25 @@ impl Message {
         match self {
             Self::Composed(message) => message.size(eight_bit),
             Self::Ready(message) => message.size(eight_bit),
+            Self::Signed(signed) => signed.size(eight_bit),
+        }
+    }
+
+    /// The size in bytes of the form for BINARYMIME (RFC 3030), when it has one that is smaller: files are in it as they are.
+    pub fn binary_size(&mut self) -> io::Result<Option<u64>> {
+        match self {
+            Self::Composed(message) => message.binary_size(),
+            // What somebody else has encoded stays as it is, and what is signed must have lines (RFC 6376, section 5.3).
+            Self::Ready(_) | Self::Signed(_) => Ok(None),
+        }
+    }
+
+    /// Hands the form for BINARYMIME to `sink`, as [`Message::stream`] does with the others.
+    pub fn stream_binary<E: From<io::Error>>(&mut self, sink: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::Composed(message) => message.stream_binary(sink),
+            Self::Ready(message) => message.stream(true, sink),
+            Self::Signed(signed) => signed.stream(true, sink),
         }
     }
 
@@ -104,11 +132,20 @@ impl Message {
     pub fn stream<E: From<io::Error>>(
         &mut self,
         eight_bit: bool,
-        sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+        mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.stream_to(eight_bit, &mut sink)
+    }
+
+    fn stream_to<E: From<io::Error>>(
+        &mut self,
+        eight_bit: bool,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
             Self::Composed(message) => message.stream(eight_bit, sink),
             Self::Ready(message) => message.stream(eight_bit, sink),
+            Self::Signed(signed) => signed.stream(eight_bit, sink),
         }
     }
 }
