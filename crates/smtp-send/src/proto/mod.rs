@@ -19,3 +19,4 @@ pub mod pin;
 pub mod proxy;
 pub mod receive;
 pub mod reply;
+pub mod submission;
