@@ -13,13 +13,12 @@ use common::{Failure, Kind, SafeText};
 use super::dead_letter::{Letter, NotKept};
 use super::queue::{self, Attempt};
 use super::{Arguments, Setup, input, outcome, placed};
-use crate::dispatch::{self, Job, Manner};
+use crate::dispatch::Job;
 use crate::host;
 use crate::message::{Edits, Message, Ready};
 use crate::proto::receive::text::Text;
 use crate::proto::receive::{Envelope, MAX_LINE, Reception, Step};
 use crate::session::Fate;
-use crate::supply::Single;
 
 /// What the message is called in errors.
 const MESSAGE: &str = "the message";
@@ -134,12 +133,12 @@ fn received(setup: Result<Setup, Failure>, envelope: Envelope, arguments: &Argum
 }
 
 fn sent(setup: Setup, job: Job, letter: Letter, edits: &Edits, arguments: &Arguments) -> String {
-    let Setup { route, queue, account, .. } = setup;
+    let Setup { mut sending, queue, account, .. } = setup;
     let letter = if queue {
         match queue::enqueue(letter, &job, edits, arguments) {
             Ok(entry) => {
                 let id = entry.id.clone();
-                return match queue::attempt(entry, &route, queue::GIVE_UP_AFTER, &mut |_| {}) {
+                return match queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {}) {
                     Attempt::Sent => format!("250 2.0.0 Ok: sent as {id}"),
                     Attempt::Waits { .. } => format!("250 2.0.0 Ok: queued as {id}"),
                     Attempt::Buried(failure) => refusal(&placed(failure, account.as_ref())),
@@ -154,8 +153,7 @@ fn sent(setup: Setup, job: Job, letter: Letter, edits: &Edits, arguments: &Argum
     let recipients: Vec<String> = job.recipients.iter().map(ToString::to_string).collect();
     let sender = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
     letter.note(&sender, &recipients);
-    let mut fates = Vec::new();
-    let failure = dispatch::send(&route, Manner::default(), &Single::new(job), &mut |sent| fates = sent.fates.to_vec());
+    let (fates, failure) = sending.deliver(job);
     let Some(failure) = failure else {
         letter.discard();
         return format!("250 2.0.0 Ok: {}", queue_id(&fates));
