@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::channel::Channel;
 use crate::limits::Admission;
 use crate::listen::Role;
+use crate::live::Listener;
 use crate::peer::Peer;
 use crate::proto::framing::Drain;
 use crate::rate::Bucket;
@@ -46,6 +47,8 @@ pub enum Phase {
     LoggingIn,
     /// The rest of a request body that nobody wants; then the next request.
     Draining(Box<Drain>),
+    /// Nothing: it is told of events, and what it sends is thrown away. The deadline is that of the next sign of life.
+    Listening(Listener),
     /// The end: everything was sent, and what still arrives is thrown away, so that the last answer is not lost to a reset.
     Lingering,
 }

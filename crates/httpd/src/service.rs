@@ -6,6 +6,7 @@
 
 mod archive;
 mod coding;
+mod live;
 mod login;
 mod watching;
 
@@ -25,6 +26,7 @@ use crate::clock::Clock;
 use crate::compress::{Compressor, Memory};
 use crate::files::{Opened, Root};
 use crate::listing::{FolderPage, Form, Order};
+use crate::live::{Listener, Live};
 use crate::lookup::{Lookup, Source, failure};
 use crate::metrics::Lane;
 use crate::page;
@@ -59,6 +61,7 @@ pub struct Service {
     root: Arc<Root>,
     lookup: Lookup,
     compressor: Option<Arc<Compressor>>,
+    live: Option<Arc<Live>>,
     watch: Watch,
     guard: Option<Arc<Guard>>,
     /// The time, for all requests of a wake-up.
@@ -87,6 +90,8 @@ pub enum Rest {
     Memory(Arc<Document>, Range<usize>),
     /// Work for the blocking lane, and the log line to write when it is done.
     Blocking(Content, OwnedEntry),
+    /// Events, as they happen.
+    Events(Listener),
     /// Credentials that the blocking lane has to check; the same request is served again then.
     Login(Box<Attempt>),
 }
@@ -126,7 +131,13 @@ impl Service {
         guard: Option<Arc<Guard>>,
     ) -> Self {
         let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), memory.documents);
-        Self { site, root, lookup, compressor: memory.compressor, watch, guard, clock, log }
+        Self { site, root, lookup, compressor: memory.compressor, live: None, watch, guard, clock, log }
+    }
+
+    /// The same with pages that follow their files.
+    #[must_use]
+    pub fn with_live(self, live: Option<Arc<Live>>) -> Self {
+        Self { live, ..self }
     }
 
     /// Answers the first request in `input`; `None` when it is not complete.
@@ -209,6 +220,9 @@ impl Service {
     }
 
     fn resource(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
+        if let Some(rest) = self.events(reply, path, query) {
+            return Ok(rest);
+        }
         if let Some(rest) = self.archive(reply, path, query)? {
             return Ok(rest);
         }
@@ -222,7 +236,10 @@ impl Service {
         })?;
         match found {
             Found::File((relative, source)) => Ok(self.file(reply, relative.as_deref(), source, accepted)),
-            Found::Missing(Some((_, page))) => Ok(self.send(reply, page, &Selected::Whole(Status::NOT_FOUND))),
+            Found::Missing(Some((_, page))) => {
+                let page = self.with_script(&page).unwrap_or(page);
+                Ok(self.send(reply, page, &Selected::Whole(Status::NOT_FOUND)))
+            }
             Found::Missing(None) => Ok(self.error(reply, Status::NOT_FOUND, "There is nothing under this address.")),
             Found::AddSlash => Ok(self.add_slash(reply, path, query)),
             Found::Listing => self.listing(reply, path, query),
@@ -279,12 +296,15 @@ impl Service {
         let json = negotiate::prefers_json(&reply.head.fields);
         let form = form.unwrap_or(if json { Form::Json } else { Form::Html });
         let chunked = reply.head.version == Version::Http11;
+        let live = self.live.as_ref().map(|live| live.generation());
         response::start(reply.out, Status::OK, self.clock.date());
         response::field(reply.out, "Content-Type", form.content_type());
         response::field(reply.out, "Cache-Control", "no-cache");
         response::field(reply.out, "Vary", "Accept");
         if form == Form::Html {
-            response::field(reply.out, "Content-Security-Policy", crate::listing::POLICY);
+            let policy = crate::listing::POLICY;
+            let policy = live.map_or(policy.to_owned(), |_| crate::live::page::widened(policy));
+            response::field(reply.out, "Content-Security-Policy", policy);
         }
         reply.out.extend_from_slice(&self.site.always);
         if chunked {
@@ -305,6 +325,7 @@ impl Service {
             relative: path.relative().to_vec(),
             order,
             form,
+            live,
             chunked,
         };
         Ok(Rest::Blocking(Content::Listing(page), entry.into()))

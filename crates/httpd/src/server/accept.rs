@@ -34,7 +34,8 @@ impl Worker {
         for place in 0..self.connections.len() {
             self.service.clock.new_batch();
             self.serve(place);
-            if self.connections[place].as_ref().is_some_and(|connection| matches!(connection.phase, Phase::Idle)) {
+            let is_done = |connection: &Connection| matches!(connection.phase, Phase::Idle | Phase::Listening(_));
+            if self.connections[place].as_ref().is_some_and(is_done) {
                 self.close(place);
             }
         }

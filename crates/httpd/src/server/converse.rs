@@ -30,7 +30,8 @@ impl Worker {
         if arrived == 0 {
             return self.flush_and(connection, Next::Stay);
         }
-        if matches!(connection.phase, Phase::Lingering) {
+        if matches!(connection.phase, Phase::Lingering | Phase::Listening(_)) {
+            connection.pending = Vec::new();
             return Next::Stay;
         }
         let mut position = 0;
@@ -105,6 +106,12 @@ impl Worker {
                 Err(_) => return Some(Next::Close),
             },
             Rest::Blocking(content, entry) => (content, Some(entry)),
+            Rest::Events(listener) => {
+                connection.phase = Phase::Listening(listener);
+                connection.deadline = self.next_heartbeat();
+                connection.pending = Vec::new();
+                return Some(self.flush_and(connection, Next::Stay));
+            }
             Rest::Login(attempt) => {
                 connection.phase = Phase::LoggingIn;
                 (Content::Login(attempt), None)
@@ -149,7 +156,12 @@ impl Worker {
                 connection.deadline = self.deadline(self.limits.head);
             }
             Phase::Idle => connection.deadline = self.deadline(self.limits.idle),
-            Phase::Handshake | Phase::Head | Phase::LoggingIn | Phase::Draining(_) | Phase::Lingering => {}
+            Phase::Handshake
+            | Phase::Head
+            | Phase::LoggingIn
+            | Phase::Draining(_)
+            | Phase::Listening(_)
+            | Phase::Lingering => {}
         }
         self.flush_and(connection, Next::Stay)
     }
