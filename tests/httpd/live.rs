@@ -196,7 +196,9 @@ fn a_browser_is_opened_with_the_address_and_none_is_no_reason_not_to_serve() {
         let mut command = httpd();
         command.args(["--open", "-b", "127.0.0.1", "-p", "0"]).arg(folder.path()).env("BROWSER", wish).env("PATH", "");
         let running = Running::start(&mut command);
-        let address = running.wait_for_stderr(listening_address);
+        // A warning about the browser names the address as well.
+        let said = |text: &str| listening_address(&text[text.find("httpd: serving")?..]);
+        let address = running.wait_for_stderr(said);
         (running, address)
     };
     for (wish, arguments) in [("", ""), (" --new %s now", "--new ")] {

@@ -7,8 +7,9 @@ use qrcode::{Color, EcLevel, QrCode};
 
 /// Light modules around the code, as the standard wants them.
 const QUIET: usize = 4;
-/// Black on white of the fixed part of 256 colours, which no theme changes.
-const BLACK_ON_WHITE: &str = "\x1b[38;5;16;48;5;231m";
+/// Colours of the fixed part of 256, which no theme changes: upper and lower half of a character.
+const COLORS: [[&str; 2]; 2] =
+    [["\x1b[38;5;231;48;5;231m", "\x1b[38;5;231;48;5;16m"], ["\x1b[38;5;16;48;5;231m", "\x1b[38;5;16;48;5;16m"]];
 const OFF: &str = "\x1b[0m";
 
 /// The code for `text`, indented like the lines of the banner; `None` when it is too long for one.
@@ -24,14 +25,16 @@ pub(crate) fn code(text: &str) -> Option<String> {
     let mut drawing = String::new();
     for y in (0..side).step_by(2) {
         drawing.push_str("    ");
-        drawing.push_str(BLACK_ON_WHITE);
+        let mut current = "";
         for x in 0..side {
-            drawing.push(match (is_dark(x, y), is_dark(x, y + 1)) {
-                (true, true) => '\u{2588}',
-                (true, false) => '\u{2580}',
-                (false, true) => '\u{2584}',
-                (false, false) => ' ',
-            });
+            let (upper, lower) = (is_dark(x, y), is_dark(x, y + 1));
+            let color = COLORS[usize::from(upper)][usize::from(lower)];
+            if color != current {
+                drawing.push_str(color);
+                current = color;
+            }
+            // A space has no gaps to its neighbours, whatever the font.
+            drawing.push(if upper == lower { ' ' } else { '\u{2580}' });
         }
         drawing.push_str(OFF);
         drawing.push('\n');
@@ -46,16 +49,17 @@ mod tests {
     #[test]
     fn the_code_is_a_square_with_a_light_border_and_colours_of_its_own() {
         let drawing = code("http://192.0.2.1:6789/").unwrap();
+        let [[light, _], [_, dark]] = COLORS;
         let lines: Vec<&str> = drawing.lines().collect();
         // 25 modules and 4 on either side; the last line has one row of its own.
         assert_eq!(lines.len(), (25 + 8usize).div_ceil(2));
         for line in &lines {
-            let row = line.strip_prefix("    ").unwrap().strip_prefix(BLACK_ON_WHITE).unwrap();
-            let row = row.strip_suffix(OFF).unwrap();
-            assert_eq!(row.chars().count(), 25 + 8);
-            assert!(row.starts_with("    ") && row.ends_with("    "), "{row:?}");
+            let row = line.strip_prefix("    ").unwrap().strip_suffix(OFF).unwrap();
+            assert!(row.starts_with(&format!("{light}    ")) && row.ends_with("    "), "{row:?}");
+            let plain = COLORS.iter().flatten().fold(row.to_owned(), |row, color| row.replace(color, ""));
+            assert_eq!(plain.chars().count(), 25 + 8);
         }
-        assert!(lines[2].contains('\u{2588}'));
+        assert!(lines[2].contains(dark));
     }
 
     #[test]
