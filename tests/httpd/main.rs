@@ -15,6 +15,7 @@
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
+//! - `proxies`: whose word about a client counts
 //! - `tls`: HTTPS, certificates, those who speak something else
 //! - `login`: who is let in, what guessing costs, where passwords come from
 //! - `watching`: health, draining, metrics, the log for machines
@@ -33,6 +34,7 @@ mod listing;
 mod live;
 mod login;
 mod protocol;
+mod proxies;
 mod rate;
 mod root;
 mod running;

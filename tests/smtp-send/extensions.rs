@@ -94,3 +94,46 @@ fn wrong_wishes_are_named_before_anything_is_sent() {
     assert_fails(&send(&server, &["--require-tls"], b"x\n"), 69, &["REQUIRETLS"]);
     assert!(server.mails().is_empty());
 }
+
+#[test]
+fn files_arrive_as_they_are_where_binary_bodies_are_offered() {
+    let server = offering(&["8BITMIME", "SIZE", "CHUNKING", "BINARYMIME", "PIPELINING"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("photo.jpg");
+    // Bare CR and LF, dots, a lone dot, NUL, what looks like a boundary; more than one chunk; no line end at its end.
+    let piece = b"\r\n.\r\n\n..\r\r\0\xff--=_m_\r\n--=_m_1--\r\nBDAT 0 LAST\r\n\r";
+    let content = piece.repeat(10_000);
+    std::fs::write(&file, &content).unwrap();
+    let attach = file.to_str().unwrap();
+    assert_sent(&send(&server, &["--attach", attach, "--attach", attach, "--body", "Grüße"], b""));
+    let mail = server.mail();
+    assert!(mail.from.ends_with(&format!(" SIZE={} BODY=BINARYMIME", mail.message.len())), "{}", mail.from);
+    let head = b"Content-Transfer-Encoding: binary\r\n\r\n";
+    let starts: Vec<usize> =
+        mail.message.windows(head.len()).enumerate().filter(|(_, at)| at == head).map(|(at, _)| at).collect();
+    assert_eq!(starts.len(), 3, "the multipart and two files");
+    for start in &starts[1..] {
+        let part = &mail.message[start + head.len()..];
+        assert!(part.starts_with(&content));
+        assert!(part[content.len()..].starts_with(b"\r\n--=_m_"));
+    }
+    assert!(mail.message.ends_with(b"--\r\n"));
+    // A text alone gains nothing.
+    let server = offering(&["8BITMIME", "CHUNKING", "BINARYMIME"]);
+    assert_sent(&send(&server, &[], b"x\n"));
+    assert!(!server.mail().from.contains("BODY="), "{}", server.mail().from);
+    // Where chunks are not wanted, base64 is.
+    let server = offering(&["8BITMIME", "CHUNKING", "BINARYMIME"]);
+    assert_sent(&send(&server, &["--attach", attach, "--body", "x", "--no-chunking"], b""));
+    assert!(!server.mail().message.contains(&0));
+}
+
+#[test]
+fn a_time_for_delivery_goes_to_servers_that_know_of_it() {
+    let server = offering(&["DELIVERBY 60"]);
+    assert_sent(&send(&server, &["--deliver-by", "3600,return,trace"], b"x\n"));
+    assert!(server.mail().from.ends_with("BY=3600;RT"), "{}", server.mail().from);
+    assert_fails(&send(&server, &["--deliver-by", "30,return"], b"x\n"), 69, &["--deliver-by under 60 seconds"]);
+    assert_fails(&send(&offering(&[]), &["--deliver-by", "3600"], b"x\n"), 69, &["DELIVERBY", "--deliver-by"]);
+    assert_fails(&send(&server, &["--deliver-by", "soon"], b"x\n"), 64, &["--deliver-by soon", "SECONDS"]);
+}

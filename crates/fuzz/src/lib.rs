@@ -19,6 +19,8 @@ pub mod httpd;
 pub mod local;
 pub mod login;
 pub mod ping;
+pub mod proxies;
+pub mod secure;
 pub mod sendmail;
 pub mod session;
 pub mod smtp_send;

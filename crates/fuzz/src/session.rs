@@ -37,8 +37,10 @@ fn envelope() -> Envelope {
         recipients: recipients.iter().filter_map(|one| Address::parse(one).ok()).collect(),
         seven_bit_size: 120,
         eight_bit_size: Some(100),
+        binary_size: Some(80),
         utf8_header: false,
         dsn: Dsn::default(),
+        deliver_by: None,
         require_tls: false,
     }
 }
@@ -95,7 +97,7 @@ pub fn session(data: &[u8]) {
             }
             Action::Upload { framing, .. } => {
                 uploads += 1;
-                Event::Uploaded { chunks: usize::from(framing == Framing::Chunks { pipelined: true }) }
+                Event::Uploaded { chunks: usize::from(matches!(framing, Framing::Chunks { pipelined: true, .. })) }
             }
             Action::Await(_) => heard(&mut replies),
             Action::Send(command, _) => {

@@ -24,6 +24,7 @@ complete -c httpd -l max-per-ip -d 'Connections at once from one address. Defaul
 complete -c httpd -l header-timeout -d 'Seconds a client has for the head of a request' -r
 complete -c httpd -l idle-timeout -d 'Seconds a connection may be idle between two requests' -r
 complete -c httpd -l min-rate -d 'Bytes a second a client must take of an answer, measured over 20 seconds' -r
+complete -c httpd -l trust-proxy -d 'Address or network of proxies in front, or unix for those that come by a unix socket; may be repeated. The client that they name in X-Forwarded-For, else Forwarded, is that of the log, the limits and the login' -r
 complete -c httpd -l auth-file -d 'Ask for a login; the users are those of this htpasswd file with bcrypt hashes, made by \'htpasswd -B\'. It is read again when it changes. bcrypt looks at the first 72 bytes of a password' -r -F
 complete -c httpd -l auth -d 'Ask for a login; this is the only user. The password is that of HTTPD_PASSWORD, else it is asked for' -r
 complete -c httpd -l health -d 'Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login' -r
@@ -43,7 +44,11 @@ complete -c httpd -l cors -d 'Let pages of other origins read everything'
 complete -c httpd -l cross-origin-isolated -d 'Isolate the pages from other origins, as shared memory and precise timers need it'
 complete -c httpd -l no-precompressed -d 'Do not use .br, .zst and .gz files that lie beside a file'
 complete -c httpd -l compress -d 'Compress text of 1 KiB to 8 MiB by gzip, once for each version of a file; compressed files beside it win'
+complete -c httpd -l proxy-protocol -d 'Those proxies begin each connection with a PROXY header, version 1 or 2; nobody else may connect'
 complete -c httpd -l no-sandbox -d 'Do not confine the process to the root by Landlock'
+complete -c httpd -l live-reload -d 'Reload pages in the browser when a file below the root changes'
+complete -c httpd -l open -d 'Open the site in a browser ($BROWSER, else xdg-open)'
+complete -c httpd -l qr -d 'On a terminal, show a QR code of an address under which other machines reach this one'
 complete -c httpd -s q -l quiet -d 'Say less: no banner, errors only'
 complete -c httpd -s v -l verbose -d 'Say more; may be repeated'
 complete -c httpd -s h -l help -d 'Print help (see more with \'--help\')'

@@ -70,7 +70,8 @@ pub struct Entry<'a> {
 /// An entry that outlives its request, for answers that take their time.
 #[derive(Debug, Clone)]
 pub struct OwnedEntry {
-    peer: Peer,
+    /// The address of the client.
+    pub peer: Peer,
     line: Vec<u8>,
     status: u16,
     /// Octets of the body that were sent so far.

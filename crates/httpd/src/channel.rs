@@ -65,6 +65,11 @@ impl Channel {
         !matches!(self.layer, Layer::Secure { .. })
     }
 
+    /// Whether a handshake is awaited that has not begun.
+    pub fn is_new(&self) -> bool {
+        matches!(&self.layer, Layer::Secure { session, .. } if session.is_new())
+    }
+
     /// Whether data can be sent: no handshake is under way.
     pub fn is_open(&self) -> bool {
         match &self.layer {

@@ -147,6 +147,15 @@ pub struct Cli {
     #[arg(long, value_name = "BYTES", default_value_t = 256)]
     pub min_rate: u64,
 
+    /// Address or network of proxies in front, or unix for those that come by a unix socket; may be repeated. The client that
+    /// they name in X-Forwarded-For, else Forwarded, is that of the log, the limits and the login.
+    #[arg(long, value_name = "CIDR")]
+    pub trust_proxy: Vec<String>,
+
+    /// Those proxies begin each connection with a PROXY header, version 1 or 2; nobody else may connect.
+    #[arg(long, requires = "trust_proxy")]
+    pub proxy_protocol: bool,
+
     /// Ask for a login; the users are those of this htpasswd file with bcrypt hashes, made by 'htpasswd -B'. It is read again
     /// when it changes. bcrypt looks at the first 72 bytes of a password.
     #[arg(long, value_name = "FILE", conflicts_with = "auth")]

@@ -18,8 +18,10 @@ use crate::limits::Limits;
 use crate::listen::{Bind, Wanted};
 use crate::mime::Types;
 use crate::proto::field;
+use crate::proto::network::NotANetwork;
 use crate::proto::response;
 use crate::proto::target::{self, Path};
+use crate::proxies::Proxies;
 use crate::rate;
 use crate::service::WatchPaths;
 use crate::site::{CacheRules, Site};
@@ -46,6 +48,8 @@ pub struct Config {
     pub log_format: Format,
     /// The limits.
     pub limits: Limits,
+    /// The proxies in front that are believed.
+    pub proxies: Proxies,
     /// Who may log in; `None` where everybody is let in.
     pub login: Option<Login>,
     /// Where those who watch ask.
@@ -160,6 +164,7 @@ impl Config {
             access_log,
             log_format,
             limits,
+            proxies: proxies(&cli)?,
             login: login(&cli)?,
             watch: watch_paths(&cli)?,
             drain: Duration::from_secs(cli.drain.into()),
@@ -211,6 +216,20 @@ fn bind_address(text: &OsStr, port: u16) -> Result<Bind> {
             Err(usage("--bind", &text.to_string_lossy(), "is not an IP address, IP:PORT, [IPv6]:PORT or unix:PATH"))
         }
     }
+}
+
+fn proxies(cli: &Cli) -> Result<Proxies> {
+    let mut proxies = Proxies { header: cli.proxy_protocol, ..Proxies::default() };
+    for text in &cli.trust_proxy {
+        match text.as_str() {
+            "unix" => proxies.local = true,
+            text => {
+                let why = |error: NotANetwork| usage("--trust-proxy", text, &error.to_string());
+                proxies.networks.push(text.parse().map_err(why)?);
+            }
+        }
+    }
+    Ok(proxies)
 }
 
 fn login(cli: &Cli) -> Result<Option<Login>> {
@@ -406,6 +425,17 @@ mod tests {
     fn numbers_that_make_no_sense_are_refused() {
         assert_eq!(refused(&["--workers", "0"]), "--workers 0: must be at least 1");
         assert!(refused(&["--max-connections", "0"]).contains("at least 1"));
+    }
+
+    #[test]
+    fn proxies_are_networks_or_the_unix_socket() {
+        let proxies =
+            config(&["--trust-proxy", "10.0.0.0/8", "--trust-proxy", "unix", "--proxy-protocol"]).unwrap().proxies;
+        assert!(proxies.header && proxies.local && proxies.networks.len() == 1);
+        let told = refused(&["--trust-proxy", "10.0.0.1/8"]);
+        assert_eq!(told, "--trust-proxy 10.0.0.1/8: has bits set behind the first 8");
+        assert!(refused(&["--trust-proxy", "haproxy"]).contains("is not an IP address or a network"));
+        assert!(refused(&["--proxy-protocol"]).contains("--trust-proxy"));
     }
 
     #[test]

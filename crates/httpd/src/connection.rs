@@ -31,12 +31,14 @@ pub struct Connection {
     /// What it may still be sent, where there is a limit to that.
     pub bucket: Option<Bucket>,
     /// Its place behind the door.
-    _admission: Option<Admission>,
+    admission: Option<Admission>,
 }
 
 /// What a connection is waiting for.
 #[derive(Debug)]
 pub enum Phase {
+    /// The header of the PROXY protocol.
+    Preface,
     /// The end of a TLS handshake.
     Handshake,
     /// The first octet of a request.
@@ -53,14 +55,26 @@ pub enum Phase {
     Lingering,
 }
 
+impl Phase {
+    /// What a channel waits for on which nothing has been said.
+    pub fn first(channel: &Channel) -> Self {
+        if channel.is_plain() { Self::Idle } else { Self::Handshake }
+    }
+}
+
 /// Time for a client to read the last answer and close.
 pub const LINGER_SECONDS: u32 = 2;
 
 impl Connection {
     /// A connection that was just accepted.
     pub fn new(channel: Channel, peer: Peer, role: Role, admission: Option<Admission>, deadline: u32) -> Self {
-        let phase = if channel.is_plain() { Phase::Idle } else { Phase::Handshake };
-        Self { channel, peer, role, pending: Vec::new(), phase, deadline, bucket: None, _admission: admission }
+        let phase = Phase::first(&channel);
+        Self { channel, peer, role, pending: Vec::new(), phase, deadline, bucket: None, admission }
+    }
+
+    /// Counts as a connection of `peer` from now on; whether there was room.
+    pub fn count_for(&mut self, peer: Peer) -> bool {
+        self.admission.as_mut().is_none_or(|admission| admission.count_for(peer))
     }
 
     /// The same with a limit to what it is sent, in octets a second.
@@ -68,6 +82,20 @@ impl Connection {
     pub fn limited_to(mut self, rate: Option<u64>) -> Self {
         self.bucket = rate.map(|rate| Bucket::new(rate, Instant::now()));
         self
+    }
+
+    /// Whether the client has not begun with anything, so that nobody is cut off when it is closed.
+    pub fn is_idle(&self) -> bool {
+        match self.phase {
+            Phase::Preface | Phase::Idle => true,
+            Phase::Handshake => self.channel.is_new(),
+            _ => false,
+        }
+    }
+
+    /// Whether it only listens for events.
+    pub fn listens(&self) -> bool {
+        matches!(self.phase, Phase::Listening(_))
     }
 
     /// Sends what goes out at once of `pieces`: the number of octets, 0 when the socket is full or the limit is reached.

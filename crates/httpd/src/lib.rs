@@ -27,6 +27,7 @@ pub mod mime;
 pub mod page;
 pub mod peer;
 pub mod proto;
+pub mod proxies;
 mod qr;
 pub mod rate;
 pub mod representation;
@@ -67,7 +68,7 @@ use listen::{Bind, Listener, Listeners, Role, Wanted};
 use live::Live;
 use metrics::Metrics;
 use server::{Parts, Worker};
-use service::{Service, Watch};
+use service::{Gate, Service, Watch};
 use stop::{Signals, Stop};
 use tls::Keeper;
 
@@ -149,7 +150,8 @@ fn warn_of_open_passwords(config: &Config, bound: &[(Bind, Role)]) {
         Bind::Tcp(address) => *role == Role::Plain && !address.ip().is_loopback(),
         Bind::Unix(_) => false,
     };
-    if config.login.is_some() && bound.iter().any(is_reachable) {
+    // Behind a proxy, that is its affair.
+    if config.login.is_some() && config.proxies.is_empty() && bound.iter().any(is_reachable) {
         log::warn!("without TLS, passwords can be read on the way");
     }
 }
@@ -254,6 +256,7 @@ impl Crew {
             Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop), guard.clone()));
         let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
         let color = color.applies_to(&io::stdout());
+        let gate = Gate { guard: guard.clone(), proxies: Arc::new(config.proxies), door: Arc::clone(&door) };
         let tls = keeper.as_ref().map(|keeper| tls::config(Arc::clone(keeper))).transpose()?;
         let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
         let mut crew = Self {
@@ -278,7 +281,7 @@ impl Crew {
             };
             let clock = Clock::new(started);
             let service =
-                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, guard.clone())
+                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, gate.clone())
                     .with_live(live.clone());
             let worker = Worker::new(Parts {
                 listeners,

@@ -61,7 +61,7 @@ pub struct Tally {
 #[derive(Debug)]
 pub struct Admission {
     door: Arc<Door>,
-    address: Option<IpAddr>,
+    peer: Peer,
 }
 
 impl Door {
@@ -73,29 +73,35 @@ impl Door {
 
     /// Lets one more connection of `peer` in; `None` when there are too many. Whoever has no address counts only in all.
     pub fn admit(self: &Arc<Self>, peer: Peer) -> Option<Admission> {
-        let address = peer.ip();
-        let limit = match (self.per_address, address) {
-            (_, None) => usize::MAX,
-            (Some(limit), _) => limit,
-            (None, Some(ip)) if ip.is_loopback() => usize::MAX,
-            (None, _) => PER_ADDRESS,
-        };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = address.and_then(|address| counts.by_address.get(&address).copied()).unwrap_or(0);
         if counts.all >= self.connections {
             counts.refused += 1;
             return None;
         }
-        if here >= limit {
+        if counts.here(peer) >= self.limit(peer) {
             counts.refused_by_address += 1;
             return None;
         }
         counts.all += 1;
         counts.accepted += 1;
-        if let Some(address) = address {
-            *counts.by_address.entry(address).or_default() += 1;
+        counts.come(peer);
+        Some(Admission { door: Arc::clone(self), peer })
+    }
+
+    /// Whether there is room for one more connection of `peer`.
+    pub fn has_room(&self, peer: Peer) -> bool {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.here(peer) < self.limit(peer)
+    }
+
+    /// Connections that `peer` may have.
+    fn limit(&self, peer: Peer) -> usize {
+        match (self.per_address, peer.ip()) {
+            (_, None) => usize::MAX,
+            (Some(limit), _) => limit,
+            (None, Some(ip)) if ip.is_loopback() => usize::MAX,
+            (None, _) => PER_ADDRESS,
         }
-        Some(Admission { door: Arc::clone(self), address })
     }
 
     /// How many there are, and what became of those that came.
@@ -114,11 +120,45 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let mut counts = self.door.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all -= 1;
-        let Some(address) = self.address else { return };
-        if let Some(here) = counts.by_address.get_mut(&address) {
+        counts.go(self.peer);
+    }
+}
+
+impl Admission {
+    /// Counts for `peer` from now on; whether there was room for it there. If not, it counts as before.
+    pub fn count_for(&mut self, peer: Peer) -> bool {
+        if self.peer == peer {
+            return true;
+        }
+        let mut counts = self.door.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.here(peer) >= self.door.limit(peer) {
+            counts.refused_by_address += 1;
+            return false;
+        }
+        counts.go(self.peer);
+        counts.come(peer);
+        self.peer = peer;
+        true
+    }
+}
+
+impl Counts {
+    fn here(&self, peer: Peer) -> usize {
+        peer.ip().and_then(|ip| self.by_address.get(&ip).copied()).unwrap_or(0)
+    }
+
+    fn come(&mut self, peer: Peer) {
+        if let Some(ip) = peer.ip() {
+            *self.by_address.entry(ip).or_default() += 1;
+        }
+    }
+
+    fn go(&mut self, peer: Peer) {
+        let Some(ip) = peer.ip() else { return };
+        if let Some(here) = self.by_address.get_mut(&ip) {
             *here -= 1;
             if *here == 0 {
-                counts.by_address.remove(&address);
+                self.by_address.remove(&ip);
             }
         }
     }
@@ -156,6 +196,20 @@ mod tests {
         assert!(door.admit(address(1)).is_none());
         assert!(door.admit(address(2)).is_some());
         assert_eq!((door.tally().refused, door.tally().refused_by_address), (0, 1));
+    }
+
+    #[test]
+    fn a_connection_can_be_counted_for_another_address() {
+        let door = door(10, Some(1));
+        let mut through_proxy = door.admit(Peer::Local).unwrap();
+        assert!(through_proxy.count_for(address(1)) && !door.has_room(address(1)));
+        let mut other = door.admit(Peer::Local).unwrap();
+        assert!(!other.count_for(address(1)));
+        assert!(through_proxy.count_for(address(1)), "it is counted there already");
+        assert!(through_proxy.count_for(address(2)) && door.has_room(address(1)));
+        assert!(other.count_for(address(1)));
+        drop((through_proxy, other));
+        assert!(door.counts.lock().unwrap().by_address.is_empty());
     }
 
     #[test]

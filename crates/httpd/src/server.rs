@@ -7,6 +7,7 @@
 mod accept;
 mod converse;
 mod events;
+mod preface;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -154,6 +155,9 @@ impl Worker {
             }
             self.housekeeping();
         }
+        for connection in self.connections.iter_mut().flatten() {
+            connection.channel.say_goodbye();
+        }
         self.service.log.flush();
         Ok(())
     }
@@ -175,8 +179,7 @@ impl Worker {
         if !self.listeners.is_empty() {
             self.stop_accepting();
         }
-        let waiting = |connection: &Connection| !matches!(connection.phase, Phase::Idle);
-        let busy = self.connections.iter().flatten().any(waiting);
+        let busy = self.connections.iter().flatten().any(|connection| !connection.is_idle());
         (!busy && self.away == 0) || self.stop.is_overdue()
     }
 
@@ -244,6 +247,7 @@ impl Worker {
             self.service.record(&entry.entry());
         }
         let Some(mut connection) = done.connection else { return };
+        connection.count_for(self.service.counted(connection.peer));
         if matches!(connection.phase, Phase::Lingering) {
             connection.channel.finish_sending();
             connection.pending = Vec::new();
@@ -259,6 +263,8 @@ impl Worker {
             connection.deadline = self.deadline(time);
             self.service.clock.new_batch();
             self.serve_safely(connection, None);
+        } else {
+            connection.channel.say_goodbye();
         }
     }
 

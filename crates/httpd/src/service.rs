@@ -25,6 +25,7 @@ use crate::cache::Document;
 use crate::clock::Clock;
 use crate::compress::{Compressor, Memory};
 use crate::files::{Opened, Root};
+use crate::limits::Door;
 use crate::listing::{FolderPage, Form, Order};
 use crate::live::{Listener, Live};
 use crate::lookup::{Lookup, Source, failure};
@@ -39,6 +40,7 @@ use crate::proto::range::Part;
 use crate::proto::request::{self, Head, Method, Parsed, Version};
 use crate::proto::response::{self, Persistence, Status};
 use crate::proto::target::{self, Path, Target, percent_encode};
+use crate::proxies::Proxies;
 use crate::representation::Selected;
 use crate::site::{Found, Seen, Site};
 use crate::transfer::Content;
@@ -48,6 +50,7 @@ pub use elsewhere::Elsewhere;
 /// Bodies up to this size are copied behind their head, so that one send carries both and pipelined answers share it.
 const COPY_MAX: usize = 16 * 1024;
 
+const TOO_MANY: &str = "There are too many connections. Try again.";
 /// How a client begins that expects TLS (RFC 8446 section 5.1). Without a line in it, it would wait for an answer in vain.
 const TLS_HANDSHAKE: &[u8] = &[22, 3];
 const NO_TLS: Rejection = Rejection::bad_request("This port speaks HTTP without TLS.");
@@ -63,11 +66,22 @@ pub struct Service {
     compressor: Option<Arc<Compressor>>,
     live: Option<Arc<Live>>,
     watch: Watch,
-    guard: Option<Arc<Guard>>,
+    gate: Gate,
     /// The time, for all requests of a wake-up.
     pub clock: Clock,
     /// The access log of this worker.
     pub log: AccessLog,
+}
+
+/// Who is at the other end, and whether they are let in.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    /// Who may log in; `None` lets everybody in.
+    pub guard: Option<Arc<Guard>>,
+    /// Whose word about a client counts.
+    pub proxies: Arc<Proxies>,
+    /// How many there may be of each.
+    pub door: Arc<Door>,
 }
 
 /// An answer: what is in the output buffer already, and what follows.
@@ -114,13 +128,15 @@ struct Reply<'r, 'b> {
     head: &'r Head<'b>,
     persistence: Persistence,
     peer: Peer,
+    /// Whether the client has as many connections as it may have, by way of a proxy.
+    is_crowded: bool,
     begun: Instant,
     user: Option<Arc<[u8]>>,
     out: &'r mut Vec<u8>,
 }
 
 impl Service {
-    /// A service of `site` beneath `root`, for everybody or for those whom `guard` lets in.
+    /// A service of `site` beneath `root`, for those whom `gate` lets in.
     pub fn new(
         site: Arc<Site>,
         root: Arc<Root>,
@@ -128,10 +144,10 @@ impl Service {
         clock: Clock,
         log: AccessLog,
         watch: Watch,
-        guard: Option<Arc<Guard>>,
+        gate: Gate,
     ) -> Self {
         let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), memory.documents);
-        Self { site, root, lookup, compressor: memory.compressor, live: None, watch, guard, clock, log }
+        Self { site, root, lookup, compressor: memory.compressor, live: None, watch, gate, clock, log }
     }
 
     /// The same with pages that follow their files.
@@ -162,7 +178,10 @@ impl Service {
             (_, Version::Http10) => Persistence::KeepAliveTold,
             (_, Version::Http11) => Persistence::KeepAlive,
         };
-        let mut reply = Reply { head: &head, persistence, peer, begun: self.clock.woke(), user: None, out };
+        let client = self.gate.proxies.client(peer, &head.fields);
+        let is_crowded = client != peer && !self.gate.door.has_room(client);
+        let mut reply =
+            Reply { head: &head, persistence, peer: client, is_crowded, begun: self.clock.woke(), user: None, out };
         let rest = match self.answer(&mut reply) {
             Ok(rest) => rest,
             Err(rejection) => self.error(&mut reply, rejection.status, rejection.reason),
@@ -179,10 +198,20 @@ impl Service {
         Some(Answer { taken, rest, after })
     }
 
+    /// As whom a connection of `peer` counts.
+    pub fn counted(&self, peer: Peer) -> Peer {
+        self.gate.proxies.counted(peer)
+    }
+
+    /// Whether a connection of `peer` has to begin with a PROXY header; `None` when `peer` may not connect at all then.
+    pub fn expects_header(&self, peer: Peer) -> Option<bool> {
+        let proxies = &self.gate.proxies;
+        if proxies.header && !proxies.trusts(peer) { None } else { Some(proxies.header) }
+    }
+
     /// The answer to a client for which there is no place now.
     pub fn turn_away(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) {
-        let rejection =
-            Rejection { status: Status::SERVICE_UNAVAILABLE, reason: "There are too many connections. Try again." };
+        let rejection = Rejection { status: Status::SERVICE_UNAVAILABLE, reason: TOO_MANY };
         self.reject(rejection, input, peer, out);
     }
 
@@ -198,6 +227,9 @@ impl Service {
             && let Some(rest) = self.health(reply, path)
         {
             return Ok(rest);
+        }
+        if reply.is_crowded {
+            return Ok(self.error(reply, Status::SERVICE_UNAVAILABLE, TOO_MANY));
         }
         // Who is not let in learns nothing, not even whether the target is well-formed.
         if let Some(rest) = self.login(reply) {

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_smtp_send_global_optspecs
-    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= proxy= proxy-password-file= proxy-password-command= proxy-protocol= proxy-client= helo= timeout= max-time= retry= retry-max-time= tls= tls-ca= tls-server-name= tls-pin= tls-client-cert= tls-client-key= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= require-tls no-chunking merge= merge-to= merge-separator= connections= rate= queue journal= resend-unknown keep-going csv= dry-run stop-after= json v/verbose q/quiet h/help V/version
+    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= proxy= proxy-password-file= proxy-password-command= proxy-protocol= proxy-client= helo= timeout= max-time= retry= retry-max-time= tls= tls-ca= tls-server-name= tls-pin= tls-client-cert= tls-client-key= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= deliver-by= require-tls no-chunking merge= merge-to= merge-separator= connections= rate= queue journal= resend-unknown keep-going csv= dry-run stop-after= json v/verbose q/quiet h/help V/version
 end
 
 function __fish_smtp_send_needs_command
@@ -79,6 +79,7 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l dsn
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l dsn-ret -d 'What a report shall hold: the whole message or its header' -r -f -a "full\t'The whole message'
 hdrs\t'Its header'"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l dsn-envid -d 'A name for this message that a report shall repeat' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l deliver-by -d 'When the message has to be delivered: after so many seconds it is reported as late, or comes back (DELIVERBY)' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l merge -d 'A message for each row of a table in CSV (- for standard input): the template with {column} in header fields and texts, to the address in the column email or to' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l merge-to -d 'The column with the address' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l merge-separator -d 'What stands between two columns: a character, or tab [default: ,]' -r
@@ -98,7 +99,7 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l ins
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l allow-cleartext-login -d 'Log in without TLS too, so that anybody on the way can read the password'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l lmtp -d 'Speak LMTP, which answers for each recipient after the message'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l require-tls -d 'Demand that every server on the way uses checked TLS (REQUIRETLS), or refuses'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l no-chunking -d 'Send by DATA even when the server offers CHUNKING'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l no-chunking -d 'Send by DATA even when the server offers CHUNKING, and files in base64 even when it offers BINARYMIME'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l queue -d 'In sendmail mode: keep what fails for now and try it again, by \'smtp-send queue run\''
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l resend-unknown -d 'Send again what may or may not have been delivered when a run was stopped'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l keep-going -d 'Leave out what cannot be sent, and send the rest; without this, nothing is sent then'

@@ -257,10 +257,13 @@ pub struct SmtpArgs {
     /// A name for this message that a report shall repeat
     #[arg(long, value_name = "ID")]
     pub dsn_envid: Option<String>,
+    /// When the message has to be delivered: after so many seconds it is reported as late, or comes back (DELIVERBY)
+    #[arg(long, value_name = "SECONDS[,notify|,return][,trace]")]
+    pub deliver_by: Option<String>,
     /// Demand that every server on the way uses checked TLS (REQUIRETLS), or refuses
     #[arg(long)]
     pub require_tls: bool,
-    /// Send by DATA even when the server offers CHUNKING
+    /// Send by DATA even when the server offers CHUNKING, and files in base64 even when it offers BINARYMIME
     #[arg(long)]
     pub no_chunking: bool,
 }

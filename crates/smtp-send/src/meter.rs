@@ -27,6 +27,13 @@ impl Meter {
         Self { bytes: 0, bar }
     }
 
+    /// Another form of the message than was thought is sent, of this size.
+    pub fn expect(&mut self, size: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(size);
+        }
+    }
+
     /// So many more bytes have left.
     pub fn add(&mut self, bytes: usize) {
         self.bytes += bytes as u64;

@@ -243,7 +243,7 @@ fn troubled(server: &str, trouble: &Trouble, encrypted: bool) -> Failure {
         Trouble::TlsNotOffered | Trouble::LoginNeedsTls | Trouble::Login(_) | Trouble::LoginRefused { .. } => {
             Kind::Denied
         }
-        Trouble::NotOffered { .. } | Trouble::TooLarge { .. } => Kind::Refused,
+        Trouble::NotOffered { .. } | Trouble::TooLarge { .. } | Trouble::TooSoon { .. } => Kind::Refused,
     };
     let cure = match trouble {
         Trouble::Refused { reply, .. } if reply.code() == 530 && !encrypted => {

@@ -104,6 +104,8 @@ pub enum Framing {
     Chunks {
         /// Whether a chunk may be sent before the reply to the last one has come.
         pipelined: bool,
+        /// Whether files go as they are (BINARYMIME).
+        binary: bool,
     },
 }
 
@@ -244,6 +246,8 @@ impl Session {
 
     fn greeted(&mut self, offered: Capabilities) -> Action {
         self.offered = offered;
+        self.offered.chunking &= self.settings.chunking;
+        self.offered.binary_mime &= self.offered.chunking;
         if !self.tls && self.settings.starttls != StartTls::Never {
             if self.offered.starttls {
                 return self.send(State::StartTls);

@@ -1,4 +1,4 @@
-# proves: systemd starts the service of the package, which serves, logs, reloads and stops, without a capability and under seccomp
+# proves: systemd starts the service of the package and its socket, it serves, logs, reloads, stops, with no capability, under seccomp
 # needs: systemd systemd-container
 . "$HERE/lib.sh"
 require systemd-nspawn
@@ -12,7 +12,7 @@ done
 [[ ${#groups[@]} -gt 0 ]] || skip "no control groups"
 cleanup "find ${groups[*]} -depth -type d -exec rmdir {} ';' 2>/dev/null"
 
-cp "$HERE/../../crates/httpd/dist/debian/httpd.service" "$HERE/../../crates/httpd/dist/debian/httpd.default" "$BIN/httpd" .
+cp "$HERE/../../crates/httpd/dist/debian/httpd.service" "$HERE/../../crates/httpd/dist/debian/httpd.socket" "$HERE/../../crates/httpd/dist/debian/httpd.default" "$BIN/httpd" .
 cat >probe.service <<'END'
 [Unit]
 Wants=httpd.service
@@ -37,6 +37,13 @@ sleep 0.2
 systemctl is-active httpd
 systemctl stop httpd
 systemctl show -p Result -p ExecMainStatus httpd
+systemctl start httpd.socket
+systemctl is-active httpd >/dev/null && echo "too early"
+exec 3<>/dev/tcp/127.0.0.1/80
+printf 'GET /?by-socket HTTP/1.0\r\n\r\n' >&3
+tail -n 1 <&3
+echo "by the socket: $(systemctl is-active httpd), $(systemctl show -p StatusErrno -p NotifyAccess --value httpd | tr '\n' ' ')"
+systemctl stop httpd.socket httpd
 journalctl -q -u httpd -o cat --no-pager
 END
 cat >boot <<'END'
@@ -47,7 +54,7 @@ mkdir layer probed && mount -t tmpfs layer layer && mkdir layer/upper layer/work
 mount -t overlay overlay -o lowerdir=/,upperdir=layer/upper,workdir=layer/work layer/root
 root=layer/root
 cp httpd $root/usr/bin/httpd && chmod 755 $root/usr/bin/httpd
-cp httpd.service probe.service $root/etc/systemd/system && cp probe $root/probe
+cp httpd.service httpd.socket probe.service $root/etc/systemd/system && cp probe $root/probe
 sed 's/OPTIONS="/&-v /' httpd.default >$root/etc/default/httpd
 rm -rf $root/var/www/html && mkdir -p $root/var/www/html && echo hello >$root/var/www/html/index.html
 # A container of nspawn lacks the calls of Landlock unless they are asked for.
@@ -60,7 +67,7 @@ unshare --mount --pid --fork --kill-child bash boot "${groups[@]}" >boot.log 2>&
 
 cat probed/log
 for line in 'hello' 'CapEff:.0000000000000000' 'CapBnd:.0000000000000000' 'NoNewPrivs:.1' 'Seccomp:.2' 'reloaded' 'active' \
-    'Result=success' 'ExecMainStatus=0' '.*Landlock: reads /var/www/html.*' '.*"GET / HTTP/1.0" 200 .*'; do
+    'Result=success' 'by the socket: active,.*' '.*"GET /?by-socket HTTP/1.0" 200 .*' 'ExecMainStatus=0' '.*Landlock: reads /var/www/html.*' '.*"GET / HTTP/1.0" 200 .*'; do
     grep -qx -- "$line" probed/log || fail "no line '$line'"
 done
 # The range of users that systemd makes for the time of a service.

@@ -16,6 +16,7 @@ pub enum Name {
     Connection,
     ContentLength,
     Expect,
+    Forwarded,
     Host,
     IfMatch,
     IfModifiedSince,
@@ -27,9 +28,10 @@ pub enum Name {
     Referer,
     TransferEncoding,
     UserAgent,
+    XForwardedFor,
 }
 
-const NAMES: [(Name, &[u8]); 20] = [
+const NAMES: [(Name, &[u8]); 22] = [
     (Name::Accept, b"accept"),
     (Name::AcceptEncoding, b"accept-encoding"),
     (Name::AccessControlRequestHeaders, b"access-control-request-headers"),
@@ -39,6 +41,7 @@ const NAMES: [(Name, &[u8]); 20] = [
     (Name::Connection, b"connection"),
     (Name::ContentLength, b"content-length"),
     (Name::Expect, b"expect"),
+    (Name::Forwarded, b"forwarded"),
     (Name::Host, b"host"),
     (Name::IfMatch, b"if-match"),
     (Name::IfModifiedSince, b"if-modified-since"),
@@ -50,6 +53,7 @@ const NAMES: [(Name, &[u8]); 20] = [
     (Name::Referer, b"referer"),
     (Name::TransferEncoding, b"transfer-encoding"),
     (Name::UserAgent, b"user-agent"),
+    (Name::XForwardedFor, b"x-forwarded-for"),
 ];
 
 impl Name {

@@ -34,8 +34,7 @@ impl Worker {
         for place in 0..self.connections.len() {
             self.service.clock.new_batch();
             self.serve(place);
-            let is_done = |connection: &Connection| matches!(connection.phase, Phase::Idle | Phase::Listening(_));
-            if self.connections[place].as_ref().is_some_and(is_done) {
+            if self.connections[place].as_ref().is_some_and(|connection| connection.is_idle() || connection.listens()) {
                 self.close(place);
             }
         }
@@ -56,14 +55,21 @@ impl Worker {
             match listener.accept() {
                 Ok((socket, peer)) => {
                     let role = listener.role;
-                    let Some(admission) = self.door.admit(peer) else {
+                    let Some(has_preface) = self.service.expects_header(peer) else {
+                        log::info!("{peer}: is no trusted proxy");
+                        continue;
+                    };
+                    let Some(admission) = self.door.admit(self.service.counted(peer)) else {
                         self.turn_away(socket, peer, role);
                         continue;
                     };
                     let Some(channel) = self.channel(socket, role) else { continue };
                     let deadline = self.deadline(self.limits.head);
-                    let connection =
+                    let mut connection =
                         Connection::new(channel, peer, role, Some(admission), deadline).limited_to(self.limits.rate);
+                    if has_preface {
+                        connection.phase = Phase::Preface;
+                    }
                     // The request has often come with the connection, so it is looked for before waiting. It may have
                     // come after this worker woke up.
                     self.service.clock.new_batch();

@@ -18,6 +18,11 @@ const OUTPUT_MAX: usize = 64 * 1024;
 impl Worker {
     /// Reads what has arrived and answers every complete request in it.
     pub(super) fn converse(&mut self, connection: &mut Connection) -> Next {
+        if matches!(connection.phase, Phase::Preface)
+            && let Some(next) = self.introduce(connection)
+        {
+            return next;
+        }
         let arrived = match self.receive(connection) {
             Ok(arrived) => arrived,
             // The client shall hear what was wrong, which a reset would keep from it.
@@ -105,12 +110,16 @@ impl Worker {
                 Ok(left) => (Content::Memory(document, range.end - left..range.end), None),
                 Err(_) => return Some(Next::Close),
             },
-            Rest::Blocking(content, entry) => (content, Some(entry)),
             Rest::Events(listener) => {
                 connection.phase = Phase::Listening(listener);
                 connection.deadline = self.next_heartbeat();
                 connection.pending = Vec::new();
                 return Some(self.flush_and(connection, Next::Stay));
+            }
+            Rest::Blocking(content, entry) => {
+                // While it takes its time, a connection of a proxy is one of whoever asked.
+                connection.count_for(self.service.counted(entry.peer));
+                (content, Some(entry))
             }
             Rest::Login(attempt) => {
                 connection.phase = Phase::LoggingIn;
@@ -156,7 +165,8 @@ impl Worker {
                 connection.deadline = self.deadline(self.limits.head);
             }
             Phase::Idle => connection.deadline = self.deadline(self.limits.idle),
-            Phase::Handshake
+            Phase::Preface
+            | Phase::Handshake
             | Phase::Head
             | Phase::LoggingIn
             | Phase::Draining(_)
@@ -176,7 +186,7 @@ impl Worker {
     }
 
     /// Sends the output; what does not go out at once leaves for the blocking lane.
-    fn flush_and(&mut self, connection: &mut Connection, next: Next) -> Next {
+    pub(super) fn flush_and(&mut self, connection: &mut Connection, next: Next) -> Next {
         if self.output.is_empty() && !connection.channel.has_backlog() {
             return next;
         }

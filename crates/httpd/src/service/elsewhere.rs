@@ -24,7 +24,9 @@ impl Service {
             Err(rejection) => return Some(self.reject(rejection, input, peer, out)),
         };
         let begun = self.clock.woke();
-        let mut reply = Reply { head: &head, persistence: Persistence::Close, peer, begun, user: None, out };
+        let peer = self.gate.proxies.client(peer, &head.fields);
+        let (persistence, is_crowded) = (Persistence::Close, false);
+        let mut reply = Reply { head: &head, persistence, peer, is_crowded, begun, user: None, out };
         match place {
             Elsewhere::Redirect(port) => match https_url(&head, Some(port)) {
                 Some(url) => {

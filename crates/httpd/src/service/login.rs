@@ -11,7 +11,7 @@ use crate::proto::response::Status;
 impl Service {
     /// What a request gets that is not let in; `None` when it is.
     pub(super) fn login(&mut self, reply: &mut Reply) -> Option<Rest> {
-        let guard = self.guard.as_ref()?;
+        let guard = self.gate.guard.as_ref()?;
         if self.site.cors && is_preflight(reply) {
             return None;
         }

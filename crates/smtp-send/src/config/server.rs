@@ -10,6 +10,7 @@ use super::{proxy, usage};
 use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
 use crate::host;
 use crate::proto::command::HeloName;
+use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::{Dsn, Envid, Notify, Ret};
 use crate::proto::pin::Pin;
 use crate::server::{HostPort, Peer, Server};
@@ -46,6 +47,8 @@ pub struct Route {
     pub login: Option<Credentials>,
     /// What is asked of delivery reports.
     pub dsn: Dsn,
+    /// When messages have to be delivered.
+    pub deliver_by: Option<DeliverBy>,
     /// Whether messages may go on over checked TLS only.
     pub require_tls: bool,
     /// Whether CHUNKING is used when it is offered.
@@ -71,6 +74,7 @@ impl Route {
         let max_time = args.max_time.map(|seconds| wait("--max-time", seconds)).transpose()?;
         let retry_max_time = args.retry_max_time.map(|seconds| wait("--retry-max-time", seconds)).transpose()?;
         let dsn = dsn(smtp)?;
+        let deliver_by = smtp.deliver_by.as_deref().map(deliver_by).transpose()?;
         ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "no use with --tls off"));
         ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "no use with --insecure"));
         let Some(typed) = &args.server else { return Ok(None) };
@@ -89,6 +93,7 @@ impl Route {
             trust,
             login: if logs_in { Credentials::new(&cli.login, peer.host())? } else { None },
             dsn,
+            deliver_by,
             require_tls: smtp.require_tls,
             chunking: !smtp.no_chunking,
             timeout,
@@ -135,6 +140,11 @@ fn dsn(args: &SmtpArgs) -> Result<Dsn> {
         DsnRet::Hdrs => Ret::Headers,
     });
     Ok(Dsn { notify: notify.transpose()?, ret, envid: envid.transpose()?, optional: false })
+}
+
+fn deliver_by(typed: &str) -> Result<DeliverBy> {
+    let why = "write SECONDS, with ,notify or ,return, and with ,trace: 3600,return";
+    Ok(DeliverBy::parse(typed).ok_or_else(|| Failure::new(Kind::Usage, "--deliver-by", typed, why))?)
 }
 
 fn family(ipv4: bool, ipv6: bool) -> Family {

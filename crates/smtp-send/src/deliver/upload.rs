@@ -26,6 +26,15 @@ const MAX_UNANSWERED: usize = 16;
 /// A server that closes during the upload has often said why just before.
 pub(super) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Which form of a message goes in chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Files in base64.
+    Lines { eight_bit: bool },
+    /// Files as they are.
+    Binary,
+}
+
 /// Why an upload did not come to its end.
 enum Interruption {
     Text(io::Error),
@@ -51,7 +60,10 @@ pub(super) fn send(
     let mut upload = Upload { line, meter, unanswered: 0, started: false };
     let ended = upload.nothing_is_said().and_then(|()| match framing {
         Framing::Dot => upload.dotted(message, eight_bit),
-        Framing::Chunks { pipelined } => upload.chunked(message, eight_bit, if pipelined { MAX_UNANSWERED } else { 0 }),
+        Framing::Chunks { pipelined, binary } => {
+            let form = if binary { Form::Binary } else { Form::Lines { eight_bit } };
+            upload.chunked(message, form, if pipelined { MAX_UNANSWERED } else { 0 })
+        }
     });
     let chunks = upload.unanswered;
     match ended {
@@ -104,7 +116,7 @@ impl Upload<'_> {
         message.stream(eight_bit, |piece| {
             match piece {
                 Piece::Canonical(lines) => stuffing.push_canonical(lines, &mut self.line.out),
-                Piece::Raw(bytes) => stuffing.push(bytes, &mut self.line.out),
+                Piece::Raw(bytes) | Piece::Binary(bytes) => stuffing.push(bytes, &mut self.line.out),
             }
             self.meter.add(self.line.out.len() - before);
             self.write_records()?;
@@ -140,13 +152,18 @@ impl Upload<'_> {
         Ok(())
     }
 
-    fn chunked(&mut self, message: &mut Message, eight_bit: bool, limit: usize) -> Result<(), Interruption> {
+    fn chunked(&mut self, message: &mut Message, form: Form, limit: usize) -> Result<(), Interruption> {
         let mut ends = LineEnds::default();
         let mut chunk = Vec::new();
-        message.stream(eight_bit, |piece| {
+        if form == Form::Binary {
+            self.meter.expect(message.binary_size()?.unwrap_or_default());
+        }
+        let sink = |piece: Piece<'_>| {
             match piece {
                 Piece::Canonical(lines) => ends.push_canonical(lines, &mut chunk),
                 Piece::Raw(bytes) => ends.push(bytes, &mut chunk),
+                // Behind it comes a line end that belongs to the boundary, so no line is unfinished.
+                Piece::Binary(bytes) => chunk.extend_from_slice(bytes),
             }
             if chunk.len() >= CHUNK {
                 self.chunk(&mut chunk, false);
@@ -155,7 +172,11 @@ impl Upload<'_> {
                 self.answers(limit)?;
             }
             Ok::<_, Interruption>(())
-        })?;
+        };
+        match form {
+            Form::Binary => message.stream_binary(sink)?,
+            Form::Lines { eight_bit } => message.stream(eight_bit, sink)?,
+        }
         ends.finish(&mut chunk);
         self.chunk(&mut chunk, true);
         Ok(())

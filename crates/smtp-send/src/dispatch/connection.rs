@@ -159,8 +159,10 @@ impl<'a, 'r> Connection<'a, 'r> {
             } else {
                 None
             },
+            binary_size: message.binary_size().map_err(unreadable)?,
             utf8_header: message.needs_smtputf8(),
             dsn: self.run.route.dsn.clone(),
+            deliver_by: self.run.route.deliver_by,
             require_tls: self.run.route.require_tls,
         })
     }

@@ -122,7 +122,7 @@ impl Attachment {
     }
 
     /// The header of its part, with the blank line.
-    pub(super) fn head(&self) -> String {
+    pub(super) fn head(&self, binary: bool) -> String {
         let kind = if self.content_id.is_some() { "inline" } else { "attachment" };
         let mut disposition = format!("Content-Disposition: {kind};");
         let length = disposition.len();
@@ -132,10 +132,16 @@ impl Attachment {
         drop(writer);
         let id = self.content_id.as_ref().map_or_else(String::new, |id| format!("Content-ID: <{id}>\r\n"));
         let media_type = &self.media_type;
-        format!("Content-Type: {media_type}\r\n{id}{disposition}\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+        let encoding = if binary { "binary" } else { "base64" };
+        format!("Content-Type: {media_type}\r\n{id}{disposition}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n")
     }
 
-    /// How many bytes [`Attachment::stream`] will hand over.
+    /// How many bytes it has.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// How many bytes [`Attachment::stream`] will hand over in base64.
     pub(super) fn encoded_size(&self) -> u64 {
         let line = BASE64_LINE as u64;
         let (lines, rest) = (self.size / line, self.size % line);
@@ -143,9 +149,10 @@ impl Attachment {
         lines * ENCODED_LINE as u64 + last
     }
 
-    /// Hands the file in base64 to `sink`, block by block, from its start.
+    /// Hands the file to `sink`, block by block, from its start: as it is, or in base64.
     pub(super) fn stream<E: From<io::Error>>(
         &mut self,
+        binary: bool,
         sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.file.seek(SeekFrom::Start(0))?;
@@ -159,6 +166,10 @@ impl Attachment {
                 _ => error,
             })?;
             left -= wanted as u64;
+            if binary {
+                sink(Piece::Binary(&block[..wanted]))?;
+                continue;
+            }
             base64_lines(&block[..wanted], &mut out);
             sink(Piece::Canonical(&out))?;
             out.clear();
@@ -202,7 +213,7 @@ mod tests {
 
     fn streamed(attachment: &mut Attachment) -> io::Result<String> {
         let mut all = Vec::new();
-        attachment.stream(&mut |piece: Piece<'_>| {
+        attachment.stream(false, &mut |piece: Piece<'_>| {
             all.extend_from_slice(piece.bytes());
             Ok::<_, io::Error>(())
         })?;
@@ -258,11 +269,11 @@ mod tests {
     fn a_name_in_another_script_is_encoded_and_a_plain_one_quoted() {
         assert!(
             attachment(b"", "a b.png")
-                .head()
+                .head(false)
                 .contains("image/png\r\nContent-Disposition: attachment; filename=\"a b.png\"\r\n")
         );
-        assert!(attachment(b"", "Ü.pdf").head().contains("filename*0*=utf-8''%C3%9C.pdf\r\n"));
-        assert!(attachment(b"", &"n".repeat(255)).head().lines().all(|line| line.len() <= 78));
+        assert!(attachment(b"", "Ü.pdf").head(false).contains("filename*0*=utf-8''%C3%9C.pdf\r\n"));
+        assert!(attachment(b"", &"n".repeat(255)).head(false).lines().all(|line| line.len() <= 78));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::Piece;
 use super::attach::Attachment;
 use super::extra::Extra;
 use super::headers::Headers;
-use super::part::Part;
+use super::part::{Form, Part};
 use super::text::Text;
 use crate::proto::address::Mailbox;
 
@@ -107,14 +107,31 @@ impl Composition {
         mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         sink(Piece::Raw(self.head.as_bytes()))?;
-        self.body.stream(eight_bit, &mut sink)
+        self.body.stream(Form::of(eight_bit), &mut sink)
+    }
+
+    /// Hands the form for BINARYMIME to `sink`: files as they are.
+    pub fn stream_binary<E: From<io::Error>>(
+        &mut self,
+        mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        sink(Piece::Raw(self.head.as_bytes()))?;
+        self.body.stream(Form::Binary, &mut sink)
+    }
+
+    /// The size in bytes of that form; `None` for a message without files, which would not be smaller.
+    pub fn binary_size(&mut self) -> io::Result<Option<u64>> {
+        if !self.body.has_files() {
+            return Ok(None);
+        }
+        Ok(Some(self.head.as_bytes().len() as u64 + self.body.size(Form::Binary)?.0))
     }
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
     /// Texts are encoded for it once more; attachments are not read.
     pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
-        let (size, complete) = self.body.size(eight_bit)?;
+        let (size, complete) = self.body.size(Form::of(eight_bit))?;
         // The last line gets its CRLF on the way.
         Ok(self.head.as_bytes().len() as u64 + size + if complete { 0 } else { 2 })
     }

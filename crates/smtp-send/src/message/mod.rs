@@ -52,13 +52,15 @@ pub enum Piece<'a> {
     Canonical(&'a [u8]),
     /// Any bytes: line ends are to be made CRLF and dots to be stuffed.
     Raw(&'a [u8]),
+    /// Any bytes, none of which may be changed: the content of a file, in the form for BINARYMIME.
+    Binary(&'a [u8]),
 }
 
 impl<'a> Piece<'a> {
     /// The bytes, whatever they are.
     pub fn bytes(self) -> &'a [u8] {
         match self {
-            Self::Canonical(bytes) | Self::Raw(bytes) => bytes,
+            Self::Canonical(bytes) | Self::Raw(bytes) | Self::Binary(bytes) => bytes,
         }
     }
 }
@@ -95,6 +97,23 @@ impl Message {
         match self {
             Self::Composed(message) => message.size(eight_bit),
             Self::Ready(message) => message.size(eight_bit),
+        }
+    }
+
+    /// The size in bytes of the form for BINARYMIME (RFC 3030), when it has one that is smaller: files are in it as they are.
+    pub fn binary_size(&mut self) -> io::Result<Option<u64>> {
+        match self {
+            Self::Composed(message) => message.binary_size(),
+            // What somebody else has encoded stays as it is.
+            Self::Ready(_) => Ok(None),
+        }
+    }
+
+    /// Hands the form for BINARYMIME to `sink`, as [`Message::stream`] does with the others.
+    pub fn stream_binary<E: From<io::Error>>(&mut self, sink: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::Composed(message) => message.stream_binary(sink),
+            Self::Ready(message) => message.stream(true, sink),
         }
     }
 

@@ -9,6 +9,24 @@ use super::attach::Attachment;
 use super::encode::Encoder;
 use super::text::{Encoding, Text};
 
+/// What a server takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Lines of ASCII.
+    SevenBit,
+    /// Lines of any bytes (8BITMIME).
+    EightBit,
+    /// Any bytes (BINARYMIME).
+    Binary,
+}
+
+impl Form {
+    /// The form of lines for a server that takes bytes over 127, or for one that does not.
+    pub(super) fn of(eight_bit: bool) -> Self {
+        if eight_bit { Self::EightBit } else { Self::SevenBit }
+    }
+}
+
 /// One part with all that is in it.
 #[derive(Debug)]
 pub(super) enum Part {
@@ -30,21 +48,33 @@ impl Part {
         }
     }
 
+    /// Whether there is a file in it.
+    pub(super) fn has_files(&self) -> bool {
+        match self {
+            Self::Text { .. } => false,
+            Self::File(_) => true,
+            Self::Multipart { parts, .. } => parts.iter().any(Self::has_files),
+        }
+    }
+
     /// Its header, with the empty line.
-    fn head(&self, eight_bit: bool) -> String {
+    fn head(&self, form: Form) -> String {
         match self {
             Self::Text { subtype, text } => {
-                let (charset, encoding) = (text.charset(), text.encoding(eight_bit).name());
+                let (charset, encoding) = (text.charset(), text.encoding(form != Form::SevenBit).name());
                 format!(
                     "Content-Type: text/{subtype}; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
                 )
             }
-            Self::File(file) => file.head(),
+            Self::File(file) => file.head(form == Form::Binary),
             Self::Multipart { subtype, boundary, .. } => {
                 // Which part is the root of the others (RFC 2387).
                 let root = if *subtype == "related" { " type=\"text/html\";" } else { "" };
-                let eight_bit = eight_bit && self.has_eight_bit_form();
-                let encoding = if eight_bit { "Content-Transfer-Encoding: 8bit\r\n" } else { "" };
+                let encoding = match form {
+                    Form::Binary if self.has_files() => "Content-Transfer-Encoding: binary\r\n",
+                    Form::EightBit | Form::Binary if self.has_eight_bit_form() => "Content-Transfer-Encoding: 8bit\r\n",
+                    _ => "",
+                };
                 format!("Content-Type: multipart/{subtype};{root}\r\n boundary=\"{boundary}\"\r\n{encoding}\r\n")
             }
         }
@@ -53,17 +83,17 @@ impl Part {
     /// Hands it to `sink` with its header.
     pub(super) fn stream<E: From<io::Error>>(
         &mut self,
-        eight_bit: bool,
+        form: Form,
         sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        sink(Piece::Raw(self.head(eight_bit).as_bytes()))?;
+        sink(Piece::Raw(self.head(form).as_bytes()))?;
         match self {
-            Self::Text { text, .. } => stream_text(text, eight_bit, sink),
-            Self::File(file) => file.stream(sink),
+            Self::Text { text, .. } => stream_text(text, form, sink),
+            Self::File(file) => file.stream(form == Form::Binary, sink),
             Self::Multipart { boundary, parts, .. } => {
                 for (number, part) in parts.iter_mut().enumerate() {
                     sink(Piece::Raw(delimiter(number, boundary).as_bytes()))?;
-                    part.stream(eight_bit, sink)?;
+                    part.stream(form, sink)?;
                 }
                 sink(Piece::Raw(closing(boundary).as_bytes()))
             }
@@ -73,23 +103,24 @@ impl Part {
     /// How many bytes [`Part::stream`] will hand over, with CRLF for every line end, and whether they end with one.
     ///
     /// Texts are encoded for it once more; files are not read.
-    pub(super) fn size(&mut self, eight_bit: bool) -> io::Result<(u64, bool)> {
-        let head = self.head(eight_bit).len() as u64;
+    pub(super) fn size(&mut self, form: Form) -> io::Result<(u64, bool)> {
+        let head = self.head(form).len() as u64;
         Ok(match self {
             Self::Text { text, .. } => {
                 let (mut size, mut complete) = (head, true);
-                stream_text(text, eight_bit, &mut |piece: Piece<'_>| {
+                stream_text(text, form, &mut |piece: Piece<'_>| {
                     size += piece.bytes().len() as u64;
                     complete = piece.bytes().last().map_or(complete, |last| *last == b'\n');
                     Ok::<_, io::Error>(())
                 })?;
                 (size, complete)
             }
+            Self::File(file) if form == Form::Binary => (head + file.size(), false),
             Self::File(file) => (head + file.encoded_size(), true),
             Self::Multipart { boundary, parts, .. } => {
                 let mut size = head + closing(boundary).len() as u64;
                 for (number, part) in parts.iter_mut().enumerate() {
-                    size += delimiter(number, boundary).len() as u64 + part.size(eight_bit)?.0;
+                    size += delimiter(number, boundary).len() as u64 + part.size(form)?.0;
                 }
                 (size, true)
             }
@@ -108,10 +139,10 @@ fn closing(boundary: &str) -> String {
 
 fn stream_text<E: From<io::Error>>(
     text: &mut Text,
-    eight_bit: bool,
+    form: Form,
     sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (mut out, mut encoder) = (Vec::new(), Encoder::new(text.encoding(eight_bit)));
+    let (mut out, mut encoder) = (Vec::new(), Encoder::new(text.encoding(form != Form::SevenBit)));
     text.blocks(|block| {
         encoder.push(block, &mut out);
         sink(Piece::Raw(&out))?;

@@ -25,6 +25,10 @@ pub struct Capabilities {
     pub smtputf8: bool,
     /// DSN (RFC 3461).
     pub dsn: bool,
+    /// BINARYMIME (RFC 3030): with BDAT any bytes may be sent.
+    pub binary_mime: bool,
+    /// DELIVERBY (RFC 2852), with the shortest time in seconds after which a message may come back; 0 is none.
+    pub deliver_by: Option<u32>,
     /// REQUIRETLS (RFC 8689).
     pub require_tls: bool,
     /// The mechanisms that AUTH names (RFC 4954); `None` when AUTH is not offered.
@@ -43,6 +47,10 @@ impl Capabilities {
                 "PIPELINING" => offered.pipelining = true,
                 "8BITMIME" => offered.eight_bit_mime = true,
                 "CHUNKING" => offered.chunking = true,
+                "BINARYMIME" => offered.binary_mime = true,
+                "DELIVERBY" => {
+                    offered.deliver_by = Some(words.next().and_then(|least| least.parse().ok()).unwrap_or(0));
+                }
                 "SMTPUTF8" => offered.smtputf8 = true,
                 "DSN" => offered.dsn = true,
                 "REQUIRETLS" => offered.require_tls = true,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use crate::proto::address::{Address, is_domain};
 use crate::proto::auth::Mechanism;
+use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::{Envid, Notify, Ret, Xtext};
 
 /// A command line. Without AUTH it is at most 1,024 bytes long by construction of its fields, as the extensions allow.
@@ -47,6 +48,15 @@ pub enum Command<'a> {
     Quit,
 }
 
+/// The value of BODY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// Lines with bytes over 127 (RFC 6152).
+    EightBitMime,
+    /// Any bytes, sent by BDAT (RFC 3030).
+    BinaryMime,
+}
+
 /// MAIL with its parameters, each only when its extension is offered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mail<'a> {
@@ -54,14 +64,16 @@ pub struct Mail<'a> {
     pub from: Option<&'a Address>,
     /// The size of the message in bytes (RFC 1870).
     pub size: Option<u64>,
-    /// Declares bytes over 127 in the body (RFC 6152).
-    pub eight_bit: bool,
+    /// Declares what the body holds, when it is not lines of ASCII.
+    pub body: Option<Body>,
     /// Declares addresses or a header in UTF-8 (RFC 6531).
     pub smtputf8: bool,
     /// What a delivery report shall hold (RFC 3461).
     pub ret: Option<Ret>,
     /// The name that a delivery report shall repeat (RFC 3461).
     pub envid: Option<&'a Envid>,
+    /// When it has to be delivered (RFC 2852).
+    pub by: Option<DeliverBy>,
     /// Demands checked TLS on the whole way (RFC 8689).
     pub require_tls: bool,
 }
@@ -76,13 +88,20 @@ impl fmt::Display for Mail<'_> {
         if let Some(size) = self.size {
             write!(f, " SIZE={size}")?;
         }
-        f.write_str(if self.eight_bit { " BODY=8BITMIME" } else { "" })?;
+        f.write_str(match self.body {
+            Some(Body::BinaryMime) => " BODY=BINARYMIME",
+            Some(Body::EightBitMime) => " BODY=8BITMIME",
+            None => "",
+        })?;
         f.write_str(if self.smtputf8 { " SMTPUTF8" } else { "" })?;
         if let Some(ret) = self.ret {
             write!(f, " RET={ret}")?;
         }
         if let Some(envid) = self.envid {
             write!(f, " ENVID={envid}")?;
+        }
+        if let Some(by) = self.by {
+            write!(f, " BY={by}")?;
         }
         f.write_str(if self.require_tls { " REQUIRETLS" } else { "" })
     }
@@ -160,15 +179,19 @@ mod tests {
         let mail = Mail {
             from: Some(&from),
             size: Some(7),
-            eight_bit: true,
+            body: Some(Body::EightBitMime),
+            by: DeliverBy::parse("60,return"),
             smtputf8: true,
             ret: Some(Ret::Headers),
             envid: Some(&envid),
             require_tls: true,
         };
-        let expected = "MAIL FROM:<a@example.com> SIZE=7 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+20b REQUIRETLS";
+        let expected =
+            "MAIL FROM:<a@example.com> SIZE=7 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+20b BY=60;R REQUIRETLS";
         assert_eq!(Command::Mail(mail).to_string(), expected);
         assert_eq!(Command::Mail(Mail::default()).to_string(), "MAIL FROM:<>");
+        let binary = Mail { body: Some(Body::BinaryMime), ..Mail::default() };
+        assert_eq!(Command::Mail(binary).to_string(), "MAIL FROM:<> BODY=BINARYMIME");
         let rcpt = Command::Rcpt { to: &from, notify: Some(Notify::Never) };
         assert_eq!(rcpt.to_string(), "RCPT TO:<a@example.com> NOTIFY=NEVER ORCPT=rfc822;a@example.com");
     }

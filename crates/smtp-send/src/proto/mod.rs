@@ -9,6 +9,7 @@ pub mod address;
 pub mod auth;
 pub mod capability;
 pub mod command;
+pub mod deliver_by;
 pub mod dns;
 pub mod dot;
 pub mod dsn;

@@ -95,6 +95,14 @@ pub enum Trouble {
         /// What needs it.
         what: &'static str,
     },
+    /// The server does not let a message come back so soon.
+    #[error("the server takes no --deliver-by under {least} seconds for a message that comes back; it is {seconds}")]
+    TooSoon {
+        /// What was asked for, in seconds.
+        seconds: u32,
+        /// What the server announced.
+        least: u32,
+    },
     /// The message is larger than the server takes. Found before anything was sent.
     #[error("the message has {size} bytes, the server takes at most {limit}")]
     TooLarge {

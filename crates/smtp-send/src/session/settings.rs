@@ -4,6 +4,7 @@
 use crate::proto::address::Address;
 use crate::proto::auth::Login;
 use crate::proto::command::HeloName;
+use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::Dsn;
 
 /// Whether TLS is started inside the session.
@@ -62,10 +63,14 @@ pub struct Envelope {
     pub seven_bit_size: u64,
     /// Size of its form with bytes over 127, when that form differs.
     pub eight_bit_size: Option<u64>,
+    /// Size of its form with files as they are, for BINARYMIME, when it has one.
+    pub binary_size: Option<u64>,
     /// Whether the header of the message holds UTF-8 (RFC 6532).
     pub utf8_header: bool,
     /// What is asked of delivery reports.
     pub dsn: Dsn,
+    /// When it has to be delivered (RFC 2852).
+    pub deliver_by: Option<DeliverBy>,
     /// Whether the message may go on over checked TLS only (RFC 8689).
     pub require_tls: bool,
 }

@@ -26,8 +26,10 @@ fn envelope(recipients: &[&str]) -> Envelope {
         recipients: recipients.iter().map(|one| Address::parse(&format!("{one}@example.com")).unwrap()).collect(),
         seven_bit_size: 120,
         eight_bit_size: Some(100),
+        binary_size: Some(80),
         utf8_header: false,
         dsn: Dsn::default(),
+        deliver_by: None,
         require_tls: false,
     }
 }
@@ -58,6 +60,7 @@ impl Run {
                 self.on(Event::Next(next))
             }
             Action::Upload { eight_bit, framing: Framing::Dot } => format!("upload {}", if eight_bit { 8 } else { 7 }),
+            Action::Upload { framing: Framing::Chunks { binary: true, .. }, .. } => "upload binary".into(),
             Action::Upload { .. } => "upload chunks".into(),
             Action::Close => "close".into(),
         }

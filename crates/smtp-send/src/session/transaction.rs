@@ -3,7 +3,7 @@
 use super::{Action, Envelope, Fate, Framing, MAX_FLIGHT, Outcome, Session, State, StopAfter, Trouble};
 use crate::proto::address::Address;
 use crate::proto::capability::Capabilities;
-use crate::proto::command::{Command, Mail};
+use crate::proto::command::{Body, Command, Mail};
 use crate::proto::reply::Reply;
 
 /// One message with its envelope and what has become of it so far.
@@ -41,10 +41,15 @@ impl Transaction {
         Command::Mail(Mail {
             from: self.envelope.reverse_path.as_ref(),
             size: offered.size.then(|| self.size(offered)),
-            eight_bit: self.eight_bit(offered),
+            body: match (self.binary(offered), self.eight_bit(offered)) {
+                (true, _) => Some(Body::BinaryMime),
+                (false, true) => Some(Body::EightBitMime),
+                (false, false) => None,
+            },
             smtputf8: offered.smtputf8 && self.envelope.is_international(),
             ret: dsn.and_then(|dsn| dsn.ret),
             envid: dsn.and_then(|dsn| dsn.envid.as_ref()),
+            by: self.envelope.deliver_by,
             require_tls: self.envelope.require_tls,
         })
     }
@@ -54,22 +59,36 @@ impl Transaction {
         offered.eight_bit_mime && self.envelope.eight_bit_size.is_some()
     }
 
+    /// Whether its files go as they are.
+    fn binary(&self, offered: &Capabilities) -> bool {
+        offered.binary_mime && self.envelope.binary_size.is_some()
+    }
+
     fn size(&self, offered: &Capabilities) -> u64 {
+        if let Some(size) = self.envelope.binary_size.filter(|_| offered.binary_mime) {
+            return size;
+        }
         let eight_bit = self.envelope.eight_bit_size.filter(|_| offered.eight_bit_mime);
         eight_bit.unwrap_or(self.envelope.seven_bit_size)
     }
 
     /// What the message needs and the server does not offer.
     fn obstacle(&self, offered: &Capabilities, tls: bool) -> Option<Trouble> {
-        let Envelope { utf8_header, dsn, require_tls, .. } = &self.envelope;
+        let Envelope { utf8_header, dsn, deliver_by, require_tls, .. } = &self.envelope;
         let sender = self.envelope.reverse_path.as_ref().is_some_and(Address::needs_smtputf8);
         let needs = [
             (*require_tls && !(tls && offered.require_tls), "REQUIRETLS", "--require-tls"),
             ((*utf8_header || sender) && !offered.smtputf8, "SMTPUTF8", "an address that is not ASCII before the '@'"),
             (!dsn.is_empty() && !dsn.optional && !offered.dsn, "DSN", "a wish for delivery reports"),
+            (deliver_by.is_some() && offered.deliver_by.is_none(), "DELIVERBY", "--deliver-by"),
         ];
         if let Some((_, keyword, what)) = needs.into_iter().find(|(missing, ..)| *missing) {
             return Some(Trouble::NotOffered { keyword, what });
+        }
+        if let (Some(by), Some(least)) = (deliver_by, offered.deliver_by)
+            && by.is_under(least)
+        {
+            return Some(Trouble::TooSoon { seconds: by.seconds(), least });
         }
         let size = self.size(offered);
         let limit = offered.size_limit.filter(|limit| size > *limit)?;
@@ -144,8 +163,9 @@ impl Session {
     }
 
     fn framing(&self) -> Framing {
-        if self.offered.chunking && self.settings.chunking {
-            Framing::Chunks { pipelined: self.offered.pipelining }
+        if self.offered.chunking {
+            let binary = self.current.as_ref().is_some_and(|current| current.binary(&self.offered));
+            Framing::Chunks { pipelined: self.offered.pipelining, binary }
         } else {
             Framing::Dot
         }

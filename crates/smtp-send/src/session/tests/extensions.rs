@@ -1,6 +1,7 @@
 //! CHUNKING, LMTP, SMTPUTF8 and what a message needs that nobody offers.
 
 use super::*;
+use crate::proto::deliver_by::DeliverBy;
 
 #[test]
 fn chunks_take_the_place_of_data_and_are_answered_one_by_one() {
@@ -110,4 +111,37 @@ fn what_a_message_needs_and_nobody_offers_ends_it_before_anything_is_sent() {
         assert_eq!(greeted(&mut session, "250 x"), "QUIT");
         assert!(matches!(session.trouble(), Some(Trouble::NotOffered { keyword, .. }) if *keyword == missing));
     }
+}
+
+#[test]
+fn files_go_as_they_are_where_any_bytes_may_be_sent_in_chunks() {
+    let mut session = Run::new(settings(), vec![envelope(&["a"])]);
+    let mail = greeted(&mut session, "250-x\n250-SIZE\n250-CHUNKING\n250-8BITMIME\n250 BINARYMIME");
+    assert_eq!(mail, "MAIL FROM:<me@example.com> SIZE=80 BODY=BINARYMIME");
+    session.answer("250 ok");
+    assert_eq!(session.answer("250 ok"), "upload binary");
+    // Without chunks, or where they are not wanted, an end could not be told from the bytes.
+    let without = [(settings(), "250-x\n250-8BITMIME\n250 BINARYMIME")];
+    let unwanted = [(Settings { chunking: false, ..settings() }, "250-x\n250-CHUNKING\n250-8BITMIME\n250 BINARYMIME")];
+    for (settings, offer) in without.into_iter().chain(unwanted) {
+        let mut session = Run::new(settings, vec![envelope(&["a"])]);
+        assert_eq!(greeted(&mut session, offer), "MAIL FROM:<me@example.com> BODY=8BITMIME");
+    }
+}
+
+#[test]
+fn a_time_for_delivery_is_passed_on_or_told_to_be_impossible() {
+    let timed = |text| Envelope { deliver_by: DeliverBy::parse(text), ..envelope(&["a"]) };
+    let mut session = Run::new(settings(), vec![timed("120,return")]);
+    let mail = greeted(&mut session, "250-x\n250 DELIVERBY 60");
+    assert_eq!(mail, "MAIL FROM:<me@example.com> BY=120;R");
+    let mut session = Run::new(settings(), vec![timed("59,return")]);
+    assert_eq!(greeted(&mut session, "250-x\n250 DELIVERBY 60"), "QUIT");
+    assert_eq!(session.outcomes[0].trouble, Some(Trouble::TooSoon { seconds: 59, least: 60 }));
+    let mut session = Run::new(settings(), vec![timed("59")]);
+    assert_eq!(greeted(&mut session, "250-x\n250 DELIVERBY 60"), "MAIL FROM:<me@example.com> BY=59;N");
+    let mut session = Run::new(settings(), vec![timed("59")]);
+    assert_eq!(greeted(&mut session, "250-x\n250 SIZE"), "QUIT");
+    let missing = Trouble::NotOffered { keyword: "DELIVERBY", what: "--deliver-by" };
+    assert_eq!(session.outcomes[0].trouble, Some(missing));
 }

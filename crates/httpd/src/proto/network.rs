@@ -1,0 +1,113 @@
+//! Networks in CIDR notation (RFC 4632), and whether an address lies in one of them.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// A network: the addresses whose first bits are those of its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u32,
+}
+
+/// Why a text is no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotANetwork {
+    /// The part in front of the slash is no IP address.
+    #[error("is not an IP address or a network such as 10.0.0.0/8")]
+    Address,
+    /// The part behind the slash is no number of bits.
+    #[error("the number of bits behind the slash is wrong")]
+    Prefix,
+    /// The address has bits that do not belong to the network, so one of both is not what was meant.
+    #[error("has bits set behind the first {0}")]
+    HostBits(u32),
+}
+
+impl Network {
+    /// Whether `address` lies in it. IPv4 in its IPv6 form is IPv4.
+    pub fn contains(self, address: IpAddr) -> bool {
+        let (own, bits) = number(self.address);
+        let (other, other_bits) = number(address.to_canonical());
+        bits == other_bits && own == cut(other, bits, self.prefix)
+    }
+}
+
+/// An address as a number, and of how many bits.
+fn number(address: IpAddr) -> (u128, u32) {
+    match address {
+        IpAddr::V4(ip) => (ip.to_bits().into(), 32),
+        IpAddr::V6(ip) => (ip.to_bits(), 128),
+    }
+}
+
+/// The first `prefix` of `bits` bits, the others zero.
+fn cut(number: u128, bits: u32, prefix: u32) -> u128 {
+    let rest = bits.saturating_sub(prefix);
+    number.checked_shr(rest).and_then(|head| head.checked_shl(rest)).unwrap_or(0)
+}
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let address: IpAddr = address.parse().map_err(|_| NotANetwork::Address)?;
+        let address = address.to_canonical();
+        let (value, bits) = number(address);
+        let prefix = match prefix {
+            None => bits,
+            Some(digits) if (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().ok().filter(|prefix| *prefix <= bits).ok_or(NotANetwork::Prefix)?
+            }
+            Some(_) => return Err(NotANetwork::Prefix),
+        };
+        if cut(value, bits, prefix) != value {
+            return Err(NotANetwork::HostBits(prefix));
+        }
+        Ok(Self { address, prefix })
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contains(network: &str, address: &str) -> bool {
+        network.parse::<Network>().unwrap().contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn an_address_lies_in_a_network_by_its_first_bits() {
+        assert!(contains("10.0.0.0/8", "10.255.1.2") && !contains("10.0.0.0/8", "11.0.0.0"));
+        assert!(contains("192.0.2.1", "192.0.2.1") && !contains("192.0.2.1", "192.0.2.2"));
+        assert!(contains("2001:db8::/33", "2001:db8:7fff::1") && !contains("2001:db8::/33", "2001:db8:8000::1"));
+        assert!(contains("0.0.0.0/0", "255.255.255.255") && !contains("0.0.0.0/0", "::1"));
+        assert!(contains("::/0", "ffff::") && !contains("::/0", "10.0.0.1"));
+        assert!(contains("10.0.0.0/8", "::ffff:10.1.1.1"), "IPv4 by a dual socket is IPv4");
+    }
+
+    #[test]
+    fn what_is_no_network_is_told() {
+        for (text, why) in [
+            ("", NotANetwork::Address),
+            ("proxy.example.com", NotANetwork::Address),
+            ("10.0.0.0/", NotANetwork::Prefix),
+            ("10.0.0.0/33", NotANetwork::Prefix),
+            ("::/129", NotANetwork::Prefix),
+            ("10.0.0.0/+8", NotANetwork::Prefix),
+            ("10.0.0.0/8/8", NotANetwork::Prefix),
+            ("10.0.0.1/8", NotANetwork::HostBits(8)),
+        ] {
+            assert_eq!(text.parse::<Network>(), Err(why), "{text}");
+        }
+        assert_eq!("2001:db8::/32".parse::<Network>().unwrap().to_string(), "2001:db8::/32");
+    }
+}
