@@ -42,7 +42,7 @@ fn xdg_config_home_moves_the_file() {
     let moved = TempDir::new().unwrap();
     fs::create_dir(moved.path().join("smtp-send")).unwrap();
     fs::rename(home.file(), moved.path().join("smtp-send/config.toml")).unwrap();
-    assert_fails(&home.send(&[]), 64, &["--server"]);
+    assert_fails(&home.send(&["--dns-server", "127.0.0.1:1"]), 75, &["example.com", "--server"]);
     assert_sent(&home.send_with(&[("XDG_CONFIG_HOME", moved.path().to_str().unwrap())], &[]));
 }
 

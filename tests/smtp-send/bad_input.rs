@@ -18,8 +18,8 @@ fn without_a_recipient_nothing_is_sent() {
 }
 
 #[test]
-fn without_a_server_it_says_which_option_is_missing() {
-    assert_fails(&run(&["--to", "a@example.com"], b"x\n"), 64, &["--server"]);
+fn without_a_server_and_without_dns_it_says_which_option_helps() {
+    assert_fails(&run(&["--to", "a@example.com", "--dns-server", "127.0.0.1:1"], b"x\n"), 75, &["MX", "--server"]);
 }
 
 #[test]

@@ -19,8 +19,12 @@ mod composed;
 mod delivery;
 /// What is said and in which order: EHLO, HELO, pipelining, refusals, SIZE, 421.
 mod dialogue;
+/// Without a server: exchangers found by DNS, and how they are protected.
+mod direct;
 /// The man page and the completions are those of the options.
 mod dist;
+/// Signatures in the name of a domain.
+mod dkim;
 /// STARTTLS, implicit TLS, certificates, and what is never done.
 mod encryption;
 /// CHUNKING, LMTP, SMTPUTF8, DSN, REQUIRETLS.
@@ -51,3 +55,5 @@ mod secrets;
 mod sendmail;
 /// Several messages over one connection, and further tries.
 mod several;
+/// SMTP on standard input: `sendmail -bs`.
+mod submission;

@@ -297,7 +297,7 @@ fn a_wrong_command_line_is_one_line_and_reads_nothing() {
     let home = nowhere();
     for (args, words) in [
         (&["-bp"][..], "no queue"),
-        (&["-bs"], "not spoken"),
+        (&["-bs", "bob"], "by RCPT"),
         (&["-bd"], "receives no mail"),
         (&["-q30m"], "no queue"),
         (&["-Z", "bob"], "-Z: no option of sendmail"),

@@ -46,7 +46,10 @@ pub fn file_names(data: &[u8]) {
         assert_eq!(html.matches(sign).count(), plain.matches(sign).count(), "{sign:?} in {html}");
     }
     for link in html.split("href=\"").skip(1) {
-        assert!(["./", "../", "?sort=", "?download=tar"].iter().any(|start| link.starts_with(start)), "it leads elsewhere: {link}");
+        assert!(
+            ["./", "../", "?sort=", "?download=tar"].iter().any(|start| link.starts_with(start)),
+            "it leads elsewhere: {link}"
+        );
     }
     let json: serde_json::Value = serde_json::from_str(&page(Form::Json, folder, &names)).expect("JSON");
     let mut read: Vec<&str> = json.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();

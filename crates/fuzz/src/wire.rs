@@ -1,8 +1,11 @@
-//! What `smtp-send` hears before and beside the dialogue: answers of proxies.
+//! What `smtp-send` hears before and beside the dialogue: answers of proxies, and SMTP on standard input.
 //!
 //! Each function takes arbitrary bytes and panics when the code does, or when it contradicts its second opinion.
 
+use smtp_send::proto::dot::DotStuffing;
 use smtp_send::proto::proxy::{Dialogue, Identity, Refusal, Scheme, Step, Target};
+use smtp_send::proto::receive::text::Text;
+use smtp_send::proto::receive::{MAX_RECIPIENTS, Reception, Step};
 
 /// The longest answer that is held without an end: a head of HTTP.
 const LONGEST: usize = 17 * 1024;
@@ -48,4 +51,51 @@ fn held(
             }
         }
     }
+}
+
+/// Whatever a program says to `sendmail -bs`: each reply is one reply, a message has recipients, and a message without a bare line
+/// end is the same when it is sent on and read again.
+pub fn receive(data: &[u8]) {
+    let mut session = Reception::new("host.example.com", "example.org");
+    let mut rest = data;
+    while let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
+        let line = &rest[..end];
+        rest = &rest[end + 2..];
+        match session.command(line) {
+            Step::Say(reply) => one_reply(&reply),
+            Step::End(reply) => return one_reply(&reply),
+            Step::Data(reply) => {
+                one_reply(&reply);
+                let (from, to) = session.take_envelope();
+                assert!(!to.is_empty() && to.len() <= MAX_RECIPIENTS, "a message for nobody");
+                assert!(from.iter().chain(&to).all(|one| !one.as_str().contains(['\r', '\n', '<', '>', '\0'])));
+                let (mut text, mut message) = (Text::default(), Vec::new());
+                let (taken, ended) = text.push(rest, &mut message);
+                rest = &rest[taken..];
+                if ended && !text.has_bare_line_end() {
+                    sent_on(&message);
+                }
+            }
+        }
+    }
+}
+
+/// One reply of one or more lines with one code.
+fn one_reply(reply: &str) {
+    let lines: Vec<&str> = reply.split("\r\n").collect();
+    assert!(
+        lines.iter().all(|line| line.len() > 4 && line[..3] == lines[0][..3] && !line.contains(['\r', '\n'])),
+        "{reply}"
+    );
+    let (last, others) = lines.split_last().expect("a line");
+    assert!(last.as_bytes()[3] == b' ' && others.iter().all(|line| line.as_bytes()[3] == b'-'), "{reply}");
+}
+
+fn sent_on(message: &[u8]) {
+    let (mut stuffing, mut out) = (DotStuffing::default(), Vec::new());
+    stuffing.push(message, &mut out);
+    stuffing.finish(&mut out);
+    let (mut text, mut again) = (Text::default(), Vec::new());
+    assert_eq!(text.push(&out, &mut again), (out.len(), true), "another end");
+    assert!(!text.has_bare_line_end() && again == message, "another message");
 }

@@ -38,7 +38,7 @@ _smtp__send() {
 
     case "${cmd}" in
         smtp__send)
-            opts="-s -4 -6 -v -q -h -V --to --cc --bcc --from --envelope-from --subject --body --body-file --html --inline --attach --header --reply-to --eml --server --port --account --ipv4 --ipv6 --bind --proxy --proxy-password-file --proxy-password-command --proxy-protocol --proxy-client --helo --timeout --max-time --retry --retry-max-time --tls --tls-ca --tls-server-name --tls-pin --tls-client-cert --tls-client-key --insecure --user --password-file --password-fd --password-command --token-command --auth --allow-cleartext-login --lmtp --dsn-notify --dsn-ret --dsn-envid --deliver-by --require-tls --no-chunking --merge --merge-to --merge-separator --connections --rate --queue --journal --resend-unknown --keep-going --csv --dry-run --stop-after --json --verbose --quiet --help --version sendmail queue"
+            opts="-s -4 -6 -v -q -h -V --to --cc --bcc --from --envelope-from --subject --body --body-file --html --inline --attach --header --reply-to --eml --server --port --account --ipv4 --ipv6 --bind --proxy --proxy-password-file --proxy-password-command --proxy-protocol --proxy-client --helo --timeout --max-time --retry --retry-max-time --dns-server --dns-trust-ad --mta-sts-policy --tls --tls-ca --tls-server-name --tls-pin --tls-client-cert --tls-client-key --insecure --user --password-file --password-fd --password-command --token-command --auth --allow-cleartext-login --lmtp --dsn-notify --dsn-ret --dsn-envid --deliver-by --require-tls --no-chunking --merge --merge-to --merge-separator --connections --rate --queue --journal --resend-unknown --keep-going --csv --dkim-domain --dkim-selector --dkim-key --dry-run --stop-after --json --verbose --quiet --help --version sendmail queue"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -160,6 +160,14 @@ _smtp__send() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --dns-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mta-sts-policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tls)
                     COMPREPLY=($(compgen -W "auto starttls implicit off" -- "${cur}"))
                     return 0
@@ -249,6 +257,18 @@ _smtp__send() {
                     return 0
                     ;;
                 --csv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dkim-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dkim-selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dkim-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_smtp_send_global_optspecs
-    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= proxy= proxy-password-file= proxy-password-command= proxy-protocol= proxy-client= helo= timeout= max-time= retry= retry-max-time= tls= tls-ca= tls-server-name= tls-pin= tls-client-cert= tls-client-key= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= deliver-by= require-tls no-chunking merge= merge-to= merge-separator= connections= rate= queue journal= resend-unknown keep-going csv= dry-run stop-after= json v/verbose q/quiet h/help V/version
+    string join \n to= cc= bcc= from= envelope-from= s/subject= body= body-file= html= inline= attach= header= reply-to= eml= server= port= account= 4/ipv4 6/ipv6 bind= proxy= proxy-password-file= proxy-password-command= proxy-protocol= proxy-client= helo= timeout= max-time= retry= retry-max-time= dns-server= dns-trust-ad mta-sts-policy= tls= tls-ca= tls-server-name= tls-pin= tls-client-cert= tls-client-key= insecure user= password-file= password-fd= password-command= token-command= auth= allow-cleartext-login lmtp dsn-notify= dsn-ret= dsn-envid= deliver-by= require-tls no-chunking merge= merge-to= merge-separator= connections= rate= queue journal= resend-unknown keep-going csv= dkim-domain= dkim-selector= dkim-key= dry-run stop-after= json v/verbose q/quiet h/help V/version
 end
 
 function __fish_smtp_send_needs_command
@@ -38,7 +38,7 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l att
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l header -d 'Further header field; repeatable' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l reply-to -d 'Where answers shall go; repeatable' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l eml -d 'Ready messages, sent as they are to the recipients in their header unless --to, --cc or --bcc is given: a file with one, a mailbox file, a folder with files *.eml, a Maildir, or - for standard input; repeatable' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l server -d 'Mail server; an IPv6 address with a port stands in brackets; `lmtp:/path` is a unix socket that speaks LMTP' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l server -d 'Mail server; an IPv6 address with a port stands in brackets; `lmtp:/path` is a unix socket that speaks LMTP [default: those of the recipients\' domains]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l port -d 'Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l account -d 'Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml, whose keys are the long options [default: that of `SMTP_SEND_ACCOUNT`, else default]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l bind -d 'Address of this host to connect from' -r
@@ -53,6 +53,8 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l tim
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l max-time -d 'Longest time for everything from connecting to the end' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l retry -d 'How often to try again what failed for now, after about 1, 2, 4... 300 seconds' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l retry-max-time -d 'Begin no further try later than this after the start; without --retry, try as often as that allows' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l dns-server -d 'Name server to ask for the recipients\' servers; repeatable [default: those of /etc/resolv.conf]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l mta-sts-policy -d 'Policy of MTA-STS that holds for a domain, as it was fetched from there; repeatable [default domain: each]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l tls -d 'When to encrypt [default: auto]' -r -f -a "auto\t'From the first byte on port 465, elsewhere when the server offers STARTTLS'
 starttls\t'STARTTLS, or nothing is sent'
 implicit\t'TLS from the first byte'
@@ -87,6 +89,9 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l con
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l rate -d 'Send no faster than this, over all connections: so many messages a second, or N/min, N/h' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l journal -d 'File that keeps what was done, so that a run that was stopped goes on where it was' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l csv -d 'Report in CSV, a row for each recipient; - for standard output' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l dkim-domain -d 'Domain to sign for; all three options belong together' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l dkim-selector -d 'Name of the key: its public half is published at SELECTOR._domainkey.DOMAIN' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l dkim-key -d 'File with the private key in PEM form, RSA or Ed25519; not for everybody to read' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l stop-after -d 'End the session after this step; nothing is delivered' -r -f -a "connect\t''
 ehlo\t''
 tls\t''
@@ -95,6 +100,7 @@ mail\t''
 rcpt\t''"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -s 4 -l ipv4 -d 'Use IPv4 only'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -s 6 -l ipv6 -d 'Use IPv6 only'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l dns-trust-ad -d 'Believe the name servers when they say that an answer is validated (DNSSEC), as those on this machine are believed; certificates named in DNS (DANE) then count'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l insecure -d 'Accept every certificate: encrypted, but with whom is not known'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l allow-cleartext-login -d 'Log in without TLS too, so that anybody on the way can read the password'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue" -l lmtp -d 'Speak LMTP, which answers for each recipient after the message'

@@ -3,6 +3,8 @@
 //! One struct for each group of options; the groups are those of `--help`.
 
 mod bulk;
+mod direct;
+mod dkim;
 mod options;
 mod queue;
 
@@ -13,10 +15,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum};
 
 pub use bulk::BulkArgs;
+pub use direct::DirectArgs;
+pub use dkim::DkimArgs;
 pub use options::{KeyError, Takes, Typed, key, mistake_in};
 pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
 
 /// Sends mail by SMTP and says for each recipient what became of it.
+///
+/// Without --server the mail goes to the servers of the recipients' domains, which DNS names.
 ///
 /// The text is read from standard input unless --body, --body-file, --html or --eml is given.
 #[derive(Debug, Clone, Parser)]
@@ -24,7 +30,7 @@ pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
     name = "smtp-send",
     version,
     max_term_width = 100,
-    override_usage = "smtp-send --server HOST[:PORT] --to ADDRESS [OPTIONS] < TEXT\n       \
+    override_usage = "smtp-send [--server HOST[:PORT]] --to ADDRESS [OPTIONS] < TEXT\n       \
                       smtp-send sendmail [OPTIONS OF SENDMAIL] ADDRESS... < MESSAGE\n       \
                       smtp-send queue list|run|drop",
     after_help = "\
@@ -51,6 +57,9 @@ pub struct Cli {
     /// Where to send.
     #[command(flatten)]
     pub server: ServerArgs,
+    /// Where to send without a server.
+    #[command(flatten)]
+    pub direct: DirectArgs,
     /// How the connection is protected.
     #[command(flatten)]
     pub tls: TlsArgs,
@@ -63,6 +72,9 @@ pub struct Cli {
     /// Many messages at once.
     #[command(flatten)]
     pub bulk: BulkArgs,
+    /// How messages are signed.
+    #[command(flatten)]
+    pub dkim: DkimArgs,
     /// What is shown.
     #[command(flatten)]
     pub seeing: SeeingArgs,
@@ -134,6 +146,7 @@ pub struct MessageArgs {
 #[command(next_help_heading = "Server")]
 pub struct ServerArgs {
     /// Mail server; an IPv6 address with a port stands in brackets; `lmtp:/path` is a unix socket that speaks LMTP
+    /// [default: those of the recipients' domains]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub server: Option<String>,
     /// Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]

@@ -3,6 +3,8 @@
 //! `server` holds the way to the other side, `envelope` and `message` what goes there.
 
 mod bulk;
+mod direct;
+mod dkim;
 mod envelope;
 mod login;
 mod message;
@@ -13,9 +15,11 @@ use anyhow::{Result, ensure};
 use common::{Failure, Kind};
 
 use crate::cli::{Cli, SeeingArgs, Step, Tls};
+use crate::dkim::Signer;
 use crate::session::StopAfter;
 
 pub use bulk::Bulk;
+pub use dkim::signer;
 pub use login::Credentials;
 pub use message::{Composed, FileSource, Mail, MergeMail, ReadyMail, ReversePath, TextSource};
 pub use server::Route;
@@ -23,14 +27,16 @@ pub use server::Route;
 /// Everything a run needs to know.
 #[derive(Debug)]
 pub struct Config {
-    /// The way to the server; absent only when nothing is sent.
-    pub route: Option<Route>,
+    /// The way to the server.
+    pub route: Route,
     /// What is sent to whom.
     pub mail: Mail,
     /// Whether the message is only printed.
     pub dry_run: bool,
     /// How many messages are sent.
     pub bulk: Bulk,
+    /// Who signs the messages, if anybody.
+    pub signer: Option<Signer>,
     /// The step to end a probe at.
     pub stop_after: Option<StopAfter>,
     /// How the result is shown.
@@ -64,12 +70,12 @@ impl Config {
             usage("--stop-after auth", "no use without --user NAME")
         );
         let route = Route::new(&cli, !before_login && !cli.seeing.dry_run)?;
-        ensure!(route.is_some() || cli.seeing.dry_run, usage("missing --server HOST[:PORT]", "see --help"));
         let bulk = Bulk::new(&cli)?;
         Ok(Self {
             route,
             bulk,
             mail: Mail::new(&cli.envelope, cli.message, &cli.bulk, stop_after)?,
+            signer: signer(&cli.dkim)?,
             dry_run: cli.seeing.dry_run,
             stop_after,
             report: report_style(&cli.seeing),

@@ -48,7 +48,9 @@ pub struct Job {
 pub struct Sent<'a> {
     /// Which one, counted from 0.
     pub number: usize,
-    /// The fate of each recipient.
+    /// Its recipients.
+    pub recipients: &'a [Address],
+    /// The fate of each of them.
     pub fates: &'a [Fate],
     /// All of it in words.
     pub report: Report,
@@ -98,7 +100,7 @@ pub fn send(route: &Route, manner: Manner<'_>, supply: &dyn Supply, told: Told<'
     });
     run.give_up();
     let Teller { tally, .. } = run.teller.into_inner().unwrap_or_else(PoisonError::into_inner);
-    tally.verdict(count, &route.peer.to_string())
+    tally.verdict(count, &route.server())
 }
 
 /// What all connections of a run share.
@@ -134,6 +136,12 @@ impl Run<'_> {
         let mut last = End::default();
         while self.board.wait_for_work(self.limits.end) {
             last = Connection::hold(self);
+            if last.decided == 0
+                && !last.is_good()
+                && self.route.has_another_way(last.broken.as_ref(), last.trouble.as_ref())
+            {
+                continue;
+            }
             if self.manner.stop_after.is_some() || last.is_final() {
                 break;
             }
@@ -161,7 +169,8 @@ impl Run<'_> {
     /// Nothing that is still open will change.
     fn give_up(&self) {
         let end = self.board.last_end();
-        let over = || Failure::new(Kind::Temporary, "deliver to", &self.route.peer, "the time that was given is over");
+        let over =
+            || Failure::new(Kind::Temporary, "deliver to", self.route.server(), "the time that was given is over");
         let is_probe = self.manner.stop_after.is_some();
         let broken = end.broken.or_else(|| (end.trouble.is_none() && !is_probe).then(over));
         let circumstances = Circumstances {
@@ -208,7 +217,7 @@ impl Run<'_> {
 
     fn report(&self, number: usize, id: &str, to: &[Address], task: &Task, bytes: u64, seen: Circumstances<'_>) {
         let (report, failure) = Report::new(Facts {
-            server: &self.route.peer.to_string(),
+            server: &self.route.server(),
             message_id: id,
             source: self.supply.name(number).as_deref(),
             recipients: to,
@@ -218,9 +227,10 @@ impl Run<'_> {
             encryption: seen.encryption,
             bytes,
             stop_after: self.manner.stop_after,
+            is_part: self.route.is_part(),
         });
         let mut teller = self.teller.lock().unwrap_or_else(PoisonError::into_inner);
-        (teller.told)(Sent { number, fates: &task.fates, report });
+        (teller.told)(Sent { number, recipients: to, fates: &task.fates, report });
         teller.tally.add(failure);
     }
 }

@@ -9,7 +9,9 @@ pub mod cli;
 pub mod compose;
 pub mod config;
 pub mod deliver;
+pub mod direct;
 pub mod dispatch;
+pub mod dkim;
 pub mod host;
 pub mod journal;
 pub mod merge;
@@ -32,7 +34,7 @@ pub mod transport;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use common::logger::{self, Color};
 use common::{Failure, Kind};
 
@@ -42,6 +44,7 @@ use config::{Config, ReportStyle};
 use dispatch::{Job, Manner};
 use journal::Journal;
 use output::Output;
+use supply::Signing;
 
 /// The exit code for each kind of failure (sysexits.h).
 pub fn code_of(kind: Kind) -> u8 {
@@ -91,13 +94,23 @@ fn queue(cli: &QueueCli) -> Result<u8> {
 
 fn run(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
-    let Config { route, mail, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
+    let Config { mut route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
     let mut supply = compose::supply(mail, bulk.keep_going)?;
+    if let Some(signer) = signer {
+        supply = Box::new(Signing::new(supply, signer));
+    }
     if dry_run {
-        (0..supply.shown()).try_for_each(|number| print(&mut supply.job(number)?))?;
+        (0..supply.shown()).try_for_each(|number| {
+            let mut job = supply.job(number)?;
+            print(&mut job)?;
+            supply.give_back(number, job);
+            anyhow::Ok(())
+        })?;
+        if verbose {
+            direct::explain(&route, &*supply)?;
+        }
         return Ok(common::exit::SUCCESS);
     }
-    let route = route.context("no server")?;
     let journal = bulk.journal.as_deref().map(|path| resume::open(path, &bulk, &*supply, &route)).transpose()?;
     if let Some(journal) = &journal {
         supply.belongs_to(journal.run());
@@ -113,7 +126,7 @@ fn run(cli: Cli) -> Result<u8> {
         interval: bulk.interval,
         journal: journal.as_ref(),
     };
-    let failure = dispatch::send(&route, manner, &*supply, &mut |sent| output.show(&sent.report));
+    let failure = direct::send(&mut route, manner, &*supply, &mut |sent| output.show(&sent.report));
     drop(output);
     let failure = failure.or_else(|| resume::remainder(journal.as_ref(), supply.left_out()));
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))

@@ -37,6 +37,8 @@ pub struct Facts<'a> {
     pub bytes: u64,
     /// The probe, if it was one.
     pub stop_after: Option<StopAfter>,
+    /// Whether the other recipients of the message went to other servers.
+    pub is_part: bool,
 }
 
 /// What there is to say about a message.
@@ -52,6 +54,12 @@ pub struct Report {
     recipients: Vec<Recipient>,
     error: Option<String>,
     exit_code: u8,
+    /// The class of the error.
+    #[serde(skip)]
+    kind: Option<Kind>,
+    /// Whether the error of the run tells of other servers too, so that this one is told with the recipients.
+    #[serde(skip)]
+    is_part: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,11 +117,20 @@ impl Report {
         });
         let (server, message_id) = (facts.server.to_owned(), facts.message_id.to_owned());
         let (source, bytes) = (facts.source.map(str::to_owned), facts.bytes);
-        let stopped_after = facts.stop_after.map(step_name);
+        let (stopped_after, is_part) = (facts.stop_after.map(step_name), facts.is_part);
         let failure = verdict(facts);
         let error = failure.as_ref().map(ToString::to_string);
+        let kind = failure.as_ref().map(Failure::kind);
         let exit_code = failure.as_ref().map_or(0, |failure| crate::code_of(failure.kind()));
-        (Self { server, message_id, source, tls, bytes, stopped_after, recipients, error, exit_code }, failure)
+        (
+            Self { server, message_id, source, tls, bytes, stopped_after, recipients, error, exit_code, kind, is_part },
+            failure,
+        )
+    }
+
+    /// The class of what went wrong, if anything did.
+    pub fn kind(&self) -> Option<Kind> {
+        self.kind
     }
 
     /// Writes one JSON object on one line.
@@ -144,8 +161,11 @@ impl Report {
         }
         let source = self.source.as_ref().map(|source| format!("{source}: ")).unwrap_or_default();
         if self.recipients.iter().all(|one| one.status == Status::Unsent) {
-            if let (false, Some(error)) = (source.is_empty(), &self.error) {
-                writeln!(out, "{}", SafeText(format!("{source}not sent: {error}").as_bytes()))?;
+            let Some(error) = &self.error else { return Ok(()) };
+            let addresses = self.recipients.iter().map(|one| format!("{}: ", one.address));
+            let addresses = if self.is_part { addresses.collect() } else { vec![String::new()] };
+            for address in addresses.iter().filter(|_| self.is_part || !source.is_empty()) {
+                writeln!(out, "{}", SafeText(format!("{source}{address}not sent: {error}").as_bytes()))?;
             }
             return Ok(());
         }

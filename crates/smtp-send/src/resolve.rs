@@ -176,6 +176,13 @@ pub struct Addresses {
     pub secure: bool,
 }
 
+impl Addresses {
+    /// This address alone, which nobody had to look up.
+    pub fn of(address: IpAddr) -> Self {
+        Self { list: vec![address], name: address.to_string(), aliases: 0, secure: false }
+    }
+}
+
 /// Which addresses are of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Families {

@@ -12,19 +12,26 @@ pub mod input;
 mod outcome;
 pub mod qualify;
 pub mod queue;
+mod submission;
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use crate::account::{self, Account};
 use crate::cli::Typed;
-use crate::config::Route;
-use crate::dispatch::Job;
-use crate::message::{Message, Ready, ReadyError};
+use crate::config::{Route, signer};
+use crate::direct;
+use crate::dispatch::{Job, Manner, Told};
+use crate::dkim::Signer;
+use crate::message::{Message, Ready, ReadyError, Signed};
+use crate::session::Fate;
+use crate::supply::Single;
 use arguments::Arguments;
 use dead_letter::{Letter, NotKept};
 use envelope::Identity;
@@ -39,8 +46,10 @@ Reads a message from standard input and hands it over to the server of an accoun
 
 Usage: sendmail [OPTIONS] ADDRESS... < MESSAGE
        sendmail -t [OPTIONS] [ADDRESS...] < MESSAGE
+       sendmail -bs [OPTIONS]
 
   -t               Send to the addresses in To, Cc and Bcc too, or in those of Resent-To ... if there are any
+  -bs              Speak SMTP on standard input and output; 250 behind a message says that the server has it for everybody
   -i, -oi          A line with a lone dot does not end the message
   -f, -r ADDRESS   Where bounces go; '' for nowhere [default: envelope-from or from of the account, else the author]
   -F NAME          Your name, for a message without From
@@ -81,6 +90,9 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
     }
     logger::init("smtp-send", logger::level(u8::from(arguments.verbose), !arguments.verbose), Color::Auto);
     dead_letter::bury_left_over();
+    if arguments.smtp {
+        return submission::serve(&arguments).map(|()| "");
+    }
     let setup = Setup::new(&arguments);
     if io::stdin().is_terminal() {
         // Nobody shall type a message in vain.
@@ -97,11 +109,42 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
 /// What is known before the message is read.
 #[derive(Debug)]
 struct Setup {
-    route: Route,
+    sending: Sending,
     /// Whether what fails for now goes into the queue.
     queue: bool,
     identity: Identity,
     account: Option<Account>,
+}
+
+/// The way on which messages leave.
+#[derive(Debug)]
+struct Sending {
+    route: Route,
+    /// Who signs them.
+    signer: Option<Arc<Signer>>,
+}
+
+impl Sending {
+    /// Sends a message; `told` hears what became of whom, of each domain by itself where there is no server.
+    fn send(&mut self, job: Job, told: Told<'_>) -> Option<Failure> {
+        let message = match &self.signer {
+            Some(signer) => Message::Signed(Box::new(Signed::new(job.message, Arc::clone(signer)))),
+            None => job.message,
+        };
+        direct::send(&mut self.route, Manner::default(), &Single::new(Job { message, ..job }), told)
+    }
+
+    /// The same to the end; gives the fate of each recipient.
+    fn deliver(&mut self, job: Job) -> (Vec<Fate>, Option<Failure>) {
+        let recipients = job.recipients.clone();
+        let mut known = HashMap::new();
+        let failure = self.send(job, &mut |sent| {
+            known.extend(sent.recipients.iter().cloned().zip(sent.fates.iter().cloned()));
+        });
+        // An address that stands twice has one fate.
+        let fate = |address| known.get(address).cloned().unwrap_or(Fate::Unsent);
+        (recipients.iter().map(fate).collect(), failure)
+    }
 }
 
 impl Setup {
@@ -115,15 +158,21 @@ impl Setup {
         let route = Route::new(&cli, true).map_err(|error| {
             error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "", "configuration", error.to_string()))
         });
-        let route = route.and_then(|route| route.ok_or_else(no_server)).map(|mut route| {
+        // Nobody who has said nothing at all shall be surprised by mail that leaves this machine.
+        let is_meant = |route: &Route| route.direct.is_none() || account.is_some();
+        let route = route.and_then(|route| if is_meant(&route) { Ok(route) } else { Err(no_server()) });
+        let route = route.map(|mut route| {
             // Sendmail would take the message in any case; programs that ask for reports cannot know the server.
             route.dsn.optional = true;
             route
         });
         let identity = Identity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
-        match (route, identity) {
-            (Ok(route), Ok(identity)) => Ok(Self { route, queue: cli.bulk.queue, identity, account }),
-            (Err(failure), _) | (_, Err(failure)) => Err(placed(failure, account.as_ref())),
+        match (route, identity, signer(&cli.dkim)) {
+            (Ok(route), Ok(identity), Ok(signer)) => {
+                let sending = Sending { route, signer: signer.map(Arc::new) };
+                Ok(Self { sending, queue: cli.bulk.queue, identity, account })
+            }
+            (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => Err(placed(failure, account.as_ref())),
         }
     }
 }
@@ -178,13 +227,13 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
             let place = |failure| placed(failure, setup.account.as_ref());
             let letter = match letter {
                 Ok(letter) if setup.queue => match queue::enqueue(letter, &job, &edits, arguments) {
-                    Ok(entry) => return outcome::queued(setup.route, entry, place),
+                    Ok(entry) => return outcome::queued(setup.sending, entry, place),
                     // Then it is sent or kept as without a queue.
                     Err(letter) => Ok(letter),
                 },
                 letter => letter,
             };
-            outcome::of(setup.route, job, letter, place)
+            outcome::of(setup.sending, job, letter, place)
         }
         Err(failure) => Err(outcome::buried(
             letter,

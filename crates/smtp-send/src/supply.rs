@@ -5,6 +5,7 @@
 
 mod digest;
 mod files;
+mod signing;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,6 +15,7 @@ use crate::dispatch::Job;
 
 pub(crate) use digest::Digest;
 pub use files::Files;
+pub use signing::Signing;
 
 /// The messages of a run.
 pub trait Supply: Sync {

@@ -4,6 +4,7 @@
 //! loopback address. What is sent to this machine itself may go in clear anyway (there is nobody between), so demanding a
 //! certificate that no mail server has for "localhost" would protect nothing and keep people from their own server.
 
+mod dane;
 mod identity;
 mod pinned;
 
@@ -24,6 +25,7 @@ use rustls::{
 
 use crate::proto::auth::binding::Binding;
 use crate::proto::pin::Pin;
+use crate::proto::tlsa::Association;
 use pinned::{NotPinned, Pinned};
 
 pub use identity::Identity;
@@ -37,6 +39,8 @@ pub struct Trust {
     pub server_name: Option<String>,
     /// When the certificate is checked.
     pub check: Check,
+    /// The records that say whom to trust in place of any issuer, and the domain that they protect (DANE).
+    pub dane: Option<(Vec<Association>, String)>,
     /// The keys of which the server must have one, in place of an issuer; or besides one, where `ca` names some.
     pub pins: Vec<Pin>,
     /// Our own certificate, shown to servers that ask for one.
@@ -68,6 +72,9 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
         .map_err(|error| Failure::new(Kind::System, "", "TLS", error))?;
     let builder = if !trust.pins.is_empty() {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned(trust, provider)?))
+    } else if let Some((records, domain)) = &trust.dane {
+        let verifier = dane::Dane::new(records, Some(domain), provider);
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
     } else if checked {
         builder.with_root_certificates(roots(trust)?)
     } else {
@@ -178,6 +185,10 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
         }
         rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
             let why = format!("it is valid from {} on; is the clock of this machine right?{cure}", day(*not_before));
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+            let why = "not the one that the TLSA records of the server name (DANE)";
             Failure::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(wrong) => {

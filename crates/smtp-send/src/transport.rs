@@ -17,11 +17,11 @@ use rustls::{ClientConnection, StreamOwned};
 use crate::proto::auth::binding::Binding;
 use crate::proto::pin::Pin;
 use crate::proto::reply::{Reply, ReplyParser};
-use crate::server::Peer;
+use crate::server::{HostPort, Peer};
 use crate::tls::{self, Trust};
 use timed::Timed;
 
-pub use connect::{Family, ProxyHeader, Way};
+pub use connect::{Family, Known, ProxyHeader, Way};
 
 /// A handshake is a few packets and some arithmetic.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(60);
@@ -108,8 +108,17 @@ pub struct Transport {
 impl Transport {
     /// Connects to the first address of `peer` that answers, or through a proxy.
     pub fn connect(peer: &Peer, way: &Way, limits: Limits) -> Result<Self, Failure> {
-        let connected = connect::connect(peer, way, limits)?;
-        Ok(Self {
+        Ok(Self::over(connect::connect(peer, None, way, limits)?, peer, limits))
+    }
+
+    /// Connects to the first of the known addresses of `server` that answers.
+    pub fn connect_to(server: &HostPort, known: Known<'_>, way: &Way, limits: Limits) -> Result<Self, Failure> {
+        let peer = Peer::Tcp(server.clone());
+        Ok(Self::over(connect::connect(&peer, Some(known), way, limits)?, &peer, limits))
+    }
+
+    fn over(connected: connect::Connected, peer: &Peer, limits: Limits) -> Self {
+        Self {
             stream: Stream::Clear(connected.timed),
             input: connected.early,
             parser: ReplyParser::default(),
@@ -118,7 +127,7 @@ impl Transport {
             loopback: connected.loopback,
             limits,
             encryption: None,
-        })
+        }
     }
 
     /// The other end as it was typed.

@@ -1,11 +1,14 @@
 # A Postfix of its own for one case, sourced by the cases: own configuration, queue and mailbox in $TMP, on a free loopback
 # port. It listens for nobody else and touches no Postfix of this machine.
 #
-#   start_postfix [NAME=VALUE...]   starts it with further settings; sets $PORT
+#   start_postfix [NAME=VALUE...]   starts it with further settings; sets $PORT. With $AT set it listens at that ADDRESS:PORT,
+#                                   which nobody waits for
 #   wait_for_mail NUMBER            waits until that many messages are in the mailbox $MAILBOX
 
 start_postfix() {
-    PORT=$(free_port)
+    PORT=${AT-}
+    PORT=${PORT##*:}
+    PORT=${PORT:-$(free_port)}
     MAILBOX=$TMP/mail/box
     POSTFIX=$TMP/postfix
     mkdir -p "$POSTFIX/etc" "$POSTFIX/spool" "$POSTFIX/data" "$TMP/mail"
@@ -19,7 +22,7 @@ maillog_file = $POSTFIX/log
 maillog_file_prefixes = $POSTFIX
 myhostname = mail.example.com
 mydestination =
-inet_interfaces = 127.0.0.1
+inet_interfaces = $([ -n "${AT-}" ] && echo all || echo 127.0.0.1)
 inet_protocols = ipv4
 alias_maps =
 virtual_mailbox_domains = example.com
@@ -35,7 +38,7 @@ smtpd_peername_lookup = no
 END
     printf '%s\n' "$@" >> "$POSTFIX/etc/main.cf"
     cat > "$POSTFIX/etc/master.cf" <<END
-127.0.0.1:$PORT inet n - n - - smtpd
+${AT:-127.0.0.1:$PORT} inet n - n - - smtpd
 cleanup   unix n - n - 0 cleanup
 qmgr      unix n - n 300 1 qmgr
 tlsmgr    unix - - n 1000? 1 tlsmgr
@@ -56,7 +59,7 @@ END
         fail "openssl: $(cat "$TMP/openssl.log")"
     postfix -c "$POSTFIX/etc" start > "$TMP/start.log" 2>&1 || fail "postfix does not start: $(cat "$TMP/start.log")"
     cleanup "postfix -c '$POSTFIX/etc' abort > /dev/null 2>&1"
-    wait_for_port "$PORT"
+    [ -n "${AT-}" ] || wait_for_port "$PORT"
 }
 
 wait_for_mail() {

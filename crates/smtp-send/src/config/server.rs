@@ -5,15 +5,18 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use common::{Failure, Kind};
 
+use super::direct::direct;
 use super::login::Credentials;
 use super::{proxy, usage};
 use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
+use crate::direct::{Direct, Exchangers};
 use crate::host;
 use crate::proto::command::HeloName;
 use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::{Dsn, Envid, Notify, Ret};
 use crate::proto::pin::Pin;
 use crate::server::{HostPort, Peer, Server};
+use crate::session::Trouble;
 use crate::tls::{Check, Identity, Trust};
 use crate::transport::{Family, Way};
 
@@ -33,6 +36,10 @@ const LONGEST_WAIT: f64 = 1e6;
 pub struct Route {
     /// Where to send.
     pub peer: Peer,
+    /// How the servers of the recipients' domains are found, when there is no other.
+    pub direct: Option<Direct>,
+    /// Those of the domain whose turn it is.
+    pub exchangers: Option<Exchangers>,
     /// How to get there.
     pub way: Way,
     /// Whether it is LMTP.
@@ -64,8 +71,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// Checks the options; `None` when no server is named. When `logs_in`, the secret of a login is fetched as well.
-    pub fn new(cli: &Cli, logs_in: bool) -> Result<Option<Self>> {
+    /// Checks the options. When `logs_in`, the secret of a login is fetched as well.
+    pub fn new(cli: &Cli, logs_in: bool) -> Result<Self> {
         let (args, smtp) = (&cli.server, &cli.smtp);
         let mode = cli.tls.tls.unwrap_or_default();
         let trust = trust(mode, &cli.tls, cli.login.user.is_some())?;
@@ -77,10 +84,15 @@ impl Route {
         let deliver_by = smtp.deliver_by.as_deref().map(deliver_by).transpose()?;
         ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "no use with --tls off"));
         ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "no use with --insecure"));
-        let Some(typed) = &args.server else { return Ok(None) };
-        let peer = peer(typed, args.port, mode, cli)?;
+        let direct = direct(cli, args.port.unwrap_or(SMTP))?;
+        let peer = match &args.server {
+            Some(typed) => peer(typed, args.port, mode, cli)?,
+            // Nobody connects to it: each domain has its own.
+            None => Peer::Tcp(HostPort { host: "the recipients' servers".into(), port: args.port.unwrap_or(SMTP) }),
+        };
+        let logs_in = logs_in && direct.is_none();
         let implicit = matches!(&peer, Peer::Tcp(server) if mode == Tls::Auto && server.port == SUBMISSIONS);
-        Ok(Some(Self {
+        Ok(Self {
             way: Way {
                 family: family(args.ipv4, args.ipv6),
                 bind: args.bind,
@@ -101,7 +113,24 @@ impl Route {
             retry: args.retry.unwrap_or(if retry_max_time.is_some() { u32::MAX } else { 0 }),
             retry_max_time,
             peer,
-        }))
+            direct,
+            exchangers: None,
+        })
+    }
+
+    /// The server, or the exchanger that was tried last, as it is told in reports.
+    pub fn server(&self) -> String {
+        self.exchangers.as_ref().map_or_else(|| self.peer.to_string(), Exchangers::name)
+    }
+
+    /// Whether this is one of several domains of a run.
+    pub fn is_part(&self) -> bool {
+        self.exchangers.as_ref().is_some_and(Exchangers::is_part)
+    }
+
+    /// Whether another exchanger is worth trying after a connection that has decided nothing.
+    pub fn has_another_way(&self, broken: Option<&Failure>, trouble: Option<&Trouble>) -> bool {
+        self.exchangers.as_ref().is_some_and(|exchangers| exchangers.has_another_way(broken, trouble))
     }
 }
 
@@ -202,5 +231,5 @@ fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
         (false, Tls::Auto) if ca.is_none() && server_name.is_none() && pins.is_empty() && !login => Check::OffLoopback,
         _ => Check::Always,
     };
-    Ok(Trust { ca, server_name, check, pins, identity })
+    Ok(Trust { ca, server_name, check, pins, identity, dane: None })
 }

@@ -9,6 +9,7 @@ use common::{Failure, Kind};
 use crate::cli::Tls;
 use crate::config::{Credentials, Route};
 use crate::deliver::{self, Next, Outbox, Policy};
+use crate::direct;
 use crate::message::Message;
 use crate::meter::Meter;
 use crate::proto::command::HeloName;
@@ -93,13 +94,13 @@ impl<'a, 'r> Connection<'a, 'r> {
 
     fn converse(&mut self) -> Result<(Option<Failure>, Option<Trouble>), Failure> {
         let route = self.run.route;
-        let mut wire = Transport::connect(&route.peer, &route.way, self.run.limits)?;
-        if route.tls == Tls::Implicit {
-            wire.start_tls(&route.trust)?;
+        let (mut wire, tls, trust) = direct::reach(route, self.run.limits)?;
+        if tls == Tls::Implicit {
+            wire.start_tls(&trust)?;
         }
-        let settings = settings(route, self.run.manner.stop_after, &mut wire)?;
+        let settings = settings(route, tls, self.run.manner.stop_after, &mut wire)?;
         let mut session = Session::new(settings, wire.encryption().is_some());
-        let policy = Policy { trust: &route.trust, warn_in_clear: route.tls == Tls::Auto };
+        let policy = Policy { trust: &trust, warn_in_clear: tls == Tls::Auto };
         let broken = deliver::run(&mut session, wire, self, &policy).err();
         Ok((broken, session.trouble().cloned()))
     }
@@ -277,11 +278,11 @@ impl Outbox for Connection<'_, '_> {
     }
 }
 
-fn settings(route: &Route, stop_after: Option<StopAfter>, wire: &mut Transport) -> Result<Settings, Failure> {
+fn settings(route: &Route, tls: Tls, stop_after: Option<StopAfter>, wire: &mut Transport) -> Result<Settings, Failure> {
     let local = wire.local_address().unwrap_or(Ipv4Addr::LOCALHOST.into());
     Ok(Settings {
         helo: route.helo.clone().unwrap_or_else(|| HeloName::literal(local)),
-        starttls: match route.tls {
+        starttls: match tls {
             Tls::Auto => StartTls::Offered,
             Tls::Starttls => StartTls::Required,
             Tls::Implicit | Tls::Off => StartTls::Never,

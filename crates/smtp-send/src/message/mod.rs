@@ -15,6 +15,7 @@ mod origin;
 mod part;
 pub mod ready;
 mod recode;
+mod signed;
 mod source;
 pub mod spool;
 pub mod template;
@@ -30,6 +31,7 @@ pub use html::Html;
 pub use mailbox::Mailbox as MailboxFile;
 pub use origin::FieldError;
 pub use ready::{Edits, Ready, ReadyError};
+pub use signed::Signed;
 pub use source::Stamp;
 pub use spool::SpoolError;
 pub use template::Template;
@@ -42,6 +44,8 @@ pub enum Message {
     Composed(Box<Composition>),
     /// Written by somebody else.
     Ready(Box<Ready>),
+    /// One of these, signed.
+    Signed(Box<Signed>),
 }
 
 /// A piece of a message on its way to the server.
@@ -71,6 +75,7 @@ impl Message {
         match self {
             Self::Composed(message) => message.message_id(),
             Self::Ready(message) => message.message_id(),
+            Self::Signed(signed) => signed.message().message_id(),
         }
     }
 
@@ -79,6 +84,7 @@ impl Message {
         match self {
             Self::Composed(message) => message.has_eight_bit_form(),
             Self::Ready(message) => message.has_eight_bit_form(),
+            Self::Signed(signed) => signed.message().has_eight_bit_form(),
         }
     }
 
@@ -87,6 +93,7 @@ impl Message {
         match self {
             Self::Composed(message) => message.needs_smtputf8(),
             Self::Ready(message) => message.needs_smtputf8(),
+            Self::Signed(signed) => signed.message().needs_smtputf8(),
         }
     }
 
@@ -97,6 +104,7 @@ impl Message {
         match self {
             Self::Composed(message) => message.size(eight_bit),
             Self::Ready(message) => message.size(eight_bit),
+            Self::Signed(signed) => signed.size(eight_bit),
         }
     }
 
@@ -104,8 +112,8 @@ impl Message {
     pub fn binary_size(&mut self) -> io::Result<Option<u64>> {
         match self {
             Self::Composed(message) => message.binary_size(),
-            // What somebody else has encoded stays as it is.
-            Self::Ready(_) => Ok(None),
+            // What somebody else has encoded stays as it is, and what is signed must have lines (RFC 6376, section 5.3).
+            Self::Ready(_) | Self::Signed(_) => Ok(None),
         }
     }
 
@@ -114,6 +122,7 @@ impl Message {
         match self {
             Self::Composed(message) => message.stream_binary(sink),
             Self::Ready(message) => message.stream(true, sink),
+            Self::Signed(signed) => signed.stream(true, sink),
         }
     }
 
@@ -123,11 +132,20 @@ impl Message {
     pub fn stream<E: From<io::Error>>(
         &mut self,
         eight_bit: bool,
-        sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+        mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.stream_to(eight_bit, &mut sink)
+    }
+
+    fn stream_to<E: From<io::Error>>(
+        &mut self,
+        eight_bit: bool,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
             Self::Composed(message) => message.stream(eight_bit, sink),
             Self::Ready(message) => message.stream(eight_bit, sink),
+            Self::Signed(signed) => signed.stream(eight_bit, sink),
         }
     }
 }

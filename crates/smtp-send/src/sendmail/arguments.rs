@@ -23,6 +23,8 @@ pub struct Arguments {
     pub recipients: Vec<String>,
     /// `-t`: those in the header as well.
     pub from_header: bool,
+    /// `-bs`: SMTP is spoken on standard input.
+    pub smtp: bool,
     /// `-i` or `-oi`: a line with a lone dot does not end the input.
     pub dots_are_text: bool,
     /// `-f` or `-r`: where bounces go; empty or `<>` for nowhere.
@@ -81,7 +83,11 @@ impl Arguments {
                 found.recipients.push(argument);
             }
         }
-        if found.recipients.is_empty() && !found.from_header && !found.help {
+        if found.smtp && (found.from_header || !found.recipients.is_empty()) {
+            let why = "the recipients are told by RCPT, not by an argument or a header";
+            return Err(Mistake::Refused("-bs".into(), why));
+        }
+        if found.recipients.is_empty() && !found.from_header && !found.help && !found.smtp {
             return Err(Mistake::NoRecipient);
         }
         Ok(found)
@@ -112,6 +118,10 @@ impl Arguments {
                     return Err(Mistake::Refused(format!("-q{glued}"), why));
                 }
                 // The values of these are part of them, and never the next argument: that may be an address.
+                'b' if glued == "s" => {
+                    self.smtp = true;
+                    return Ok(());
+                }
                 'b' => return mode(glued),
                 'd' => return Ok(()),
                 'I' => return mode("i"),
@@ -182,7 +192,6 @@ fn mode(letter: &str) -> Result<(), Mistake> {
         "m" | "a" => return Ok(()),
         "" => return Err(Mistake::Value("-b".into())),
         "p" => "there is no queue to list; what could not be sent is kept in files that were named",
-        "s" => "SMTP on standard input is not spoken",
         "d" | "D" | "l" => "this program receives no mail",
         "i" => "there are no aliases",
         "v" | "t" => "addresses are not looked at without sending; smtp-send --stop-after rcpt asks a server",
@@ -245,7 +254,9 @@ mod tests {
 
     #[test]
     fn what_asks_for_another_program_is_refused_with_words() {
-        for line in ["-bp", "-bs", "-bd", "-bi", "-I", "-bv bob", "-q", "-q30m", "-bz", "-C /etc/sendmail.cf -t"] {
+        for line in
+            ["-bp", "-bs bob", "-bs -t", "-bd", "-bi", "-I", "-bv bob", "-q", "-q30m", "-bz", "-C /etc/sendmail.cf -t"]
+        {
             assert!(matches!(parsed(line), Err(Mistake::Refused(..))), "{line}");
         }
     }

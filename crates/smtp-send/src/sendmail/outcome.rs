@@ -10,12 +10,11 @@ use std::thread;
 use common::{Failure, Kind};
 use nix::sys::signal::{SigSet, Signal};
 
+use super::Sending;
 use super::dead_letter::{Letter, Note};
 use super::queue::{self, Attempt, Entry};
-use crate::config::Route;
-use crate::dispatch::{self, Job, Manner};
+use crate::dispatch::Job;
 use crate::session::Fate;
-use crate::supply::Single;
 
 /// The signals that end a program and can be answered.
 const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
@@ -32,7 +31,7 @@ enum Event {
 /// Sends `job` and discards its letter, or buries it when somebody has not got the message. `place` puts the line of the
 /// configuration in front of an error where it belongs.
 pub(super) fn of(
-    route: Route,
+    sending: Sending,
     job: Job,
     letter: Result<Letter, String>,
     place: impl FnOnce(Failure) -> Failure,
@@ -42,7 +41,7 @@ pub(super) fn of(
     if let Ok(letter) = &letter {
         letter.note(&sender, &recipients);
     }
-    let failure = match until_signal(move || send(&route, job), ended) {
+    let failure = match until_signal(move || send(sending, job), ended) {
         Event::Done(_, None) => {
             if let Ok(letter) = letter {
                 letter.discard();
@@ -63,10 +62,14 @@ pub(super) fn of(
 }
 
 /// Tries a message that is in the queue. Unless it is refused for good there is nothing to say: it is in good hands.
-pub(super) fn queued(route: Route, entry: Entry, place: impl FnOnce(Failure) -> Failure) -> Result<(), Failure> {
+pub(super) fn queued(
+    mut sending: Sending,
+    entry: Entry,
+    place: impl FnOnce(Failure) -> Failure,
+) -> Result<(), Failure> {
     let id = entry.id.clone();
     let attempt = until_signal(
-        move || Queued::Tried(queue::attempt(entry, &route, queue::GIVE_UP_AFTER, &mut |_| {})),
+        move || Queued::Tried(queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {})),
         || Queued::Ended,
     );
     match attempt {
@@ -118,9 +121,8 @@ fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Sen
     told.recv().unwrap_or_else(|_| ended())
 }
 
-fn send(route: &Route, job: Job) -> Event {
-    let mut fates = Vec::new();
-    let failure = dispatch::send(route, Manner::default(), &Single::new(job), &mut |sent| fates = sent.fates.to_vec());
+fn send(mut sending: Sending, job: Job) -> Event {
+    let (fates, failure) = sending.deliver(job);
     Event::Done(fates, failure)
 }
 

@@ -147,7 +147,7 @@ impl Run<'_> {
                 let _ = report.write_lines(&mut out);
             }
         };
-        let result = attempt(entry, &setup.route, self.how.give_up_after, &mut show);
+        let result = attempt(entry, &mut setup.sending, self.how.give_up_after, &mut show);
         let account = setup.account.as_ref();
         match result {
             Attempt::Sent => {}

@@ -16,8 +16,10 @@ use crate::proto::proxy::header::{Version, header};
 use crate::proxy::Proxy;
 use crate::server::{HostPort, Peer};
 
-/// For one address of the server; the next one may answer.
+/// For the last address of the server.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+/// For one behind which there are others: a dead one costs seconds, and who is alive answers within three packets or so.
+const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 /// For finding the addresses of a name: resolvers give up after a few tries of five seconds each.
 const RESOLVE_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -63,14 +65,27 @@ pub(super) struct Connected {
     pub(super) early: Vec<u8>,
 }
 
-pub(super) fn connect(peer: &Peer, way: &Way, limits: Limits) -> Result<Connected, Failure> {
+/// The addresses of a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// In the order to try them in.
+    pub addresses: &'a [SocketAddr],
+    /// Whether there is another server behind this one, so that none of them is waited for long.
+    pub more: bool,
+}
+
+/// Connects to `peer`, to one of the addresses in `known` when these are its addresses.
+pub(super) fn connect(peer: &Peer, known: Option<Known<'_>>, way: &Way, limits: Limits) -> Result<Connected, Failure> {
     let server = match peer {
         Peer::Unix(path) => return connect_unix(path),
         Peer::Tcp(server) => server,
     };
     let (mut timed, address, early) = match &way.proxy {
         None => {
-            let (socket, address) = connect_any("", server, way, limits)?;
+            let (socket, address) = match known {
+                Some(known) => connect_first("", server, known, way, limits)?,
+                None => connect_any("", server, way, limits)?,
+            };
             (Timed::new(socket, Instant::now()), address, Vec::new())
         }
         Some(through) => {
@@ -110,11 +125,24 @@ fn connect_any(
     way: &Way,
     limits: Limits,
 ) -> Result<(Socket, SocketAddr), Failure> {
+    let addresses = addresses(role, host, way, limits)?;
+    connect_first(role, host, Known { addresses: &addresses, more: false }, way, limits)
+}
+
+/// Connects to the first of the addresses of `host` that answers.
+fn connect_first(
+    role: &'static str,
+    host: &HostPort,
+    known: Known<'_>,
+    way: &Way,
+    limits: Limits,
+) -> Result<(Socket, SocketAddr), Failure> {
     let operation = if role.is_empty() { "connect to" } else { "connect to proxy" };
     let mut last = None;
-    for address in addresses(role, host, way, limits)? {
+    for (number, address) in (1..).zip(known.addresses.iter().copied()) {
         log::info!("connecting to {role}{}{address}", if role.is_empty() { "" } else { " " });
-        match connect_tcp(address, way.bind, limits) {
+        let patience = if known.more || number < known.addresses.len() { FIRST_PATIENCE } else { CONNECT_PATIENCE };
+        match connect_tcp(address, way.bind, limits.until(patience)) {
             Ok(socket) => return Ok((socket, address)),
             Err(error) => {
                 let failure = Failure::io(operation, shown(host, address), error).with_kind(Kind::Temporary);
@@ -126,8 +154,8 @@ fn connect_any(
     Err(last.unwrap_or_else(|| Failure::new(Kind::UnknownHost, role, &host.host, "no address of the wanted family")))
 }
 
-fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>, limits: Limits) -> io::Result<Socket> {
-    let patience = limits.until(CONNECT_PATIENCE).saturating_duration_since(Instant::now());
+fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>, until: Instant) -> io::Result<Socket> {
+    let patience = until.saturating_duration_since(Instant::now());
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     if let Some(local) = bind {
         socket.bind(&SocketAddr::new(local, 0).into())?;

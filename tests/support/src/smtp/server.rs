@@ -108,6 +108,17 @@ impl Server {
         Self::listen("127.0.0.1:0".parse().expect("an address"), script, tls, None).expect("listen")
     }
 
+    /// A server on this address; with a certificate for the name by the authority, if they are given.
+    ///
+    /// # Errors
+    /// Somebody else listens there.
+    pub fn start_at(address: SocketAddr, mut script: Script, tls: Option<(&Authority, &str)>) -> std::io::Result<Self> {
+        if tls.is_some() {
+            script.extensions.push("STARTTLS".into());
+        }
+        Self::listen(address, script, tls.map(|(authority, name)| authority.server_config(name)), None)
+    }
+
     /// The same with STARTTLS and a certificate for `name` by `authority` whose time is over.
     ///
     /// # Panics

@@ -47,6 +47,11 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
+    /// The certificate of this authority, in DER form.
+    pub fn certificate(&self) -> Vec<u8> {
+        self.issuer.der().to_vec()
+    }
+
     /// What a server with a certificate for `name` needs.
     pub(super) fn server_config(&self, name: &str) -> Arc<ServerConfig> {
         self.sign(&CertificateParams::new(vec![name.to_owned()]).expect("a name"))

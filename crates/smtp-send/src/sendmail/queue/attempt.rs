@@ -8,13 +8,12 @@ use std::time::SystemTime;
 use common::{Failure, Kind};
 
 use super::folder::Entry;
-use crate::config::Route;
-use crate::dispatch::{self, Job, Manner};
+use crate::dispatch::Job;
 use crate::message::{Message, Ready};
 use crate::report::Report;
+use crate::sendmail::Sending;
 use crate::sendmail::dead_letter::{self, Note};
 use crate::session::Fate;
-use crate::supply::Single;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
@@ -38,29 +37,40 @@ pub(crate) enum Attempt {
 /// Tries a message. `told` gets the report.
 pub(crate) fn attempt(
     mut entry: Entry,
-    route: &Route,
+    sending: &mut Sending,
     give_up_after: f64,
     told: &mut (dyn FnMut(&Report) + Send),
 ) -> Attempt {
-    let (job, mut fates) = match job(&entry) {
+    let job = match job(&entry) {
         Ok(job) => job,
         Err(failure) => return bury_all(entry, &failure),
     };
-    let failure = dispatch::send(route, Manner::default(), &Single::new(job), &mut |sent| {
-        sent.fates.clone_into(&mut fates);
+    let by_domain = sending.route.direct.is_some();
+    let all = job.recipients.clone();
+    let mut places = vec![(Place::Open, true); all.len()];
+    let failure = sending.send(job, &mut |sent| {
+        // A domain that does not exist, or takes no mail, has refused its own recipients only.
+        let refused = by_domain && sent.report.kind().is_some_and(is_about_message);
+        for (address, fate) in sent.recipients.iter().zip(sent.fates) {
+            let unsent = *fate == Fate::Unsent;
+            let place = if unsent && refused { Place::Refused } else { place(fate) };
+            let which = all.iter().zip(&mut places).filter(|(one, _)| *one == address);
+            which.for_each(|(_, old)| *old = (place, unsent));
+        }
         told(&sent.report);
     });
     let Some(failure) = failure else { return finished(entry) };
-    let of = |wanted: fn(&Fate) -> Place, place: Place| -> Vec<String> {
-        let pairs = entry.ticket.recipients.iter().zip(&fates);
-        pairs.filter(|(_, fate)| wanted(fate) == place).map(|(address, _)| address.clone()).collect()
+    let of = |wanted: Place| -> Vec<String> {
+        let pairs = entry.ticket.recipients.iter().zip(&places);
+        pairs.filter(|(_, (place, _))| *place == wanted).map(|(address, _)| address.clone()).collect()
     };
     // Not this recipient but the message, the sender or the session was refused for good.
-    let for_all = failure.kind() != Kind::Temporary && !fates.iter().any(|fate| place(fate) != Place::Open);
+    let is_open = |(place, _): &(Place, bool)| *place == Place::Open;
+    let for_all = !by_domain && failure.kind() != Kind::Temporary && places.iter().all(is_open);
     let (refused, open) = if for_all && is_about_message(failure.kind()) {
         (entry.ticket.recipients.clone(), Vec::new())
     } else {
-        (of(place, Place::Refused), of(place, Place::Open))
+        (of(Place::Refused), of(Place::Open))
     };
     let mut buried = None;
     if !refused.is_empty() {
@@ -73,7 +83,7 @@ pub(crate) fn attempt(
     if open.is_empty() {
         return finish_buried(entry, buried, failure);
     }
-    let unreachable = fates.iter().all(|fate| *fate == Fate::Unsent);
+    let unreachable = !by_domain && places.iter().all(|(_, unsent)| *unsent);
     entry.ticket.recipients = open;
     let given_up = now() - entry.ticket.arrived;
     if given_up as f64 >= give_up_after * DAY {
@@ -112,15 +122,14 @@ fn is_about_message(kind: Kind) -> bool {
 }
 
 /// The message with its envelope.
-fn job(entry: &Entry) -> Result<(Job, Vec<Fate>), Failure> {
+fn job(entry: &Entry) -> Result<Job, Failure> {
     let name = entry.path();
     let wrong = |error: super::ticket::TicketError| Failure::new(Kind::BadData, "read", name.display(), error);
     let edits = entry.ticket.edits().map_err(wrong)?;
     let recipients = entry.ticket.recipients().map_err(wrong)?;
     let reverse_path = entry.ticket.reverse_path().map_err(wrong)?;
     let ready = Ready::open(&entry.path(), &edits).map_err(|error| error.into_failure(name.display()))?;
-    let fates = vec![Fate::Unsent; recipients.len()];
-    Ok((Job { reverse_path, recipients, message: Message::Ready(Box::new(ready)) }, fates))
+    Ok(Job { reverse_path, recipients, message: Message::Ready(Box::new(ready)) })
 }
 
 fn finished(entry: Entry) -> Attempt {

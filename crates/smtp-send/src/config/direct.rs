@@ -1,0 +1,91 @@
+//! The options for delivery without a server: whom to ask for the way, and the policies that hold on it.
+
+use std::fs;
+use std::time::SystemTime;
+
+use anyhow::{Result, ensure};
+use common::{Failure, Kind};
+
+use super::usage;
+use crate::cli::{Cli, DirectArgs, Tls};
+use crate::direct::Direct;
+use crate::proto::address::Address;
+use crate::proto::mta_sts::Policy;
+use crate::resolve::{self, Servers};
+
+/// A longer file is no policy (RFC 8461, section 3.3).
+const LARGEST_POLICY: u64 = 64 * 1024;
+
+/// What the options say; `None` with a server, where they are of no use.
+pub(super) fn direct(cli: &Cli, port: u16) -> Result<Option<Direct>> {
+    let DirectArgs { dns_server, dns_trust_ad, mta_sts_policy } = &cli.direct;
+    if cli.server.server.is_some() {
+        for (given, option) in [
+            (!dns_server.is_empty(), "--dns-server"),
+            (*dns_trust_ad, "--dns-trust-ad"),
+            (!mta_sts_policy.is_empty(), "--mta-sts-policy"),
+        ] {
+            ensure!(!given, usage(option, "no use with --server"));
+        }
+        return Ok(None);
+    }
+    if !cli.seeing.dry_run {
+        needs_no_server(cli)?;
+    }
+    let policies = mta_sts_policy.iter().map(|typed| policy(typed)).collect::<Result<Vec<_>>>()?;
+    ensure!(policies.is_empty() || cli.tls.tls != Some(Tls::Off), usage("--mta-sts-policy", "no use with --tls off"));
+    Ok(Some(Direct { servers: servers(dns_server, *dns_trust_ad)?, policies, port }))
+}
+
+/// What only a server of one's own can do is asked of nobody else.
+fn needs_no_server(cli: &Cli) -> Result<()> {
+    let logs_in = cli.login.user.is_some() || cli.login.auth.is_some();
+    for (given, option) in [
+        (logs_in, "--user"),
+        (cli.smtp.lmtp, "--lmtp"),
+        (cli.tls.tls == Some(Tls::Implicit), "--tls implicit"),
+        (cli.tls.tls_server_name.is_some(), "--tls-server-name"),
+        (cli.tls.tls_pin.is_some(), "--tls-pin"),
+        (cli.bulk.connections.is_some_and(|number| number > 1), "--connections"),
+        (cli.bulk.journal.is_some(), "--journal"),
+    ] {
+        ensure!(!given, usage(option, "it needs a server: --server HOST[:PORT]"));
+    }
+    Ok(())
+}
+
+fn servers(typed: &[String], trusted: bool) -> Result<Servers> {
+    if typed.is_empty() {
+        let unreadable = |error| Failure::io("read", "/etc/resolv.conf", error).with_kind(Kind::Config);
+        return Ok(Servers::of_system(trusted).map_err(unreadable)?);
+    }
+    let wrong = |typed: &str, error| Failure::new(Kind::Usage, "--dns-server", typed, error);
+    let list = typed.iter().map(|one| resolve::parse(one).map_err(|error| wrong(one, error)));
+    Ok(Servers::given(list.collect::<Result<Vec<_>, _>>()?, trusted))
+}
+
+/// A policy with the domain that it holds for.
+fn policy(typed: &str) -> Result<(Option<String>, Policy)> {
+    // A name of a file with '=' in it can be written with './' in front.
+    let (domain, file) = match typed.split_once('=') {
+        Some((domain, file)) if !domain.contains('/') => (Some(domain), file),
+        _ => (None, typed),
+    };
+    let domain = domain.map(|domain| {
+        let wrong = || Failure::new(Kind::Usage, "--mta-sts-policy", domain, "not a domain; write DOMAIN=FILE");
+        // In the form that the domain of a recipient has.
+        let address = Address::parse(&format!("x@{domain}")).map_err(|_| wrong())?;
+        Ok::<_, Failure>(address.domain().to_ascii_lowercase())
+    });
+    let unreadable = |error| Failure::io("--mta-sts-policy", file, error).with_kind(Kind::NoInput);
+    let facts = fs::metadata(file).map_err(unreadable)?;
+    let wrong = |why: String| Failure::new(Kind::Config, "--mta-sts-policy", file, why);
+    ensure!(facts.is_file() && facts.len() <= LARGEST_POLICY, wrong("not a file with a policy".into()));
+    let text = fs::read(file).map_err(unreadable)?;
+    let policy = Policy::parse(&String::from_utf8_lossy(&text)).map_err(|error| wrong(error.to_string()))?;
+    let age = facts.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok()).unwrap_or_default();
+    let days = policy.max_age.as_secs_f64() / 86400.0;
+    let stale = || wrong(format!("older than the {days:.1} days for which it holds (max_age); fetch it anew"));
+    ensure!(age <= policy.max_age, stale());
+    Ok((domain.transpose()?, policy))
+}

@@ -1,0 +1,162 @@
+//! The policy of a domain on TLS towards its mail exchangers: MTA-STS (RFC 8461, section 3.2).
+//!
+//! A policy is fetched by HTTPS from the domain; whoever does that hands over the file. Here is what it says.
+
+use std::time::Duration;
+
+/// What the policy demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Only named exchangers, only with a valid certificate.
+    Enforce,
+    /// The same is tried, and a failure only reported.
+    Testing,
+    /// Nothing; the domain is withdrawing its policy.
+    None,
+}
+
+/// The policy of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// What it demands.
+    pub mode: Mode,
+    /// How long it may be used after it was fetched.
+    pub max_age: Duration,
+    /// Names of exchangers in lower case; `*.` stands for one label.
+    patterns: Vec<String>,
+}
+
+/// Why a text is no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// The first field must say which version it is.
+    #[error("it does not begin with 'version: STSv1'")]
+    Version,
+    /// Not `key: value`.
+    #[error("line {0} is not 'key: value'")]
+    Line(usize),
+    /// A field that must be there is not.
+    #[error("no field '{0}'")]
+    Missing(&'static str),
+    /// A value that means nothing.
+    #[error("line {0}: '{1}' has no such value")]
+    Value(usize, &'static str),
+    /// Nobody could ever deliver there.
+    #[error("it names no mail exchanger (mx)")]
+    NoExchanger,
+}
+
+/// A year, more than any policy may ask for (RFC 8461, section 3.2).
+const LONGEST_AGE: u64 = 31_557_600;
+
+impl Policy {
+    /// Reads the text of a policy. Unknown fields are passed over, and of a repeated one the first counts.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let (mut version, mut mode, mut age) = (false, None, None);
+        let mut patterns = Vec::new();
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            let wrong = if version { PolicyError::Line(number) } else { PolicyError::Version };
+            let (key, value) = line.split_once(':').ok_or(wrong)?;
+            let (key, value) = (key.trim(), value.trim());
+            if !version && (key, value) != ("version", "STSv1") {
+                return Err(PolicyError::Version);
+            }
+            match key {
+                "version" => version = true,
+                "mode" if mode.is_none() => {
+                    mode = Some(match value {
+                        "enforce" => Mode::Enforce,
+                        "testing" => Mode::Testing,
+                        "none" => Mode::None,
+                        _ => return Err(PolicyError::Value(number, "mode")),
+                    });
+                }
+                "max_age" if age.is_none() => {
+                    let seconds: u64 = value.parse().map_err(|_| PolicyError::Value(number, "max_age"))?;
+                    age = Some(Duration::from_secs(seconds.min(LONGEST_AGE)));
+                }
+                "mx" if is_pattern(value) => patterns.push(value.to_ascii_lowercase()),
+                "mx" => return Err(PolicyError::Value(number, "mx")),
+                _ => {}
+            }
+        }
+        if !version {
+            return Err(PolicyError::Version);
+        }
+        let mode = mode.ok_or(PolicyError::Missing("mode"))?;
+        let max_age = age.ok_or(PolicyError::Missing("max_age"))?;
+        if mode != Mode::None && patterns.is_empty() {
+            return Err(PolicyError::NoExchanger);
+        }
+        Ok(Self { mode, max_age, patterns })
+    }
+
+    /// Whether the policy names this exchanger (RFC 8461, section 4.1). The asterisk stands for exactly one label.
+    pub fn names(&self, exchanger: &str) -> bool {
+        let exchanger = exchanger.to_ascii_lowercase();
+        self.patterns.iter().any(|pattern| match pattern.strip_prefix("*.") {
+            Some(parent) => exchanger.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
+            None => *pattern == exchanger,
+        })
+    }
+}
+
+fn is_pattern(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    name.split('.').all(|label| !label.is_empty() && label.bytes().all(valid))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_read_with_either_line_end() {
+        let text = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.Example.net\r\nmax_age: 86400\r\n";
+        for text in [text.to_owned(), text.replace('\r', ""), text.replace(": ", ":  \t"), format!("{text}new: x\n")] {
+            let policy = Policy::parse(&text).unwrap();
+            assert_eq!((policy.mode, policy.max_age.as_secs()), (Mode::Enforce, 86400));
+            assert_eq!(policy.patterns, ["mail.example.com", "*.example.net"]);
+        }
+    }
+
+    #[test]
+    fn an_asterisk_stands_for_one_label() {
+        let policy =
+            Policy::parse("version: STSv1\nmode: testing\nmax_age: 1\nmx: a.example\nmx: *.b.example").unwrap();
+        for (name, named) in [
+            ("a.example", true),
+            ("A.EXAMPLE", true),
+            ("x.a.example", false),
+            ("mx1.b.example", true),
+            ("b.example", false),
+            (".b.example", false),
+            ("x.mx1.b.example", false),
+            ("xb.example", false),
+        ] {
+            assert_eq!(policy.names(name), named, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_policy_is_told() {
+        let rest = "mode: enforce\nmx: a.example\nmax_age: 1\n";
+        for (text, error) in [
+            (String::new(), PolicyError::Version),
+            (rest.to_owned(), PolicyError::Version),
+            (format!("version: STSv2\n{rest}"), PolicyError::Version),
+            (format!("version: STSv1\n{rest}<html>"), PolicyError::Line(5)),
+            ("version: STSv1\nmode: on".into(), PolicyError::Value(2, "mode")),
+            ("version: STSv1\nmax_age: -1".into(), PolicyError::Value(2, "max_age")),
+            ("version: STSv1\nmx: a.*.example".into(), PolicyError::Value(2, "mx")),
+            ("version: STSv1\nmax_age: 1".into(), PolicyError::Missing("mode")),
+            ("version: STSv1\nmode: none".into(), PolicyError::Missing("max_age")),
+            ("version: STSv1\nmode: testing\nmax_age: 1".into(), PolicyError::NoExchanger),
+        ] {
+            assert_eq!(Policy::parse(&text), Err(error), "{text}");
+        }
+        assert_eq!(Policy::parse("version: STSv1\nmode: none\nmax_age: 99999999999").unwrap().mode, Mode::None);
+    }
+}

@@ -1,0 +1,103 @@
+//! Certificates named in DNS: TLSA records (RFC 6698) as mail servers use them (DANE for SMTP, RFC 7672).
+
+use sha2::{Digest, Sha256, Sha512};
+
+use super::dns::Record;
+
+/// Which certificate of a chain a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// An issuer that is trusted for this server (DANE-TA).
+    TrustAnchor,
+    /// The server's own; nothing else of it matters (DANE-EE).
+    EndEntity,
+}
+
+/// A record that can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Association {
+    /// Which certificate is meant.
+    pub usage: Usage,
+    /// Whether its public key alone is meant.
+    key_only: bool,
+    matching: Matching,
+    data: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Matching {
+    Exact,
+    Sha256,
+    Sha512,
+}
+
+impl Association {
+    /// What a record says; `None` for one that mail servers cannot use (RFC 7672, section 3.1.3: usages 0 and 1 too) or that
+    /// says something unknown.
+    pub fn of(record: &Record) -> Option<Self> {
+        let Record::Tlsa { usage, selector, matching, data } = record else { return None };
+        let usage = match usage {
+            2 => Usage::TrustAnchor,
+            3 => Usage::EndEntity,
+            _ => return None,
+        };
+        let key_only = match selector {
+            0 => false,
+            1 => true,
+            _ => return None,
+        };
+        let (matching, length) = match matching {
+            0 => (Matching::Exact, data.len().max(1)),
+            1 => (Matching::Sha256, 32),
+            2 => (Matching::Sha512, 64),
+            _ => return None,
+        };
+        (data.len() == length).then(|| Self { usage, key_only, matching, data: data.clone() })
+    }
+
+    /// Whether it is about the certificate with these bytes and this public key (a `SubjectPublicKeyInfo`).
+    pub fn matches(&self, certificate: &[u8], key: &[u8]) -> bool {
+        let meant = if self.key_only { key } else { certificate };
+        match self.matching {
+            Matching::Exact => meant == self.data,
+            Matching::Sha256 => Sha256::digest(meant)[..] == self.data[..],
+            Matching::Sha512 => Sha512::digest(meant)[..] == self.data[..],
+        }
+    }
+
+    /// The whole certificate of an issuer, when the record holds it.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        (self.matching == Matching::Exact && !self.key_only).then_some(&self.data)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing test may panic")]
+mod tests {
+    use super::*;
+
+    fn of(usage: u8, selector: u8, matching: u8, data: &[u8]) -> Option<Association> {
+        Association::of(&Record::Tlsa { usage, selector, matching, data: data.to_vec() })
+    }
+
+    #[test]
+    fn a_record_names_a_certificate_or_its_key_as_it_is_or_hashed() {
+        let (certificate, key) = (&b"certificate"[..], &b"key"[..]);
+        assert!(of(3, 0, 0, certificate).unwrap().matches(certificate, key));
+        assert!(of(3, 1, 0, key).unwrap().matches(certificate, key));
+        assert!(of(3, 1, 1, &Sha256::digest(key)).unwrap().matches(certificate, key));
+        assert!(of(2, 0, 2, &Sha512::digest(certificate)).unwrap().matches(certificate, key));
+        assert!(!of(3, 1, 1, &Sha256::digest(certificate)).unwrap().matches(certificate, key));
+        assert_eq!(of(2, 0, 0, certificate).unwrap().certificate(), Some(certificate));
+        assert_eq!(of(2, 1, 0, key).unwrap().certificate(), None);
+    }
+
+    #[test]
+    fn what_mail_servers_cannot_use_is_none() {
+        for (usage, selector, matching, length) in
+            [(0, 0, 1, 32), (1, 1, 1, 32), (4, 0, 1, 32), (3, 2, 1, 32), (3, 1, 3, 32), (3, 1, 1, 31), (3, 0, 0, 0)]
+        {
+            assert_eq!(of(usage, selector, matching, &vec![0; length]), None, "{usage} {selector} {matching} {length}");
+        }
+    }
+}

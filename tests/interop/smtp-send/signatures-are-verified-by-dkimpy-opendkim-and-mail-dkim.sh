@@ -1,0 +1,48 @@
+# proves: messages of every kind signed with RSA and with Ed25519 are verified by dkimpy, Mail::DKIM and (RSA) OpenDKIM after their way through Postfix, and a changed one is not
+# needs: postfix openssl opendkim libmail-dkim-perl python3
+# needs-pip: dkimpy dnspython pynacl
+. "$HERE/lib.sh"
+require openssl opendkim perl python3
+. "$HERE/smtp-send/postfix.bash"
+start_postfix
+openssl genrsa -out rsa.pem 2048 2> /dev/null
+openssl genrsa -traditional -out rsa1.pem 2048 2> /dev/null
+openssl genpkey -algorithm ed25519 -out ed25519.pem
+chmod 600 ./*.pem
+head -c 300000 /dev/urandom > noise.bin
+printf 'Gr\303\274\303\237e  \t aus  K\303\266ln \n.\n..dot\n\nFrom here \n\n\n \n' > text
+printf 'From: Me <me@example.org>\nTo: bob@example.com\nBcc: x@example.com\nSubject: several\n  lines \t here\n\nbody  \n\n\n' > ready.eml
+
+verified() { # KEY: every message in the mailbox is
+    local file known
+    known=$(sed -n 's/.*the record of the key: \([^ ]*\) TXT "\(.*\)"$/\1=\2/p' log | head -1)
+    [ -n "$known" ] || fail "no record in: $(cat log)"
+    for file in "$MAILBOX"/new/*; do
+        sed 's/\r*$/\r/' "$file" > message
+        python3 "$HERE/smtp-send/verify-dkim.py" message "$known" || fail "dkimpy does not verify with $1: $(cat message)"
+        perl "$HERE/smtp-send/verify-dkim.pl" message "$known" > perl.log 2>&1 || fail "Mail::DKIM, $1: $(cat perl.log)"
+        sed 's/^Subject: /&x/' message > changed
+        ! python3 "$HERE/smtp-send/verify-dkim.py" changed "$known" 2> /dev/null || fail "dkimpy verifies what was changed"
+        ! perl "$HERE/smtp-send/verify-dkim.pl" changed "$known" > perl.log 2>&1 || fail "Mail::DKIM verifies what was changed"
+        if [ "$1" != ed25519 ]; then
+            echo "${known%%=*} ${known#*=}" > keys
+            printf 'TestDNSData %s/keys\nMode v\nSocket local:%s/socket\n' "$TMP" "$TMP" > opendkim.conf
+            opendkim -x opendkim.conf -t message > opendkim.log 2>&1 || fail "OpenDKIM, $1: $(cat opendkim.log)"
+            grep -q 'verification .*succeeded' opendkim.log || fail "OpenDKIM: $(cat opendkim.log)"
+        fi
+    done
+}
+
+for key in rsa rsa1 ed25519; do
+    send() {
+        "$BIN/smtp-send" -v --server "127.0.0.1:$PORT" --dkim-domain example.org --dkim-selector s1 --dkim-key "$key.pem" "$@" \
+            > report 2> log || fail "exit $?: $(cat log)"
+    }
+    send --from me@example.org --to bob@example.com --subject 'Grüße' --body-file text
+    send --from 'Jörg <me@example.org>' --to bob@example.com --bcc ann@example.com --body '' --attach noise.bin
+    send --from me@example.org --to bob@example.com --html <(printf '<p>Hi <b>there</b></p>')
+    send --eml ready.eml
+    wait_for_mail 4
+    verified "$key"
+    rm "$MAILBOX"/new/*
+done

@@ -1,0 +1,16 @@
+"""Checks the DKIM signature of a message with dkimpy: verify-dkim.py MESSAGE NAME=RECORD"""
+
+import sys
+
+import dkim
+
+name, record = sys.argv[2].split("=", 1)
+with open(sys.argv[1], "rb") as file:
+    message = file.read()
+
+
+def answer(asked, timeout=5):
+    return record.encode() if asked.decode().rstrip(".") == name else None
+
+
+sys.exit(0 if dkim.verify(message, dnsfunc=answer, minkey=2048) else 1)
