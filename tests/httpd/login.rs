@@ -347,3 +347,32 @@ fn the_password_stands_in_no_list_of_processes() {
     let told = fs::read(format!("/proc/{}/cmdline", running.id())).unwrap();
     assert!(!told.windows(7).any(|window| window == b"hunter2"));
 }
+
+#[test]
+fn a_hundred_requests_with_the_same_credentials_are_one_login() {
+    let server = Guarded::new(&user_with_cost("ann", "secret", 8), &["--metrics", "/metrics"]);
+    let mut clients: Vec<Client> = (0..100).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send(format!("GET /a HTTP/1.1\r\nHost: h\r\n{}\r\n", authorization("ann:secret")));
+    }
+    for client in &mut clients {
+        assert_eq!(client.response().text(), "a");
+    }
+    let metrics = server.get("/metrics", "ann:secret");
+    assert!(metrics.text().contains("httpd_logins_total{outcome=\"right\"} 1\n"), "{}", metrics.text());
+}
+
+#[test]
+fn a_client_that_goes_away_while_its_login_is_checked_leaves_nothing_behind() {
+    let server = Guarded::new(&user_with_cost("ann", "secret", 9), &[]);
+    for number in 0..100 {
+        server
+            .connect()
+            .send(format!("GET /a HTTP/1.1\r\nHost: h\r\n{}\r\n", authorization(&format!("ann:{}", number % 3))));
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while server.get("/a", "ann:secret").status != 200 {
+        assert!(Instant::now() < deadline, "no room for a login");
+        sleep(Duration::from_millis(100));
+    }
+}
