@@ -11,7 +11,7 @@ openssl genpkey -algorithm ed25519 -out ed25519.pem
 chmod 600 ./*.pem
 head -c 300000 /dev/urandom > noise.bin
 printf 'Gr\303\274\303\237e  \t aus  K\303\266ln \n.\n..dot\n\nFrom here \n\n\n \n' > text
-printf 'From: Me <me@example.org>\nTo: bob@example.com\nBcc: x@example.com\nSubject: several\n  lines \t here\n\nbody  \n\n\n' > ready.eml
+printf 'From: Me <me@example.org>\nTo: bob@example.com\nBcc: bob@example.com\nSubject: several\n  lines \t here\n\nbody  \n\n\n' > ready.eml
 
 verified() { # KEY: every message in the mailbox is
     local file known
@@ -21,7 +21,7 @@ verified() { # KEY: every message in the mailbox is
         sed 's/\r*$/\r/' "$file" > message
         python3 "$HERE/smtp-send/verify-dkim.py" message "$known" || fail "dkimpy does not verify with $1: $(cat message)"
         perl "$HERE/smtp-send/verify-dkim.pl" message "$known" > perl.log 2>&1 || fail "Mail::DKIM, $1: $(cat perl.log)"
-        sed 's/^Subject: /&x/' message > changed
+        sed 's/^From: /&x/' message > changed
         ! python3 "$HERE/smtp-send/verify-dkim.py" changed "$known" 2> /dev/null || fail "dkimpy verifies what was changed"
         ! perl "$HERE/smtp-send/verify-dkim.pl" changed "$known" > perl.log 2>&1 || fail "Mail::DKIM verifies what was changed"
         if [ "$1" != ed25519 ]; then
