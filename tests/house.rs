@@ -73,7 +73,9 @@ const PROTOCOL: [&str; 12] = [
     "nix",
 ];
 /// Engines decide and do not act: the same as the protocol, and no sockets or terminals by way of a crate either.
-const ENGINES: [&str; 19] = [
+const ENGINES: [&str; 21] = [
+    "httpd/src/archive/header.rs",
+    "httpd/src/live/page.rs",
     "httpd/src/rate.rs",
     "httpd/src/site.rs",
     "httpd/src/representation.rs",

@@ -8,6 +8,7 @@
 //! - `compression`: text compressed on the way out
 //! - `faults`: full and read-only disks, a kill in the middle, ten thousand connections
 //! - `limits`: attackers by the hundred, no descriptors left, large listings
+//! - `live`: pages that follow their files, a browser that is opened
 //! - `listing`: the page and the JSON for a folder
 //! - `freshness`: files that change, grow, shrink and vanish while they are served
 //! - `rate`: a limit to what a connection is sent
@@ -30,6 +31,7 @@ mod fixture;
 mod freshness;
 mod limits;
 mod listing;
+mod live;
 mod login;
 mod protocol;
 mod proxies;

@@ -88,6 +88,8 @@ fn a_socket_that_is_left_over_is_replaced_and_nothing_else_is() {
     let refused = finish(httpd().args(["--bind", &unix(&file)]), b"");
     assert!(refused.code() == 2 && refused.stderr.contains("there is something that is no socket"), "{refused:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "hello");
+    let refused = finish(httpd().args(["--bind", &format!("unix:/{}", "x".repeat(120))]), b"");
+    assert!(refused.code() == 2 && refused.stderr.contains("at most 107 bytes"), "{refused:?}");
 }
 
 #[test]

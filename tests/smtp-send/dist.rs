@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use clap::CommandFactory;
-use smtp_send::cli::{Cli, QueueCli};
+use smtp_send::cli::{AccountCli, Cli, QueueCli};
 use testkit::dist::{self, HandWritten};
 use testkit::process::finish;
 
@@ -26,16 +26,20 @@ fn completions_know_every_option_also_those_of_sendmail() {
         .disable_help_flag(true)
         .args(sendmail().arguments());
     dist::compare_completions(
-        &Cli::command().disable_help_subcommand(true).subcommand(sendmail).subcommand(QueueCli::definition()),
+        &Cli::command()
+            .disable_help_subcommand(true)
+            .subcommand(sendmail)
+            .subcommand(QueueCli::definition())
+            .subcommand(AccountCli::definition()),
     );
 }
 
 #[test]
-fn the_man_page_names_every_option_of_the_queue() {
+fn the_man_page_names_every_option_of_the_queue_and_of_accounts() {
     let page = include_str!("../../crates/smtp-send/dist/smtp-send.1.in").replace('\\', "");
-    let (queue, mut wanted) = (QueueCli::definition(), Vec::new());
-    for action in queue.get_subcommands() {
-        wanted.push(format!("queue {}", action.get_name()));
+    let (queue, account, mut wanted) = (QueueCli::definition(), AccountCli::definition(), Vec::new());
+    for (of, action) in [&queue, &account].into_iter().flat_map(|of| of.get_subcommands().map(move |one| (of, one))) {
+        wanted.push(format!("{} {}", of.get_name(), action.get_name()));
         wanted.extend(action.get_arguments().filter_map(|one| one.get_long()).map(|long| format!("--{long}")));
     }
     let missing: Vec<_> = wanted.iter().filter(|word| !page.contains(word.as_str())).collect();

@@ -5,6 +5,8 @@
 mod home;
 mod support;
 
+/// New accounts, and servers found by SRV records.
+mod account_new;
 /// Accounts in config.toml, and what outweighs them.
 mod accounts;
 /// Files that go with the message.

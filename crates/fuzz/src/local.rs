@@ -8,6 +8,7 @@ use std::path::Path;
 use common::SafeText;
 use httpd::archive::header::Entry as Header;
 use httpd::listing::{Entry, Form, Order, write};
+use httpd::live::page;
 use httpd::mime::Types;
 use httpd::proto::disposition::attachment;
 use httpd::rate;
@@ -59,6 +60,16 @@ pub fn file_names(data: &[u8]) {
     let types = Types::default();
     let content_type = types.of(data);
     assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not fit for a field: {content_type}");
+}
+
+/// A page with the script in it is the page and the script, and no end of a body stands in front of it that is the last.
+pub fn page(data: &[u8]) {
+    let Some(injected) = page::inject(data, 5) else { return };
+    let element = page::element(5).into_bytes();
+    assert_eq!(injected.len(), data.len() + element.len());
+    let is_end = |at: &usize| data[*at..].get(..6).is_some_and(|tag| tag.eq_ignore_ascii_case(b"</body"));
+    let place = (0..data.len()).rev().find(is_end).unwrap_or(data.len());
+    assert_eq!(injected, [&data[..place], &element, &data[place..]].concat());
 }
 
 /// Another implementation reads of a tar header what was written, and a name cannot break out of Content-Disposition.

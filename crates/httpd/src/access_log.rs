@@ -314,7 +314,12 @@ fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, color: bool) {
     let _ = write!(out, "{time} {on}{}{off} ", entry.status);
     let line = entry.line.strip_suffix(b" HTTP/1.1").unwrap_or(entry.line);
     escape(out, line);
-    let _ = write!(out, " {} ({})", human_size(entry.bytes), entry.peer);
+    let _ = write!(out, " {} (", human_size(entry.bytes));
+    if let Some(user) = &entry.user {
+        escape_spaced(out, user);
+        out.push(b' ');
+    }
+    let _ = write!(out, "{})", entry.peer);
 }
 
 #[derive(Serialize)]
@@ -483,6 +488,10 @@ mod tests {
     fn the_dev_format_is_short() {
         let (text, time) = line(|out, clock, entry| dev(out, clock, entry, false));
         assert_eq!(text, format!("{} 200 GET /a\\x22b\\x1B 12 B (127.0.0.1)", &time[12..20]));
+        let (text, _) = line(|out, clock, entry| {
+            dev(out, clock, &Entry { user: Some(b"ann\n".as_slice().into()), ..entry.clone() }, false);
+        });
+        assert!(text.ends_with(" 12 B (ann\\x0A 127.0.0.1)"), "{text}");
     }
 
     #[test]

@@ -4,11 +4,14 @@
 //! seen before become an [`Attempt`] for the blocking lane; the request is judged again when it comes back from there. An
 //! unknown user costs the same as a known one with a wrong password, because some hash is compared in any case.
 
+mod attempt;
 mod brake;
+mod hide;
 pub mod htpasswd;
 mod memory;
 mod source;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,12 +23,16 @@ use common::{Failure, Kind};
 use crate::peer::Peer;
 use crate::proto::credentials::Basic;
 use crate::proto::field::{Fields, Name};
+use attempt::Check;
 use brake::{Brake, Ticket};
 use htpasswd::Users;
 use memory::{Digest, Key, Known, Memory};
 use source::Stamp;
 
+pub use attempt::Attempt;
 pub use source::VARIABLE;
+
+pub(crate) use hide::hide;
 
 /// The value of WWW-Authenticate.
 pub const CHALLENGE: &str = "Basic realm=\"httpd\", charset=\"UTF-8\"";
@@ -83,6 +90,8 @@ pub struct Guard {
     /// Checks that may run now: one core is left to those who are inside.
     permits: Mutex<usize>,
     freed: Condvar,
+    /// Some check is over.
+    found_out: Condvar,
     right: AtomicU64,
     wrong: AtomicU64,
     slowed: AtomicU64,
@@ -93,22 +102,8 @@ struct State {
     stamp: Option<Stamp>,
     memory: Memory,
     brake: Brake,
-    waiting: usize,
-}
-
-/// Credentials that have to be checked.
-pub struct Attempt {
-    guard: Arc<Guard>,
-    users: Arc<Users>,
-    basic: Basic,
-    digest: Digest,
-    ticket: Option<Ticket>,
-}
-
-impl fmt::Debug for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Attempt(..)")
-    }
+    /// What is being checked. The number of these is bounded.
+    checking: HashSet<Digest>,
 }
 
 impl fmt::Debug for Guard {
@@ -136,9 +131,16 @@ impl Guard {
         Ok(Arc::new(Self {
             key,
             file,
-            state: Mutex::new(State { door, stamp, memory: Memory::default(), brake: Brake::default(), waiting: 0 }),
+            state: Mutex::new(State {
+                door,
+                stamp,
+                memory: Memory::default(),
+                brake: Brake::default(),
+                checking: HashSet::new(),
+            }),
             permits: Mutex::new(cores.saturating_sub(1).max(1)),
             freed: Condvar::new(),
+            found_out: Condvar::new(),
             right: AtomicU64::new(0),
             wrong: AtomicU64::new(0),
             slowed: AtomicU64::new(0),
@@ -155,7 +157,11 @@ impl Guard {
             Some(Known::Wrong) => return Verdict::Challenge,
             None => {}
         }
-        if state.waiting >= WAITING_MAX {
+        if state.checking.contains(&digest) {
+            // A browser asks for a dozen files at once. That is one login, and the others wait for what is found out about it.
+            return Verdict::Ask(Box::new(Attempt::new(self, digest, None)));
+        }
+        if state.checking.len() >= WAITING_MAX {
             return Verdict::Busy;
         }
         let ticket = match state.brake.begin(client, now) {
@@ -167,9 +173,9 @@ impl Guard {
         };
         match &state.door {
             Door::Listed(users) => {
-                let (guard, users) = (Arc::clone(self), Arc::clone(users));
-                state.waiting += 1;
-                Verdict::Ask(Box::new(Attempt { guard, users, basic, digest, ticket: Some(ticket) }))
+                let check = Check { users: Arc::clone(users), basic, ticket };
+                state.checking.insert(digest);
+                Verdict::Ask(Box::new(Attempt::new(self, digest, Some(check))))
             }
             // Digests under a key that nobody knows tell nothing by the time it takes to compare them.
             Door::One(right, user) => {
@@ -213,69 +219,6 @@ impl Guard {
     pub fn judged(&self) -> Judged {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Judged { right: count(&self.right), wrong: count(&self.wrong), slowed: count(&self.slowed) }
-    }
-}
-
-impl Attempt {
-    /// Checks the credentials; takes as long as bcrypt does, and waits for others who are at it.
-    pub fn check(mut self) {
-        let _permit = Permit::take(&self.guard);
-        // Of several requests with the same credentials, the first one finds out for all.
-        let known = lock(&self.guard.state).memory.recall(&self.digest);
-        let known = known.unwrap_or_else(|| self.compare());
-        if let Some(ticket) = self.ticket.take() {
-            let mut state = lock(&self.guard.state);
-            state.waiting -= 1;
-            let is_current = matches!(&state.door, Door::Listed(users) if Arc::ptr_eq(users, &self.users));
-            if is_current {
-                self.guard.conclude(&mut state, ticket, self.digest, &known, Instant::now());
-            } else {
-                // The file has changed in the meantime: the request will be judged by the new one.
-                state.brake.end(ticket, false, Instant::now());
-            }
-        }
-    }
-
-    fn compare(&self) -> Known {
-        let user = self.basic.user();
-        let record = self.users.find(user);
-        // The one that stands in for an unknown user is always the same one, or repeating the question would tell.
-        let number = self.guard.key.digest(user).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-        let Some(compared) = record.or_else(|| self.users.any(number)) else { return Known::Wrong };
-        let is_equal = bcrypt::verify(self.basic.password(), &compared.hash).unwrap_or(false);
-        if is_equal && record.is_some() { Known::Right(user.into()) } else { Known::Wrong }
-    }
-}
-
-impl Drop for Attempt {
-    /// An attempt that was never checked, because its connection broke, is no failure.
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            let mut state = lock(&self.guard.state);
-            state.waiting -= 1;
-            state.brake.end(ticket, false, Instant::now());
-        }
-    }
-}
-
-/// The right to use a core for a check; given back on drop.
-struct Permit<'g>(&'g Guard);
-
-impl<'g> Permit<'g> {
-    fn take(guard: &'g Guard) -> Self {
-        let mut free = lock(&guard.permits);
-        while *free == 0 {
-            free = guard.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
-        }
-        *free -= 1;
-        Self(guard)
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        *lock(&self.0.permits) += 1;
-        self.0.freed.notify_one();
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use nix::ifaddrs::getifaddrs;
 
 use crate::listen::{Bind, Role};
+use crate::qr;
 
 /// The URLs for these bound addresses: an unspecified address stands for loopback and every address of this host.
 pub(crate) fn urls(bound: &[(Bind, Role)]) -> Vec<String> {
@@ -50,6 +51,22 @@ pub(crate) fn own_names(wanted: &[Bind]) -> (Vec<String>, Vec<IpAddr>) {
     let mut seen = std::collections::HashSet::new();
     addresses.retain(|address| seen.insert(*address));
     (names, addresses)
+}
+
+/// The code of the first address that other machines can reach, and the address below it, or why there is none.
+pub(crate) fn qr(urls: &[String]) -> String {
+    let reachable = |url: &&String| {
+        let host = url.split_once("://").map(|(_, host)| host).unwrap_or_default();
+        let is_own = ["localhost:", "127.", "[::1]"].iter().any(|own| host.starts_with(own));
+        url.starts_with("http") && !is_own
+    };
+    match urls.iter().find(reachable) {
+        Some(url) => match qr::code(url) {
+            Some(code) => format!("{code}    {url}\n\n"),
+            None => format!("  No QR code: {url} is too long.\n\n"),
+        },
+        None => "  No QR code: only this machine can reach these addresses.\n\n".to_owned(),
+    }
 }
 
 /// The banner for a terminal.

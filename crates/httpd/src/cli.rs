@@ -196,6 +196,18 @@ pub struct Cli {
     #[arg(long)]
     pub no_sandbox: bool,
 
+    /// Reload pages in the browser when a file below the root changes.
+    #[arg(long)]
+    pub live_reload: bool,
+
+    /// Open the site in a browser ($BROWSER, else xdg-open).
+    #[arg(long)]
+    pub open: bool,
+
+    /// On a terminal, show a QR code of an address under which other machines reach this one.
+    #[arg(long)]
+    pub qr: bool,
+
     /// Say less: no banner, errors only.
     #[arg(short, long)]
     pub quiet: bool,

@@ -62,8 +62,10 @@ pub struct Config {
     pub user: Option<String>,
     /// Whether to confine the process.
     pub sandbox: bool,
-    /// Whether to say nothing at the start.
-    pub quiet: bool,
+    /// What whoever starts it gets to see.
+    pub greeting: Greeting,
+    /// Whether pages follow the files they are made of.
+    pub live_reload: bool,
 }
 
 /// Where the certificate comes from.
@@ -87,6 +89,17 @@ impl Tls {
             }
         }
     }
+}
+
+/// What whoever starts the server gets to see.
+#[derive(Debug, Clone, Copy)]
+pub struct Greeting {
+    /// Nothing.
+    pub quiet: bool,
+    /// A browser with the site in it.
+    pub open: bool,
+    /// A QR code in the banner.
+    pub qr: bool,
 }
 
 /// Where the access log goes.
@@ -159,7 +172,8 @@ impl Config {
             one_at_a_time: cli.workers == Some(1),
             user: cli.user,
             sandbox: !cli.no_sandbox,
-            quiet: cli.quiet,
+            greeting: Greeting { quiet: cli.quiet, open: cli.open, qr: cli.qr },
+            live_reload: cli.live_reload,
             root: cli.folder.unwrap_or(cli.root),
         })
     }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::channel::Channel;
 use crate::limits::Admission;
 use crate::listen::Role;
+use crate::live::Listener;
 use crate::peer::Peer;
 use crate::proto::framing::Drain;
 use crate::rate::Bucket;
@@ -48,6 +49,8 @@ pub enum Phase {
     LoggingIn,
     /// The rest of a request body that nobody wants; then the next request.
     Draining(Box<Drain>),
+    /// Nothing: it is told of events, and what it sends is thrown away. The deadline is that of the next sign of life.
+    Listening(Listener),
     /// The end: everything was sent, and what still arrives is thrown away, so that the last answer is not lost to a reset.
     Lingering,
 }
@@ -88,6 +91,11 @@ impl Connection {
             Phase::Handshake => self.channel.is_new(),
             _ => false,
         }
+    }
+
+    /// Whether it only listens for events.
+    pub fn listens(&self) -> bool {
+        matches!(self.phase, Phase::Listening(_))
     }
 
     /// Sends what goes out at once of `pieces`: the number of octets, 0 when the socket is full or the limit is reached.

@@ -7,6 +7,7 @@ pub mod access_log;
 pub mod archive;
 pub mod auth;
 mod banner;
+mod browser;
 pub mod cache;
 pub mod channel;
 pub mod cli;
@@ -19,6 +20,7 @@ pub mod lane;
 pub mod limits;
 pub mod listen;
 pub mod listing;
+pub mod live;
 mod lookup;
 pub mod metrics;
 pub mod mime;
@@ -26,6 +28,7 @@ pub mod page;
 pub mod peer;
 pub mod proto;
 pub mod proxies;
+mod qr;
 pub mod rate;
 pub mod representation;
 mod sandbox;
@@ -53,6 +56,7 @@ use nix::sys::signal::Signal;
 
 use access_log::{AccessLog, Sink};
 use auth::{Guard, Login};
+use browser::Browser;
 use cli::Cli;
 use clock::Clock;
 use compress::Memory;
@@ -61,6 +65,7 @@ use files::Root;
 use lane::{Home, Lane};
 use limits::Door;
 use listen::{Bind, Listener, Listeners, Role, Wanted};
+use live::Live;
 use metrics::Metrics;
 use server::{Parts, Worker};
 use service::{Gate, Service, Watch};
@@ -78,10 +83,14 @@ pub fn exit_code(kind: Kind) -> u8 {
 /// Reads the command line and serves until a signal ends it.
 pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let started = Instant::now();
-    let cli = Cli::try_parse_from(args)?;
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = Cli::try_parse_from(&args)?;
     let color = cli.color;
     logger::init("httpd", logger::level(cli.verbose, cli.quiet), color);
     let config = Config::from_cli(cli)?;
+    if matches!(config.login, Some(Login::One(_))) {
+        auth::hide(&args);
+    }
     let root = Root::open_root(&config.root, config.symlinks)
         .map_err(|error| Failure::io("open folder", config.root.display(), error).with_kind(Kind::Config))?;
     if let Some(Login::File(path)) = &config.login {
@@ -108,9 +117,11 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
             log::warn!("as user {user}, open {}: {reason}; changes of it are seen after a restart", path.display());
         }
     }
+    let browser = config.greeting.open.then(|| browser::open(&banner::urls(&bound))).flatten();
     if config.sandbox {
         sandbox::confine(&config)?;
     }
+    browser.into_iter().for_each(Browser::watch);
     announce(&config, &bound, identity.as_ref().and_then(|identity| identity.fingerprint.as_deref()), color);
     let keeper = identity.map(|identity| identity.keeper);
     let crew = Crew::start(config, Opened { root, sink: sink.clone(), guard, keeper }, by_worker, color, started)?;
@@ -194,14 +205,15 @@ fn raise_descriptor_limit() {
 }
 
 fn announce(config: &Config, bound: &[(Bind, Role)], fingerprint: Option<&str>, color: Color) {
-    if config.quiet {
+    if config.greeting.quiet {
         return;
     }
     let urls = banner::urls(bound);
     // The whole path, because "." says nothing in a terminal that was left open since yesterday.
     let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
     let text = if io::stderr().is_terminal() {
-        banner::banner(&root, &urls, fingerprint, color.applies_to(&io::stderr()))
+        let text = banner::banner(&root, &urls, fingerprint, color.applies_to(&io::stderr()));
+        if config.greeting.qr { text + &banner::qr(&urls) } else { text }
     } else {
         let fingerprint = fingerprint.map_or(String::new(), |text| format!("httpd: certificate SHA-256 {text}\n"));
         format!(
@@ -260,6 +272,7 @@ impl Crew {
             keeper,
             drain: config.drain,
         };
+        let live = config.live_reload.then(Live::new);
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
@@ -272,7 +285,8 @@ impl Crew {
             };
             let clock = Clock::new(started);
             let service =
-                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, gate.clone());
+                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, gate.clone())
+                    .with_live(live.clone());
             let worker = Worker::new(Parts {
                 listeners,
                 service,
@@ -286,7 +300,13 @@ impl Crew {
             .context("epoll")?;
             let name = format!("worker {number}");
             crew.workers.push(thread::Builder::new().name(name).spawn(move || worker.run()).context("start a worker")?);
+            if let Some(live) = &live {
+                live.wakes(&home);
+            }
             crew.homes.push(home);
+        }
+        if let Some(live) = live {
+            live::watch::start(&config.root, &site, live)?;
         }
         Ok(crew)
     }

@@ -55,6 +55,14 @@ impl Representation {
         Self { size: 0, etag: tagged(&self.etag, "-gz"), coding: Some(Coding::Gzip), ranges: false, ..self.clone() }
     }
 
+    /// The page that is made of this one for a generation of the files: another one each time, so not to be kept.
+    #[must_use]
+    pub fn of_generation(&self, generation: u64, size: u64) -> Self {
+        let etag = tagged(&self.etag, &format!("-live{generation}"));
+        let cache_control = "no-store".to_owned();
+        Self { size, etag, modified: None, coding: None, ranges: false, cache_control, ..self.clone() }
+    }
+
     /// Decides what a GET or HEAD request selects; `now` in seconds since 1970.
     pub fn select(&self, head: &Head, now: i64) -> Selected {
         let fields = &head.fields;

@@ -6,6 +6,7 @@
 
 mod accept;
 mod converse;
+mod events;
 mod preface;
 
 use std::io;
@@ -55,6 +56,8 @@ pub struct Worker {
     stop: Arc<Stop>,
     tls: Option<Arc<ServerConfig>>,
     swept_at: u32,
+    /// The generation of files that listeners were told of last.
+    told: u64,
     accept_again_at: Option<Instant>,
     complain_again_at: u32,
 }
@@ -125,6 +128,7 @@ impl Worker {
             stop,
             tls,
             swept_at: 0,
+            told: 0,
             accept_again_at: None,
             complain_again_at: 0,
         };
@@ -235,6 +239,7 @@ impl Worker {
             self.away -= 1;
             self.come_back(done);
         }
+        self.tell_listeners();
     }
 
     fn come_back(&mut self, done: Done) {
@@ -249,6 +254,10 @@ impl Worker {
             connection.deadline = self.service.clock.uptime() + LINGER_SECONDS;
             self.settle(connection, None);
         } else if !self.stop.is_requested() || matches!(connection.phase, Phase::LoggingIn) {
+            if matches!(connection.phase, Phase::Listening(_)) {
+                connection.deadline = self.next_heartbeat();
+                return self.settle(connection, None);
+            }
             // Time does not run while an answer is sent, and then as long as for what the connection was waiting for.
             let time = if matches!(connection.phase, Phase::Idle) { self.limits.idle } else { self.limits.head };
             connection.deadline = self.deadline(time);
@@ -314,6 +323,10 @@ impl Worker {
         for place in 0..self.connections.len() {
             let is_late = |connection: &Connection| connection.deadline <= self.swept_at;
             if !self.connections[place].as_ref().is_some_and(is_late) {
+                continue;
+            }
+            if self.connections[place].as_ref().is_some_and(|late| matches!(late.phase, Phase::Listening(_))) {
+                self.send_sign_of_life(place);
                 continue;
             }
             let Some(mut connection) = self.connections[place].take() else { continue };

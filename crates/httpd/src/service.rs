@@ -6,6 +6,7 @@
 
 mod archive;
 mod coding;
+mod live;
 mod login;
 mod watching;
 
@@ -26,6 +27,7 @@ use crate::compress::{Compressor, Memory};
 use crate::files::{Opened, Root};
 use crate::limits::Door;
 use crate::listing::{FolderPage, Form, Order};
+use crate::live::{Listener, Live};
 use crate::lookup::{Lookup, Source, failure};
 use crate::metrics::Lane;
 use crate::page;
@@ -62,6 +64,7 @@ pub struct Service {
     root: Arc<Root>,
     lookup: Lookup,
     compressor: Option<Arc<Compressor>>,
+    live: Option<Arc<Live>>,
     watch: Watch,
     gate: Gate,
     /// The time, for all requests of a wake-up.
@@ -101,6 +104,8 @@ pub enum Rest {
     Memory(Arc<Document>, Range<usize>),
     /// Work for the blocking lane, and the log line to write when it is done.
     Blocking(Content, OwnedEntry),
+    /// Events, as they happen.
+    Events(Listener),
     /// Credentials that the blocking lane has to check; the same request is served again then.
     Login(Box<Attempt>),
 }
@@ -142,7 +147,13 @@ impl Service {
         gate: Gate,
     ) -> Self {
         let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), memory.documents);
-        Self { site, root, lookup, compressor: memory.compressor, watch, gate, clock, log }
+        Self { site, root, lookup, compressor: memory.compressor, live: None, watch, gate, clock, log }
+    }
+
+    /// The same with pages that follow their files.
+    #[must_use]
+    pub fn with_live(self, live: Option<Arc<Live>>) -> Self {
+        Self { live, ..self }
     }
 
     /// Answers the first request in `input`; `None` when it is not complete.
@@ -241,6 +252,9 @@ impl Service {
     }
 
     fn resource(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
+        if let Some(rest) = self.events(reply, path, query) {
+            return Ok(rest);
+        }
         if let Some(rest) = self.archive(reply, path, query)? {
             return Ok(rest);
         }
@@ -254,7 +268,10 @@ impl Service {
         })?;
         match found {
             Found::File((relative, source)) => Ok(self.file(reply, relative.as_deref(), source, accepted)),
-            Found::Missing(Some((_, page))) => Ok(self.send(reply, page, &Selected::Whole(Status::NOT_FOUND))),
+            Found::Missing(Some((_, page))) => {
+                let page = self.with_script(&page).unwrap_or(page);
+                Ok(self.send(reply, page, &Selected::Whole(Status::NOT_FOUND)))
+            }
             Found::Missing(None) => Ok(self.error(reply, Status::NOT_FOUND, "There is nothing under this address.")),
             Found::AddSlash => Ok(self.add_slash(reply, path, query)),
             Found::Listing => self.listing(reply, path, query),
@@ -311,12 +328,15 @@ impl Service {
         let json = negotiate::prefers_json(&reply.head.fields);
         let form = form.unwrap_or(if json { Form::Json } else { Form::Html });
         let chunked = reply.head.version == Version::Http11;
+        let live = self.live.as_ref().map(|live| live.generation());
         response::start(reply.out, Status::OK, self.clock.date());
         response::field(reply.out, "Content-Type", form.content_type());
         response::field(reply.out, "Cache-Control", "no-cache");
         response::field(reply.out, "Vary", "Accept");
         if form == Form::Html {
-            response::field(reply.out, "Content-Security-Policy", crate::listing::POLICY);
+            let policy = crate::listing::POLICY;
+            let policy = live.map_or(policy.to_owned(), |_| crate::live::page::widened(policy));
+            response::field(reply.out, "Content-Security-Policy", policy);
         }
         reply.out.extend_from_slice(&self.site.always);
         if chunked {
@@ -337,6 +357,7 @@ impl Service {
             relative: path.relative().to_vec(),
             order,
             form,
+            live,
             chunked,
         };
         Ok(Rest::Blocking(Content::Listing(page), entry.into()))

@@ -16,11 +16,17 @@ _smtp__send() {
             ",$1")
                 cmd="smtp__send"
                 ;;
+            smtp__send,account)
+                cmd="smtp__send__subcmd__account"
+                ;;
             smtp__send,queue)
                 cmd="smtp__send__subcmd__queue"
                 ;;
             smtp__send,sendmail)
                 cmd="smtp__send__subcmd__sendmail"
+                ;;
+            smtp__send__subcmd__account,new)
+                cmd="smtp__send__subcmd__account__subcmd__new"
                 ;;
             smtp__send__subcmd__queue,drop)
                 cmd="smtp__send__subcmd__queue__subcmd__drop"
@@ -38,7 +44,7 @@ _smtp__send() {
 
     case "${cmd}" in
         smtp__send)
-            opts="-s -4 -6 -v -q -h -V --to --cc --bcc --from --envelope-from --subject --body --body-file --html --inline --attach --header --reply-to --eml --server --port --account --ipv4 --ipv6 --bind --proxy --proxy-password-file --proxy-password-command --proxy-protocol --proxy-client --helo --timeout --max-time --retry --retry-max-time --dns-server --dns-trust-ad --mta-sts-policy --tls --tls-ca --tls-server-name --tls-pin --tls-client-cert --tls-client-key --insecure --user --password-file --password-fd --password-command --token-command --auth --allow-cleartext-login --lmtp --dsn-notify --dsn-ret --dsn-envid --deliver-by --require-tls --no-chunking --merge --merge-to --merge-separator --connections --rate --queue --journal --resend-unknown --keep-going --csv --dkim-domain --dkim-selector --dkim-key --dry-run --stop-after --json --verbose --quiet --help --version sendmail queue"
+            opts="-s -4 -6 -v -q -h -V --to --cc --bcc --from --envelope-from --subject --body --body-file --html --inline --attach --header --reply-to --eml --server --port --account --ipv4 --ipv6 --bind --proxy --proxy-password-file --proxy-password-command --proxy-protocol --proxy-client --helo --timeout --max-time --retry --retry-max-time --dns-server --dns-trust-ad --mta-sts-policy --tls --tls-ca --tls-server-name --tls-pin --tls-client-cert --tls-client-key --insecure --user --password-file --password-fd --password-command --token-command --auth --allow-cleartext-login --lmtp --dsn-notify --dsn-ret --dsn-envid --deliver-by --require-tls --no-chunking --merge --merge-to --merge-separator --connections --rate --queue --journal --resend-unknown --keep-going --csv --dkim-domain --dkim-selector --dkim-key --dry-run --stop-after --json --verbose --quiet --help --version sendmail queue account"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -274,6 +280,62 @@ _smtp__send() {
                     ;;
                 --stop-after)
                     COMPREPLY=($(compgen -W "connect ehlo tls auth mail rcpt" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__send__subcmd__account)
+            opts="-h -V --help --version new"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__send__subcmd__account__subcmd__new)
+            opts="-v -h --name --full-name --server --user --password-command --save-password --tls-ca --dns-server --unchecked --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -5,7 +5,9 @@
 //! first file that has it. Its name is that of `--account`, else of `SMTP_SEND_ACCOUNT`, else `default`, which need not
 //! exist. The command line outweighs the environment, and that the file.
 
+pub mod entry;
 pub mod file;
+pub mod new;
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -2,6 +2,7 @@
 //!
 //! One struct for each group of options; the groups are those of `--help`.
 
+mod account;
 mod bulk;
 mod direct;
 mod dkim;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 
+pub use account::{AccountAction, AccountCli, AccountNew};
 pub use bulk::BulkArgs;
 pub use direct::DirectArgs;
 pub use dkim::DkimArgs;
@@ -32,7 +34,8 @@ pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
     max_term_width = 100,
     override_usage = "smtp-send [--server HOST[:PORT]] --to ADDRESS [OPTIONS] < TEXT\n       \
                       smtp-send sendmail [OPTIONS OF SENDMAIL] ADDRESS... < MESSAGE\n       \
-                      smtp-send queue list|run|drop",
+                      smtp-send queue list|run|drop\n       \
+                      smtp-send account new [ADDRESS]",
     after_help = "\
 Exit codes:
    0 every recipient accepted         69 refused for good, also in part

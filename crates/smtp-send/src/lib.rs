@@ -39,7 +39,7 @@ use common::logger::{self, Color};
 use common::{Failure, Kind};
 
 use account::Account;
-use cli::{Cli, QueueAction, QueueCli, Typed};
+use cli::{AccountAction, AccountCli, AccountNew, Cli, QueueAction, QueueCli, Typed};
 use config::{Config, ReportStyle};
 use dispatch::{Job, Manner};
 use journal::Journal;
@@ -77,8 +77,28 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
     {
         return queue(&QueueCli::read(rest)?);
     }
+    if let Some((first, rest)) = arguments.get(1..).and_then(<[_]>::split_first)
+        && first == "account"
+    {
+        let AccountAction::New(wanted) = AccountCli::read(rest)?.action;
+        return new_account(&wanted);
+    }
     let (cli, account) = with_account(Typed::read(arguments)?)?;
     run(cli).map_err(|error| placed(error, account.as_ref()))
+}
+
+/// `smtp-send account new`.
+fn new_account(wanted: &AccountNew) -> Result<u8> {
+    let told = account::new::new(wanted, |mut options| {
+        options.insert(0, "smtp-send".to_owned());
+        let in_words = |error: anyhow::Error| {
+            error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "try", "the server", error.to_string()))
+        };
+        let cli = Cli::read(options.into_iter().map(OsString::from)).map_err(|error| in_words(error.into()))?;
+        run(cli).map(drop).map_err(in_words)
+    })?;
+    io::stdout().write_all(told.as_bytes()).map_err(Failure::output)?;
+    Ok(common::exit::SUCCESS)
 }
 
 /// `smtp-send queue`.

@@ -172,6 +172,19 @@ pub fn key_file(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>,
     source::whole_file(path).map_err(|why| why.of(option, path.display()))
 }
 
+/// A password to be kept in a file: from `SMTP_PASSWORD`, or a prompt.
+///
+/// # Errors
+/// [`Kind::Config`] when there is none.
+pub fn for_keeping(user: &str) -> Result<Secret, Failure> {
+    if let Some(secret) = from_environment(VARIABLE)? {
+        return Ok(secret);
+    }
+    let asked = prompt::ask("Password", user).map_err(|why| why.of("ask for the password of", user))?;
+    let why = format!("there is none: set {VARIABLE}, or run this on a terminal");
+    asked.ok_or_else(|| Failure::new(Kind::Config, "password of", user, why))
+}
+
 /// Whether the environment holds a password. It outweighs the one of a configuration file.
 pub fn is_in_environment() -> bool {
     is_set(VARIABLE)

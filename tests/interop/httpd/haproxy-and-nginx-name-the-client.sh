@@ -17,7 +17,7 @@ serve site --log-format common --trust-proxy 127.0.0.1
 by_field=$PORT field_pid=$HTTPD_PID
 mv access.log field.log
 
-one=$(free_port)
+one=$(free_port) two=$(free_port) field=$(free_port)
 cat >haproxy.cfg <<END
 defaults
     mode http
@@ -31,13 +31,13 @@ backend v1
     option httpchk GET /-/health
     server one 127.0.0.1:$by_header send-proxy check inter 100ms
 frontend v2
-    bind 127.0.0.1:${v2:=$(free_port)}
+    bind 127.0.0.1:$two
     default_backend v2
 backend v2
     option httpchk GET /-/health
     server one 127.0.0.1:$by_header send-proxy-v2 proxy-v2-options crc32c,unique-id check inter 100ms
 frontend field
-    bind 127.0.0.1:${field:=$(free_port)}
+    bind 127.0.0.1:$field
     default_backend field
 backend field
     option forwardfor
@@ -66,10 +66,10 @@ stream { server { listen 127.0.0.1:$stream; proxy_pass 127.0.0.1:$by_header; pro
 END
 nginx -c "$TMP/nginx.conf" 2>nginx.out &
 cleanup "end $!"
-for port in "$one" "$v2" "$field" "$web" "$stream"; do wait_for_port "$port"; done
+for port in "$one" "$two" "$field" "$web" "$stream"; do wait_for_port "$port"; done
 
 number=10
-for port in "$one" "$v2" "$field" "$web" "$stream"; do
+for port in "$one" "$two" "$field" "$web" "$stream"; do
     number=$((number + 1))
     get() { curl -sS --fail --interface "127.0.0.$number" "$@"; }
     for ((tries = 0; tries < 50; tries++)); do # Until the first check of HAProxy has passed.

@@ -42,7 +42,7 @@ systemctl is-active httpd >/dev/null && echo "too early"
 exec 3<>/dev/tcp/127.0.0.1/80
 printf 'GET /?by-socket HTTP/1.0\r\n\r\n' >&3
 tail -n 1 <&3
-echo "by the socket: $(systemctl is-active httpd), $(systemctl show -p StatusErrno -p NotifyAccess --value httpd | tr '\n' ' ')"
+echo "by the socket: $(systemctl is-active httpd)"
 systemctl stop httpd.socket httpd
 journalctl -q -u httpd -o cat --no-pager
 END
@@ -67,7 +67,7 @@ unshare --mount --pid --fork --kill-child bash boot "${groups[@]}" >boot.log 2>&
 
 cat probed/log
 for line in 'hello' 'CapEff:.0000000000000000' 'CapBnd:.0000000000000000' 'NoNewPrivs:.1' 'Seccomp:.2' 'reloaded' 'active' \
-    'Result=success' 'by the socket: active,.*' '.*"GET /?by-socket HTTP/1.0" 200 .*' 'ExecMainStatus=0' '.*Landlock: reads /var/www/html.*' '.*"GET / HTTP/1.0" 200 .*'; do
+    'Result=success' 'by the socket: active' '.*"GET /?by-socket HTTP/1.0" 200 .*' 'ExecMainStatus=0' '.*Landlock: reads /var/www/html.*' '.*"GET / HTTP/1.0" 200 .*'; do
     grep -qx -- "$line" probed/log || fail "no line '$line'"
 done
 # The range of users that systemd makes for the time of a service.

@@ -56,7 +56,7 @@ done
 
 echo "service"
 # It also looks for the program and for the page that the unit names.
-systemd-analyze verify /usr/lib/systemd/system/httpd.service >verify 2>&1 || fail "unit: $(cat verify)"
+systemd-analyze verify /usr/lib/systemd/system/httpd.{service,socket} >verify 2>&1 || fail "unit: $(cat verify)"
 [[ -s verify ]] && fail "unit: $(cat verify)"
 for unit in system/smtp-send-queue@root.service system/smtp-send-queue@root.timer user/smtp-send-queue.timer; do
     file=/usr/lib/systemd/${unit/@root/@}

@@ -18,7 +18,7 @@ const FORGET: Duration = Duration::from_secs(900);
 /// Addresses that are remembered: about half a megabyte.
 const ADDRESSES_MAX: usize = 4096;
 /// Logins of one address that are looked at at the same time, so that it cannot try a thousand before the first has failed.
-const AT_ONCE: u32 = 8;
+const AT_ONCE: u32 = 16;
 
 /// Whom failures are counted for. A home has a whole /64 of IPv6, so all of it counts as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -42,7 +42,10 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 /// Binds a listening socket at `path` with these permissions. One that is left over from a server that has gone is replaced.
 pub(super) fn bind(path: &Path, mode: u32) -> Result<(Socket, SocketFile), Failure> {
     let fail = |error| explain(&Bind::Unix(path.to_owned()), error);
-    let address = SockAddr::unix(path).map_err(fail)?;
+    let address = SockAddr::unix(path).map_err(|_| {
+        let why = "the name of a socket has at most 107 bytes";
+        Failure::new(Kind::Config, "listen on", Bind::Unix(path.to_owned()), why)
+    })?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(fail)?;
     match socket.bind(&address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {

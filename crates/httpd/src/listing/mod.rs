@@ -65,6 +65,8 @@ pub struct FolderPage {
     pub order: Order,
     /// The form of the listing.
     pub form: Form,
+    /// The generation of the files, where pages follow it.
+    pub live: Option<u64>,
     /// Whether the body is chunked; else it ends with the connection.
     pub chunked: bool,
 }
@@ -72,10 +74,13 @@ pub struct FolderPage {
 impl FolderPage {
     /// Reads the folder and writes the listing.
     pub fn write_to(self, out: &mut impl Write) -> io::Result<()> {
-        let Self { root, site, folder, relative, order, form, chunked } = self;
+        let Self { root, site, folder, relative, order, form, live, chunked } = self;
         let mut entries = read_entries(folder, &relative, &root, &site)?;
         let mut body = BufWriter::with_capacity(CHUNK, Chunks { out, chunked });
         write(&mut body, form, &relative, order, &mut entries)?;
+        if let (Form::Html, Some(generation)) = (form, live) {
+            body.write_all(crate::live::page::element(generation).as_bytes())?;
+        }
         body.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
     }
 }

@@ -34,7 +34,7 @@ impl Worker {
         for place in 0..self.connections.len() {
             self.service.clock.new_batch();
             self.serve(place);
-            if self.connections[place].as_ref().is_some_and(Connection::is_idle) {
+            if self.connections[place].as_ref().is_some_and(|connection| connection.is_idle() || connection.listens()) {
                 self.close(place);
             }
         }

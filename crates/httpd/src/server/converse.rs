@@ -35,7 +35,8 @@ impl Worker {
         if arrived == 0 {
             return self.flush_and(connection, Next::Stay);
         }
-        if matches!(connection.phase, Phase::Lingering) {
+        if matches!(connection.phase, Phase::Lingering | Phase::Listening(_)) {
+            connection.pending = Vec::new();
             return Next::Stay;
         }
         let mut position = 0;
@@ -109,6 +110,12 @@ impl Worker {
                 Ok(left) => (Content::Memory(document, range.end - left..range.end), None),
                 Err(_) => return Some(Next::Close),
             },
+            Rest::Events(listener) => {
+                connection.phase = Phase::Listening(listener);
+                connection.deadline = self.next_heartbeat();
+                connection.pending = Vec::new();
+                return Some(self.flush_and(connection, Next::Stay));
+            }
             Rest::Blocking(content, entry) => {
                 // While it takes its time, a connection of a proxy is one of whoever asked.
                 connection.count_for(self.service.counted(entry.peer));
@@ -163,6 +170,7 @@ impl Worker {
             | Phase::Head
             | Phase::LoggingIn
             | Phase::Draining(_)
+            | Phase::Listening(_)
             | Phase::Lingering => {}
         }
         self.flush_and(connection, Next::Stay)

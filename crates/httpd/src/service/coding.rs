@@ -22,6 +22,9 @@ impl Service {
         original: Source,
         accepted: Accepted,
     ) -> Rest {
+        if let Some(page) = self.with_script(&original) {
+            return self.select_and_send(reply, page);
+        }
         if let Some(relative) = relative {
             if self.site.precompressed
                 && let Some(coded) = self.lookup.beside(&self.clock, relative, &original, accepted)

@@ -118,7 +118,7 @@ impl Files {
                 unusable("--tls-key", &self.key, why)
             }
             pem::Error::NoItemsFound if CertificateDer::from_pem_slice(text).is_ok() => {
-                unusable("--tls-key", &self.key, "no key in this file, only a certificate")
+                unusable("--tls-key", &self.key, "no key in this file, only a certificate; --tls-key names the other")
             }
             pem::Error::NoItemsFound => unusable("--tls-key", &self.key, "no private key in PEM form in this file"),
             error => unusable("--tls-key", &self.key, &damage(&error)),

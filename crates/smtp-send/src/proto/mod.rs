@@ -21,4 +21,5 @@ pub mod pin;
 pub mod proxy;
 pub mod receive;
 pub mod reply;
+pub mod submission;
 pub mod tlsa;

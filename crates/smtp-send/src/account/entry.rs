@@ -1,0 +1,105 @@
+//! A new table `[account.NAME]` as text, behind what a configuration file holds already.
+//!
+//! Pure. What is there stays as it is, comments included, and the result is read again before anybody relies on it.
+
+use std::fmt::Write as _;
+
+use super::file::{self, Places};
+
+/// What an account is written with, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Keys with their values.
+    pub keys: Vec<(&'static str, String)>,
+}
+
+/// `text` with the account behind it.
+///
+/// # Errors
+/// A text that is no configuration, or has an account of this name; or a value that cannot be one.
+pub fn append(text: &str, entry: &Entry, places: Places<'_>) -> Result<String, String> {
+    let told = |mistake: file::Mistake| format!("line {}: {}", mistake.line, mistake.what);
+    let (names, _) = file::read(text, "", places).map_err(told)?;
+    if names.contains(&entry.name) {
+        return Err(format!("there is an account {} already; --name NAME gives the new one another name", entry.name));
+    }
+    let gap = match text {
+        "" => "",
+        text if text.ends_with('\n') => "\n",
+        _ => "\n\n",
+    };
+    let mut whole = format!("{text}{gap}[account.{}]\n", key(&entry.name));
+    for (name, value) in &entry.keys {
+        // Writing into a String cannot fail.
+        let _ = writeln!(whole, "{name} = {}", quoted(value));
+    }
+    let (_, found) = file::read(&whole, &entry.name, places).map_err(told)?;
+    if found.is_some() { Ok(whole) } else { Err("the account cannot be written".into()) }
+}
+
+/// A key as it is, where TOML allows that.
+fn key(name: &str) -> String {
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if plain { name.to_owned() } else { quoted(name) }
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut out = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            control if control.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(control));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn places() -> Places<'static> {
+        Places { folder: Path::new("/etc/smtp-send"), home: None }
+    }
+
+    fn entry(name: &str, from: &str) -> Entry {
+        Entry { name: name.into(), keys: vec![("server", "mail.example.com:465".into()), ("from", from.into())] }
+    }
+
+    #[test]
+    fn an_account_is_put_behind_what_is_there() {
+        let old = "# mine\n[account.default] # the first\nserver = 'x'";
+        let new = append(old, &entry("work", "Ann <ann@example.org>"), places()).unwrap();
+        let expected = "\n\n[account.work]\nserver = \"mail.example.com:465\"\nfrom = \"Ann <ann@example.org>\"\n";
+        assert_eq!(new.strip_prefix(old), Some(expected));
+        assert_eq!(append("", &entry("default", "a@b"), places()).unwrap().lines().next(), Some("[account.default]"));
+    }
+
+    #[test]
+    fn every_text_is_read_again_as_it_was() {
+        for text in ["a \"b\" \\ c", "tab\there", "é ü", "[x]\n= y", "\u{7f}"] {
+            let whole = append("", &entry("example.org", text), places()).unwrap();
+            let settings = file::read(&whole, "example.org", places()).unwrap().1.unwrap();
+            assert_eq!(
+                settings.iter().find(|one| one.key == "from").map(|one| one.value.as_str()),
+                Some(text),
+                "{whole}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_put_behind_a_mistake_or_a_second_time() {
+        assert!(append("[account.work]\n", &entry("work", "x"), places()).unwrap_err().contains("--name"));
+        assert!(append("[account\n", &entry("work", "x"), places()).unwrap_err().starts_with("line "));
+    }
+}

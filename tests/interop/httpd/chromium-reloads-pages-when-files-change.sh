@@ -1,0 +1,91 @@
+# proves: with --live-reload Chromium shows a changed page by itself, takes new styles without a reload, and survives a restart
+# needs: chromium chromium-driver python3 python3-venv
+# needs-pip: selenium
+. "$HERE/lib.sh"
+require chromium chromedriver python3
+python3 -c 'import selenium' 2>/dev/null || skip "selenium is not installed"
+
+mkdir -p site/sub
+page() {
+    printf '<!doctype html><title>%s</title><link rel="stylesheet" href="/style.css"><body><h1>%s</h1></body>' "$1" "$1"
+}
+page first >site/index.html
+echo 'h1 { color: rgb(1, 2, 3) }' >site/style.css
+echo a >site/sub/a
+serve site --live-reload
+PYTHONPATH=$HERE/httpd python3 - "$URL" "$HTTPD_PID" "$BIN" <<'EOF'
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import chromium
+
+url, pid, program = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+port = url.split(":")[-1]
+COLOR = "return getComputedStyle(document.querySelector('h1')).color"
+browser = chromium.start()
+
+
+def wait(what, check):
+    """Until it is so: what the browser shows follows the files by itself, nobody reloads here."""
+    end, error = time.monotonic() + 15, None
+    while time.monotonic() < end:
+        try:
+            if check():
+                return
+        except Exception as failure:  # The page may be on its way.
+            error = failure
+        time.sleep(0.05)
+    raise SystemExit(f"failed: {what}: {error}; the page is {browser.page_source}")
+
+
+def write(name, text):
+    with open(f"site/{name}.new", "w") as file:
+        file.write(text)
+    os.rename(f"site/{name}.new", f"site/{name}")
+
+
+def page(title):
+    return f'<!doctype html><title>{title}</title><link rel="stylesheet" href="/style.css"><body><h1>{title}</h1></body>'
+
+
+def is_closed():
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(port))) != 0
+
+
+try:
+    browser.get(url)
+    assert browser.title == "first"
+    for number in range(5):
+        write("index.html", page(f"version {number}"))
+        wait(f"version {number} is shown", lambda: browser.title == f"version {number}")
+    browser.execute_script("window.mark = 'not reloaded'")
+    # Written in place: a new name beside it would be more than a change of styles.
+    with open("site/style.css", "w") as file:
+        file.write("h1 { color: rgb(4, 5, 6) }")
+    wait("the new colour is shown", lambda: browser.execute_script(COLOR) == "rgb(4, 5, 6)")
+    assert browser.execute_script("return window.mark") == "not reloaded"
+    # The listing allows nothing but its own scripts, and this one by its hash.
+    browser.get(url + "/sub/")
+    with open("site/sub/later.txt", "w") as file:
+        file.write("later")
+    wait("the listing shows the new file", lambda: "later.txt" in browser.page_source)
+    # A page that was left open while the server was down.
+    browser.get(url)
+    os.kill(pid, signal.SIGTERM)
+    wait("the server has gone", is_closed)
+    write("index.html", page("after the restart"))
+    again = subprocess.Popen([program + "/httpd", "--root", "site", "--port", port, "-q", "--live-reload", "--access-log",
+                              "off"])
+    try:
+        wait("the page of the new server is shown", lambda: browser.title == "after the restart")
+    finally:
+        again.terminate()
+        again.wait()
+finally:
+    browser.quit()
+EOF
