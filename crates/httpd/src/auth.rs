@@ -6,6 +6,7 @@
 
 mod attempt;
 mod brake;
+mod hide;
 pub mod htpasswd;
 mod memory;
 mod source;
@@ -30,6 +31,8 @@ use source::Stamp;
 
 pub use attempt::Attempt;
 pub use source::VARIABLE;
+
+pub(crate) use hide::hide;
 
 /// The value of WWW-Authenticate.
 pub const CHALLENGE: &str = "Basic realm=\"httpd\", charset=\"UTF-8\"";

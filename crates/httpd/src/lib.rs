@@ -83,10 +83,14 @@ pub fn exit_code(kind: Kind) -> u8 {
 /// Reads the command line and serves until a signal ends it.
 pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let started = Instant::now();
-    let cli = Cli::try_parse_from(args)?;
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = Cli::try_parse_from(&args)?;
     let color = cli.color;
     logger::init("httpd", logger::level(cli.verbose, cli.quiet), color);
     let config = Config::from_cli(cli)?;
+    if matches!(config.login, Some(Login::One(_))) {
+        auth::hide(&args);
+    }
     let root = Root::open_root(&config.root, config.symlinks)
         .map_err(|error| Failure::io("open folder", config.root.display(), error).with_kind(Kind::Config))?;
     if let Some(Login::File(path)) = &config.login {

@@ -9,6 +9,7 @@ use std::path::Path;
 use common::{Failure, Kind, SafeText};
 use zeroize::Zeroizing;
 
+use super::hide::{DESCRIPTOR, hidden};
 use super::htpasswd::Users;
 use crate::proto::credentials::CREDENTIALS_MAX;
 
@@ -45,8 +46,10 @@ pub(crate) fn users(path: &Path) -> Result<Users, Failure> {
 pub(crate) fn password(user: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let user = SafeText(user.as_bytes());
     let fail = |why: &'static str| Failure::new(Kind::Config, "password of", user, why);
-    let password = match std::env::var_os(VARIABLE) {
-        Some(text) => Zeroizing::new(text.into_vec()),
+    let hidden = hidden().map_err(|error| Failure::io("read", DESCRIPTOR, error).with_kind(Kind::Config))?;
+    let shown = || std::env::var_os(VARIABLE).map(|text| Zeroizing::new(text.into_vec()));
+    let password = match hidden.or_else(shown) {
+        Some(password) => password,
         None if io::stdin().is_terminal() => {
             let typed = rpassword::prompt_password(format!("password of {user}: "))
                 .map_err(|error| Failure::io("ask for the password of", user, error).with_kind(Kind::Config))?;
