@@ -5,7 +5,7 @@
 use smtp_send::proto::dot::DotStuffing;
 use smtp_send::proto::proxy::{Dialogue, Identity, Refusal, Scheme, Step, Target};
 use smtp_send::proto::receive::text::Text;
-use smtp_send::proto::receive::{MAX_RECIPIENTS, Reception, Step};
+use smtp_send::proto::receive::{self, MAX_RECIPIENTS, Reception};
 
 /// The longest answer that is held without an end: a head of HTTP.
 const LONGEST: usize = 17 * 1024;
@@ -62,9 +62,9 @@ pub fn receive(data: &[u8]) {
         let line = &rest[..end];
         rest = &rest[end + 2..];
         match session.command(line) {
-            Step::Say(reply) => one_reply(&reply),
-            Step::End(reply) => return one_reply(&reply),
-            Step::Data(reply) => {
+            receive::Step::Say(reply) => one_reply(&reply),
+            receive::Step::End(reply) => return one_reply(&reply),
+            receive::Step::Data(reply) => {
                 one_reply(&reply);
                 let (from, to) = session.take_envelope();
                 assert!(!to.is_empty() && to.len() <= MAX_RECIPIENTS, "a message for nobody");
