@@ -72,9 +72,11 @@ fn text_is_sent_as_gzip_with_its_own_tag_to_those_who_accept_it() {
 }
 
 #[test]
-fn without_the_option_nothing_is_compressed() {
+fn without_the_option_or_memory_nothing_is_compressed() {
     let server = Server::with_files(&[("a.txt", &text(1))]);
     assert_eq!(server.connect().get("/a.txt", GZIP).field("Content-Encoding"), None);
+    let server = serve(&[("a.txt", &text(1))], &["--cache-memory", "0"]);
+    assert_eq!(server.connect().get("/a.txt", GZIP).body, text(1), "nor without memory to keep it in");
 }
 
 #[test]

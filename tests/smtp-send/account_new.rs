@@ -94,6 +94,7 @@ fn a_domain_that_offers_nothing_or_cannot_be_asked_is_told_as_such() {
     assert_fails(&new_in(&home, broken, &["ann@example.org"]), 75, &["_submissions._tcp.example.org"]);
     assert_fails(&new(&home, &[]), 64, &["ADDRESS"]);
     assert_fails(&new(&home, &["ann"]), 65, &["ann"]);
+    assert_fails(&new(&home, &["ann@example.org", "--name", ""]), 64, &["--name"]);
     assert_eq!(config(&home), "");
 }
 

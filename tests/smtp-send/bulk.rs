@@ -143,6 +143,21 @@ fn a_server_that_takes_few_messages_or_connections_gets_all_of_them() {
 }
 
 #[test]
+fn no_more_messages_go_over_a_connection_than_the_server_allows() {
+    for extensions in [&["PIPELINING", "LIMITS RCPTMAX=100 MAILMAX=3"][..], &["LIMITS MAILMAX=3"]] {
+        let server = Server::start(Script::default().extensions(extensions));
+        let folder = folder(10);
+        assert_sent(&send(&server, folder.path(), &[]));
+        assert_eq!(recipients(&server.mails()), expected(10));
+        let mut counts = vec![0; 4];
+        for command in server.commands().iter().filter(|command| command.line.starts_with("MAIL")) {
+            counts[command.connection] += 1;
+        }
+        assert_eq!(counts, [3, 3, 3, 1]);
+    }
+}
+
+#[test]
 fn a_message_that_breaks_connections_does_not_stop_the_others() {
     for connections in ["1", "3"] {
         let server = Server::start(Script::default().close_on("<to1@example.com>"));
@@ -192,6 +207,18 @@ fn no_further_try_begins_behind_its_time() {
     let folder = folder(2);
     let finished = send(&server, folder.path(), &["--retry-max-time", "0.2"]);
     assert_fails(&finished, 75, &["2 of 2 messages failed", "Greylisted"]);
+}
+
+#[test]
+fn a_rate_below_the_patience_of_a_server_keeps_no_message_waiting_for_its_end() {
+    // The end of a message would wait for the next one, if the two were to leave together.
+    let server = Server::start(Script::default());
+    let folder = folder(2);
+    let finished = send(&server, folder.path(), &["--rate", "2/s", "-v"]);
+    assert_eq!((finished.code(), server.mails().len()), (0, 2), "{finished:?}");
+    let first = finished.stderr.find("queued as").or(finished.stderr.find("<- 250 2.0.0")).unwrap();
+    let second = finished.stderr.rfind("-> MAIL FROM").unwrap();
+    assert!(first < second, "{finished:?}");
 }
 
 #[test]

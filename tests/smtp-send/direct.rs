@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use testkit::dns::{NameServer, Zone};
-use testkit::process::Finished;
+use testkit::process::{Finished, finish};
 use testkit::smtp::{Authority, Script, Server};
 
+use crate::home::Home;
 use crate::support::{assert_fails, assert_sent, run};
 
 /// A server with its certificate: the authority that signs it and the name in it.
@@ -324,4 +325,51 @@ fn no_answer_within_the_given_time_is_a_failure_for_now() {
     let began = Instant::now();
     assert_fails(&send(&names, 25, &["--to", "bob@example.com", "--max-time", "0.4"]), 75, &["example.com"]);
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+/// A home whose account names no server.
+fn home_without_server(names: &NameServer, port: u16, more: &str) -> Home {
+    let names = names.address();
+    Home::new(&format!("[account.default]\nfrom = 'me@example.org'\ndns-server = '{names}'\nport = {port}\n{more}\n"))
+}
+
+/// The recipients for whom the files of a folder below the state of the program are, one text for each file.
+fn kept(home: &Home, folder: &str) -> Vec<String> {
+    let files = fs::read_dir(home.path().join(".local/state/smtp-send").join(folder));
+    let read = |file: fs::DirEntry| fs::read_to_string(file.path()).unwrap();
+    files.map(|files| files.map(|file| read(file.unwrap())).collect()).unwrap_or_default()
+}
+
+#[test]
+fn sendmail_mode_with_an_account_without_a_server_keeps_the_message_for_those_who_have_not_got_it() {
+    let (server, port) = one(Script::default());
+    let names = NameServer::start(mail_of("example.com").fails("example.net", 2));
+    let home = home_without_server(&names, port, "");
+    let mut command = home.sendmail(&["-i", "bob@example.com", "ann@example.net"]);
+    let finished = finish(&mut command, b"Subject: x\n\nText\n");
+    assert_fails(&finished, 75, &["SERVFAIL", "for ann@example.net is kept"]);
+    assert_eq!(server.mail().to, ["<bob@example.com>"]);
+}
+
+#[test]
+fn sendmail_mode_without_any_account_sends_nothing_by_itself() {
+    let home = Home::new("");
+    let finished = finish(&mut home.sendmail(&["-i", "bob@example.com"]), b"Subject: x\n\nText\n");
+    assert_fails(&finished, 78, &["no account"]);
+}
+
+#[test]
+fn the_queue_buries_what_a_domain_refuses_and_keeps_the_rest() {
+    let (server, port) = one(Script::default());
+    let names = NameServer::start(mail_of("example.com").fails("example.net", 2).mx("example.edu", 0, "."));
+    let home = home_without_server(&names, port, "queue = true");
+    let to = ["-i", "a@example.com", "b@example.net", "c@example.edu"];
+    let finished = finish(&mut home.sendmail(&to), b"Subject: x\n\nText\n");
+    assert_fails(&finished, 69, &["copy is kept"]);
+    assert_eq!(server.mail().to, ["<a@example.com>"]);
+    let letters = kept(&home, "dead-letters");
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(letters[0].contains("c@example.edu") && !letters[0].contains("b@example.net"), "{letters:?}");
+    let waiting = kept(&home, "queue").concat();
+    assert!(waiting.contains("b@example.net") && !waiting.contains("a@example.com"), "{waiting}");
 }

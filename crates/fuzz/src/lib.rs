@@ -14,6 +14,7 @@
 //! compares with a second opinion: another parser, or a slow reference.
 #![forbid(unsafe_code)]
 
+pub mod bulk;
 pub mod direct;
 pub mod httpd;
 pub mod local;

@@ -1,11 +1,16 @@
-//! What `smtp-send` hears before and beside the dialogue: answers of proxies, and SMTP on standard input.
+//! What `smtp-send` hears before and beside the dialogue: answers of proxies, certificates to bind a login to, pins, and SMTP on
+//! standard input.
 //!
 //! Each function takes arbitrary bytes and panics when the code does, or when it contradicts its second opinion.
 
+use smtp_send::proto::auth::binding::Binding;
+use smtp_send::proto::deliver_by::DeliverBy;
 use smtp_send::proto::dot::DotStuffing;
+use smtp_send::proto::pin::Pin;
 use smtp_send::proto::proxy::{Dialogue, Identity, Refusal, Scheme, Step, Target};
 use smtp_send::proto::receive::text::Text;
-use smtp_send::proto::receive::{MAX_RECIPIENTS, Reception, Step};
+use smtp_send::proto::receive::{self as reception, MAX_RECIPIENTS, Reception};
+use smtp_send::proxy::ProxyAddress;
 
 /// The longest answer that is held without an end: a head of HTTP.
 const LONGEST: usize = 17 * 1024;
@@ -62,9 +67,9 @@ pub fn receive(data: &[u8]) {
         let line = &rest[..end];
         rest = &rest[end + 2..];
         match session.command(line) {
-            Step::Say(reply) => one_reply(&reply),
-            Step::End(reply) => return one_reply(&reply),
-            Step::Data(reply) => {
+            reception::Step::Say(reply) => one_reply(&reply),
+            reception::Step::End(reply) => return one_reply(&reply),
+            reception::Step::Data(reply) => {
                 one_reply(&reply);
                 let (from, to) = session.take_envelope();
                 assert!(!to.is_empty() && to.len() <= MAX_RECIPIENTS, "a message for nobody");
@@ -98,4 +103,30 @@ fn sent_on(message: &[u8]) {
     let (mut text, mut again) = (Text::default(), Vec::new());
     assert_eq!(text.push(&out, &mut again), (out.len(), true), "another end");
     assert!(!text.has_bare_line_end() && again == message, "another message");
+}
+
+/// Any bytes in place of a certificate bind a login to a hash of all of them, or to nothing.
+pub fn binding(data: &[u8]) {
+    let Some(binding) = Binding::end_point(data) else { return };
+    assert_eq!(binding.kind(), "tls-server-end-point");
+    assert!(matches!(binding.data().len(), 32 | 48 | 64), "no hash");
+    let longer = Binding::end_point(&[data, b"x"].concat()).expect("what is behind a certificate changes no algorithm");
+    assert_ne!(binding, longer, "bytes that are not part of the hash");
+}
+
+/// A pin is written as it is read, and a proxy that was typed is one host with a port and holds no password.
+pub fn pin(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Some(pins) = Pin::parse_list(&text) {
+        let written = pins.iter().map(ToString::to_string).collect::<Vec<_>>().join(";");
+        assert_eq!(Pin::parse_list(&written), Some(pins));
+    }
+    if let Ok(proxy) = ProxyAddress::parse(&text) {
+        assert!(proxy.at.port > 0 && !proxy.at.host.is_empty());
+        assert!(proxy.user.is_none_or(|user| !user.is_empty() && !user.contains(char::is_control)));
+    }
+    if let Some(by) = DeliverBy::parse(&text) {
+        let value = by.to_string();
+        assert!(value.is_ascii() && value.len() <= 12 && !value.contains(' '), "{value}");
+    }
 }

@@ -73,10 +73,11 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Splits `total` octets among the workers; compressed text gets a quarter of it.
+    /// Splits `total` octets among the workers; compressed text gets a quarter of it. Without memory nothing is compressed,
+    /// because it would be so anew for each request.
     pub fn split(total: usize, workers: usize, compress: bool) -> Self {
         let for_compressed = if compress { total / 4 } else { 0 };
-        let compressor = compress.then(|| Compressor::new(for_compressed));
+        let compressor = (for_compressed > 0).then(|| Compressor::new(for_compressed));
         Self { documents: (total - for_compressed) / workers.max(1), compressor }
     }
 }

@@ -122,9 +122,11 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
         sandbox::confine(&config)?;
     }
     browser.into_iter().for_each(Browser::watch);
+    let watcher = config.live_reload.then(|| live::watch::open(&config.root)).transpose()?;
     announce(&config, &bound, identity.as_ref().and_then(|identity| identity.fingerprint.as_deref()), color);
     let keeper = identity.map(|identity| identity.keeper);
-    let crew = Crew::start(config, Opened { root, sink: sink.clone(), guard, keeper }, by_worker, color, started)?;
+    let crew =
+        Crew::start(config, Opened { watcher, root, sink: sink.clone(), guard, keeper }, by_worker, color, started)?;
     notify("READY=1");
     let code = crew.obey(&signals, sink.as_deref());
     drop(files);
@@ -228,6 +230,7 @@ fn announce(config: &Config, bound: &[(Bind, Role)], fingerprint: Option<&str>, 
 
 /// What was opened while there were rights to do it.
 struct Opened {
+    watcher: Option<live::watch::Unstarted>,
     root: Root,
     sink: Option<Arc<Sink>>,
     guard: Option<Arc<Guard>>,
@@ -253,7 +256,7 @@ impl Crew {
         color: Color,
         started: Instant,
     ) -> Result<Self> {
-        let Opened { root, sink, guard, keeper } = opened;
+        let Opened { watcher, root, sink, guard, keeper } = opened;
         let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
         let door = Door::new(&config.limits);
         let metrics =
@@ -272,7 +275,7 @@ impl Crew {
             keeper,
             drain: config.drain,
         };
-        let live = config.live_reload.then(Live::new);
+        let live = watcher.as_ref().map(|_| Live::new());
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
@@ -305,8 +308,8 @@ impl Crew {
             }
             crew.homes.push(home);
         }
-        if let Some(live) = live {
-            live::watch::start(&config.root, &site, live)?;
+        if let (Some(watcher), Some(live)) = (watcher, live) {
+            watcher.start(&site, live).context("start a watcher")?;
         }
         Ok(crew)
     }

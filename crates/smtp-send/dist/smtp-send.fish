@@ -53,7 +53,7 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l max-time -d 'Longest time for everything from connecting to the end' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l retry -d 'How often to try again what failed for now, after about 1, 2, 4... 300 seconds' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l retry-max-time -d 'Begin no further try later than this after the start; without --retry, try as often as that allows' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dns-server -d 'Name server to ask for the recipients\' servers; repeatable [default: those of /etc/resolv.conf]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dns-server -d 'Name server to ask for the recipients\' servers; repeatable, or several with commas between them [default: those of /etc/resolv.conf]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l mta-sts-policy -d 'Policy of MTA-STS that holds for a domain, as it was fetched from there; repeatable [default domain: each]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls -d 'When to encrypt [default: auto]' -r -f -a "auto\t'From the first byte on port 465, elsewhere when the server offers STARTTLS'
 starttls\t'STARTTLS, or nothing is sent'

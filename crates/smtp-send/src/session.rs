@@ -267,7 +267,7 @@ impl Session {
             Some(StopAfter::Ehlo | StopAfter::Tls) => self.quit(),
             _ if self.settings.login.is_some() && !self.logged_in => self.log_in(),
             Some(StopAfter::Auth) => self.quit(),
-            _ => Action::Next,
+            _ => self.ask(),
         }
     }
 

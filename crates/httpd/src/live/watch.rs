@@ -45,18 +45,36 @@ struct Changes {
     other_than_styles: bool,
 }
 
-/// Watches the folders below `root` in a thread of its own, for as long as the process lives.
-pub(crate) fn start(root: &Path, site: &Arc<Site>, live: Arc<Live>) -> Result<(), Failure> {
+/// The right to watch, before anything is watched.
+pub(crate) struct Unstarted {
+    inotify: Inotify,
+    root: PathBuf,
+}
+
+/// Opens what changes below `root` will be seen through; whatever can fail does so here.
+pub(crate) fn open(root: &Path) -> Result<Unstarted, Failure> {
     let fail = |cause: io::Error| Failure::io("watch folder", root.display(), cause).with_kind(Kind::Config);
-    let root = root.canonicalize().map_err(fail)?;
-    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(|error| fail(error.into()))?;
-    let site = Arc::clone(site);
-    let mut watcher = Watcher { inotify, folders: HashMap::new(), root: root.clone(), site, has_warned: false };
-    watcher.add(&root);
-    log::info!("live reload: {} folders are watched", watcher.folders.len());
-    let work = move || watcher.run(&live);
-    thread::Builder::new().name("watch".into()).spawn(work).map_err(fail)?;
-    Ok(())
+    match Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK) {
+        Ok(inotify) => Ok(Unstarted { inotify, root: root.canonicalize().map_err(fail)? }),
+        Err(Errno::EMFILE) => {
+            let why = "the limit of this system is reached (sysctl fs.inotify.max_user_instances)";
+            Err(Failure::new(Kind::Config, "watch folder", root.display(), why))
+        }
+        Err(error) => Err(fail(error.into())),
+    }
+}
+
+impl Unstarted {
+    /// Watches the folders in a thread of its own, for as long as the process lives.
+    pub(crate) fn start(self, site: &Arc<Site>, live: Arc<Live>) -> io::Result<()> {
+        let Self { inotify, root } = self;
+        let site = Arc::clone(site);
+        let mut watcher = Watcher { inotify, folders: HashMap::new(), root: root.clone(), site, has_warned: false };
+        watcher.add(&root);
+        log::info!("live reload: {} folders are watched", watcher.folders.len());
+        thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&live))?;
+        Ok(())
+    }
 }
 
 impl Watcher {

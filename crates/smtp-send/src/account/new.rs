@@ -46,30 +46,50 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Fa
     };
     let address = Address::parse(&typed).map_err(|error| Failure::new(Kind::BadData, "", &typed, error))?;
     let file = super::files().into_iter().next().unwrap_or_else(|| super::SYSTEM_FILE.into());
-    let old = super::read(&file)?;
+    let old = super::read(&file)?.unwrap_or_default();
     let name = match &wanted.name {
+        Some(name) if name.is_empty() || name.contains(char::is_control) => {
+            return Err(Failure::new(Kind::Usage, "--name", name, "not a name for an account"));
+        }
         Some(name) => name.clone(),
-        None if has_default(old.as_deref().unwrap_or_default()) => address.domain().to_owned(),
+        None if has_default(&old) => address.domain().to_owned(),
         None => super::DEFAULT.to_owned(),
     };
+    let mut keys = connection(wanted, &address, &mut person)?;
+    if !wanted.unchecked {
+        let options = keys.iter().map(|(key, value)| format!("--{key}={value}"));
+        let ends = [format!("--to={address}"), "--stop-after=tls".into(), PATIENCE.into()];
+        probe(options.chain(ends).chain(wanted.verbose.then(|| "--verbose".to_owned())).collect())?;
+    }
+    let user = identity(wanted, &address, &mut person, &mut keys)?;
+    let secret_file = file.with_file_name(format!("{}.password", name.replace('/', "_")));
+    if wanted.save_password {
+        keys.push(("password-file", secret_file.display().to_string()));
+    }
+    let entry = Entry { name, keys };
+    write(&file, &old, &entry, wanted.save_password.then_some((&secret_file, &user)))?;
+    let way = format!("smtp-send --account {} --to {address} --stop-after auth", entry.name);
+    Ok(format!("[account.{}] written into {}\nThis tries its login: {way}\n", entry.name, file.display()))
+}
+
+/// Keys of an account with their values.
+type Keys = Vec<(&'static str, String)>;
+
+/// The server and how it is spoken to.
+fn connection(wanted: &AccountNew, address: &Address, person: &mut Person) -> Result<Keys, Failure> {
     let found = match &wanted.server {
         Some(typed) => given(typed)?,
-        None => discovered(wanted, address.domain(), &mut person)?,
+        None => discovered(wanted, address.domain(), person)?,
     };
     let mut keys = vec![("server", found.server), ("tls", found.tls.to_owned())];
     if let Some(path) = &wanted.tls_ca {
         keys.push(("tls-ca", fs::canonicalize(path).unwrap_or_else(|_| path.clone()).display().to_string()));
     }
-    if !wanted.unchecked {
-        let options = keys.iter().map(|(key, value)| format!("--{key}={value}"));
-        let verbose = wanted.verbose.then(|| "--verbose".to_owned());
-        probe(
-            options
-                .chain([format!("--to={address}"), "--stop-after=tls".into(), PATIENCE.into()])
-                .chain(verbose)
-                .collect(),
-        )?;
-    }
+    Ok(keys)
+}
+
+/// Adds who writes and who logs in; gives the name of the latter.
+fn identity(wanted: &AccountNew, address: &Address, person: &mut Person, keys: &mut Keys) -> Result<String, Failure> {
     let full_name = match &wanted.full_name {
         None => person.answer("Your name, for From", &host::full_user_name().unwrap_or_default())?,
         given => given.clone(),
@@ -86,14 +106,7 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Fa
         (given, _) => given.clone(),
     };
     keys.extend(command.filter(|command| !command.is_empty()).map(|command| ("password-command", command)));
-    let secret_file = file.with_file_name(format!("{}.password", name.replace('/', "_")));
-    if wanted.save_password {
-        keys.push(("password-file", secret_file.display().to_string()));
-    }
-    let entry = Entry { name, keys };
-    write(&file, old.as_deref().unwrap_or_default(), &entry, wanted.save_password.then_some((&secret_file, &user)))?;
-    let way = format!("smtp-send --account {} --to {address} --stop-after auth", entry.name);
-    Ok(format!("[account.{}] written into {}\nThis tries its login: {way}\n", entry.name, file.display()))
+    Ok(user)
 }
 
 /// Whether a file has the account that is used when none is named. What is wrong with the file is told later.

@@ -6,8 +6,9 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Without --server")]
 pub struct DirectArgs {
-    /// Name server to ask for the recipients' servers; repeatable [default: those of /etc/resolv.conf]
-    #[arg(long, value_name = "IP[:PORT]")]
+    /// Name server to ask for the recipients' servers; repeatable, or several with commas between them
+    /// [default: those of /etc/resolv.conf]
+    #[arg(long, value_name = "IP[:PORT]", value_delimiter = ',')]
     pub dns_server: Vec<String>,
     /// Believe the name servers when they say that an answer is validated (DNSSEC), as those on this machine are believed;
     /// certificates named in DNS (DANE) then count

@@ -6,7 +6,13 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 /// Look after the queue of sendmail mode.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "smtp-send queue", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "smtp-send queue",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    arg_required_else_help = false
+)]
 pub struct QueueCli {
     /// What to do.
     #[command(subcommand)]

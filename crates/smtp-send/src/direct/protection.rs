@@ -51,7 +51,6 @@ impl Rules {
         route: &Route,
         resolver: &Resolver,
     ) -> Result<Protection, Failure> {
-        let required = |trust: Trust, why| Protection { tls: Tls::Starttls, trust, opportunistic: false, why };
         match route.tls {
             Tls::Off => {
                 let trust = route.trust.clone();
@@ -65,35 +64,53 @@ impl Rules {
         if let Some(addresses) = secure
             && let Some(records) = associations(addresses, host, port, resolver)?
         {
-            // Records that nobody can use still say that there is TLS (RFC 7672, section 2.2).
-            if records.is_empty() {
-                let trust = Trust { check: Check::Never, ..route.trust.clone() };
-                return Ok(required(trust, "TLS is a must by TLSA records, none of which says whom to trust"));
-            }
-            let dane = Some((records, self.domain.clone()));
-            let trust = Trust { check: Check::Always, dane, ..route.trust.clone() };
-            return Ok(required(trust, "TLS with the certificate that its TLSA records name (DANE)"));
+            return Ok(self.dane(records, &route.trust));
         }
-        let trust = Trust { check: Check::Always, ..route.trust.clone() };
+        let checked = Trust { check: Check::Always, ..route.trust.clone() };
+        if self.is_enforced(host)? {
+            return Ok(required(checked, "TLS with a checked certificate, by the policy of the domain (MTA-STS)"));
+        }
+        if route.require_tls {
+            return Ok(required(checked, "TLS with a checked certificate, for REQUIRETLS"));
+        }
+        let trust = Trust { check: Check::Never, ..checked };
+        Ok(Protection { tls: Tls::Auto, trust, opportunistic: true, why: "TLS if it is offered, with anybody" })
+    }
+
+    /// Records that nobody can use still say that there is TLS (RFC 7672, section 2.2).
+    fn dane(&self, records: Vec<Association>, trust: &Trust) -> Protection {
+        if records.is_empty() {
+            let trust = Trust { check: Check::Never, ..trust.clone() };
+            return required(trust, "TLS is a must by TLSA records, none of which says whom to trust");
+        }
+        let dane = Some((records, self.domain.clone()));
+        let trust = Trust { check: Check::Always, dane, ..trust.clone() };
+        required(trust, "TLS with the certificate that its TLSA records name (DANE)")
+    }
+
+    /// Whether a policy in force (RFC 8461, section 5) names this host.
+    ///
+    /// # Errors
+    /// It names others only.
+    fn is_enforced(&self, host: &str) -> Result<bool, Failure> {
         match self.policy.as_ref().map(|policy| (policy.mode, policy.names(host))) {
-            Some((Mode::Enforce, true)) => {
-                return Ok(required(trust, "TLS with a checked certificate, by the policy of the domain (MTA-STS)"));
-            }
+            Some((Mode::Enforce, true)) => Ok(true),
             Some((Mode::Enforce, false)) => {
                 let why = format!("the policy of {} (MTA-STS) does not name this exchanger", self.domain);
-                return Err(Failure::new(Kind::Denied, "deliver to", host, why));
+                Err(Failure::new(Kind::Denied, "deliver to", host, why))
             }
             Some((Mode::Testing, false)) => {
                 log::warn!("the policy of {} (MTA-STS, in testing) does not name its exchanger {host}", self.domain);
+                Ok(false)
             }
-            _ => {}
+            _ => Ok(false),
         }
-        if route.require_tls {
-            return Ok(required(trust, "TLS with a checked certificate, for REQUIRETLS"));
-        }
-        let trust = Trust { check: Check::Never, ..trust };
-        Ok(Protection { tls: Tls::Auto, trust, opportunistic: true, why: "TLS if it is offered, with anybody" })
     }
+}
+
+/// TLS, or nothing is sent.
+fn required(trust: Trust, why: &'static str) -> Protection {
+    Protection { tls: Tls::Starttls, trust, opportunistic: false, why }
 }
 
 /// What the TLSA records of a host say, those of the name behind its aliases first (RFC 7672, section 2.2.2). `None` when

@@ -39,9 +39,11 @@ struct Seen {
 
 /// Where a message is, without the line `From ` and the empty line behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    start: u64,
-    end: u64,
+pub struct Place {
+    /// Its first byte, counted from 0.
+    pub start: u64,
+    /// The byte behind its last.
+    pub end: u64,
 }
 
 impl Mailbox {
@@ -125,7 +127,7 @@ impl Read for Window<'_> {
 
 /// Finds the places of the messages, whatever the blocks.
 #[derive(Debug, Default)]
-struct Places {
+pub struct Places {
     found: Vec<Place>,
     /// Bytes so far.
     at: u64,
@@ -138,7 +140,8 @@ struct Places {
 }
 
 impl Places {
-    fn push(&mut self, block: &[u8]) {
+    /// Looks at the next block.
+    pub fn push(&mut self, block: &[u8]) {
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', block).map(|end| end + 1).chain([block.len()]) {
             let piece = &block[start..end];
@@ -167,7 +170,8 @@ impl Places {
         self.text.clear();
     }
 
-    fn finish(mut self) -> Vec<Place> {
+    /// The messages in their order.
+    pub fn finish(mut self) -> Vec<Place> {
         let end = if self.text.is_empty() { self.empty.unwrap_or(self.at) } else { self.at };
         if let Some(last) = self.found.last_mut() {
             last.end = end.max(last.start);

@@ -1,8 +1,9 @@
 //! How far a run with many messages is: a line on a terminal, with the rate and the time that is left.
 
+use std::fmt::Write;
 use std::io::{self, IsTerminal};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Fewer messages are gone before anybody could look.
 const WORTH_A_LINE: usize = 20;
@@ -22,8 +23,12 @@ impl Progress {
             return None;
         }
         let bar = ProgressBar::with_draw_target(Some(messages as u64), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} messages {per_sec} {eta} left");
-        let bar = style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style));
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} messages {rate} {eta} left");
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            // Nowhere to write it to is no trouble.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        let bar = style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style.with_key("rate", rate)));
         Some(Self { bar, shared: io::stdout().is_terminal() })
     }
 

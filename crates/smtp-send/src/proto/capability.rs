@@ -31,6 +31,8 @@ pub struct Capabilities {
     pub deliver_by: Option<u32>,
     /// REQUIRETLS (RFC 8689).
     pub require_tls: bool,
+    /// How many messages LIMITS allows over one connection (MAILMAX, RFC 9422).
+    pub mail_max: Option<usize>,
     /// The mechanisms that AUTH names (RFC 4954); `None` when AUTH is not offered.
     pub auth: Option<Vec<Mechanism>>,
 }
@@ -54,6 +56,10 @@ impl Capabilities {
                 "SMTPUTF8" => offered.smtputf8 = true,
                 "DSN" => offered.dsn = true,
                 "REQUIRETLS" => offered.require_tls = true,
+                "LIMITS" => {
+                    let limit = words.find_map(|word| word.strip_prefix("MAILMAX="));
+                    offered.mail_max = limit.and_then(|limit| limit.parse().ok()).filter(|limit| *limit > 0);
+                }
                 "AUTH" => offered.auth.get_or_insert_default().extend(words.filter_map(Mechanism::of_name)),
                 // The spelling of servers from before RFC 2554, which some still send beside the other.
                 word if word.starts_with("AUTH=") => {

@@ -12,7 +12,7 @@ const DETAIL_MAX: usize = 200;
 
 impl Session {
     pub(super) fn log_in(&mut self) -> Action {
-        let Some(login) = self.settings.login.clone() else { return Action::Next };
+        let Some(login) = self.settings.login.clone() else { return self.ask() };
         let mechanism = match auth::choose(&login, self.offered.auth.as_deref(), self.tls) {
             Ok(mechanism) => mechanism,
             Err(error) => {
@@ -53,7 +53,7 @@ impl Session {
             self.logged_in = true;
             return match self.settings.stop_after {
                 Some(StopAfter::Auth) => self.quit(),
-                _ => Action::Next,
+                _ => self.ask(),
             };
         }
         if reply.is_intermediate() {

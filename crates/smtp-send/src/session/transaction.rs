@@ -131,7 +131,7 @@ impl Session {
         if let Some(trouble) = transaction.obstacle(&self.offered, self.tls) {
             transaction.trouble = Some(trouble);
             self.finished.push(transaction.into_outcome());
-            return Action::Next;
+            return self.ask();
         }
         for (address, fate) in transaction.envelope.recipients.iter().zip(&mut transaction.fates) {
             if address.needs_smtputf8() && !self.offered.smtputf8 {
@@ -142,7 +142,7 @@ impl Session {
         let recipients: Vec<usize> = transaction.fates.iter().enumerate().filter_map(named).collect();
         if recipients.is_empty() && !transaction.fates.is_empty() {
             self.finished.push(transaction.into_outcome());
-            return Action::Next;
+            return self.ask();
         }
         self.current = Some(transaction);
         self.transaction(recipients)
@@ -269,7 +269,7 @@ impl Session {
             self.unanswered.push_back(State::Message);
         }
         if self.offered.pipelining && sent.left_over.is_empty() && !self.no_more {
-            return Action::Next;
+            return self.ask();
         }
         self.next_reply()
     }
@@ -361,7 +361,12 @@ impl Session {
         self.next_message()
     }
 
+    /// Asks for the next message, unless the server has said that it takes no more over this connection.
+    pub(super) fn ask(&mut self) -> Action {
+        if self.offered.mail_max.is_some_and(|most| self.taken >= most) { self.end() } else { Action::Next }
+    }
+
     fn next_message(&mut self) -> Action {
-        if self.no_more || self.settings.stop_after.is_some() { self.quit() } else { Action::Next }
+        if self.no_more || self.settings.stop_after.is_some() { self.quit() } else { self.ask() }
     }
 }
