@@ -53,7 +53,12 @@ pub fn table(data: &[u8]) {
     assert_eq!(rows.len(), expected.len(), "{bad:?}");
     for (number, expected) in expected.iter().enumerate() {
         let row = rows.read(number).expect("the row is there");
-        assert!(row.iter().map(String::as_bytes).eq(expected.iter()), "{row:?} {expected:?}");
+        // A mark that stands in front of a row is passed over there, too.
+        let expected = expected.iter().enumerate().map(|(at, field)| match field.strip_prefix(b"\xef\xbb\xbf") {
+            Some(rest) if at == 0 => rest,
+            _ => field,
+        });
+        assert!(row.iter().map(String::as_bytes).eq(expected), "{row:?}");
         assert!(rows.line(number) <= text.split(|byte| *byte == b'\n').count() as u64);
     }
 }
