@@ -1,6 +1,6 @@
 //! Fuzz targets for every parser that strangers can reach; one module per program, one function per parser.
 //!
-//! `./run [SECONDS] [TARGET...]` runs all of them, two at a time, and prints a table; the gate gives each 20 seconds.
+//! `./run [SECONDS] [TARGET...]` runs all of them, three at a time, and prints a table; the gate gives each 20 seconds.
 //!
 //! Coverage-guided by libFuzzer, on a stable compiler (`.cargo/config.toml` holds the options). In this folder:
 //!

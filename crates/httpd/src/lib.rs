@@ -276,6 +276,7 @@ impl Crew {
             drain: config.drain,
         };
         let live = watcher.as_ref().map(|_| Live::new());
+        let mut ready = Vec::new();
         for (number, listeners) in listeners.into_iter().enumerate() {
             let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
             let home = Home::new(bell.context("eventfd")?);
@@ -301,12 +302,15 @@ impl Crew {
                 tls: tls.clone(),
             })
             .context("epoll")?;
-            let name = format!("worker {number}");
-            crew.workers.push(thread::Builder::new().name(name).spawn(move || worker.run()).context("start a worker")?);
+            ready.push((format!("worker {number}"), worker));
             if let Some(live) = &live {
                 live.wakes(&home);
             }
             crew.homes.push(home);
+        }
+        // Only now, because the first clients of one worker might take the descriptors that the next one needs.
+        for (name, worker) in ready {
+            crew.workers.push(thread::Builder::new().name(name).spawn(move || worker.run()).context("start a worker")?);
         }
         if let (Some(watcher), Some(live)) = (watcher, live) {
             watcher.start(&site, live).context("start a watcher")?;

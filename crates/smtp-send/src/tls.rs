@@ -6,6 +6,7 @@
 
 mod dane;
 mod identity;
+mod judge;
 mod pinned;
 
 use std::path::PathBuf;
@@ -14,18 +15,17 @@ use std::sync::Arc;
 use chrono::DateTime;
 use common::{Failure, Kind};
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, InvalidMessage,
-    ProtocolVersion, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, InvalidMessage, ProtocolVersion, RootCertStore,
 };
 
 use crate::proto::auth::binding::Binding;
 use crate::proto::pin::Pin;
 use crate::proto::tlsa::Association;
+use judge::{Anybody, Bench};
 use pinned::{NotPinned, Pinned};
 
 pub use identity::Identity;
@@ -71,14 +71,14 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(Kind::System, "", "TLS", error))?;
     let builder = if !trust.pins.is_empty() {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned(trust, provider)?))
+        builder.dangerous().with_custom_certificate_verifier(Bench::new(pinned(trust, &provider)?, provider))
     } else if let Some((records, domain)) = &trust.dane {
-        let verifier = dane::Dane::new(records, Some(domain), provider);
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        let judge = dane::Dane::new(records, Some(domain), Arc::clone(&provider));
+        builder.dangerous().with_custom_certificate_verifier(Bench::new(judge, provider))
     } else if checked {
         builder.with_root_certificates(roots(trust)?)
     } else {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Bench::new(Anybody, provider))
     };
     let config = match &trust.identity {
         Some(identity) => builder.with_client_cert_resolver(Arc::clone(&identity.0) as _),
@@ -106,16 +106,16 @@ pub fn binding(connection: &ClientConnection) -> Option<Binding> {
     Binding::end_point(connection.peer_certificates()?.first()?)
 }
 
-fn pinned(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Pinned, Failure> {
+fn pinned(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Pinned, Failure> {
     let issuers = match trust.ca {
         Some(_) => {
             let roots = Arc::new(roots(trust)?);
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
             Some(verifier.map_err(|error| Failure::new(Kind::System, "", "TLS", error))?)
         }
         None => None,
     };
-    Ok(Pinned { pins: trust.pins.clone(), issuers, provider })
+    Ok(Pinned { pins: trust.pins.clone(), issuers })
 }
 
 fn roots(trust: &Trust) -> Result<RootCertStore, Failure> {
@@ -221,43 +221,4 @@ fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
         | AlertDescription::AccessDenied => "it does not accept our certificate (--tls-client-cert)",
         _ => return None,
     })
-}
-
-/// Accepts every certificate, but still demands that the peer holds its key.
-#[derive(Debug)]
-struct Unchecked(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unchecked {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

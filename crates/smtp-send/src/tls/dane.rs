@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::danger::ServerCertVerified;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, RootCertStore};
 
+use super::judge::{Judge, Shown};
 use crate::proto::tlsa::{Association, Usage};
 
 /// Demands a certificate that one of the records is about.
@@ -44,53 +45,24 @@ impl Dane {
     }
 }
 
-impl ServerCertVerifier for Dane {
+impl Judge for Dane {
     /// The server's own certificate counts whatever its names and its dates; one below a named issuer must be valid and carry
     /// the name of the host or of the domain (RFC 7672, sections 3.1.1 and 3.1.2).
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        chain: &[CertificateDer<'_>],
-        host: &ServerName<'_>,
-        response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.names(Usage::EndEntity, certificate) {
+    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, rustls::Error> {
+        if self.names(Usage::EndEntity, shown.certificate) {
             return Ok(ServerCertVerified::assertion());
         }
-        let anchors = self.anchors(chain);
+        let anchors = self.anchors(shown.chain);
         if anchors.is_empty() {
             return Err(CertificateError::ApplicationVerificationFailure.into());
         }
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), Arc::clone(&self.provider))
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?;
-        let check = |name: &ServerName<'_>| verifier.verify_server_cert(certificate, chain, name, response, now);
-        match (check(host), &self.domain) {
+        let check = |name: &ServerName<'_>| shown.verified_by(&*verifier, name);
+        match (check(shown.host), &self.domain) {
             (Err(_), Some(domain)) => check(domain),
             (result, _) => result,
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

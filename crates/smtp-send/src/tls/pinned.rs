@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::danger::ServerCertVerified;
+use rustls::pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+use rustls::{CertificateError, OtherError};
 
+use super::judge::{Judge, Shown};
 use crate::proto::pin::Pin;
 
 /// The key of the server is not among the pinned ones.
@@ -31,47 +31,17 @@ pub(super) struct Pinned {
     pub(super) pins: Vec<Pin>,
     /// Who checks the rest, if anybody.
     pub(super) issuers: Option<Arc<WebPkiServerVerifier>>,
-    pub(super) provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        chain: &[CertificateDer<'_>],
-        host: &ServerName<'_>,
-        response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let pin = pin_of(certificate).ok_or(CertificateError::BadEncoding)?;
+impl Judge for Pinned {
+    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, rustls::Error> {
+        let pin = pin_of(shown.certificate).ok_or(CertificateError::BadEncoding)?;
         if !self.pins.contains(&pin) {
             return Err(CertificateError::Other(OtherError(Arc::new(NotPinned(pin)))).into());
         }
         match &self.issuers {
-            Some(issuers) => issuers.verify_server_cert(certificate, chain, host, response, now),
+            Some(issuers) => shown.verified_by(&**issuers, shown.host),
             None => Ok(ServerCertVerified::assertion()),
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
