@@ -179,9 +179,10 @@ impl Rows {
         let changed = || io::Error::other("the file has changed since it was first read");
         let place = self.places.get(number).ok_or_else(changed)?;
         let window = Window { file: &self.file, at: place.start };
-        // Behind it there may be another row, or one that was left out.
+        // Behind it there may be another row, or one that was left out. The empty line in front keeps a byte order mark in the row.
         let length = (self.end - place.start).min(MAX_ROW);
-        let mut reader = builder(self.separator).buffer_capacity(1024).from_reader(window.take(length));
+        let mut reader =
+            builder(self.separator).buffer_capacity(1024).from_reader((&b"\n"[..]).chain(window.take(length)));
         let mut record = ByteRecord::new();
         record.set_position(Some(Position::new()));
         let found = reader.read_byte_record(&mut record).map_err(io::Error::from)?;
@@ -243,6 +244,7 @@ mod tests {
         assert_eq!(all(&rows), [["1", "two\r\nlines, \"quoted\""], ["3", ""], ["", "ü"]]);
         assert_eq!([0, 1, 2].map(|number| rows.line(number)), [2, 5, 6]);
         assert_eq!(all(&table("a;b\n1,5;\n", b';').0), [["1,5", ""]]);
+        assert_eq!(all(&table("a\n\u{feff}\nb\n", b',').0), [["\u{feff}"], ["b"]]);
     }
 
     #[test]
