@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 use rustls::version::{TLS12, TLS13};
@@ -220,6 +220,27 @@ fn a_certificate_out_of_its_time_serves_and_is_warned_about() {
         assert_eq!(server.connect().get("/a", "").1, b"hello");
         assert_eq!(server.running.stderr().matches(text).count(), 1, "{}", server.running.stderr());
     }
+}
+
+#[test]
+fn a_certificate_that_runs_out_while_serving_serves_on_and_is_told_once() {
+    let end = SystemTime::now() + Duration::from_secs(2);
+    let since_epoch = end.duration_since(UNIX_EPOCH).unwrap();
+    let pair = Pair::with(|params| params.not_after = rcgen::date_time_ymd(1970, 1, 1) + since_epoch);
+    let server = start(&pair.options());
+    let mut before = server.connect();
+    assert_eq!(before.get("/a", "").1, b"hello");
+    let told = || server.running.stderr().matches("the certificate was valid until").count();
+    let start = Instant::now();
+    while told() == 0 {
+        assert!(start.elapsed() < PATIENCE, "nothing is said\n{}", server.running.stderr());
+        sleep(Duration::from_millis(50));
+    }
+    assert!(SystemTime::now() >= UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs()), "too early");
+    assert_eq!(before.get("/a", "").1, b"hello", "who is connected stays so");
+    assert_eq!(server.connect().get("/a", "").1, b"hello");
+    sleep(Duration::from_millis(1200)); // more than one further look at the dates
+    assert_eq!(told(), 1, "{}", server.running.stderr());
 }
 
 /// Waits until new connections are shown this certificate.
