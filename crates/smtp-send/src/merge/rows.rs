@@ -7,8 +7,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use csv::{ByteRecord, Position, ReaderBuilder};
+use csv::{ByteRecord, Position, Reader, ReaderBuilder};
 
 use crate::message::Stamp;
 
@@ -27,7 +28,8 @@ pub struct Rows {
     separator: u8,
     columns: Vec<String>,
     places: Vec<Place>,
-    end: u64,
+    /// For whoever reads a row. To make one for each costs more than to read it.
+    reader: Mutex<Reader<File>>,
 }
 
 /// Where a row is.
@@ -86,7 +88,7 @@ impl Rows {
             separator,
             columns: Vec::new(),
             places: Vec::new(),
-            end: facts.len(),
+            reader: Mutex::new(builder(separator).from_reader(file.try_clone()?)),
             file,
         };
         let bad = rows.scan(skipped)?;
@@ -177,17 +179,17 @@ impl Rows {
     /// The file cannot be read any more, or has changed.
     pub fn read(&self, number: usize) -> io::Result<Vec<String>> {
         let changed = || io::Error::other("the file has changed since it was first read");
-        let place = self.places.get(number).ok_or_else(changed)?;
-        let window = Window { file: &self.file, at: place.start };
-        // Behind it there may be another row, or one that was left out. The empty line in front keeps a byte order mark in the row.
-        let length = (self.end - place.start).min(MAX_ROW);
-        let mut reader =
-            builder(self.separator).buffer_capacity(1024).from_reader((&b"\n"[..]).chain(window.take(length)));
+        let is_same = || Ok::<_, io::Error>(Stamp::of(&self.file.metadata()?)? == self.stamp);
+        let place = self.places.get(number).filter(|_| is_same().unwrap_or(false)).ok_or_else(changed)?;
+        // The line end in front keeps a byte order mark in the row, which the reader would pass over at a beginning.
+        let mut start = Position::new();
+        start.set_byte(place.start.saturating_sub(1));
         let mut record = ByteRecord::new();
-        record.set_position(Some(Position::new()));
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        reader.seek_raw(SeekFrom::Start(start.byte()), start).map_err(io::Error::from)?;
         let found = reader.read_byte_record(&mut record).map_err(io::Error::from)?;
-        let is_same = Stamp::of(&self.file.metadata()?)? == self.stamp;
-        if !found || !is_same || record.len() != self.columns.len() {
+        drop(reader);
+        if !found || !is_same()? || record.len() != self.columns.len() {
             return Err(changed());
         }
         record.iter().map(|field| String::from_utf8(field.to_vec()).map_err(|_| changed())).collect()
