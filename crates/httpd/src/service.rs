@@ -2,17 +2,15 @@
 //!
 //! [`Service::serve`] is called by a worker for each request in its buffer. Answers from memory are appended to the output
 //! at once; whatever has to be read from a disk or could block is described as [`Content`] for the blocking lane. In which
-//! coding a file is sent stands in `coding`.
+//! coding a file is sent stands in `coding`, what is made of folders in `folder`, redirects and errors in `pages`.
 
-mod archive;
 mod coding;
+mod elsewhere;
+mod folder;
 mod live;
 mod login;
+mod pages;
 mod watching;
-
-pub use watching::{Watch, WatchPaths};
-
-mod elsewhere;
 
 use std::io;
 use std::ops::Range;
@@ -24,28 +22,27 @@ use crate::auth::{Attempt, Guard};
 use crate::cache::Document;
 use crate::clock::Clock;
 use crate::compress::{Compressor, Memory};
-use crate::files::{Opened, Root};
+use crate::files::Root;
 use crate::limits::Door;
-use crate::listing::{FolderPage, Form, Order};
 use crate::live::{Listener, Live};
 use crate::lookup::{Lookup, Source, failure};
 use crate::metrics::Lane;
-use crate::page;
 use crate::peer::Peer;
 use crate::proto::Rejection;
 use crate::proto::field::Name;
 use crate::proto::framing::{self, BodyLength, Drain, Expectation};
-use crate::proto::negotiate::{self, Accepted};
+use crate::proto::negotiate::Accepted;
 use crate::proto::range::Part;
 use crate::proto::request::{self, Head, Method, Parsed, Version};
 use crate::proto::response::{self, Persistence, Status};
-use crate::proto::target::{self, Path, Target, percent_encode};
+use crate::proto::target::{self, Path, Target};
 use crate::proxies::Proxies;
 use crate::representation::Selected;
 use crate::site::{Found, Seen, Site};
 use crate::transfer::Content;
 
 pub use elsewhere::Elsewhere;
+pub use watching::{Watch, WatchPaths};
 
 /// Bodies up to this size are copied behind their head, so that one send carries both and pipelined answers share it.
 const COPY_MAX: usize = 16 * 1024;
@@ -54,9 +51,6 @@ const TOO_MANY: &str = "There are too many connections. Try again.";
 /// How a client begins that expects TLS (RFC 8446 section 5.1). Without a line in it, it would wait for an answer in vain.
 const TLS_HANDSHAKE: &[u8] = &[22, 3];
 const NO_TLS: Rejection = Rejection::bad_request("This port speaks HTTP without TLS.");
-
-/// Seconds after which a client may try again when there was no room for it: places come free all the time.
-const RETRY_AFTER: &str = "1";
 
 /// Everything one worker needs to answer requests.
 pub struct Service {
@@ -319,145 +313,6 @@ impl Service {
             }
         }
     }
-
-    fn listing(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
-        let Opened::Folder(folder) = self.root.open(path.relative())? else {
-            return Ok(self.error(reply, Status::NOT_FOUND, "There is nothing under this address."));
-        };
-        let (order, form) = Order::from_query(query.unwrap_or_default());
-        let json = negotiate::prefers_json(&reply.head.fields);
-        let form = form.unwrap_or(if json { Form::Json } else { Form::Html });
-        let chunked = reply.head.version == Version::Http11;
-        let live = self.live.as_ref().map(|live| live.generation());
-        response::start(reply.out, Status::OK, self.clock.date());
-        response::field(reply.out, "Content-Type", form.content_type());
-        response::field(reply.out, "Cache-Control", "no-cache");
-        response::field(reply.out, "Vary", "Accept");
-        if form == Form::Html {
-            let policy = crate::listing::POLICY;
-            let policy = live.map_or(policy.to_owned(), |_| crate::live::page::widened(policy));
-            response::field(reply.out, "Content-Security-Policy", policy);
-        }
-        reply.out.extend_from_slice(&self.site.always);
-        if chunked {
-            response::field(reply.out, "Transfer-Encoding", "chunked");
-        } else {
-            reply.persistence = Persistence::Close;
-        }
-        response::finish(reply.out, reply.persistence);
-        let entry = reply.entry(Status::OK);
-        if reply.head.method == Method::Head {
-            self.record(&entry);
-            return Ok(Rest::Nothing);
-        }
-        let page = FolderPage {
-            root: Arc::clone(&self.root),
-            site: Arc::clone(&self.site),
-            folder,
-            relative: path.relative().to_vec(),
-            order,
-            form,
-            live,
-            chunked,
-        };
-        Ok(Rest::Blocking(Content::Listing(page), entry.into()))
-    }
-
-    /// A redirect to the same path with a slash behind it; relative to the host, and never beginning with two slashes.
-    fn add_slash(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> Rest {
-        let mut location = b"/".to_vec();
-        percent_encode(path.relative(), &mut location);
-        location.push(b'/');
-        if let Some(query) = query {
-            location.push(b'?');
-            location.extend_from_slice(query);
-        }
-        let location = [("Location", location)];
-        self.page(reply, Status::MOVED_PERMANENTLY, "A folder ends in a slash.", &location)
-    }
-
-    fn options(&mut self, reply: &mut Reply) -> Rest {
-        response::start(reply.out, Status::NO_CONTENT, self.clock.date());
-        response::field(reply.out, "Allow", Method::ALLOWED);
-        if self.site.cors && reply.head.fields.first(Name::AccessControlRequestMethod).is_some() {
-            preflight(reply);
-        }
-        reply.out.extend_from_slice(&self.site.always);
-        response::finish(reply.out, reply.persistence);
-        self.record(&reply.entry(Status::NO_CONTENT));
-        Rest::Nothing
-    }
-
-    fn not_allowed(&mut self, reply: &mut Reply) -> Rest {
-        let allow = [("Allow", Method::ALLOWED.as_bytes().to_vec())];
-        self.page(reply, Status::METHOD_NOT_ALLOWED, "Files can be read here, and nothing else.", &allow)
-    }
-
-    fn error(&mut self, reply: &mut Reply, status: Status, sentence: &str) -> Rest {
-        self.page(reply, status, sentence, &[])
-    }
-
-    fn page(&mut self, reply: &mut Reply, status: Status, sentence: &str, extra: &[(&str, Vec<u8>)]) -> Rest {
-        let html = page::wants_html(&reply.head.fields);
-        let length = self.write_page(status, sentence, extra, html, reply.persistence, reply.out);
-        let mut entry = reply.entry(status);
-        if reply.head.method == Method::Head {
-            reply.out.truncate(reply.out.len() - length);
-        } else {
-            entry.bytes = length as u64;
-        }
-        self.record(&entry);
-        Rest::Nothing
-    }
-
-    /// Writes a whole answer with a page of our own; returns the length of its body.
-    fn write_page(
-        &self,
-        status: Status,
-        sentence: &str,
-        extra: &[(&str, Vec<u8>)],
-        html: bool,
-        persistence: Persistence,
-        out: &mut Vec<u8>,
-    ) -> usize {
-        let page = page::error_page(status, sentence, html);
-        response::start(out, status, self.clock.date());
-        response::field(out, "Content-Type", page.content_type);
-        response::number_field(out, "Content-Length", page.body.len() as u64);
-        for (name, value) in extra {
-            response::field(out, name, value);
-        }
-        if status == Status::SERVICE_UNAVAILABLE {
-            response::field(out, "Retry-After", RETRY_AFTER);
-        }
-        response::field(out, "Cache-Control", "no-cache");
-        if html {
-            response::field(out, "Content-Security-Policy", page::POLICY);
-        }
-        out.extend_from_slice(&self.site.always);
-        response::finish(out, persistence);
-        out.extend_from_slice(&page.body);
-        page.body.len()
-    }
-
-    /// The answer to bytes that are no request; the connection cannot go on behind it.
-    fn reject(&mut self, rejection: Rejection, input: &[u8], peer: Peer, out: &mut Vec<u8>) -> Answer {
-        let length = self.write_page(rejection.status, rejection.reason, &[], false, Persistence::Close, out);
-        let entry = Entry {
-            peer,
-            line: request::first_line(input),
-            status: rejection.status.code(),
-            bytes: length as u64,
-            referer: None,
-            user_agent: None,
-            user: None,
-            lane: Lane::Memory,
-            cached: None,
-            begun: self.clock.woke(),
-        };
-        self.record(&entry);
-        Answer { taken: input.len(), rest: Rest::Nothing, after: After::Linger }
-    }
 }
 
 /// What the framing of a request means for its connection.
@@ -472,22 +327,6 @@ fn after(head: &Head, length: BodyLength, expectation: Expectation) -> After {
             _ => After::Linger,
         },
     }
-}
-
-/// The fields that answer a preflight request (Fetch, "CORS-preflight fetch"): whatever it asks for is allowed.
-///
-/// The names of fields are repeated, because `*` does not stand for Authorization.
-fn preflight(reply: &mut Reply) {
-    /// Seconds a browser need not ask again; none of them keeps it for more than a day.
-    const MAX_AGE: u64 = 86_400;
-    let asked = &reply.head.fields;
-    response::field(reply.out, "Access-Control-Allow-Methods", Method::ALLOWED);
-    let names = asked.only(Name::AccessControlRequestHeaders).unwrap_or(b"*");
-    response::field(reply.out, "Access-Control-Allow-Headers", names);
-    if asked.first(Name::AccessControlRequestPrivateNetwork).is_some() {
-        response::field(reply.out, "Access-Control-Allow-Private-Network", "true");
-    }
-    response::number_field(reply.out, "Access-Control-Max-Age", MAX_AGE);
 }
 
 /// Appends what is small; the body of a large document follows on its own.
