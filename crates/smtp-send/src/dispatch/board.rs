@@ -72,8 +72,10 @@ impl<'a> Board<'a> {
     /// A message for now.
     pub(super) fn take(&self) -> Option<Task> {
         let mut state = self.state();
-        state.open();
-        self.changed.notify_all();
+        if state.door == Door::Untried {
+            state.door = Door::Open;
+            self.changed.notify_all();
+        }
         let task = state.back.pop().or_else(|| state.due(Instant::now())).or_else(|| self.fresh(&mut state))?;
         state.in_hand += 1;
         Some(task)
@@ -212,10 +214,6 @@ impl<'a> Board<'a> {
 }
 
 impl State {
-    fn open(&mut self) {
-        self.door = Door::Open;
-    }
-
     /// The message whose time came first, if one has come.
     fn due(&mut self, now: Instant) -> Option<Task> {
         let due = |task: &Task| task.due.is_none_or(|due| due <= now);
