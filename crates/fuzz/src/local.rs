@@ -6,12 +6,12 @@
 use std::path::Path;
 
 use common::SafeText;
-use httpd::archive::header::Entry as Header;
-use httpd::listing::{Entry, Form, Order, write};
-use httpd::live::page;
-use httpd::mime::Types;
+use httpd::content::archive::header::Entry as Header;
+use httpd::content::listing::{Entry, Form, Order, write};
+use httpd::live_reload::page;
+use httpd::content::mime::Types;
 use httpd::proto::disposition::attachment;
-use httpd::rate;
+use httpd::net::token_bucket;
 use ping::config::Family;
 use ping::many::target::{self, MOST_TARGETS, Target};
 use smtp_send::account::file::{Places, read};
@@ -98,9 +98,9 @@ pub fn archive(data: &[u8]) {
 /// A rate is what its digits and its unit say, and what is written in plain octets is read as the same.
 pub fn rate(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(octets) = rate::parse(text) else { return };
+    let Ok(octets) = token_bucket::parse(text) else { return };
     assert!(octets > 0);
-    assert_eq!(rate::parse(&octets.to_string()), Ok(octets));
+    assert_eq!(token_bucket::parse(&octets.to_string()), Ok(octets));
     let upper = text.to_ascii_uppercase();
     let number = upper.trim_end_matches('B').trim_end_matches(['K', 'M', 'G']);
     let power = ["K", "M", "G"].iter().position(|unit| upper.trim_end_matches('B').ends_with(unit));

@@ -5,8 +5,8 @@
 use std::net::IpAddr;
 
 use httpd::proto::forwarded::{address, client, forwarded_for};
-use httpd::proto::network::Network;
-use httpd::proto::proxy::{Parsed, parse};
+use httpd::proto::cidr::Network;
+use httpd::proto::proxy_protocol::{Parsed, parse};
 use httpd::proto::request::{self, Parsed as Request};
 
 /// A header means the same in one piece and in two, and does not depend on what follows it.

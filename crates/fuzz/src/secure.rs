@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use httpd::proto::request::{Parsed, parse};
-use httpd::proto::secure::https_url;
+use httpd::proto::https_url::https_url;
 use httpd::proto::target;
 use httpd::tls::session::{Records, Session};
 use httpd::tls::{Keeper, config, self_signed};

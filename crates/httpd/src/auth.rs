@@ -4,11 +4,11 @@
 //! seen before become an [`Attempt`] for the blocking lane; the request is judged again when it comes back from there. An
 //! unknown user costs the same as a known one with a wrong password, because some hash is compared in any case.
 
-mod attempt;
-mod brake;
-mod hide;
+mod verification;
+mod throttle;
+mod reexec;
 pub mod htpasswd;
-mod memory;
+mod verified;
 mod source;
 
 use std::collections::HashSet;
@@ -20,19 +20,19 @@ use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
 
-use crate::peer::Peer;
+use crate::net::peer::Peer;
 use crate::proto::credentials::Basic;
 use crate::proto::field::{Fields, Name};
-use attempt::Check;
-use brake::{Brake, Ticket};
+use verification::Check;
+use throttle::{Brake, Ticket};
 use htpasswd::Users;
-use memory::{Digest, Key, Known, Memory};
+use verified::{Digest, Key, Known, Memory};
 use source::Stamp;
 
-pub use attempt::Attempt;
+pub use verification::Attempt;
 pub use source::VARIABLE;
 
-pub(crate) use hide::hide;
+pub(crate) use reexec::hide;
 
 /// The value of WWW-Authenticate.
 pub const CHALLENGE: &str = "Basic realm=\"httpd\", charset=\"UTF-8\"";

@@ -10,21 +10,21 @@ use std::time::Duration;
 use anyhow::Result;
 use common::{Failure, Kind};
 
-use crate::access_log::Format;
+use crate::telemetry::access_log::Format;
 use crate::auth::Login;
 use crate::cli::{self, Cli, LogFormat};
-use crate::files::Symlinks;
-use crate::limits::Limits;
-use crate::listen::{Bind, Wanted};
-use crate::mime::Types;
+use crate::content::files::Symlinks;
+use crate::net::connection_limit::Limits;
+use crate::net::listener::{Bind, Wanted};
+use crate::content::mime::Types;
 use crate::proto::field;
-use crate::proto::network::NotANetwork;
+use crate::proto::cidr::NotANetwork;
 use crate::proto::response;
 use crate::proto::target::{self, Path};
-use crate::proxies::Proxies;
-use crate::rate;
-use crate::service::WatchPaths;
-use crate::site::{CacheRules, Site};
+use crate::net::trusted_proxies::Proxies;
+use crate::net::token_bucket;
+use crate::handler::WatchPaths;
+use crate::content::routing::{CacheRules, Site};
 use crate::tls::Files;
 
 /// A checked configuration.
@@ -196,7 +196,7 @@ fn usage(option: &str, value: &str, why: &str) -> anyhow::Error {
 }
 
 fn limit_rate(text: &str) -> Result<u64> {
-    rate::parse(text).map_err(|why| usage("--limit-rate", text, &why.to_string()))
+    token_bucket::parse(text).map_err(|why| usage("--limit-rate", text, &why.to_string()))
 }
 
 fn at_least_one(option: &str, value: usize) -> Result<usize> {

@@ -3,41 +3,21 @@
 //! Small files are answered from memory by one worker per core; whatever may block is written by plain blocking threads.
 //! Start reading at [`server::Worker::run`]; `proto` holds HTTP itself, `site` and `representation` the decisions.
 
-pub mod access_log;
-pub mod archive;
 pub mod auth;
-mod banner;
-mod browser;
-pub mod cache;
-pub mod channel;
+pub mod blocking;
 pub mod cli;
 pub mod clock;
-pub mod compress;
 pub mod config;
-pub mod connection;
-pub mod files;
-pub mod lane;
-pub mod limits;
-pub mod listen;
-pub mod listing;
-pub mod live;
-mod lookup;
-pub mod metrics;
-pub mod mime;
-pub mod page;
-pub mod peer;
+pub mod content;
+pub mod handler;
+pub mod live_reload;
+pub mod net;
 pub mod proto;
-pub mod proxies;
-mod qr;
-pub mod rate;
-pub mod representation;
-mod sandbox;
-pub mod server;
-pub mod service;
-pub mod site;
-pub mod stop;
+pub mod shutdown;
+mod startup;
+pub mod telemetry;
 pub mod tls;
-pub mod transfer;
+pub mod worker;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -54,22 +34,25 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
-use access_log::{AccessLog, Sink};
+use telemetry::access_log::{AccessLog, Sink};
 use auth::{Guard, Login};
-use browser::Browser;
+use startup::browser::Browser;
 use cli::Cli;
 use clock::Clock;
-use compress::Memory;
+use content::compression::Memory;
 use config::{Config, LogTarget, Tls};
-use files::Root;
-use lane::{Home, Lane};
-use limits::Door;
-use listen::{Bind, Listener, Listeners, Role, Wanted};
-use live::Live;
-use metrics::Metrics;
-use server::{Parts, Worker};
-use service::{Gate, Service, Watch};
-use stop::{Signals, Stop};
+use content::files::Root;
+use blocking::pool::{Home, Lane};
+use net::connection_limit::Door;
+use net::listener::{self as listen};
+use net::listener::{Bind, Listener, Listeners, Role, Wanted};
+use live_reload::Live;
+use telemetry::metrics::Metrics;
+use worker::{Parts, Worker};
+use handler::{Gate, Service, Watch};
+use shutdown as stop;
+use startup::{banner, browser, sandbox};
+use shutdown::{Signals, Stop};
 use tls::Keeper;
 
 /// The exit code for a kind of failure: 2 when the server could not start, 1 when it failed later.
@@ -122,7 +105,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
         sandbox::confine(&config)?;
     }
     browser.into_iter().for_each(Browser::watch);
-    let watcher = config.live_reload.then(|| live::watch::open(&config.root)).transpose()?;
+    let watcher = config.live_reload.then(|| live_reload::watch::open(&config.root)).transpose()?;
     announce(&config, &bound, identity.as_ref().and_then(|identity| identity.fingerprint.as_deref()), color);
     let keeper = identity.map(|identity| identity.keeper);
     let crew =
@@ -230,7 +213,7 @@ fn announce(config: &Config, bound: &[(Bind, Role)], fingerprint: Option<&str>, 
 
 /// What was opened while there were rights to do it.
 struct Opened {
-    watcher: Option<live::watch::Unstarted>,
+    watcher: Option<live_reload::watch::Unstarted>,
     root: Root,
     sink: Option<Arc<Sink>>,
     guard: Option<Arc<Guard>>,

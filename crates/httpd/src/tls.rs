@@ -4,8 +4,8 @@
 //! replaced; only the certificate is exchanged, by [`Keeper`]. How one connection uses it stands in `session`, how
 //! certificates are read in `identity`.
 
-pub mod identity;
-mod keeper;
+pub mod certificate;
+mod reload;
 mod self_signed;
 pub mod session;
 
@@ -16,8 +16,8 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
 use rustls::server::NoServerSessionStorage;
 
-pub use identity::{Files, Identity};
-pub use keeper::Keeper;
+pub use certificate::{Files, Identity};
+pub use reload::Keeper;
 pub use self_signed::self_signed;
 
 /// The protocol that is spoken inside (RFC 7301).

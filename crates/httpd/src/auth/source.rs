@@ -9,7 +9,7 @@ use std::path::Path;
 use common::{Failure, Kind, SafeText};
 use zeroize::Zeroizing;
 
-use super::hide::{DESCRIPTOR, hidden};
+use super::reexec::{DESCRIPTOR, hidden};
 use super::htpasswd::Users;
 use crate::proto::credentials::CREDENTIALS_MAX;
 

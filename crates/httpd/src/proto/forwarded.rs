@@ -115,7 +115,7 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::network::Network;
+    use crate::proto::cidr::Network;
 
     fn told(lines: &[(Name, &str)]) -> Option<String> {
         let networks: Vec<Network> =

@@ -1,0 +1,4 @@
+//! The blocking pool.
+
+pub mod pool;
+pub mod response_writer;

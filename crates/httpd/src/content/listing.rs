@@ -1,0 +1,333 @@
+//! The listing of a folder, as a page for people and as JSON for programs.
+//!
+//! The entries are read and sorted as data; the text is made while it is sent, so a folder with 100,000 files needs little
+//! memory. It works without JavaScript; the filter box is an extra. Names are arbitrary bytes: escaped as text, encoded as
+//! links that begin with `./`, so that a name can never be taken for a URL of its own.
+
+mod entries;
+
+use std::io::{self, BufWriter, Write};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use chrono::{DateTime, Local};
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+use crate::telemetry::access_log::human_size;
+use crate::content::files::Root;
+use crate::proto::target::percent_encode;
+use crate::content::routing::Site;
+
+use entries::read_entries;
+pub use entries::{Column, Entry, Order};
+
+const STYLE: &str = include_str!("listing/style.css");
+const SCRIPT: &str = include_str!("listing/script.js");
+/// What the page may load: its own style and script, by hash, and nothing else.
+pub const POLICY: &str = "default-src 'none'; style-src 'sha256-JeE4B93kT2CtsUUMzpcsA2+YAABUwP7nNxAsXfOXwTA='; \
+                          script-src 'sha256-pP1GhhOp0mrtmqhHzDsicsG7d9v49Zw1ndo1N/VAnhQ='; base-uri 'none'; form-action 'none'";
+
+/// Octets collected before a chunk is sent.
+const CHUNK: usize = 32 * 1024;
+
+/// In which form a folder is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A page for people.
+    Html,
+    /// An array of objects: `name`, `type`, `size`, `modified`.
+    Json,
+}
+
+impl Form {
+    /// The media type.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Html => "text/html; charset=utf-8",
+            Self::Json => "application/json",
+        }
+    }
+}
+
+/// A listing that is still to be made.
+#[derive(Debug)]
+pub struct FolderPage {
+    /// The root, for links that lead elsewhere inside it.
+    pub root: Arc<Root>,
+    /// The rules for names.
+    pub site: Arc<Site>,
+    /// The folder.
+    pub folder: OwnedFd,
+    /// Its path.
+    pub relative: Vec<u8>,
+    /// The order of the entries.
+    pub order: Order,
+    /// The form of the listing.
+    pub form: Form,
+    /// The generation of the files, where pages follow it.
+    pub live: Option<u64>,
+    /// Whether the body is chunked; else it ends with the connection.
+    pub chunked: bool,
+}
+
+impl FolderPage {
+    /// Reads the folder and writes the listing.
+    pub fn write_to(self, out: &mut impl Write) -> io::Result<()> {
+        let Self { root, site, folder, relative, order, form, live, chunked } = self;
+        let mut entries = read_entries(folder, &relative, &root, &site)?;
+        let mut body = BufWriter::with_capacity(CHUNK, Chunks { out, chunked });
+        write(&mut body, form, &relative, order, &mut entries)?;
+        if let (Form::Html, Some(generation)) = (form, live) {
+            body.write_all(crate::live_reload::page::element(generation).as_bytes())?;
+        }
+        body.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
+    }
+}
+
+/// Writes the listing of the folder at `relative` with these entries, put in order.
+pub fn write(out: &mut impl Write, form: Form, relative: &[u8], order: Order, entries: &mut [Entry]) -> io::Result<()> {
+    entries.sort_by(|a, b| order.compare(a, b));
+    match form {
+        Form::Html => write_html(out, relative, order, entries),
+        Form::Json => write_json(out, entries),
+    }
+}
+
+/// Frames what is written as chunks (RFC 9112 section 7.1).
+struct Chunks<'a, W: Write> {
+    out: &'a mut W,
+    chunked: bool,
+}
+
+impl<W: Write> Chunks<'_, W> {
+    fn finish(self) -> io::Result<()> {
+        if self.chunked { self.out.write_all(b"0\r\n\r\n") } else { Ok(()) }
+    }
+}
+
+impl<W: Write> Write for Chunks<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.chunked && !bytes.is_empty() {
+            let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+            chunk.extend_from_slice(bytes);
+            chunk.extend_from_slice(b"\r\n");
+            self.out.write_all(&chunk)?;
+        } else {
+            self.out.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn write_html(out: &mut impl Write, relative: &[u8], order: Order, entries: &[Entry]) -> io::Result<()> {
+    let title = if relative.is_empty() { "/".to_owned() } else { format!("/{}/", escape(relative)) };
+    write!(
+        out,
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n<main>\n<header>\n<h1>"
+    )?;
+    write_breadcrumb(out, relative)?;
+    write!(
+        out,
+        "</h1>\n<input type=\"search\" placeholder=\"Filter\" aria-label=\"Filter by name\" hidden>\n</header>\n\
+         <table>\n<thead><tr>{}{}{}</tr></thead>\n<tbody>\n",
+        order.heading(Column::Name, "Name"),
+        order.heading(Column::Size, "Size"),
+        order.heading(Column::Time, "Modified"),
+    )?;
+    if !relative.is_empty() {
+        out.write_all(b"<tr><td><a class=\"d\" href=\"../\">..</a></td><td></td><td></td></tr>\n")?;
+    }
+    for entry in entries {
+        write_row(out, entry)?;
+    }
+    let files = entries.iter().filter(|entry| !entry.is_folder);
+    let total = files.clone().map(|entry| entry.size).sum();
+    let (folders, files) = (entries.len() - files.clone().count(), files.count());
+    write!(
+        out,
+        "</tbody>\n</table>\n<p>{folders} {}, {files} {}, {} \u{b7} <a href=\"?download=tar\">all of it as .tar</a></p>\n</main>\n<script>{SCRIPT}</script>\n</html>\n",
+        if folders == 1 { "folder" } else { "folders" },
+        if files == 1 { "file" } else { "files" },
+        human_size(total),
+    )
+}
+
+fn write_breadcrumb(out: &mut impl Write, relative: &[u8]) -> io::Result<()> {
+    let segments: Vec<&[u8]> = relative.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty()).collect();
+    let up = |levels: usize| if levels == 0 { "./".to_owned() } else { "../".repeat(levels) };
+    write!(out, "<a href=\"{}\" aria-label=\"root\">~</a>", up(segments.len()))?;
+    for (depth, segment) in segments.iter().enumerate() {
+        write!(out, "<span>/</span><a href=\"{}\">{}</a>", up(segments.len() - depth - 1), escape(segment))?;
+    }
+    Ok(())
+}
+
+fn write_row(out: &mut impl Write, entry: &Entry) -> io::Result<()> {
+    let mut link = Vec::with_capacity(entry.name.len() + 8);
+    percent_encode(&entry.name, &mut link);
+    let (class, slash) = if entry.is_folder { ("d", "/") } else { ("f", "") };
+    out.write_all(b"<tr><td><a class=\"")?;
+    out.write_all(class.as_bytes())?;
+    out.write_all(b"\" href=\"./")?;
+    out.write_all(&link)?;
+    write!(out, "{slash}\">{}{slash}</a></td>", escape(&entry.name))?;
+    if entry.is_folder {
+        out.write_all(b"<td></td>")?;
+    } else {
+        write!(out, "<td title=\"{} bytes\">{}</td>", entry.size, human_size(entry.size))?;
+    }
+    let time = local_time(entry.modified);
+    let stamp = time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%:z").to_string()).unwrap_or_default();
+    let short = time.map(|time| time.format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+    writeln!(out, "<td><time datetime=\"{stamp}\" title=\"{stamp}\">{short}</time></td></tr>")
+}
+
+fn local_time(seconds: i64) -> Option<DateTime<Local>> {
+    DateTime::from_timestamp(seconds, 0).map(DateTime::<Local>::from)
+}
+
+/// Text for HTML and for attributes in double quotes; control characters become visible, invalid UTF-8 is replaced.
+fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for character in String::from_utf8_lossy(bytes).chars() {
+        match character {
+            '&' => text.push_str("&amp;"),
+            '<' => text.push_str("&lt;"),
+            '>' => text.push_str("&gt;"),
+            '"' => text.push_str("&quot;"),
+            '\'' => text.push_str("&#39;"),
+            // U+2400 and the following are pictures of the control characters.
+            '\0'..='\x1f' => text.extend(char::from_u32(0x2400 + u32::from(character))),
+            '\x7f' => text.push('\u{2421}'),
+            // Marks that turn the direction of what follows could make one name look like another.
+            // The controls above ASCII are orders to a terminal.
+            '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => text.push('\u{fffd}'),
+            _ => text.push(character),
+        }
+    }
+    text
+}
+
+#[derive(Serialize)]
+struct JsonEntry<'a> {
+    name: std::borrow::Cow<'a, str>,
+    r#type: &'static str,
+    size: Option<u64>,
+    modified: Option<String>,
+}
+
+/// JSON in which DEL and the controls above ASCII are escaped as those below are: a terminal takes some of them for orders.
+struct WithoutControls;
+
+impl Formatter for WithoutControls {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        for piece in fragment.split_inclusive(char::is_control) {
+            match piece.char_indices().next_back().filter(|(_, last)| last.is_control()) {
+                Some((at, control)) => write!(out, "{}\\u{:04x}", &piece[..at], u32::from(control))?,
+                None => out.write_all(piece.as_bytes())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_json(out: &mut impl Write, entries: &[Entry]) -> io::Result<()> {
+    out.write_all(b"[")?;
+    for (number, entry) in entries.iter().enumerate() {
+        out.write_all(if number == 0 { b"\n" } else { b",\n" })?;
+        let line = JsonEntry {
+            name: String::from_utf8_lossy(&entry.name),
+            r#type: if entry.is_folder { "folder" } else { "file" },
+            size: (!entry.is_folder).then_some(entry.size),
+            modified: DateTime::from_timestamp(entry.modified, 0)
+                .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
+        };
+        line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, WithoutControls))?;
+    }
+    out.write_all(b"\n]\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use sha2::Digest;
+
+    fn entry(name: &str, is_folder: bool, size: u64) -> Entry {
+        Entry { name: name.as_bytes().to_vec(), is_folder, size, modified: 1_700_000_000 }
+    }
+
+    fn html(relative: &str, entries: &[Entry]) -> String {
+        let mut out = Vec::new();
+        write_html(&mut out, relative.as_bytes(), Order::default(), entries).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_policy_allows_exactly_the_style_and_the_script_of_the_page() {
+        let hash = |text| base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(text));
+        let (style, script) = (hash(STYLE), hash(SCRIPT));
+        assert!(POLICY.contains(&format!("style-src 'sha256-{style}'")), "the hash of the style is {style}");
+        assert!(POLICY.contains(&format!("script-src 'sha256-{script}'")), "the hash of the script is {script}");
+    }
+
+    #[test]
+    fn names_are_escaped_as_text_and_encoded_as_links() {
+        let page = html("", &[entry("<b>\"&'.txt", false, 1), entry("javascript:x", false, 1), entry("a\nb", true, 0)]);
+        assert!(page.contains("href=\"./%3Cb%3E%22%26%27.txt\">&lt;b&gt;&quot;&amp;&#39;.txt</a>"), "{page}");
+        assert!(page.contains("href=\"./javascript%3Ax\""), "{page}");
+        assert!(page.contains("href=\"./a%0Ab/\">a\u{240a}b/</a>"), "{page}");
+    }
+
+    #[test]
+    fn sizes_are_for_people_with_the_exact_number_as_title() {
+        assert!(html("", &[entry("a", false, 1_234_567)]).contains("<td title=\"1234567 bytes\">1.2 MB</td>"));
+    }
+
+    #[test]
+    fn the_breadcrumb_leads_to_every_folder_above() {
+        let page = html("a/b", &[]);
+        let expected = "<a href=\"../../\" aria-label=\"root\">~</a><span>/</span><a href=\"../\">a</a>\
+                        <span>/</span><a href=\"./\">b</a>";
+        assert!(page.contains(expected), "{page}");
+    }
+
+    #[test]
+    fn json_names_type_size_and_time() {
+        let mut out = Vec::new();
+        write_json(&mut out, &[entry("d", true, 0), entry("a\"b", false, 5)]).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(value[0]["type"], "folder");
+        assert_eq!(value[0]["size"], serde_json::Value::Null);
+        assert_eq!((&value[1]["name"], &value[1]["size"]), (&"a\"b".into(), &5.into()));
+        assert_eq!(value[1]["modified"], "2023-11-14T22:13:20Z");
+    }
+
+    #[test]
+    fn a_name_gives_no_order_to_a_terminal_in_either_form() {
+        let entries = [entry("a\u{7f}b\u{9b}2J\u{1b}c", false, 5)];
+        let mut out = Vec::new();
+        write_json(&mut out, &entries).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(value[0]["name"], "a\u{7f}b\u{9b}2J\u{1b}c", "a program reads the name as it is");
+        for text in [String::from_utf8(out).unwrap(), html("", &entries)] {
+            assert!(!text.chars().any(|one| one.is_control() && one != '\n'), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn chunks_are_framed_and_ended() {
+        let mut out = Vec::new();
+        let mut chunks = Chunks { out: &mut out, chunked: true };
+        chunks.write_all(b"hello").unwrap();
+        chunks.finish().unwrap();
+        assert_eq!(out, b"5\r\nhello\r\n0\r\n\r\n");
+    }
+}

@@ -1,0 +1,120 @@
+//! The certificate that is in use, exchanged while the server runs when its files change.
+//!
+//! Handshakes under way and connections keep what they began with; the next handshake takes the new one. Files that are
+//! half written, or of which one is still the old one, change nothing until they fit.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use common::Failure;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use super::certificate::{Files, Identity, Standing, Validity};
+
+/// Holds the certificate, and knows where it came from.
+#[derive(Debug)]
+pub struct Keeper {
+    current: RwLock<Arc<CertifiedKey>>,
+    watched: Option<Files>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    validity: Validity,
+    /// What was said about the dates last.
+    standing: Standing,
+    /// The files as they were when they were read last, well or not.
+    read: [Stamp; 2],
+    /// The files as they were a moment ago.
+    seen: [Stamp; 2],
+}
+
+/// What changes when a file is written or replaced; `None` when it is not there.
+type Stamp = Option<(u64, u64, u64, i64, i64)>;
+
+impl Keeper {
+    /// A keeper of an identity that never changes.
+    pub fn fixed(identity: Identity) -> Self {
+        Self::new(identity, None, [None; 2])
+    }
+
+    /// A keeper of what lies in these files, now and later.
+    pub fn of_files(files: Files) -> Result<Self, Failure> {
+        // Looked at before they are read, so that a change in between is seen as one.
+        let stamps = stamps(&files);
+        Ok(Self::new(files.load()?, Some(files), stamps))
+    }
+
+    fn new(identity: Identity, watched: Option<Files>, stamps: [Stamp; 2]) -> Self {
+        let state = State { validity: identity.validity, standing: Standing::Valid, read: stamps, seen: stamps };
+        Self { current: RwLock::new(Arc::new(identity.certified)), watched, state: Mutex::new(state) }
+    }
+
+    /// Reads the files again, whether they have changed or not.
+    pub fn reload(&self) {
+        let Some(files) = &self.watched else { return };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read(files, &mut state);
+    }
+
+    /// To be called about once a second: reads files that have changed and then stayed the same from one call to the next,
+    /// and says once when the certificate has come to its end.
+    pub fn look(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(files) = &self.watched {
+            let now = stamps(files);
+            let is_quiet = now == state.seen;
+            state.seen = now;
+            if is_quiet && now != state.read {
+                self.read(files, &mut state);
+            }
+        }
+        warn_of_dates(&mut state);
+    }
+
+    fn read(&self, files: &Files, state: &mut State) {
+        state.read = stamps(files);
+        match files.load() {
+            Ok(identity) => {
+                log::info!("the certificate was read again");
+                state.validity = identity.validity;
+                state.standing = Standing::Valid;
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity.certified);
+                warn_of_dates(state);
+            }
+            Err(error) => log::error!("{error}; the certificate that is in use stays"),
+        }
+    }
+}
+
+fn warn_of_dates(state: &mut State) {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let standing = state.validity.standing(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX));
+    if standing != state.standing {
+        state.standing = standing;
+        if let Some(text) = state.validity.warning(standing) {
+            log::warn!("{text}");
+        }
+    }
+}
+
+impl ResolvesServerCert for Keeper {
+    fn resolve(&self, _: ClientHello) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+fn stamps(files: &Files) -> [Stamp; 2] {
+    [stamp(&files.certificate), stamp(&files.key)]
+}
+
+/// Of the file itself, not of a link to it: tools that renew certificates turn links.
+fn stamp(path: &Path) -> Stamp {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
+}
