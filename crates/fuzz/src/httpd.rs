@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use httpd::proto::conditional::{Outcome, Validators, evaluate, range_applies};
 use httpd::proto::field::{self, Fields, Name};
-use httpd::proto::framing::{self, BodyLength, DRAIN_MAX, Drain, Drained};
+use httpd::proto::framing::{self, BodyLength, Drain, Drained, MAX_DRAIN};
 use httpd::proto::negotiate::{Accepted, Coding};
-use httpd::proto::range::{PARTS_MAX, Part, Selection, select};
-use httpd::proto::request::{FIELDS_MAX, Head, Method, Parsed, Version, parse};
+use httpd::proto::range::{MAX_PARTS, Part, Selection, select};
+use httpd::proto::request::{Head, MAX_FIELDS, Method, Parsed, Version, parse};
 use httpd::proto::{date, target};
 
 /// A moment in November 2026, for everything that depends on the clock.
@@ -38,7 +38,7 @@ fn agrees_with_httparse(head: &Head, bytes: &[u8]) {
     if !(head.line.ends_with(b"HTTP/1.0") || head.line.ends_with(b"HTTP/1.1")) {
         return; // httparse refuses higher minor versions.
     }
-    let mut headers = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut other = httparse::Request::new(&mut headers);
     assert_eq!(other.parse(bytes), Ok(httparse::Status::Complete(bytes.len())));
     assert_eq!(other.path.map(str::as_bytes), Some(head.target));
@@ -87,7 +87,7 @@ pub fn range(data: &[u8]) {
         Selection::One(part) => vec![part],
         Selection::Several(parts) => parts,
     };
-    assert!(parts.len() <= PARTS_MAX && parts.iter().map(|part| part.length).sum::<u64>() <= size);
+    assert!(parts.len() <= MAX_PARTS && parts.iter().map(|part| part.length).sum::<u64>() <= size);
     let mut covered = vec![false; usize::from(data[0])];
     for Part { start, length } in parts {
         assert!(length > 0);
@@ -147,7 +147,7 @@ pub fn accept_encoding(data: &[u8]) {
 pub fn framing(data: &[u8]) {
     let [kind, pieces, body @ ..] = data else { return };
     let length = if *kind == 0 { BodyLength::Chunked } else { BodyLength::Octets(u64::from(kind - 1) * 250) };
-    let Some(mut drain) = Drain::new(length) else { panic!("no length here is above {DRAIN_MAX}") };
+    let Some(mut drain) = Drain::new(length) else { panic!("no length here is above {MAX_DRAIN}") };
     let whole = drain.clone().feed(body);
     let mut eaten = 0;
     let mut in_pieces = Drained::More;
@@ -196,7 +196,7 @@ pub fn conditional(data: &[u8]) {
 /// Each line of `data` becomes a field, with the name that `name` picks by its first octet; what is no field is left out.
 fn with_fields(data: &[u8], name: impl Fn(u8) -> Option<&'static str>, check: impl Fn(&Fields)) {
     let mut bytes = b"GET / HTTP/1.1\r\nHost: h\r\n".to_vec();
-    for line in data.split(|byte| *byte == b'\n').take(FIELDS_MAX - 1) {
+    for line in data.split(|byte| *byte == b'\n').take(MAX_FIELDS - 1) {
         if let Some(name) = line.first().and_then(|first| name(*first)) {
             bytes.extend_from_slice(&[name.as_bytes(), b": ", &line[1..], b"\r\n"].concat());
         }

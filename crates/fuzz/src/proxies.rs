@@ -4,8 +4,8 @@
 
 use std::net::IpAddr;
 
-use httpd::proto::forwarded::{address, client, forwarded_for};
 use httpd::proto::cidr::Network;
+use httpd::proto::forwarded::{address, client, forwarded_for};
 use httpd::proto::proxy_protocol::{Parsed, parse};
 use httpd::proto::request::{self, Parsed as Request};
 

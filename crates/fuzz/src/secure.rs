@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use httpd::proto::request::{Parsed, parse};
 use httpd::proto::https_url::https_url;
+use httpd::proto::request::{Parsed, parse};
 use httpd::proto::target;
 use httpd::tls::session::{Records, Session};
-use httpd::tls::{Keeper, config, self_signed};
+use httpd::tls::{CertificateReloader, config, self_signed};
 
 /// A URL has the host that was named and no other, holds no control characters, and its port is the one that was asked for.
 pub fn url(data: &[u8]) {
@@ -33,9 +33,9 @@ pub fn url(data: &[u8]) {
 
 /// Any octets in any pieces neither panic nor come to another end than in one piece, and nothing is asked of what has failed.
 pub fn session(data: &[u8]) {
-    static CONFIG: LazyLock<Arc<Keeper>> = LazyLock::new(|| {
+    static CONFIG: LazyLock<Arc<CertificateReloader>> = LazyLock::new(|| {
         let (identity, _) = self_signed(&["localhost".to_owned()], &[]).expect("a certificate");
-        Arc::new(Keeper::fixed(identity))
+        Arc::new(CertificateReloader::fixed(identity))
     });
     let Some((place, bytes)) = data.split_last() else { return };
     let cut = bytes.len() * usize::from(*place) / 256;

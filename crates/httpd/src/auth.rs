@@ -1,15 +1,15 @@
 //! The login: who may see anything at all (RFC 7617, Basic).
 //!
-//! [`Guard::judge`] is asked for each request and never waits. bcrypt takes a tenth of a second, so credentials that were not
-//! seen before become an [`Attempt`] for the blocking lane; the request is judged again when it comes back from there. An
+//! [`Authenticator::authenticate`] is asked for each request and never waits. bcrypt takes a tenth of a second, so credentials that were not
+//! seen before become an [`PendingVerification`] for the blocking lane; the request is judged again when it comes back from there. An
 //! unknown user costs the same as a known one with a wrong password, because some hash is compared in any case.
 
-mod verification;
-mod throttle;
-mod reexec;
 pub mod htpasswd;
-mod verified;
+mod reexec;
 mod source;
+mod throttle;
+mod verification;
+mod verified;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -23,21 +23,21 @@ use common::{Failure, Kind};
 use crate::net::peer::Peer;
 use crate::proto::credentials::Basic;
 use crate::proto::field::{Fields, Name};
-use verification::Check;
-use throttle::{Brake, Ticket};
 use htpasswd::Users;
-use verified::{Digest, Key, Known, Memory};
 use source::Stamp;
+use throttle::{AttemptPermit, LoginThrottle};
+use verification::Check;
+use verified::{CheckResult, Digest, Key, VerifiedCache};
 
-pub use verification::Attempt;
 pub use source::VARIABLE;
+pub use verification::PendingVerification;
 
-pub(crate) use reexec::hide;
+pub(crate) use reexec::reexec_without_password;
 
 /// The value of WWW-Authenticate.
 pub const CHALLENGE: &str = "Basic realm=\"httpd\", charset=\"UTF-8\"";
 /// Logins that wait for their check, in all: beyond that, a crowd of guessers would hold the blocking lane for minutes.
-const WAITING_MAX: usize = 64;
+const MAX_WAITING: usize = 64;
 
 /// Who may log in, as the command line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,21 +50,21 @@ pub enum Login {
 
 /// What becomes of a request.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum AuthOutcome {
     /// It is served for this user.
-    Welcome(Arc<[u8]>),
+    Allowed(Arc<[u8]>),
     /// It has to bring credentials: there are none, or they are wrong.
     Challenge,
     /// There were too many failures; its sender may try again after this time.
-    Slow(Duration),
+    RateLimited(Duration),
     /// Too many others wait.
-    Busy,
+    Overloaded,
     /// Somebody who may wait has to find out.
-    Ask(Box<Attempt>),
+    Pending(Box<PendingVerification>),
 }
 
 /// The users that are let in.
-enum Door {
+enum UserStore {
     Listed(Arc<Users>),
     /// The digest of the only credentials that are right, and the name in them.
     One(Digest, Arc<[u8]>),
@@ -72,7 +72,7 @@ enum Door {
 
 /// What was judged so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Judged {
+pub struct LoginCounts {
     /// Credentials that were checked and right.
     pub right: u64,
     /// Credentials that were checked and wrong.
@@ -82,7 +82,7 @@ pub struct Judged {
 }
 
 /// The doorkeeper that all workers share.
-pub struct Guard {
+pub struct Authenticator {
     key: Key,
     /// The file that is read again when it changes.
     file: Option<PathBuf>,
@@ -98,33 +98,33 @@ pub struct Guard {
 }
 
 struct State {
-    door: Door,
+    users: UserStore,
     stamp: Option<Stamp>,
-    memory: Memory,
-    brake: Brake,
+    memory: VerifiedCache,
+    throttle: LoginThrottle,
     /// What is being checked. The number of these is bounded.
     checking: HashSet<Digest>,
 }
 
-impl fmt::Debug for Guard {
+impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Guard(..)")
+        f.write_str("Authenticator(..)")
     }
 }
 
-impl Guard {
+impl Authenticator {
     /// Reads the file, or gets the password.
     pub fn open(login: &Login) -> Result<Arc<Self>, Failure> {
         let key = Key::random().map_err(|error| Failure::new(Kind::System, "make", "a random key", error))?;
-        let (door, file, stamp) = match login {
+        let (users, file, stamp) = match login {
             Login::File(path) => {
                 let stamp = Stamp::of(path);
-                (Door::Listed(Arc::new(source::users(path)?)), Some(path.clone()), stamp)
+                (UserStore::Listed(Arc::new(source::users(path)?)), Some(path.clone()), stamp)
             }
             Login::One(user) => {
                 let password = source::password(user)?;
                 let whole = zeroize::Zeroizing::new([user.as_bytes(), b":", &password].concat());
-                (Door::One(key.digest(&whole), user.as_bytes().into()), None, None)
+                (UserStore::One(key.digest(&whole), user.as_bytes().into()), None, None)
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -132,10 +132,10 @@ impl Guard {
             key,
             file,
             state: Mutex::new(State {
-                door,
+                users,
                 stamp,
-                memory: Memory::default(),
-                brake: Brake::default(),
+                memory: VerifiedCache::default(),
+                throttle: LoginThrottle::default(),
                 checking: HashSet::new(),
             }),
             permits: Mutex::new(cores.saturating_sub(1).max(1)),
@@ -148,48 +148,50 @@ impl Guard {
     }
 
     /// Decides about the request of `client`; `Slow` and `Ask` depend on the time.
-    pub fn judge(self: &Arc<Self>, fields: &Fields, client: Peer, now: Instant) -> Verdict {
-        let Some(basic) = fields.only(Name::Authorization).and_then(Basic::parse) else { return Verdict::Challenge };
+    pub fn authenticate(self: &Arc<Self>, fields: &Fields, client: Peer, now: Instant) -> AuthOutcome {
+        let Some(basic) = fields.only(Name::Authorization).and_then(Basic::parse) else {
+            return AuthOutcome::Challenge;
+        };
         let digest = self.key.digest(basic.whole());
         let mut state = lock(&self.state);
         match state.memory.recall(&digest) {
-            Some(Known::Right(user)) => return Verdict::Welcome(user),
-            Some(Known::Wrong) => return Verdict::Challenge,
+            Some(CheckResult::Valid(user)) => return AuthOutcome::Allowed(user),
+            Some(CheckResult::Invalid) => return AuthOutcome::Challenge,
             None => {}
         }
         if state.checking.contains(&digest) {
             // A browser asks for a dozen files at once. That is one login, and the others wait for what is found out about it.
-            return Verdict::Ask(Box::new(Attempt::new(self, digest, None)));
+            return AuthOutcome::Pending(Box::new(PendingVerification::new(self, digest, None)));
         }
-        if state.checking.len() >= WAITING_MAX {
-            return Verdict::Busy;
+        if state.checking.len() >= MAX_WAITING {
+            return AuthOutcome::Overloaded;
         }
-        let ticket = match state.brake.begin(client, now) {
-            Ok(ticket) => ticket,
+        let permit = match state.throttle.begin(client, now) {
+            Ok(permit) => permit,
             Err(wait) => {
                 self.slowed.fetch_add(1, Ordering::Relaxed);
-                return Verdict::Slow(wait);
+                return AuthOutcome::RateLimited(wait);
             }
         };
-        match &state.door {
-            Door::Listed(users) => {
-                let check = Check { users: Arc::clone(users), basic, ticket };
+        match &state.users {
+            UserStore::Listed(users) => {
+                let check = Check { users: Arc::clone(users), basic, permit };
                 state.checking.insert(digest);
-                Verdict::Ask(Box::new(Attempt::new(self, digest, Some(check))))
+                AuthOutcome::Pending(Box::new(PendingVerification::new(self, digest, Some(check))))
             }
             // Digests under a key that nobody knows tell nothing by the time it takes to compare them.
-            Door::One(right, user) => {
-                let known = if *right == digest { Known::Right(Arc::clone(user)) } else { Known::Wrong };
-                self.conclude(&mut state, ticket, digest, &known, now);
-                if let Known::Right(user) = known { Verdict::Welcome(user) } else { Verdict::Challenge }
+            UserStore::One(right, user) => {
+                let known = if *right == digest { CheckResult::Valid(Arc::clone(user)) } else { CheckResult::Invalid };
+                self.conclude(&mut state, permit, digest, &known, now);
+                if let CheckResult::Valid(user) = known { AuthOutcome::Allowed(user) } else { AuthOutcome::Challenge }
             }
         }
     }
 
-    fn conclude(&self, state: &mut State, ticket: Ticket, digest: Digest, known: &Known, now: Instant) {
-        let is_wrong = *known == Known::Wrong;
+    fn conclude(&self, state: &mut State, permit: AttemptPermit, digest: Digest, known: &CheckResult, now: Instant) {
+        let is_wrong = *known == CheckResult::Invalid;
         if is_wrong { &self.wrong } else { &self.right }.fetch_add(1, Ordering::Relaxed);
-        state.brake.end(ticket, is_wrong, now);
+        state.throttle.end(permit, is_wrong, now);
         state.memory.note(digest, known.clone());
     }
 
@@ -207,7 +209,7 @@ impl Guard {
         match read {
             Ok(users) => {
                 log::info!("password file {}: {} users", path.display(), users.count());
-                state.door = Door::Listed(Arc::new(users));
+                state.users = UserStore::Listed(Arc::new(users));
                 // Also those whose password is another one now.
                 state.memory.clear();
             }
@@ -216,9 +218,9 @@ impl Guard {
     }
 
     /// What was judged so far.
-    pub fn judged(&self) -> Judged {
+    pub fn login_counts(&self) -> LoginCounts {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Judged { right: count(&self.right), wrong: count(&self.wrong), slowed: count(&self.slowed) }
+        LoginCounts { right: count(&self.right), wrong: count(&self.wrong), slowed: count(&self.slowed) }
     }
 }
 

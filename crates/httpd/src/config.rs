@@ -10,21 +10,21 @@ use std::time::Duration;
 use anyhow::Result;
 use common::{Failure, Kind};
 
-use crate::telemetry::access_log::Format;
 use crate::auth::Login;
 use crate::cli::{self, Cli, LogFormat};
 use crate::content::files::Symlinks;
-use crate::net::connection_limit::Limits;
-use crate::net::listener::{Bind, Wanted};
 use crate::content::mime::Types;
+use crate::content::routing::{CacheRules, Site};
+use crate::handler::MonitoringPaths;
+use crate::net::connection_limit::Limits;
+use crate::net::listener::{Bind, ListenConfig};
+use crate::net::token_bucket;
+use crate::net::trusted_proxies::TrustedProxies;
+use crate::proto::cidr::CidrParseError;
 use crate::proto::field;
-use crate::proto::cidr::NotANetwork;
 use crate::proto::response;
 use crate::proto::target::{self, Path};
-use crate::net::trusted_proxies::Proxies;
-use crate::net::token_bucket;
-use crate::handler::WatchPaths;
-use crate::content::routing::{CacheRules, Site};
+use crate::telemetry::access_log::Format;
 use crate::tls::Files;
 
 /// A checked configuration.
@@ -35,7 +35,7 @@ pub struct Config {
     /// How links are treated.
     pub symlinks: Symlinks,
     /// Where clients come in.
-    pub listen: Wanted,
+    pub listen: ListenConfig,
     /// Where the certificate comes from; none means HTTP in clear.
     pub tls: Option<Tls>,
     /// The rules of the site.
@@ -49,11 +49,11 @@ pub struct Config {
     /// The limits.
     pub limits: Limits,
     /// The proxies in front that are believed.
-    pub proxies: Proxies,
+    pub proxies: TrustedProxies,
     /// Who may log in; `None` where everybody is let in.
     pub login: Option<Login>,
     /// Where those who watch ask.
-    pub watch: WatchPaths,
+    pub watch: MonitoringPaths,
     /// How long to go on serving after a stop was asked for.
     pub drain: Duration,
     /// Whether requests are handled strictly one at a time, as `--workers 1` asks for.
@@ -63,7 +63,7 @@ pub struct Config {
     /// Whether to confine the process.
     pub sandbox: bool,
     /// What whoever starts it gets to see.
-    pub greeting: Greeting,
+    pub output: StartupOutput,
     /// Whether pages follow the files they are made of.
     pub live_reload: bool,
 }
@@ -93,7 +93,7 @@ impl Tls {
 
 /// What whoever starts the server gets to see.
 #[derive(Debug, Clone, Copy)]
-pub struct Greeting {
+pub struct StartupOutput {
     /// Nothing.
     pub quiet: bool,
     /// A browser with the site in it.
@@ -151,7 +151,7 @@ impl Config {
                 cli::Symlinks::Any => Symlinks::Any,
                 cli::Symlinks::None => Symlinks::None,
             },
-            listen: Wanted {
+            listen: ListenConfig {
                 addresses,
                 port: cli.port,
                 socket_mode: cli.socket_mode,
@@ -172,7 +172,7 @@ impl Config {
             one_at_a_time: cli.workers == Some(1),
             user: cli.user,
             sandbox: !cli.no_sandbox,
-            greeting: Greeting { quiet: cli.quiet, open: cli.open, qr: cli.qr },
+            output: StartupOutput { quiet: cli.quiet, open: cli.open, qr: cli.qr },
             live_reload: cli.live_reload,
             root: cli.folder.unwrap_or(cli.root),
         })
@@ -218,13 +218,13 @@ fn bind_address(text: &OsStr, port: u16) -> Result<Bind> {
     }
 }
 
-fn proxies(cli: &Cli) -> Result<Proxies> {
-    let mut proxies = Proxies { header: cli.proxy_protocol, ..Proxies::default() };
+fn proxies(cli: &Cli) -> Result<TrustedProxies> {
+    let mut proxies = TrustedProxies { header: cli.proxy_protocol, ..TrustedProxies::default() };
     for text in &cli.trust_proxy {
         match text.as_str() {
             "unix" => proxies.local = true,
             text => {
-                let why = |error: NotANetwork| usage("--trust-proxy", text, &error.to_string());
+                let why = |error: CidrParseError| usage("--trust-proxy", text, &error.to_string());
                 proxies.networks.push(text.parse().map_err(why)?);
             }
         }
@@ -248,9 +248,9 @@ fn login(cli: &Cli) -> Result<Option<Login>> {
     }
 }
 
-fn watch_paths(cli: &Cli) -> Result<WatchPaths> {
+fn watch_paths(cli: &Cli) -> Result<MonitoringPaths> {
     let path = |option, text: &Option<String>| text.as_deref().map(|text| own_path(option, text)).transpose();
-    let paths = WatchPaths { health: path("--health", &cli.health)?, metrics: path("--metrics", &cli.metrics)? };
+    let paths = MonitoringPaths { health: path("--health", &cli.health)?, metrics: path("--metrics", &cli.metrics)? };
     if let (Some(text), true) = (&cli.metrics, paths.health == paths.metrics) {
         return Err(usage("--metrics", text, "is the path of --health already"));
     }
@@ -276,16 +276,16 @@ fn site(cli: &Cli) -> Result<Site> {
             return Err(usage("--index or --spa", name, "is not a file name beneath the root"));
         }
     }
-    let mut always = Vec::new();
-    response::field(&mut always, "X-Content-Type-Options", "nosniff");
+    let mut extra_headers = Vec::new();
+    response::field(&mut extra_headers, "X-Content-Type-Options", "nosniff");
     if cli.cors {
-        response::field(&mut always, "Access-Control-Allow-Origin", "*");
-        response::field(&mut always, "Access-Control-Expose-Headers", "*");
+        response::field(&mut extra_headers, "Access-Control-Allow-Origin", "*");
+        response::field(&mut extra_headers, "Access-Control-Expose-Headers", "*");
     }
     if cli.cross_origin_isolated {
-        response::field(&mut always, "Cross-Origin-Opener-Policy", "same-origin");
-        response::field(&mut always, "Cross-Origin-Embedder-Policy", "require-corp");
-        response::field(&mut always, "Cross-Origin-Resource-Policy", "cross-origin");
+        response::field(&mut extra_headers, "Cross-Origin-Opener-Policy", "same-origin");
+        response::field(&mut extra_headers, "Cross-Origin-Embedder-Policy", "require-corp");
+        response::field(&mut extra_headers, "Cross-Origin-Resource-Policy", "cross-origin");
     }
     for header in &cli.header {
         let (name, value) = header_field(header)?;
@@ -293,10 +293,12 @@ fn site(cli: &Cli) -> Result<Site> {
         let stands = |line: &[u8]| {
             line.split(|byte| *byte == b':').next().unwrap_or_default().eq_ignore_ascii_case(name.as_bytes())
         };
-        if name.to_ascii_lowercase().starts_with("access-control-") && always.split(|byte| *byte == b'\n').any(stands) {
+        if name.to_ascii_lowercase().starts_with("access-control-")
+            && extra_headers.split(|byte| *byte == b'\n').any(stands)
+        {
             return Err(usage("--header", header, "--cors sets this field already"));
         }
-        response::field(&mut always, name, value);
+        response::field(&mut extra_headers, name, value);
     }
     Ok(Site {
         index: cli.index.iter().map(|name| name.clone().into_bytes()).collect(),
@@ -309,7 +311,7 @@ fn site(cli: &Cli) -> Result<Site> {
         types: Types::new(cli.mime.iter().map(|text| media_type(text)).collect::<Result<Vec<_>>>()?),
         cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text)).collect::<Result<Vec<_>>>()?),
         cors: cli.cors,
-        always,
+        extra_headers,
     })
 }
 
@@ -417,8 +419,11 @@ mod tests {
         assert!(refused(&["--cors", "--header", "access-control-allow-origin: x"]).contains("--cors sets"));
         assert!(config(&["--header", "Access-Control-Allow-Origin: https://example.org"]).is_ok());
         let site = config(&["--header", "X-A:b", "--cors"]).unwrap().site;
-        let always = String::from_utf8(site.always).unwrap();
-        assert!(always.contains("X-A: b\r\n") && always.contains("Access-Control-Allow-Origin: *\r\n"), "{always}");
+        let extra_headers = String::from_utf8(site.extra_headers).unwrap();
+        assert!(
+            extra_headers.contains("X-A: b\r\n") && extra_headers.contains("Access-Control-Allow-Origin: *\r\n"),
+            "{extra_headers}"
+        );
     }
 
     #[test]

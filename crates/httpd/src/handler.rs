@@ -1,33 +1,35 @@
 //! From the bytes of a request to the bytes of its answer, in a straight line.
 //!
-//! [`Service::serve`] is called by a worker for each request in its buffer. Answers from memory are appended to the output
+//! [`Handler::serve`] is called by a worker for each request in its buffer. Answers from memory are appended to the output
 //! at once; whatever has to be read from a disk or could block is described as [`Content`] for the blocking lane. In which
 //! coding a file is sent stands in `coding`, what is made of folders in `folder`, redirects and errors in `pages`.
 
-mod static_file;
-mod https_redirect;
-mod directory;
-mod live_reload;
 mod authentication;
+mod directory;
 mod error_page;
+mod https_redirect;
+mod live_reload;
 mod monitoring;
+mod static_file;
 
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::telemetry::access_log::{AccessLog, Entry, OwnedEntry};
-use crate::auth::{Attempt, Guard};
-use crate::content::cache::Document;
+use crate::auth::{Authenticator, PendingVerification};
+use crate::blocking::response_writer::Content;
 use crate::clock::Clock;
-use crate::content::compression::{Compressor, Memory};
+use crate::content::cache::CachedFile;
+use crate::content::compression::{CacheBudget, Compressor};
 use crate::content::files::Root;
-use crate::net::connection_limit::Door;
-use crate::live_reload::{Listener, Live};
-use crate::content::lookup::{Lookup, Source, failure};
-use crate::telemetry::metrics::Lane;
+use crate::content::lookup::{Lookup, OpenFile, failure};
+use crate::content::representation::Selected;
+use crate::content::routing::{PathKind, Resolved, Site};
+use crate::live_reload::{EventSubscriber, LiveReload};
+use crate::net::connection_limit::ConnectionLimiter;
 use crate::net::peer::Peer;
+use crate::net::trusted_proxies::TrustedProxies;
 use crate::proto::Rejection;
 use crate::proto::field::Name;
 use crate::proto::framing::{self, BodyLength, Drain, Expectation};
@@ -36,16 +38,14 @@ use crate::proto::range::Part;
 use crate::proto::request::{self, Head, Method, Parsed, Version};
 use crate::proto::response::{self, Persistence, Status};
 use crate::proto::target::{self, Path, Target};
-use crate::net::trusted_proxies::Proxies;
-use crate::content::representation::Selected;
-use crate::content::routing::{Found, Seen, Site};
-use crate::blocking::response_writer::Content;
+use crate::telemetry::access_log::{AccessLog, Entry, OwnedEntry};
+use crate::telemetry::metrics::ServedBy;
 
-pub use https_redirect::Elsewhere;
-pub use monitoring::{Watch, WatchPaths};
+pub use https_redirect::PlainHttp;
+pub use monitoring::{Monitoring, MonitoringPaths};
 
 /// Bodies up to this size are copied behind their head, so that one send carries both and pipelined answers share it.
-const COPY_MAX: usize = 16 * 1024;
+const MAX_COPY: usize = 16 * 1024;
 
 const TOO_MANY: &str = "There are too many connections. Try again.";
 /// How a client begins that expects TLS (RFC 8446 section 5.1). Without a line in it, it would wait for an answer in vain.
@@ -53,14 +53,14 @@ const TLS_HANDSHAKE: &[u8] = &[22, 3];
 const NO_TLS: Rejection = Rejection::bad_request("This port speaks HTTP without TLS.");
 
 /// Everything one worker needs to answer requests.
-pub struct Service {
+pub struct Handler {
     site: Arc<Site>,
     root: Arc<Root>,
     lookup: Lookup,
     compressor: Option<Arc<Compressor>>,
-    live: Option<Arc<Live>>,
-    watch: Watch,
-    gate: Gate,
+    live: Option<Arc<LiveReload>>,
+    monitoring: Monitoring,
+    gate: AccessControl,
     /// The time, for all requests of a wake-up.
     pub clock: Clock,
     /// The access log of this worker.
@@ -69,13 +69,13 @@ pub struct Service {
 
 /// Who is at the other end, and whether they are let in.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct AccessControl {
     /// Who may log in; `None` lets everybody in.
-    pub guard: Option<Arc<Guard>>,
+    pub authenticator: Option<Arc<Authenticator>>,
     /// Whose word about a client counts.
-    pub proxies: Arc<Proxies>,
+    pub proxies: Arc<TrustedProxies>,
     /// How many there may be of each.
-    pub door: Arc<Door>,
+    pub limiter: Arc<ConnectionLimiter>,
 }
 
 /// An answer: what is in the output buffer already, and what follows.
@@ -95,13 +95,13 @@ pub enum Rest {
     /// Nothing.
     Nothing,
     /// Part of a document in memory.
-    Memory(Arc<Document>, Range<usize>),
+    Memory(Arc<CachedFile>, Range<usize>),
     /// Work for the blocking lane, and the log line to write when it is done.
     Blocking(Content, OwnedEntry),
     /// Events, as they happen.
-    Events(Listener),
+    Events(EventSubscriber),
     /// Credentials that the blocking lane has to check; the same request is served again then.
-    Login(Box<Attempt>),
+    Login(Box<PendingVerification>),
 }
 
 /// What happens to the connection after the answer.
@@ -129,24 +129,24 @@ struct Reply<'r, 'b> {
     out: &'r mut Vec<u8>,
 }
 
-impl Service {
-    /// A service of `site` beneath `root`, for those whom `gate` lets in.
+impl Handler {
+    /// A handler of `site` beneath `root`, for those whom `gate` lets in.
     pub fn new(
         site: Arc<Site>,
         root: Arc<Root>,
-        memory: Memory,
+        memory: CacheBudget,
         clock: Clock,
         log: AccessLog,
-        watch: Watch,
-        gate: Gate,
+        monitoring: Monitoring,
+        gate: AccessControl,
     ) -> Self {
         let lookup = Lookup::new(Arc::clone(&site), Arc::clone(&root), memory.documents);
-        Self { site, root, lookup, compressor: memory.compressor, live: None, watch, gate, clock, log }
+        Self { site, root, lookup, compressor: memory.compressor, live: None, monitoring, gate, clock, log }
     }
 
     /// The same with pages that follow their files.
     #[must_use]
-    pub fn with_live(self, live: Option<Arc<Live>>) -> Self {
+    pub fn with_live(self, live: Option<Arc<LiveReload>>) -> Self {
         Self { live, ..self }
     }
 
@@ -169,11 +169,11 @@ impl Service {
         let after = after(&head, length, expectation);
         let persistence = match (&after, head.version) {
             (After::Close | After::Linger, _) => Persistence::Close,
-            (_, Version::Http10) => Persistence::KeepAliveTold,
+            (_, Version::Http10) => Persistence::ExplicitKeepAlive,
             (_, Version::Http11) => Persistence::KeepAlive,
         };
         let client = self.gate.proxies.client(peer, &head.fields);
-        let is_crowded = client != peer && !self.gate.door.has_room(client);
+        let is_crowded = client != peer && !self.gate.limiter.has_room(client);
         let mut reply =
             Reply { head: &head, persistence, peer: client, is_crowded, begun: self.clock.woke(), user: None, out };
         let rest = match self.answer(&mut reply) {
@@ -204,7 +204,7 @@ impl Service {
     }
 
     /// The answer to a client for which there is no place now.
-    pub fn turn_away(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) {
+    pub fn reject_over_limit(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) {
         let rejection = Rejection { status: Status::SERVICE_UNAVAILABLE, reason: TOO_MANY };
         self.reject(rejection, input, peer, out);
     }
@@ -261,22 +261,22 @@ impl Service {
             self.lookup.look(&self.clock, relative, None).map(|seen| with_path(seen, relative, wants_coding))
         })?;
         match found {
-            Found::File((relative, source)) => Ok(self.file(reply, relative.as_deref(), source, accepted)),
-            Found::Missing(Some((_, page))) => {
+            Resolved::File((relative, source)) => Ok(self.file(reply, relative.as_deref(), source, accepted)),
+            Resolved::Missing(Some((_, page))) => {
                 let page = self.with_script(&page).unwrap_or(page);
                 Ok(self.send(reply, page, &Selected::Whole(Status::NOT_FOUND)))
             }
-            Found::Missing(None) => Ok(self.error(reply, Status::NOT_FOUND, "There is nothing under this address.")),
-            Found::AddSlash => Ok(self.add_slash(reply, path, query)),
-            Found::Listing => self.listing(reply, path, query),
+            Resolved::Missing(None) => Ok(self.error(reply, Status::NOT_FOUND, "There is nothing under this address.")),
+            Resolved::AddSlash => Ok(self.add_slash(reply, path, query)),
+            Resolved::Listing => self.listing(reply, path, query),
         }
     }
 
-    fn send(&mut self, reply: &mut Reply, source: Source, selected: &Selected) -> Rest {
+    fn send(&mut self, reply: &mut Reply, source: OpenFile, selected: &Selected) -> Rest {
         let last_full_second = self.clock.last_full_second();
         response::start(reply.out, selected.status(), self.clock.date());
         match (&source, selected) {
-            (Source::Memory(document), Selected::Whole(Status::OK)) if !document.fields.is_empty() => {
+            (OpenFile::Memory(document), Selected::Whole(Status::OK)) if !document.fields.is_empty() => {
                 reply.out.extend_from_slice(&document.fields);
             }
             _ => source.representation().write_fields(selected, last_full_second, reply.out),
@@ -291,7 +291,7 @@ impl Service {
         };
         let mut entry = reply.entry(selected.status());
         match source {
-            Source::Memory(document) => {
+            OpenFile::Memory(document) => {
                 entry.cached = Some(self.lookup.cached());
                 let start = reply.out.len();
                 let rest = send_document(document, &parts, reply.out);
@@ -300,14 +300,14 @@ impl Service {
                 self.record(&entry);
                 rest
             }
-            Source::Disk(file, _, representation) if !parts.is_empty() => {
+            OpenFile::Disk(file, _, representation) if !parts.is_empty() => {
                 let several = parts.len() > 1;
                 let head = |part| if several { representation.part_head(part) } else { Vec::new() };
                 let pieces = parts.into_iter().map(|part| (head(part), part)).collect();
                 let tail = if several { representation.multipart_tail() } else { Vec::new() };
                 Rest::Blocking(Content::File { file, pieces, tail }, entry.into())
             }
-            Source::Disk(..) => {
+            OpenFile::Disk(..) => {
                 self.record(&entry);
                 Rest::Nothing
             }
@@ -330,14 +330,14 @@ fn after(head: &Head, length: BodyLength, expectation: Expectation) -> After {
 }
 
 /// Appends what is small; the body of a large document follows on its own.
-fn send_document(document: Arc<Document>, parts: &[Part], out: &mut Vec<u8>) -> Rest {
+fn send_document(document: Arc<CachedFile>, parts: &[Part], out: &mut Vec<u8>) -> Rest {
     let range = |part: &Part| {
         let start = usize::try_from(part.start).unwrap_or(usize::MAX);
         start..start.saturating_add(usize::try_from(part.length).unwrap_or(usize::MAX))
     };
     match parts {
         [] => Rest::Nothing,
-        [part] if range(part).len() > COPY_MAX => Rest::Memory(document, range(part)),
+        [part] if range(part).len() > MAX_COPY => Rest::Memory(document, range(part)),
         [part] => {
             out.extend_from_slice(document.body.get(range(part)).unwrap_or_default());
             Rest::Nothing
@@ -353,11 +353,11 @@ fn send_document(document: Arc<Document>, parts: &[Part], out: &mut Vec<u8>) -> 
     }
 }
 
-fn with_path(seen: Seen<Source>, path: &[u8], is_wanted: bool) -> Seen<(Option<Vec<u8>>, Source)> {
+fn with_path(seen: PathKind<OpenFile>, path: &[u8], is_wanted: bool) -> PathKind<(Option<Vec<u8>>, OpenFile)> {
     match seen {
-        Seen::File(source) => Seen::File((is_wanted.then(|| path.to_vec()), source)),
-        Seen::Folder => Seen::Folder,
-        Seen::Absent => Seen::Absent,
+        PathKind::File(source) => PathKind::File((is_wanted.then(|| path.to_vec()), source)),
+        PathKind::Folder => PathKind::Folder,
+        PathKind::Absent => PathKind::Absent,
     }
 }
 
@@ -371,7 +371,7 @@ impl<'b> Reply<'_, 'b> {
             referer: self.head.fields.first(Name::Referer),
             user_agent: self.head.fields.first(Name::UserAgent),
             user: self.user.clone(),
-            lane: Lane::Memory,
+            served_by: ServedBy::Memory,
             cached: None,
             begun: self.begun,
         }

@@ -34,26 +34,26 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
-use telemetry::access_log::{AccessLog, Sink};
-use auth::{Guard, Login};
-use startup::browser::Browser;
+use auth::{Authenticator, Login};
+use blocking::pool::{BlockingPool, Completions};
 use cli::Cli;
 use clock::Clock;
-use content::compression::Memory;
 use config::{Config, LogTarget, Tls};
+use content::compression::CacheBudget;
 use content::files::Root;
-use blocking::pool::{Home, Lane};
-use net::connection_limit::Door;
+use handler::{AccessControl, Handler, Monitoring};
+use live_reload::LiveReload;
+use net::connection_limit::ConnectionLimiter;
 use net::listener::{self as listen};
-use net::listener::{Bind, Listener, Listeners, Role, Wanted};
-use live_reload::Live;
-use telemetry::metrics::Metrics;
-use worker::{Parts, Worker};
-use handler::{Gate, Service, Watch};
+use net::listener::{Bind, ListenConfig, Listener, Listeners, Role};
 use shutdown as stop;
+use shutdown::{Shutdown, Signals};
+use startup::browser::Browser;
 use startup::{banner, browser, sandbox};
-use shutdown::{Signals, Stop};
-use tls::Keeper;
+use telemetry::access_log::{AccessLog, Sink};
+use telemetry::metrics::Metrics;
+use tls::CertificateReloader;
+use worker::{Parts, Worker};
 
 /// The exit code for a kind of failure: 2 when the server could not start, 1 when it failed later.
 pub fn exit_code(kind: Kind) -> u8 {
@@ -72,7 +72,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     logger::init("httpd", logger::level(cli.verbose, cli.quiet), color);
     let config = Config::from_cli(cli)?;
     if matches!(config.login, Some(Login::One(_))) {
-        auth::hide(&args);
+        auth::reexec_without_password(&args);
     }
     let root = Root::open_root(&config.root, config.symlinks)
         .map_err(|error| Failure::io("open folder", config.root.display(), error).with_kind(Kind::Config))?;
@@ -81,7 +81,7 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
     }
     let sink = open_log(&config.access_log)?;
     let identity = config.tls.as_ref().map(|tls| open_identity(tls, &config.listen)).transpose()?;
-    let guard = config.login.as_ref().map(Guard::open).transpose()?;
+    let authenticator = config.login.as_ref().map(Authenticator::open).transpose()?;
     let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
     raise_descriptor_limit();
     let Listeners { bound, by_worker, files, .. } = listen::open(&config.listen)?;
@@ -100,18 +100,23 @@ pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
             log::warn!("as user {user}, open {}: {reason}; changes of it are seen after a restart", path.display());
         }
     }
-    let browser = config.greeting.open.then(|| browser::open(&banner::urls(&bound))).flatten();
+    let browser = config.output.open.then(|| browser::open(&banner::urls(&bound))).flatten();
     if config.sandbox {
         sandbox::confine(&config)?;
     }
     browser.into_iter().for_each(Browser::watch);
     let watcher = config.live_reload.then(|| live_reload::watch::open(&config.root)).transpose()?;
     announce(&config, &bound, identity.as_ref().and_then(|identity| identity.fingerprint.as_deref()), color);
-    let keeper = identity.map(|identity| identity.keeper);
-    let crew =
-        Crew::start(config, Opened { watcher, root, sink: sink.clone(), guard, keeper }, by_worker, color, started)?;
+    let reloader = identity.map(|identity| identity.reloader);
+    let threads = WorkerThreads::start(
+        config,
+        Opened { watcher, root, sink: sink.clone(), authenticator, reloader },
+        by_worker,
+        color,
+        started,
+    )?;
     notify("READY=1");
-    let code = crew.obey(&signals, sink.as_deref());
+    let code = threads.handle_signals(&signals, sink.as_deref());
     drop(files);
     code
 }
@@ -160,21 +165,24 @@ fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>> {
 
 /// The certificate, and what people compare it by when nobody they trust has signed it.
 struct OpenIdentity {
-    keeper: Arc<Keeper>,
+    reloader: Arc<CertificateReloader>,
     fingerprint: Option<String>,
 }
 
-fn open_identity(tls: &Tls, listen: &Wanted) -> Result<OpenIdentity> {
+fn open_identity(tls: &Tls, listen: &ListenConfig) -> Result<OpenIdentity> {
     match tls {
         Tls::Files(files) => {
-            let keeper = Keeper::of_files(files.clone())?;
-            keeper.look();
-            Ok(OpenIdentity { keeper: Arc::new(keeper), fingerprint: None })
+            let reloader = CertificateReloader::of_files(files.clone())?;
+            reloader.look();
+            Ok(OpenIdentity { reloader: Arc::new(reloader), fingerprint: None })
         }
         Tls::SelfSigned => {
             let (names, addresses) = banner::own_names(&listen.addresses);
             let (identity, fingerprint) = tls::self_signed(&names, &addresses)?;
-            Ok(OpenIdentity { keeper: Arc::new(Keeper::fixed(identity)), fingerprint: Some(fingerprint) })
+            Ok(OpenIdentity {
+                reloader: Arc::new(CertificateReloader::fixed(identity)),
+                fingerprint: Some(fingerprint),
+            })
         }
     }
 }
@@ -190,7 +198,7 @@ fn raise_descriptor_limit() {
 }
 
 fn announce(config: &Config, bound: &[(Bind, Role)], fingerprint: Option<&str>, color: Color) {
-    if config.greeting.quiet {
+    if config.output.quiet {
         return;
     }
     let urls = banner::urls(bound);
@@ -198,7 +206,7 @@ fn announce(config: &Config, bound: &[(Bind, Role)], fingerprint: Option<&str>, 
     let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
     let text = if io::stderr().is_terminal() {
         let text = banner::banner(&root, &urls, fingerprint, color.applies_to(&io::stderr()));
-        if config.greeting.qr { text + &banner::qr(&urls) } else { text }
+        if config.output.qr { text + &banner::qr(&urls) } else { text }
     } else {
         let fingerprint = fingerprint.map_or(String::new(), |text| format!("httpd: certificate SHA-256 {text}\n"));
         format!(
@@ -216,22 +224,22 @@ struct Opened {
     watcher: Option<live_reload::watch::Unstarted>,
     root: Root,
     sink: Option<Arc<Sink>>,
-    guard: Option<Arc<Guard>>,
-    keeper: Option<Arc<Keeper>>,
+    authenticator: Option<Arc<Authenticator>>,
+    reloader: Option<Arc<CertificateReloader>>,
 }
 
 /// The workers and what they share.
-struct Crew {
+struct WorkerThreads {
     workers: Vec<JoinHandle<io::Result<()>>>,
-    homes: Vec<Arc<Home>>,
+    wakers: Vec<Arc<Completions>>,
     root: Arc<Root>,
-    stop: Arc<Stop>,
-    keeper: Option<Arc<Keeper>>,
-    guard: Option<Arc<Guard>>,
+    stop: Arc<Shutdown>,
+    reloader: Option<Arc<CertificateReloader>>,
+    authenticator: Option<Arc<Authenticator>>,
     drain: Duration,
 }
 
-impl Crew {
+impl WorkerThreads {
     fn start(
         config: Config,
         opened: Opened,
@@ -239,47 +247,55 @@ impl Crew {
         color: Color,
         started: Instant,
     ) -> Result<Self> {
-        let Opened { watcher, root, sink, guard, keeper } = opened;
-        let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
-        let door = Door::new(&config.limits);
-        let metrics =
-            Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop), guard.clone()));
-        let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
+        let Opened { watcher, root, sink, authenticator, reloader } = opened;
+        let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Shutdown::default()));
+        let limiter = ConnectionLimiter::new(&config.limits);
+        let metrics = Arc::new(Metrics::new(
+            config.listen.workers,
+            Arc::clone(&limiter),
+            Arc::clone(&stop),
+            authenticator.clone(),
+        ));
+        let lane = (!config.one_at_a_time).then(|| Arc::new(BlockingPool::default()));
         let color = color.applies_to(&io::stdout());
-        let gate = Gate { guard: guard.clone(), proxies: Arc::new(config.proxies), door: Arc::clone(&door) };
-        let tls = keeper.as_ref().map(|keeper| tls::config(Arc::clone(keeper))).transpose()?;
-        let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
-        let mut crew = Self {
+        let gate = AccessControl {
+            authenticator: authenticator.clone(),
+            proxies: Arc::new(config.proxies),
+            limiter: Arc::clone(&limiter),
+        };
+        let tls = reloader.as_ref().map(|reloader| tls::config(Arc::clone(reloader))).transpose()?;
+        let memory = CacheBudget::split(config.cache_memory, config.listen.workers, site.compress);
+        let mut threads = Self {
             workers: Vec::new(),
-            homes: Vec::new(),
+            wakers: Vec::new(),
             root: Arc::clone(&root),
             stop: Arc::clone(&stop),
-            guard: guard.clone(),
-            keeper,
+            authenticator: authenticator.clone(),
+            reloader,
             drain: config.drain,
         };
-        let live = watcher.as_ref().map(|_| Live::new());
+        let live = watcher.as_ref().map(|_| LiveReload::new());
         let mut ready = Vec::new();
         for (number, listeners) in listeners.into_iter().enumerate() {
-            let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
-            let home = Home::new(bell.context("eventfd")?);
+            let waker = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
+            let completions = Completions::new(waker.context("eventfd")?);
             let log = AccessLog::new(config.log_format, color, sink.clone());
-            let watch = Watch {
+            let watch = Monitoring {
                 paths: config.watch.clone(),
                 counters: metrics.of_worker(number),
                 metrics: Arc::clone(&metrics),
                 stop: Arc::clone(&stop),
             };
             let clock = Clock::new(started);
-            let service =
-                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, gate.clone())
+            let handler =
+                Handler::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, gate.clone())
                     .with_live(live.clone());
             let worker = Worker::new(Parts {
                 listeners,
-                service,
-                door: Arc::clone(&door),
+                handler,
+                limiter: Arc::clone(&limiter),
                 limits: config.limits.clone(),
-                home: Arc::clone(&home),
+                completions: Arc::clone(&completions),
                 lane: lane.clone(),
                 stop: Arc::clone(&stop),
                 tls: tls.clone(),
@@ -287,22 +303,24 @@ impl Crew {
             .context("epoll")?;
             ready.push((format!("worker {number}"), worker));
             if let Some(live) = &live {
-                live.wakes(&home);
+                live.add_waker(&completions);
             }
-            crew.homes.push(home);
+            threads.wakers.push(completions);
         }
         // Only now, because the first clients of one worker might take the descriptors that the next one needs.
         for (name, worker) in ready {
-            crew.workers.push(thread::Builder::new().name(name).spawn(move || worker.run()).context("start a worker")?);
+            threads
+                .workers
+                .push(thread::Builder::new().name(name).spawn(move || worker.run()).context("start a worker")?);
         }
         if let (Some(watcher), Some(live)) = (watcher, live) {
             watcher.start(&site, live).context("start a watcher")?;
         }
-        Ok(crew)
+        Ok(threads)
     }
 
     /// Waits for signals and does what they ask for.
-    fn obey(self, signals: &Signals, sink: Option<&Sink>) -> Result<u8> {
+    fn handle_signals(self, signals: &Signals, sink: Option<&Sink>) -> Result<u8> {
         let mut has_warned = false;
         loop {
             if !has_warned && self.root.is_deleted() {
@@ -312,16 +330,16 @@ impl Crew {
                 );
                 has_warned = true;
             }
-            if let Some(guard) = &self.guard {
-                guard.refresh(false);
+            if let Some(authenticator) = &self.authenticator {
+                authenticator.refresh(false);
             }
             match signals.wait(Duration::from_secs(1)).context("wait for signals")? {
                 None if self.workers.iter().any(JoinHandle::is_finished) => return self.join(),
-                None => self.keeper.iter().for_each(|keeper| keeper.look()),
+                None => self.reloader.iter().for_each(|reloader| reloader.look()),
                 Some(Signal::SIGHUP) => {
-                    self.keeper.iter().for_each(|keeper| keeper.reload());
-                    if let Some(guard) = &self.guard {
-                        guard.refresh(true);
+                    self.reloader.iter().for_each(|reloader| reloader.reload());
+                    if let Some(authenticator) = &self.authenticator {
+                        authenticator.refresh(true);
                     }
                     if let Some(Err(error)) = sink.map(Sink::reopen) {
                         log::error!("open the access log again: {}", common::error::reason(&error));
@@ -340,8 +358,8 @@ impl Crew {
         }
         log::info!("stopping, answers under way have {} s", stop::GRACE.as_secs());
         self.stop.request();
-        for home in &self.homes {
-            home.ring();
+        for completions in &self.wakers {
+            completions.wake();
         }
         // Workers look at the time themselves, but one that handles requests one at a time may be blocked in a send.
         while !self.workers.iter().all(JoinHandle::is_finished) && !self.stop.is_long_overdue() {
@@ -356,7 +374,7 @@ impl Crew {
     /// to end at once.
     fn drain(&self, signals: &Signals) -> Result<bool> {
         log::info!("draining for {} s", self.drain.as_secs());
-        self.stop.announce();
+        self.stop.start_draining();
         let until = Instant::now() + self.drain;
         while Instant::now() < until && !self.workers.iter().any(JoinHandle::is_finished) {
             let left = until.saturating_duration_since(Instant::now());

@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+pub mod cidr;
 pub mod conditional;
 pub mod credentials;
 pub mod date;
@@ -12,13 +13,12 @@ pub mod disposition;
 pub mod field;
 pub mod forwarded;
 pub mod framing;
+pub mod https_url;
 pub mod negotiate;
-pub mod cidr;
 pub mod proxy_protocol;
 pub mod range;
 pub mod request;
 pub mod response;
-pub mod https_url;
 pub mod target;
 
 use response::Status;

@@ -15,29 +15,29 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// How long workers may take after that to write their logs and end: they look at the time once a second.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const FLUSH_GRACE: Duration = Duration::from_secs(2);
 
 /// Whether and since when the server is to stop.
 #[derive(Debug, Default)]
-pub struct Stop {
-    announced: AtomicBool,
+pub struct Shutdown {
+    draining: AtomicBool,
     requested: OnceLock<Instant>,
 }
 
-impl Stop {
+impl Shutdown {
     /// Says that a stop is near: everything is served, but a balancer that asks is sent elsewhere.
-    pub fn announce(&self) {
-        self.announced.store(true, Ordering::Relaxed);
+    pub fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
     }
 
     /// Whether a stop is near or was asked for.
-    pub fn is_announced(&self) -> bool {
-        self.announced.load(Ordering::Relaxed)
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Asks for a stop.
     pub fn request(&self) {
-        self.announce();
+        self.start_draining();
         let _ = self.requested.set(Instant::now());
     }
 
@@ -53,7 +53,7 @@ impl Stop {
 
     /// Whether the workers should have ended by now.
     pub fn is_long_overdue(&self) -> bool {
-        self.requested.get().is_some_and(|since| since.elapsed() >= GRACE + LAST_WORDS)
+        self.requested.get().is_some_and(|since| since.elapsed() >= GRACE + FLUSH_GRACE)
     }
 }
 

@@ -8,9 +8,9 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 
 /// The largest cost: each step doubles the time, and 16 is about four seconds. More would be a login that nobody awaits.
-pub const COST_MAX: u32 = 16;
+pub const MAX_COST: u32 = 16;
 /// The least cost that bcrypt knows.
-const COST_MIN: u32 = 4;
+const MIN_COST: u32 = 4;
 /// `$2y$10$`, 22 characters of salt and 31 of hash.
 const HASH_LENGTH: usize = 60;
 
@@ -107,13 +107,13 @@ fn record(line: &[u8]) -> Result<Record, String> {
         ));
     }
     let cost = cost(hash).ok_or("the bcrypt hash is malformed")?;
-    if cost > COST_MAX {
+    if cost > MAX_COST {
         return Err(format!(
-            "the bcrypt cost {cost} makes every login take very long; {COST_MAX} is the most that is taken"
+            "the bcrypt cost {cost} makes every login take very long; {MAX_COST} is the most that is taken"
         ));
     }
     let hash = String::from_utf8(hash.to_vec()).map_err(|_| "the bcrypt hash is malformed")?;
-    if cost < COST_MIN || hash.parse::<bcrypt::HashParts>().is_err() {
+    if cost < MIN_COST || hash.parse::<bcrypt::HashParts>().is_err() {
         return Err("the bcrypt hash is malformed".to_owned());
     }
     Ok(Record { name: name.to_vec(), hash })

@@ -21,13 +21,13 @@ use super::VARIABLE;
 /// The variable that names the descriptor of the pipe.
 pub(super) const DESCRIPTOR: &str = "HTTPD_PASSWORD_FD";
 /// What a pipe takes without anybody reading: more is no password.
-const PIPE_MAX: usize = 4096;
+const MAX_PIPE: usize = 4096;
 
 /// Starts the program anew if its environment shows a password; returns when it does not, or when that cannot be done.
-pub(crate) fn hide(args: &[OsString]) {
+pub(crate) fn reexec_without_password(args: &[OsString]) {
     let Some(password) = std::env::var_os(VARIABLE) else { return };
     let password = Zeroizing::new(password.into_vec());
-    if password.len() <= PIPE_MAX
+    if password.len() <= MAX_PIPE
         && let Err(error) = start_anew(args, &password)
     {
         log::debug!("start without the password in the environment: {}", common::error::reason(&error));
@@ -51,8 +51,8 @@ pub(super) fn hidden() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let Some(number) = std::env::var(DESCRIPTOR).ok().and_then(|text| text.parse::<u32>().ok()) else {
         return Ok(None);
     };
-    let mut password = Zeroizing::new(Vec::with_capacity(PIPE_MAX + 1));
-    File::open(format!("/proc/self/fd/{number}"))?.take(PIPE_MAX as u64 + 1).read_to_end(&mut password)?;
+    let mut password = Zeroizing::new(Vec::with_capacity(MAX_PIPE + 1));
+    File::open(format!("/proc/self/fd/{number}"))?.take(MAX_PIPE as u64 + 1).read_to_end(&mut password)?;
     if let Ok(number) = i32::try_from(number) {
         let _ = nix::unistd::close(number);
     }

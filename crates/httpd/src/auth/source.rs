@@ -9,14 +9,14 @@ use std::path::Path;
 use common::{Failure, Kind, SafeText};
 use zeroize::Zeroizing;
 
-use super::reexec::{DESCRIPTOR, hidden};
 use super::htpasswd::Users;
-use crate::proto::credentials::CREDENTIALS_MAX;
+use super::reexec::{DESCRIPTOR, hidden};
+use crate::proto::credentials::MAX_CREDENTIALS;
 
 /// The variable of the environment that holds the password of `--auth`.
 pub const VARIABLE: &str = "HTTPD_PASSWORD";
 /// The largest file: some hundred thousand users. A file without end, such as a device, must not fill the memory.
-const FILE_MAX: u64 = 32 << 20;
+const MAX_FILE: u64 = 32 << 20;
 
 /// A version of a file, as far as its stamps tell versions apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,8 @@ impl Stamp {
 pub(crate) fn users(path: &Path) -> Result<Users, Failure> {
     let fail = |error: io::Error| Failure::io("open password file", path.display(), error).with_kind(Kind::Config);
     let mut text = Vec::new();
-    File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut text)).map_err(fail)?;
-    if text.len() as u64 > FILE_MAX {
+    File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut text)).map_err(fail)?;
+    if text.len() as u64 > MAX_FILE {
         return Err(Failure::new(Kind::Config, "password file", path.display(), "is larger than 32 MiB"));
     }
     Users::parse(&text).map_err(|mistake| Failure::new(Kind::Config, "password file", path.display(), mistake))
@@ -63,7 +63,7 @@ pub(crate) fn password(user: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if password.iter().any(u8::is_ascii_control) {
         return Err(fail("it holds a control character, which no client can send"));
     }
-    if password.len() > CREDENTIALS_MAX / 2 {
+    if password.len() > MAX_CREDENTIALS / 2 {
         return Err(fail("it is longer than 512 bytes"));
     }
     Ok(password)

@@ -12,11 +12,11 @@ use crate::net::peer::Peer;
 /// Failures that cost nothing: people mistype.
 const FREE: u32 = 5;
 /// The longest wait, so that an address that was misused is usable again after lunch.
-const WAIT_MAX: Duration = Duration::from_secs(300);
+const MAX_WAIT: Duration = Duration::from_secs(300);
 /// An address that has not failed for so long has a clean slate.
 const FORGET: Duration = Duration::from_secs(900);
 /// Addresses that are remembered: about half a megabyte.
-const ADDRESSES_MAX: usize = 4096;
+const MAX_ADDRESSES: usize = 4096;
 /// Logins of one address that are looked at at the same time, so that it cannot try a thousand before the first has failed.
 const AT_ONCE: u32 = 16;
 
@@ -57,7 +57,7 @@ impl Record {
     fn wait(&self, now: Instant) -> Duration {
         let Some(doublings) = self.failures.checked_sub(FREE) else { return Duration::ZERO };
         let seconds = 1u64.checked_shl(doublings).unwrap_or(u64::MAX);
-        let wait = Duration::from_secs(seconds).min(WAIT_MAX);
+        let wait = Duration::from_secs(seconds).min(MAX_WAIT);
         wait.saturating_sub(now.saturating_duration_since(self.last))
     }
 
@@ -66,20 +66,20 @@ impl Record {
     }
 }
 
-/// The permission to try once; see [`Brake::end`].
+/// The permission to try once; see [`LoginThrottle::end`].
 #[derive(Debug, Clone, Copy)]
 #[must_use]
-pub(super) struct Ticket(Origin);
+pub(super) struct AttemptPermit(Origin);
 
 /// The failures of all addresses.
 #[derive(Debug, Default)]
-pub(super) struct Brake {
+pub(super) struct LoginThrottle {
     records: HashMap<Origin, Record>,
 }
 
-impl Brake {
-    /// Lets a client try, or says how long it has to wait. Whoever is let through must be brought to [`Brake::end`].
-    pub(super) fn begin(&mut self, peer: Peer, now: Instant) -> Result<Ticket, Duration> {
+impl LoginThrottle {
+    /// Lets a client try, or says how long it has to wait. Whoever is let through must be brought to [`LoginThrottle::end`].
+    pub(super) fn begin(&mut self, peer: Peer, now: Instant) -> Result<AttemptPermit, Duration> {
         let origin = self.place_of(peer, now);
         let record = self.record(origin, now);
         let wait = record.wait(now);
@@ -90,12 +90,12 @@ impl Brake {
             return Err(Duration::from_secs(1));
         }
         record.under_way += 1;
-        Ok(Ticket(origin))
+        Ok(AttemptPermit(origin))
     }
 
     /// The outcome of a try; `failed` is false also when there was none.
-    pub(super) fn end(&mut self, ticket: Ticket, failed: bool, now: Instant) {
-        let Ticket(origin) = ticket;
+    pub(super) fn end(&mut self, permit: AttemptPermit, failed: bool, now: Instant) {
+        let AttemptPermit(origin) = permit;
         let record = self.record(origin, now);
         record.under_way = record.under_way.saturating_sub(1);
         if failed {
@@ -109,11 +109,11 @@ impl Brake {
     /// Under whose name a client is counted.
     fn place_of(&mut self, peer: Peer, now: Instant) -> Origin {
         let origin = Origin::from(peer);
-        if self.records.contains_key(&origin) || self.records.len() < ADDRESSES_MAX {
+        if self.records.contains_key(&origin) || self.records.len() < MAX_ADDRESSES {
             return origin;
         }
         self.records.retain(|_, record| !record.is_forgotten(now));
-        if self.records.len() < ADDRESSES_MAX { origin } else { Origin::Crowd }
+        if self.records.len() < MAX_ADDRESSES { origin } else { Origin::Crowd }
     }
 
     /// The record of an address, with a clean slate if that is due.
@@ -134,93 +134,93 @@ mod tests {
         Peer::Ip(IpAddr::V4(last.into()))
     }
 
-    fn fail(brake: &mut Brake, peer: Peer, now: Instant) {
-        let ticket = brake.begin(peer, now).unwrap();
-        brake.end(ticket, true, now);
+    fn fail(throttle: &mut LoginThrottle, peer: Peer, now: Instant) {
+        let permit = throttle.begin(peer, now).unwrap();
+        throttle.end(permit, true, now);
     }
 
-    fn wait(brake: &mut Brake, peer: Peer, now: Instant) -> Option<Duration> {
-        brake.begin(peer, now).map(|ticket| brake.end(ticket, false, now)).err()
+    fn wait(throttle: &mut LoginThrottle, peer: Peer, now: Instant) -> Option<Duration> {
+        throttle.begin(peer, now).map(|permit| throttle.end(permit, false, now)).err()
     }
 
     #[test]
     fn some_failures_are_free_and_then_the_wait_doubles() {
-        let mut brake = Brake::default();
+        let mut throttle = LoginThrottle::default();
         let mut now = Instant::now();
         for _ in 0..FREE {
-            fail(&mut brake, address(1), now);
+            fail(&mut throttle, address(1), now);
         }
         for seconds in [1, 2, 4, 8] {
-            assert_eq!(wait(&mut brake, address(1), now), Some(Duration::from_secs(seconds)));
-            assert_eq!(wait(&mut brake, address(2), now), None, "nobody else waits");
+            assert_eq!(wait(&mut throttle, address(1), now), Some(Duration::from_secs(seconds)));
+            assert_eq!(wait(&mut throttle, address(2), now), None, "nobody else waits");
             now += Duration::from_secs(seconds);
-            fail(&mut brake, address(1), now);
+            fail(&mut throttle, address(1), now);
         }
         for _ in 0..100 {
-            let wait = wait(&mut brake, address(1), now).unwrap();
-            assert!(wait <= WAIT_MAX);
+            let wait = wait(&mut throttle, address(1), now).unwrap();
+            assert!(wait <= MAX_WAIT);
             now += wait;
-            fail(&mut brake, address(1), now);
+            fail(&mut throttle, address(1), now);
         }
     }
 
     #[test]
     fn failures_are_forgotten_after_a_while() {
-        let mut brake = Brake::default();
+        let mut throttle = LoginThrottle::default();
         let now = Instant::now();
         for _ in 0..FREE {
-            fail(&mut brake, address(1), now);
+            fail(&mut throttle, address(1), now);
         }
-        assert!(brake.begin(address(1), now).is_err());
+        assert!(throttle.begin(address(1), now).is_err());
         let later = now + FORGET;
         for _ in 0..FREE {
-            fail(&mut brake, address(1), later);
+            fail(&mut throttle, address(1), later);
         }
-        assert!(brake.begin(address(1), later).is_err());
+        assert!(throttle.begin(address(1), later).is_err());
     }
 
     #[test]
     fn only_some_tries_of_an_address_are_under_way_at_once() {
-        let mut brake = Brake::default();
+        let mut throttle = LoginThrottle::default();
         let now = Instant::now();
-        let mut tickets: Vec<_> = (0..AT_ONCE).map(|_| brake.begin(address(1), now).unwrap()).collect();
-        assert_eq!(wait(&mut brake, address(1), now), Some(Duration::from_secs(1)));
-        brake.end(tickets.pop().unwrap(), false, now);
-        assert_eq!(wait(&mut brake, address(1), now), None);
+        let mut permits: Vec<_> = (0..AT_ONCE).map(|_| throttle.begin(address(1), now).unwrap()).collect();
+        assert_eq!(wait(&mut throttle, address(1), now), Some(Duration::from_secs(1)));
+        throttle.end(permits.pop().unwrap(), false, now);
+        assert_eq!(wait(&mut throttle, address(1), now), None);
     }
 
     #[test]
     fn the_addresses_of_one_ipv6_network_count_as_one() {
-        let mut brake = Brake::default();
+        let mut throttle = LoginThrottle::default();
         let now = Instant::now();
         let peer = |text: &str| Peer::Ip(text.parse().unwrap());
         for last in 0..FREE {
-            fail(&mut brake, peer(&format!("2001:db8::{last}")), now);
+            fail(&mut throttle, peer(&format!("2001:db8::{last}")), now);
         }
-        assert!(brake.begin(peer("2001:db8::ffff:ffff:ffff:ffff"), now).is_err());
-        assert_eq!(wait(&mut brake, peer("2001:db8:0:1::1"), now), None);
+        assert!(throttle.begin(peer("2001:db8::ffff:ffff:ffff:ffff"), now).is_err());
+        assert_eq!(wait(&mut throttle, peer("2001:db8:0:1::1"), now), None);
     }
 
     #[test]
     fn the_table_is_bounded_and_those_without_a_place_share_one() {
-        let mut brake = Brake::default();
+        let mut throttle = LoginThrottle::default();
         let now = Instant::now();
-        for number in 0..u32::try_from(2 * ADDRESSES_MAX).unwrap() {
-            if let Ok(ticket) = brake.begin(address(number), now) {
-                brake.end(ticket, true, now);
+        for number in 0..u32::try_from(2 * MAX_ADDRESSES).unwrap() {
+            if let Ok(permit) = throttle.begin(address(number), now) {
+                throttle.end(permit, true, now);
             }
         }
-        assert!(brake.records.len() <= ADDRESSES_MAX + 1, "{}", brake.records.len());
-        assert!(wait(&mut brake, address(u32::MAX), now).is_some(), "the crowd waits together");
-        fail(&mut brake, address(1), now);
-        assert_eq!(wait(&mut brake, address(u32::MAX), now + FORGET), None, "and is forgotten like everybody");
+        assert!(throttle.records.len() <= MAX_ADDRESSES + 1, "{}", throttle.records.len());
+        assert!(wait(&mut throttle, address(u32::MAX), now).is_some(), "the crowd waits together");
+        fail(&mut throttle, address(1), now);
+        assert_eq!(wait(&mut throttle, address(u32::MAX), now + FORGET), None, "and is forgotten like everybody");
     }
 
     #[test]
     fn who_logs_in_leaves_nothing_behind() {
-        let mut brake = Brake::default();
+        let mut throttle = LoginThrottle::default();
         let now = Instant::now();
-        assert_eq!(wait(&mut brake, address(1), now), None);
-        assert!(brake.records.is_empty());
+        assert_eq!(wait(&mut throttle, address(1), now), None);
+        assert!(throttle.records.is_empty());
     }
 }

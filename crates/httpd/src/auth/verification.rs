@@ -6,15 +6,15 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use super::throttle::Ticket;
 use super::htpasswd::Users;
-use super::verified::{Digest, Key, Known};
-use super::{Door, Guard, State, lock};
+use super::throttle::AttemptPermit;
+use super::verified::{CheckResult, Digest, Key};
+use super::{Authenticator, State, UserStore, lock};
 use crate::proto::credentials::Basic;
 
 /// Credentials about which something has to be found out.
-pub struct Attempt {
-    guard: Arc<Guard>,
+pub struct PendingVerification {
+    authenticator: Arc<Authenticator>,
     digest: Digest,
     /// `None` where the same credentials are being checked already, for another request.
     check: Option<Check>,
@@ -24,21 +24,21 @@ pub struct Attempt {
 pub(super) struct Check {
     pub(super) users: Arc<Users>,
     pub(super) basic: Basic,
-    pub(super) ticket: Ticket,
+    pub(super) permit: AttemptPermit,
 }
 
-impl Attempt {
-    pub(super) fn new(guard: &Arc<Guard>, digest: Digest, check: Option<Check>) -> Self {
-        Self { guard: Arc::clone(guard), digest, check }
+impl PendingVerification {
+    pub(super) fn new(authenticator: &Arc<Authenticator>, digest: Digest, check: Option<Check>) -> Self {
+        Self { authenticator: Arc::clone(authenticator), digest, check }
     }
 
-    /// Finds out, so that the guard knows when it is asked again; takes as long as bcrypt does, and waits for others who are
+    /// Finds out, so that the authenticator knows when it is asked again; takes as long as bcrypt does, and waits for others who are
     /// at it.
     pub fn check(mut self) {
         let Some(check) = &self.check else { return self.wait() };
         let known = {
-            let _permit = Permit::take(&self.guard);
-            check.compare(&self.guard.key)
+            let _permit = CorePermit::take(&self.authenticator);
+            check.compare(&self.authenticator.key)
         };
         self.end(Some(&known));
     }
@@ -46,66 +46,66 @@ impl Attempt {
     /// Waits until the check of the same credentials is over.
     fn wait(&self) {
         let is_open = |state: &mut State| state.checking.contains(&self.digest);
-        drop(self.guard.found_out.wait_while(lock(&self.guard.state), is_open));
+        drop(self.authenticator.found_out.wait_while(lock(&self.authenticator.state), is_open));
     }
 
-    fn end(&mut self, known: Option<&Known>) {
+    fn end(&mut self, known: Option<&CheckResult>) {
         let Some(check) = self.check.take() else { return };
-        let mut state = lock(&self.guard.state);
+        let mut state = lock(&self.authenticator.state);
         state.checking.remove(&self.digest);
-        let is_of_now = matches!(&state.door, Door::Listed(users) if Arc::ptr_eq(users, &check.users));
+        let is_of_now = matches!(&state.users, UserStore::Listed(users) if Arc::ptr_eq(users, &check.users));
         match known {
             Some(known) if is_of_now => {
-                self.guard.conclude(&mut state, check.ticket, self.digest, known, Instant::now());
+                self.authenticator.conclude(&mut state, check.permit, self.digest, known, Instant::now());
             }
             // After a change of the file, the request is judged by the new one.
-            _ => state.brake.end(check.ticket, false, Instant::now()),
+            _ => state.throttle.end(check.permit, false, Instant::now()),
         }
         drop(state);
-        self.guard.found_out.notify_all();
+        self.authenticator.found_out.notify_all();
     }
 }
 
-impl Drop for Attempt {
+impl Drop for PendingVerification {
     /// An attempt that was never checked, because its connection broke, is no failure.
     fn drop(&mut self) {
         self.end(None);
     }
 }
 
-impl fmt::Debug for Attempt {
+impl fmt::Debug for PendingVerification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Attempt(..)")
+        f.write_str("PendingVerification(..)")
     }
 }
 
 impl Check {
-    fn compare(&self, key: &Key) -> Known {
+    fn compare(&self, key: &Key) -> CheckResult {
         let user = self.basic.user();
         let record = self.users.find(user);
-        // The one that stands in for an unknown user is always the same one, or repeating the question would tell.
+        // The one that stands in for an unknown user is extra_headers the same one, or repeating the question would tell.
         let number = key.digest(user).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-        let Some(compared) = record.or_else(|| self.users.any(number)) else { return Known::Wrong };
+        let Some(compared) = record.or_else(|| self.users.any(number)) else { return CheckResult::Invalid };
         let is_equal = bcrypt::verify(self.basic.password(), &compared.hash).unwrap_or(false);
-        if is_equal && record.is_some() { Known::Right(user.into()) } else { Known::Wrong }
+        if is_equal && record.is_some() { CheckResult::Valid(user.into()) } else { CheckResult::Invalid }
     }
 }
 
 /// The right to use a core for a check; given back on drop.
-struct Permit<'g>(&'g Guard);
+struct CorePermit<'g>(&'g Authenticator);
 
-impl<'g> Permit<'g> {
-    fn take(guard: &'g Guard) -> Self {
-        let mut free = lock(&guard.permits);
+impl<'g> CorePermit<'g> {
+    fn take(authenticator: &'g Authenticator) -> Self {
+        let mut free = lock(&authenticator.permits);
         while *free == 0 {
-            free = guard.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
+            free = authenticator.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
         }
         *free -= 1;
-        Self(guard)
+        Self(authenticator)
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for CorePermit<'_> {
     fn drop(&mut self) {
         *lock(&self.0.permits) += 1;
         self.0.freed.notify_one();

@@ -38,34 +38,34 @@ impl Key {
 
 /// What is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Known {
+pub(crate) enum CheckResult {
     /// They are right, and this is the user.
-    Right(Arc<[u8]>),
+    Valid(Arc<[u8]>),
     /// They are wrong.
-    Wrong,
+    Invalid,
 }
 
 /// Credentials that were checked.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct VerifiedCache {
     right: Bounded<Arc<[u8]>>,
     wrong: Bounded<()>,
 }
 
-impl Memory {
+impl VerifiedCache {
     /// What is known of these credentials.
-    pub(crate) fn recall(&self, digest: &Digest) -> Option<Known> {
+    pub(crate) fn recall(&self, digest: &Digest) -> Option<CheckResult> {
         if let Some(user) = self.right.entries.get(digest) {
-            return Some(Known::Right(Arc::clone(user)));
+            return Some(CheckResult::Valid(Arc::clone(user)));
         }
-        self.wrong.entries.get(digest).map(|()| Known::Wrong)
+        self.wrong.entries.get(digest).map(|()| CheckResult::Invalid)
     }
 
     /// Remembers what was found out. Wrong ones have a memory of their own, so that guesses push out nobody who is right.
-    pub(crate) fn note(&mut self, digest: Digest, known: Known) {
+    pub(crate) fn note(&mut self, digest: Digest, known: CheckResult) {
         match known {
-            Known::Right(user) => self.right.insert(digest, user),
-            Known::Wrong => self.wrong.insert(digest, ()),
+            CheckResult::Valid(user) => self.right.insert(digest, user),
+            CheckResult::Invalid => self.wrong.insert(digest, ()),
         }
     }
 
@@ -116,13 +116,13 @@ mod tests {
     #[test]
     fn guesses_push_out_nobody_who_is_right_and_memory_is_bounded() {
         let key = Key::random().unwrap();
-        let mut memory = Memory::default();
+        let mut memory = VerifiedCache::default();
         let right = key.digest(b"ann:secret");
-        memory.note(right, Known::Right(b"ann".as_slice().into()));
+        memory.note(right, CheckResult::Valid(b"ann".as_slice().into()));
         for number in 0..10 * MOST {
-            memory.note(key.digest(&number.to_le_bytes()), Known::Wrong);
+            memory.note(key.digest(&number.to_le_bytes()), CheckResult::Invalid);
         }
-        assert_eq!(memory.recall(&right), Some(Known::Right(b"ann".as_slice().into())));
+        assert_eq!(memory.recall(&right), Some(CheckResult::Valid(b"ann".as_slice().into())));
         assert_eq!((memory.wrong.entries.len(), memory.wrong.order.len()), (MOST, MOST));
         assert_eq!(memory.recall(&key.digest(&0usize.to_le_bytes())), None);
         memory.clear();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::EventFd;
 
-use crate::blocking::response_writer::{Done, Job, carry_out};
+use crate::blocking::response_writer::{CompletedJob, Job, carry_out};
 
 /// How long a thread waits for another job before it ends.
 const IDLE: Duration = Duration::from_secs(10);
@@ -23,64 +23,64 @@ const STACK: usize = 128 * 1024;
 
 /// Where a finished job goes: the worker it came from.
 #[derive(Debug)]
-pub struct Home {
-    finished: Mutex<Vec<Done>>,
-    bell: EventFd,
+pub struct Completions {
+    finished: Mutex<Vec<CompletedJob>>,
+    waker: EventFd,
 }
 
-impl Home {
-    /// A place for finished jobs; `bell` wakes the worker.
-    pub fn new(bell: EventFd) -> Arc<Self> {
-        Arc::new(Self { finished: Mutex::default(), bell })
+impl Completions {
+    /// A place for finished jobs; `waker` wakes the worker.
+    pub fn new(waker: EventFd) -> Arc<Self> {
+        Arc::new(Self { finished: Mutex::default(), waker })
     }
 
     /// What becomes readable when something has arrived.
-    pub fn bell(&self) -> &EventFd {
-        &self.bell
+    pub fn waker(&self) -> &EventFd {
+        &self.waker
     }
 
     /// Takes everything that has arrived.
-    pub fn take(&self) -> Vec<Done> {
-        let _ = self.bell.read();
+    pub fn take(&self) -> Vec<CompletedJob> {
+        let _ = self.waker.read();
         std::mem::take(&mut *lock(&self.finished))
     }
 
     /// Wakes the worker without bringing anything.
-    pub fn ring(&self) {
-        // It fails only when the bell has been rung 2^64 times without an answer.
-        let _ = self.bell.write(1);
+    pub fn wake(&self) {
+        // It fails only when the waker has been rung 2^64 times without an answer.
+        let _ = self.waker.write(1);
     }
 
     /// Brings a finished job, and wakes the worker if it has not been woken already.
-    pub fn bring(&self, done: Done) {
+    pub fn push(&self, done: CompletedJob) {
         let mut finished = lock(&self.finished);
         finished.push(done);
         if finished.len() == 1 {
-            self.ring();
+            self.wake();
         }
     }
 }
 
 /// The threads of the lane.
 #[derive(Debug, Default)]
-pub struct Lane {
+pub struct BlockingPool {
     queue: Mutex<Queue>,
     wanted: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    jobs: VecDeque<(Job, Arc<Home>)>,
+    jobs: VecDeque<(Job, Arc<Completions>)>,
     idle: usize,
     /// Threads there are, idle ones too.
     threads: usize,
 }
 
-impl Lane {
-    /// Hands a job over; its end is announced at `home`.
-    pub fn submit(self: &Arc<Self>, job: Job, home: &Arc<Home>) {
+impl BlockingPool {
+    /// Hands a job over; its end is announced at `completions`.
+    pub fn submit(self: &Arc<Self>, job: Job, completions: &Arc<Completions>) {
         let mut queue = lock(&self.queue);
-        queue.jobs.push_back((job, Arc::clone(home)));
+        queue.jobs.push_back((job, Arc::clone(completions)));
         if queue.jobs.len() <= queue.idle {
             self.wanted.notify_one();
             return;
@@ -101,21 +101,21 @@ impl Lane {
         let mut queue = lock(&self.queue);
         queue.threads -= 1;
         if queue.threads == 0 {
-            for (_, home) in queue.jobs.drain(..) {
-                home.bring(Done { connection: None, entry: None });
+            for (_, completions) in queue.jobs.drain(..) {
+                completions.push(CompletedJob { connection: None, entry: None });
             }
         }
     }
 
     fn work(&self) {
         let start = Instant::now();
-        while let Some((job, home)) = self.next(start.elapsed() > LIFE) {
-            home.bring(carry_out_safely(job));
+        while let Some((job, completions)) = self.next(start.elapsed() > LIFE) {
+            completions.push(run_job(job));
         }
     }
 
     /// The next job; `None` when the calling thread has to end, because none came or, with nothing left to do, it is `old`.
-    fn next(&self, old: bool) -> Option<(Job, Arc<Home>)> {
+    fn next(&self, old: bool) -> Option<(Job, Arc<Completions>)> {
         let mut queue = lock(&self.queue);
         if let Some(job) = queue.jobs.pop_front() {
             return Some(job);
@@ -138,8 +138,8 @@ impl Lane {
 }
 
 /// Carries a job out; a panic ends its connection and nothing else.
-pub fn carry_out_safely(job: Job) -> Done {
-    catch_unwind(AssertUnwindSafe(|| carry_out(job))).unwrap_or(Done { connection: None, entry: None })
+pub fn run_job(job: Job) -> CompletedJob {
+    catch_unwind(AssertUnwindSafe(|| carry_out(job))).unwrap_or(CompletedJob { connection: None, entry: None })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -17,24 +17,24 @@ use nix::errno::Errno;
 use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, send};
 
-use crate::telemetry::access_log::OwnedEntry;
-use crate::content::archive::{Archive, Carrier};
-use crate::auth::Attempt;
-use crate::content::cache::Document;
-use crate::net::stream::Channel;
+use crate::auth::PendingVerification;
+use crate::content::archive::{Archive, BodySink};
+use crate::content::cache::CachedFile;
 use crate::content::compression::Compression;
-use crate::worker::connection::Connection;
 use crate::content::listing::FolderPage;
+use crate::net::stream::ClientStream;
+use crate::net::token_bucket::TokenBucket;
 use crate::proto::range::Part;
-use crate::net::token_bucket::Bucket;
+use crate::telemetry::access_log::OwnedEntry;
 use crate::tls::session::{BURST, Records};
+use crate::worker::connection::Connection;
 
 /// A send that moved nothing for so long returns, so that the rate can be looked at.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// The minimum rate must be reached over this time, so that a short stall in a tunnel ends nobody's download.
 const WINDOW: Duration = Duration::from_secs(20);
 /// Octets per sendfile call: large enough that the call does not count, small enough to look at the rate in between.
-const SENDFILE_MAX: u64 = 8 << 20;
+const MAX_SENDFILE: u64 = 8 << 20;
 
 /// More follows at once, so the kernel need not send a packet for this piece alone (send(2)). The same on every Linux.
 const MSG_MORE: MsgFlags = MsgFlags::from_bits_retain(0x8000);
@@ -48,7 +48,7 @@ pub enum Content {
     /// Nothing more.
     Nothing,
     /// Part of a document in memory.
-    Memory(Arc<Document>, Range<usize>),
+    Memory(Arc<CachedFile>, Range<usize>),
     /// Parts of a file, each with the bytes that stand in front of it, and the bytes behind all of them.
     File {
         /// The open file.
@@ -61,7 +61,7 @@ pub enum Content {
     /// The listing of a folder.
     Listing(FolderPage),
     /// Nothing more, and then the check of the credentials of the next request.
-    Login(Box<Attempt>),
+    Login(Box<PendingVerification>),
     /// A folder as one archive.
     Archive(Archive),
     /// A text that is to be compressed first; the head of the answer comes with it.
@@ -85,7 +85,7 @@ pub struct Job {
 
 /// A job that is done.
 #[derive(Debug)]
-pub struct Done {
+pub struct CompletedJob {
     /// The connection, if it can go on; `None` when it broke.
     pub connection: Option<Connection>,
     /// The line for the access log, with the octets that were sent.
@@ -93,10 +93,10 @@ pub struct Done {
 }
 
 /// Carries out a job; blocks until it is done, the connection breaks, or the client is too slow.
-pub fn carry_out(job: Job) -> Done {
+pub fn carry_out(job: Job) -> CompletedJob {
     let Job { mut connection, ready, content, mut entry, min_rate } = job;
-    let mut outlet = Outlet {
-        channel: &mut connection.channel,
+    let mut writer = ResponseWriter {
+        stream: &mut connection.stream,
         records: Records::default(),
         bucket: connection.bucket.as_mut(),
         min_rate,
@@ -104,87 +104,87 @@ pub fn carry_out(job: Job) -> Done {
         moved: 0,
         content: 0,
     };
-    let outcome = write_all(&mut outlet, &ready, content);
+    let outcome = write_all(&mut writer, &ready, content);
     if let Some(entry) = &mut entry {
-        entry.bytes = outlet.content;
+        entry.bytes = writer.content;
     }
     if let Err(error) = &outcome {
         log::debug!("{}: answer broken off: {}", connection.peer, common::error::reason(error));
     }
-    Done { connection: outcome.is_ok().then_some(connection), entry }
+    CompletedJob { connection: outcome.is_ok().then_some(connection), entry }
 }
 
-fn write_all(outlet: &mut Outlet, ready: &[u8], content: Content) -> io::Result<()> {
+fn write_all(writer: &mut ResponseWriter, ready: &[u8], content: Content) -> io::Result<()> {
     // A client that neither reads nor goes away must not hold the thread for ever.
-    outlet.channel.set_send_timeout(SEND_TIMEOUT)?;
+    writer.stream.set_send_timeout(SEND_TIMEOUT)?;
     match content {
-        Content::Nothing => outlet.send(ready, MsgFlags::empty()),
+        Content::Nothing => writer.send(ready, MsgFlags::empty()),
         Content::Memory(document, range) => {
-            outlet.send(ready, MSG_MORE)?;
-            outlet.content_bytes(document.body.get(range).unwrap_or_default())
+            writer.send(ready, MSG_MORE)?;
+            writer.content_bytes(document.body.get(range).unwrap_or_default())
         }
         Content::File { file, pieces, tail } => {
-            outlet.send(ready, MSG_MORE)?;
+            writer.send(ready, MSG_MORE)?;
             for (head, part) in pieces {
-                outlet.send(&head, MSG_MORE)?;
-                outlet.send_file(&file, part)?;
-                outlet.content += head.len() as u64;
+                writer.send(&head, MSG_MORE)?;
+                writer.send_file(&file, part)?;
+                writer.content += head.len() as u64;
             }
-            outlet.content_bytes(&tail)
+            writer.content_bytes(&tail)
         }
         Content::Listing(page) => {
-            outlet.send(ready, MSG_MORE)?;
-            page.write_to(outlet)
+            writer.send(ready, MSG_MORE)?;
+            page.write_to(writer)
         }
         Content::Login(attempt) => {
-            outlet.send(ready, MsgFlags::empty())?;
+            writer.send(ready, MsgFlags::empty())?;
             attempt.check();
             Ok(())
         }
         Content::Archive(archive) => {
-            outlet.send(ready, MSG_MORE)?;
-            archive.write_to(outlet)
+            writer.send(ready, MSG_MORE)?;
+            archive.write_to(writer)
         }
         Content::Compressed(compression) => {
-            outlet.send(ready, MSG_MORE)?;
+            writer.send(ready, MSG_MORE)?;
             let (head, content) = compression.answer();
-            write_all(outlet, &head, content)
+            write_all(writer, &head, content)
         }
     }
 }
 
 /// A blocking connection with a minimum rate, and perhaps a greatest one.
-struct Outlet<'a> {
-    channel: &'a mut Channel,
-    /// Space for the records of TLS.
+struct ResponseWriter<'a> {
+    stream: &'a mut ClientStream,
+    /// Scratch for the records of TLS.
     records: Records,
-    bucket: Option<&'a mut Bucket>,
+    bucket: Option<&'a mut TokenBucket>,
     min_rate: u64,
     window: Instant,
     moved: u64,
     content: u64,
 }
 
-impl Outlet<'_> {
+impl ResponseWriter<'_> {
     /// Sends bytes, in records where there is TLS; a backlog goes before them.
     fn send(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
-        if self.channel.is_plain() {
-            return self.send_octets(bytes, flags);
+        if self.stream.is_plain() {
+            return self.send_bytes(bytes, flags);
         }
         let mut records = std::mem::take(&mut self.records);
-        while !bytes.is_empty() || self.channel.has_backlog() {
-            let (count, octets) = self.channel.seal(bytes, &mut records)?;
-            self.send_octets(octets, flags)?;
+        while !bytes.is_empty() || self.stream.has_backlog() {
+            let (count, octets) = self.stream.seal(bytes, &mut records)?;
+            self.send_bytes(octets, flags)?;
             bytes = &bytes[count..];
         }
         self.records = records;
         Ok(())
     }
 
-    fn send_octets(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
+    fn send_bytes(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
         while !bytes.is_empty() {
-            let piece = &bytes[..self.allowance(bytes.len())];
-            match send(self.channel.as_fd().as_raw_fd(), piece, flags | MsgFlags::MSG_NOSIGNAL) {
+            let piece = &bytes[..self.wait_for_tokens(bytes.len())];
+            match send(self.stream.as_fd().as_raw_fd(), piece, flags | MsgFlags::MSG_NOSIGNAL) {
                 Ok(count) => {
                     self.account(count as u64)?;
                     bytes = &bytes[count..];
@@ -202,15 +202,15 @@ impl Outlet<'_> {
     }
 
     fn send_file(&mut self, file: &File, part: Part) -> io::Result<()> {
-        if !self.channel.is_plain() {
+        if !self.stream.is_plain() {
             return self.seal_file(file, part);
         }
         let (mut offset, mut left) = (part.start, part.length);
         while left > 0 {
             let mut position = i64::try_from(offset).map_err(io::Error::other)?;
-            let count = usize::try_from(left.min(SENDFILE_MAX)).map_err(io::Error::other)?;
-            let count = self.allowance(count);
-            match sendfile64(self.channel.as_fd(), file, Some(&mut position), count) {
+            let count = usize::try_from(left.min(MAX_SENDFILE)).map_err(io::Error::other)?;
+            let count = self.wait_for_tokens(count);
+            match sendfile64(self.stream.as_fd(), file, Some(&mut position), count) {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHRUNK)),
                 Ok(count) => {
                     self.account(count as u64)?;
@@ -247,7 +247,7 @@ impl Outlet<'_> {
 
     /// How much of `wanted` may be sent now; waits until that is something. The client is not to blame for this time, so
     /// the window of the minimum rate moves along.
-    fn allowance(&mut self, wanted: usize) -> usize {
+    fn wait_for_tokens(&mut self, wanted: usize) -> usize {
         let Some(bucket) = &mut self.bucket else { return wanted };
         loop {
             match bucket.take(wanted as u64, Instant::now()) {
@@ -290,7 +290,7 @@ impl Outlet<'_> {
     }
 }
 
-impl Write for Outlet<'_> {
+impl Write for ResponseWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.content_bytes(bytes)?;
         Ok(bytes.len())
@@ -301,7 +301,7 @@ impl Write for Outlet<'_> {
     }
 }
 
-impl Carrier for Outlet<'_> {
+impl BodySink for ResponseWriter<'_> {
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.content_bytes(bytes)
     }

@@ -16,14 +16,14 @@ use std::sync::Arc;
 use nix::dir::Dir;
 
 use crate::content::files::{Opened, Root};
-use crate::proto::range::Part;
 use crate::content::routing::{Site, join};
+use crate::proto::range::Part;
 use header::{END, Entry, padding};
 
 /// Octets collected before they are sent.
 const CHUNK: usize = 32 * 1024;
 /// A file up to this size is collected together with others; a larger one goes out by itself.
-const COLLECTED_MAX: u64 = 16 * 1024;
+const MAX_COLLECTED: u64 = 16 * 1024;
 
 /// The name of the archive of the whole site; its own name is nobody's business.
 const ROOT_NAME: &[u8] = b"files";
@@ -34,7 +34,7 @@ pub fn is_asked_for(query: &[u8]) -> bool {
 }
 
 /// What carries an archive away.
-pub(crate) trait Carrier {
+pub(crate) trait BodySink {
     /// Sends bytes.
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Sends part of a file; an error when the file ends before.
@@ -78,9 +78,9 @@ impl Archive {
     }
 
     /// Reads the folder and writes the archive.
-    pub(crate) fn write_to(self, carrier: &mut impl Carrier) -> io::Result<()> {
+    pub(crate) fn write_to(self, sink: &mut impl BodySink) -> io::Result<()> {
         let Self { root, site, folder, relative, chunked } = self;
-        let mut out = Collected { carrier, chunked, bytes: Vec::with_capacity(2 * CHUNK) };
+        let mut out = Collected { sink, chunked, bytes: Vec::with_capacity(2 * CHUNK) };
         let name = Self::name(&relative).to_vec();
         let mut levels = vec![enter(folder, relative, name, &site, &mut out)?];
         while let Some(level) = levels.last_mut() {
@@ -131,7 +131,7 @@ fn enter(
     relative: Vec<u8>,
     name: Vec<u8>,
     site: &Site,
-    out: &mut Collected<impl Carrier>,
+    out: &mut Collected<impl BodySink>,
 ) -> io::Result<Level> {
     let metadata = File::from(folder.try_clone()?).metadata()?;
     let mut names = Vec::new();
@@ -151,30 +151,30 @@ fn enter(
 }
 
 /// What is to be sent next, framed as chunks (RFC 9112 section 7.1) where the client knows them.
-struct Collected<'a, C: Carrier> {
-    carrier: &'a mut C,
+struct Collected<'a, C: BodySink> {
+    sink: &'a mut C,
     chunked: bool,
     bytes: Vec<u8>,
 }
 
-impl<C: Carrier> Collected<'_, C> {
+impl<C: BodySink> Collected<'_, C> {
     fn add_file(&mut self, file: &File, name: &[u8]) -> io::Result<()> {
         let metadata = file.metadata()?;
         let size = metadata.size();
         let executable = metadata.mode() & 0o100 != 0;
         Entry { name, size, modified: metadata.mtime(), executable }.write(&mut self.bytes);
-        if size <= COLLECTED_MAX {
+        if size <= MAX_COLLECTED {
             let start = self.bytes.len();
             self.bytes.resize(start + usize::try_from(size).unwrap_or(0), 0);
             file.read_exact_at(&mut self.bytes[start..], 0)?;
         } else {
             self.send()?;
             if self.chunked {
-                self.carrier.bytes(format!("{size:x}\r\n").as_bytes())?;
+                self.sink.bytes(format!("{size:x}\r\n").as_bytes())?;
             }
-            self.carrier.file(file, Part { start: 0, length: size })?;
+            self.sink.file(file, Part { start: 0, length: size })?;
             if self.chunked {
-                self.carrier.bytes(b"\r\n")?;
+                self.sink.bytes(b"\r\n")?;
             }
         }
         self.bytes.resize(self.bytes.len() + padding(size), 0);
@@ -194,13 +194,13 @@ impl<C: Carrier> Collected<'_, C> {
             self.bytes.splice(..0, size.into_bytes());
             self.bytes.extend_from_slice(b"\r\n");
         }
-        self.carrier.bytes(&self.bytes)?;
+        self.sink.bytes(&self.bytes)?;
         self.bytes.clear();
         Ok(())
     }
 
     fn finish(mut self) -> io::Result<()> {
         self.send()?;
-        if self.chunked { self.carrier.bytes(b"0\r\n\r\n") } else { Ok(()) }
+        if self.chunked { self.sink.bytes(b"0\r\n\r\n") } else { Ok(()) }
     }
 }

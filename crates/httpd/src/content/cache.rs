@@ -15,13 +15,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::clock::last_full_second;
 use crate::content::files::{Identity, Root};
-use crate::proto::negotiate::Coding;
-use crate::proto::response::Status;
 use crate::content::representation::{Representation, Selected};
 use crate::content::routing::{Site, with_suffix};
+use crate::proto::negotiate::Coding;
+use crate::proto::response::Status;
 
 /// Largest file that is kept: beyond it, sendfile costs less than keeping and copying.
-pub const DOCUMENT_MAX: u64 = 128 * 1024;
+pub const MAX_CACHED_FILE: u64 = 128 * 1024;
 
 /// Kernels stamp files with a clock that moves in steps of up to 10 ms. A file that changed less than this ago may change
 /// again without a new stamp, so it is read anew for the next batch.
@@ -32,7 +32,7 @@ const READ_TRIES: usize = 4;
 
 /// One version of a file in memory, ready to be sent.
 #[derive(Debug)]
-pub struct Document {
+pub struct CachedFile {
     /// The facts about it.
     pub representation: Representation,
     /// The fields of the plain 200 answer, from Content-Type to the last one; Date and Connection are not part of it.
@@ -44,8 +44,8 @@ pub struct Document {
     pub identity: Identity,
 }
 
-impl Document {
-    /// Reads a file that is no larger than [`DOCUMENT_MAX`].
+impl CachedFile {
+    /// Reads a file that is no larger than [`MAX_CACHED_FILE`].
     ///
     /// `None` when it has grown beyond that in the meantime.
     pub fn read(
@@ -66,7 +66,7 @@ impl Document {
             if after == identity && length as u64 == identity.size {
                 break;
             }
-            if after.size > DOCUMENT_MAX {
+            if after.size > MAX_CACHED_FILE {
                 return Ok(None);
             }
             identity = after;
@@ -107,7 +107,7 @@ fn read_all(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 struct Slot {
-    document: Arc<Document>,
+    document: Arc<CachedFile>,
     /// The batch for which the file was last seen to be this version.
     checked: u64,
     /// Whether the file was old enough when it was read that a later change must show in its stamps.
@@ -131,8 +131,8 @@ impl Cache {
     }
 
     /// The document for a path, if it is here and the file is still that version.
-    pub fn find(&mut self, path: &[u8], coding: Option<Coding>, batch: u64, root: &Root) -> Option<Arc<Document>> {
-        let slot = self.slots[shelf(coding)].get_mut(path)?;
+    pub fn find(&mut self, path: &[u8], coding: Option<Coding>, batch: u64, root: &Root) -> Option<Arc<CachedFile>> {
+        let slot = self.slots[coding_index(coding)].get_mut(path)?;
         if slot.checked != batch {
             if !slot.settled || root.identify(&with_suffix(path, coding)) != Some(slot.document.identity) {
                 // It stays until it is replaced or makes room, so that the order need not be searched for it.
@@ -145,7 +145,7 @@ impl Cache {
     }
 
     /// Keeps a document that was read for `batch` at the time `now` (since 1970).
-    pub fn keep(&mut self, path: &[u8], coding: Option<Coding>, document: &Arc<Document>, batch: u64, now: Duration) {
+    pub fn keep(&mut self, path: &[u8], coding: Option<Coding>, document: &Arc<CachedFile>, batch: u64, now: Duration) {
         let weight = document.weight() + path.len();
         if weight > self.limit {
             return;
@@ -154,9 +154,9 @@ impl Cache {
         let settled = is_settled(document.identity, now) && !is_dated_early(&document.representation, now);
         let slot = Slot { document: Arc::clone(document), checked: batch, settled, used: false };
         self.weight += weight;
-        match self.slots[shelf(coding)].insert(path.to_vec(), slot) {
+        match self.slots[coding_index(coding)].insert(path.to_vec(), slot) {
             Some(old) => self.weight -= old.document.weight() + path.len(),
-            None => self.order.push_back((shelf(coding), path.to_vec())),
+            None => self.order.push_back((coding_index(coding), path.to_vec())),
         }
     }
 
@@ -185,7 +185,7 @@ impl Cache {
     }
 }
 
-fn shelf(coding: Option<Coding>) -> usize {
+fn coding_index(coding: Option<Coding>) -> usize {
     coding.map_or(0, |coding| coding as usize + 1)
 }
 
@@ -226,10 +226,10 @@ mod tests {
             std::fs::write(self.folder.path().join(name), text).unwrap();
         }
 
-        fn read(&self, name: &str) -> Arc<Document> {
+        fn read(&self, name: &str) -> Arc<CachedFile> {
             match self.root.open(name.as_bytes()).unwrap() {
                 Opened::File(file, identity) => {
-                    let read = Document::read(&self.site, name.as_bytes(), None, &file, identity, 0);
+                    let read = CachedFile::read(&self.site, name.as_bytes(), None, &file, identity, 0);
                     Arc::new(read.unwrap().unwrap())
                 }
                 other => panic!("{other:?}"),

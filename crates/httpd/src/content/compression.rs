@@ -12,24 +12,24 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 
-use crate::content::cache::{Document, is_settled, read_version};
+use crate::blocking::response_writer::Content;
+use crate::content::cache::{CachedFile, is_settled, read_version};
 use crate::content::files::Identity;
-use crate::content::lookup::Source;
+use crate::content::lookup::OpenFile;
+use crate::content::representation::{Representation, Selected};
 use crate::proto::range::Part;
 use crate::proto::response::{self, Persistence, Status};
-use crate::content::representation::{Representation, Selected};
-use crate::blocking::response_writer::Content;
 
 /// A smaller file fits in a packet or two as it is.
-pub const SIZE_MIN: u64 = 1024;
+pub const MIN_SIZE: u64 = 1024;
 /// A larger file would keep its first reader waiting for more than about a tenth of a second, and needs this much memory.
-pub const SIZE_MAX: u64 = 8 << 20;
-/// Compressions at once: each holds up to [`SIZE_MAX`] twice, and more of them than cores would not be faster.
+pub const MAX_SIZE: u64 = 8 << 20;
+/// Compressions at once: each holds up to [`MAX_SIZE`] twice, and more of them than cores would not be faster.
 const AT_ONCE: usize = 4;
 
 /// Whether a file of these facts is worth compressing: text, neither tiny nor huge, and not compressed already.
 pub fn is_worth(original: &Representation) -> bool {
-    original.coding.is_none() && (SIZE_MIN..=SIZE_MAX).contains(&original.size) && is_text(&original.content_type)
+    original.coding.is_none() && (MIN_SIZE..=MAX_SIZE).contains(&original.size) && is_text(&original.content_type)
 }
 
 /// Media types whose content shrinks.
@@ -52,27 +52,27 @@ fn is_text(media_type: &str) -> bool {
 }
 
 /// What is known about the compressed form of a version of a file.
-pub(crate) enum Known {
+pub(crate) enum CompressedState {
     /// Here it is.
-    Ready(Arc<Document>),
+    Ready(Arc<CachedFile>),
     /// The original is to be sent: the compressed form is not smaller, or somebody is making it just now.
     Original,
     /// Nothing, and the caller is the one to make it.
-    Turn(Turn),
+    Permit(CompressionPermit),
     /// Nothing, and the caller refuses the original, so it has to wait until somebody else has made it.
     Wait,
 }
 
 /// Where one worker keeps what it sends: small files for itself, compressed text together with the others.
 #[derive(Debug, Clone)]
-pub struct Memory {
+pub struct CacheBudget {
     /// Octets for small files.
     pub documents: usize,
     /// The compressed texts, if any are to be made.
     pub compressor: Option<Arc<Compressor>>,
 }
 
-impl Memory {
+impl CacheBudget {
     /// Splits `total` octets among the workers; compressed text gets a quarter of it. Without memory nothing is compressed,
     /// because it would be so anew for each request.
     pub fn split(total: usize, workers: usize, compress: bool) -> Self {
@@ -86,12 +86,12 @@ impl Memory {
 #[derive(Debug)]
 pub struct Compressor {
     limit: usize,
-    kept: Mutex<Kept>,
-    turn_ended: Condvar,
+    kept: Mutex<CompressedCache>,
+    permit_released: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct CompressedCache {
     slots: HashMap<Vec<u8>, Slot>,
     /// In the order they came; each path that has a slot stands here once.
     order: VecDeque<Vec<u8>>,
@@ -103,76 +103,78 @@ struct Kept {
 struct Slot {
     identity: Identity,
     /// `None`: not smaller than the original.
-    document: Option<Arc<Document>>,
+    document: Option<Arc<CachedFile>>,
     used: bool,
 }
 
 impl Slot {
     fn weight(&self, path: &[u8]) -> usize {
-        let body = self.document.as_ref().map_or(0, |document| document.body.len() + size_of::<Document>());
+        let body = self.document.as_ref().map_or(0, |document| document.body.len() + size_of::<CachedFile>());
         body + 2 * path.len() + size_of::<Self>()
     }
 }
 
 /// The right to compress one file; given back on drop, also by a panic.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct CompressionPermit {
     compressor: Arc<Compressor>,
     path: Vec<u8>,
 }
 
-impl Drop for Turn {
+impl Drop for CompressionPermit {
     fn drop(&mut self) {
         self.compressor.lock().busy.remove(&self.path);
-        self.compressor.turn_ended.notify_all();
+        self.compressor.permit_released.notify_all();
     }
 }
 
 impl Compressor {
     /// Keeps at most `limit` octets.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, kept: Mutex::default(), turn_ended: Condvar::new() })
+        Arc::new(Self { limit, kept: Mutex::default(), permit_released: Condvar::new() })
     }
 
     /// Looks for the compressed form of this version of the file at `path`. Never waits.
-    pub(crate) fn look(self: &Arc<Self>, path: &[u8], identity: Identity, may_be_original: bool) -> Known {
+    pub(crate) fn look(self: &Arc<Self>, path: &[u8], identity: Identity, may_be_original: bool) -> CompressedState {
         let mut kept = self.lock();
         match kept.slots.get_mut(path) {
             Some(slot) if slot.identity == identity && (slot.document.is_some() || may_be_original) => {
                 slot.used = true;
-                slot.document.as_ref().map_or(Known::Original, |document| Known::Ready(Arc::clone(document)))
+                slot.document
+                    .as_ref()
+                    .map_or(CompressedState::Original, |document| CompressedState::Ready(Arc::clone(document)))
             }
-            _ => match self.take_turn(&mut kept, path) {
-                Some(turn) => Known::Turn(turn),
-                None if may_be_original => Known::Original,
-                None => Known::Wait,
+            _ => match self.take_permit(&mut kept, path) {
+                Some(permit) => CompressedState::Permit(permit),
+                None if may_be_original => CompressedState::Original,
+                None => CompressedState::Wait,
             },
         }
     }
 
-    /// Waits for a turn, or for somebody else's result.
-    fn wait(self: &Arc<Self>, path: &[u8], identity: Identity) -> Result<Arc<Document>, Turn> {
+    /// Waits for a permit, or for somebody else's result.
+    fn wait(self: &Arc<Self>, path: &[u8], identity: Identity) -> Result<Arc<CachedFile>, CompressionPermit> {
         let mut kept = self.lock();
         loop {
             let slot = kept.slots.get(path).filter(|slot| slot.identity == identity);
             if let Some(document) = slot.and_then(|slot| slot.document.as_ref()) {
                 return Ok(Arc::clone(document));
             }
-            if let Some(turn) = self.take_turn(&mut kept, path) {
-                return Err(turn);
+            if let Some(permit) = self.take_permit(&mut kept, path) {
+                return Err(permit);
             }
-            kept = self.turn_ended.wait(kept).unwrap_or_else(PoisonError::into_inner);
+            kept = self.permit_released.wait(kept).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn take_turn(self: &Arc<Self>, kept: &mut Kept, path: &[u8]) -> Option<Turn> {
+    fn take_permit(self: &Arc<Self>, kept: &mut CompressedCache, path: &[u8]) -> Option<CompressionPermit> {
         if kept.busy.len() >= AT_ONCE || !kept.busy.insert(path.to_vec()) {
             return None;
         }
-        Some(Turn { compressor: Arc::clone(self), path: path.to_vec() })
+        Some(CompressionPermit { compressor: Arc::clone(self), path: path.to_vec() })
     }
 
-    fn keep(&self, path: &[u8], identity: Identity, document: Option<Arc<Document>>) {
+    fn keep(&self, path: &[u8], identity: Identity, document: Option<Arc<CachedFile>>) {
         let mut slot = Slot { identity, document, used: false };
         if slot.weight(path) > self.limit {
             // That it does not fit is worth remembering: it would be compressed for every request otherwise.
@@ -191,12 +193,12 @@ impl Compressor {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, CompressedCache> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl CompressedCache {
     /// Goes round in the order they came: each gets a second chance if it was used since the last round.
     fn make_room(&mut self, wanted: usize, limit: usize) {
         while self.weight + wanted > limit {
@@ -221,11 +223,11 @@ impl Kept {
 pub struct Compression {
     pub(crate) compressor: Arc<Compressor>,
     /// The right to do so; without it, it is waited for.
-    pub(crate) turn: Option<Turn>,
+    pub(crate) permit: Option<CompressionPermit>,
     /// Whether the client takes the original as well.
     pub(crate) may_be_original: bool,
     pub(crate) path: Vec<u8>,
-    pub(crate) original: Source,
+    pub(crate) original: OpenFile,
     /// Status line and Date.
     pub(crate) start: Vec<u8>,
     /// What the last fields depend on; see [`Representation::write_fields`].
@@ -238,25 +240,25 @@ impl Compression {
     /// Compresses, and gives the head of the answer and what follows it: the original where that is not larger, or where it
     /// changed meanwhile.
     pub(crate) fn answer(mut self) -> (Vec<u8>, Content) {
-        let compressed = match self.turn.take() {
-            Some(turn) => self.compress(turn),
+        let compressed = match self.permit.take() {
+            Some(permit) => self.compress(permit),
             None => match self.compressor.wait(&self.path, self.original.identity()) {
                 Ok(document) => Some(document),
-                Err(turn) => self.compress(turn),
+                Err(permit) => self.compress(permit),
             },
         };
-        let source = compressed.map_or(self.original, Source::Memory);
+        let source = compressed.map_or(self.original, OpenFile::Memory);
         let mut head = self.start;
         let whole = Selected::Whole(Status::OK);
         source.representation().write_fields(&whole, self.last_full_second, &mut head);
         response::finish(&mut head, self.persistence);
         let content = match source {
             _ if self.is_head => Content::Nothing,
-            Source::Memory(document) => {
+            OpenFile::Memory(document) => {
                 let length = document.body.len();
                 Content::Memory(document, 0..length)
             }
-            Source::Disk(file, _, representation) => {
+            OpenFile::Disk(file, _, representation) => {
                 let whole = Part { start: 0, length: representation.size };
                 Content::File { file, pieces: vec![(Vec::new(), whole)], tail: Vec::new() }
             }
@@ -265,12 +267,12 @@ impl Compression {
     }
 
     /// The compressed document, if it is smaller or the client takes nothing else; `_turn` ends when the result can be found.
-    fn compress(&self, _turn: Turn) -> Option<Arc<Document>> {
+    fn compress(&self, _turn: CompressionPermit) -> Option<Arc<CachedFile>> {
         let identity = self.original.identity();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let body = match &self.original {
-            Source::Memory(document) => gzip(&document.body),
-            Source::Disk(file, ..) => read_version(file, identity).and_then(|text| match text {
+            OpenFile::Memory(document) => gzip(&document.body),
+            OpenFile::Disk(file, ..) => read_version(file, identity).and_then(|text| match text {
                 Some(text) => gzip(&text),
                 None => Err(io::Error::other("the file has changed")),
             }),
@@ -286,7 +288,7 @@ impl Compression {
         let (before, after) = (original.size, body.len() as u64);
         log::debug!("compressed {}: {before} to {after} octets", common::SafeText(&self.path));
         let representation = Representation { size: after, ..original.compressed() };
-        let document = Arc::new(Document { representation, fields: Vec::new(), body, identity });
+        let document = Arc::new(CachedFile { representation, fields: Vec::new(), body, identity });
         let is_smaller = after < before;
         // One that changed a moment ago may change again without a trace, so this result is for this request alone.
         if is_settled(identity, now) {
@@ -321,13 +323,13 @@ mod tests {
         Identity::of(&file).unwrap()
     }
 
-    fn document(length: usize, identity: Identity) -> Arc<Document> {
+    fn document(length: usize, identity: Identity) -> Arc<CachedFile> {
         let representation = Site::default().representation(b"a.txt", None, length as u64, b"\"x\"".to_vec(), None);
-        Arc::new(Document { representation, fields: Vec::new(), body: vec![0; length], identity })
+        Arc::new(CachedFile { representation, fields: Vec::new(), body: vec![0; length], identity })
     }
 
     fn is_ready(compressor: &Arc<Compressor>, path: &str, identity: Identity) -> bool {
-        matches!(compressor.look(path.as_bytes(), identity, true), Known::Ready(_))
+        matches!(compressor.look(path.as_bytes(), identity, true), CompressedState::Ready(_))
     }
 
     #[test]
@@ -342,8 +344,8 @@ mod tests {
         for name in ["a.png", "a.jpg", "a.woff2", "a.zip", "a.gz", "a.mp4", "a", "a.pdf"] {
             assert!(!is_worth(name, 5000), "{name}");
         }
-        assert!(!is_worth("a.txt", SIZE_MIN - 1) && is_worth("a.txt", SIZE_MIN));
-        assert!(is_worth("a.txt", SIZE_MAX) && !is_worth("a.txt", SIZE_MAX + 1));
+        assert!(!is_worth("a.txt", MIN_SIZE - 1) && is_worth("a.txt", MIN_SIZE));
+        assert!(is_worth("a.txt", MAX_SIZE) && !is_worth("a.txt", MAX_SIZE + 1));
     }
 
     #[test]
@@ -360,13 +362,15 @@ mod tests {
     #[test]
     fn one_makes_it_and_others_get_the_original_or_wait() {
         let (compressor, identity) = (Compressor::new(1 << 20), identity());
-        let Known::Turn(turn) = compressor.look(b"a", identity, true) else { panic!("nobody else is at it") };
-        assert!(matches!(compressor.look(b"a", identity, true), Known::Original));
-        assert!(matches!(compressor.look(b"a", identity, false), Known::Wait));
+        let CompressedState::Permit(permit) = compressor.look(b"a", identity, true) else {
+            panic!("nobody else is at it")
+        };
+        assert!(matches!(compressor.look(b"a", identity, true), CompressedState::Original));
+        assert!(matches!(compressor.look(b"a", identity, false), CompressedState::Wait));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| compressor.wait(b"a", identity));
             compressor.keep(b"a", identity, Some(document(10, identity)));
-            drop(turn);
+            drop(permit);
             assert!(waiting.join().unwrap().is_ok());
         });
     }
@@ -375,11 +379,11 @@ mod tests {
     fn not_more_than_a_few_are_compressed_at_once() {
         let (compressor, identity) = (Compressor::new(1 << 20), identity());
         let look = |number: usize| compressor.look(number.to_string().as_bytes(), identity, true);
-        let turns: Vec<Known> = (0..AT_ONCE).map(look).collect();
-        assert!(turns.iter().all(|known| matches!(known, Known::Turn(_))));
-        assert!(matches!(look(AT_ONCE), Known::Original));
+        let turns: Vec<CompressedState> = (0..AT_ONCE).map(look).collect();
+        assert!(turns.iter().all(|known| matches!(known, CompressedState::Permit(_))));
+        assert!(matches!(look(AT_ONCE), CompressedState::Original));
         drop(turns);
-        assert!(matches!(look(AT_ONCE), Known::Turn(_)));
+        assert!(matches!(look(AT_ONCE), CompressedState::Permit(_)));
     }
 
     #[test]
@@ -402,7 +406,7 @@ mod tests {
         }
         assert!(is_ready(&compressor, "99", identity) && !is_ready(&compressor, "0", identity));
         compressor.keep(b"huge", identity, Some(document(50_000, identity)));
-        assert!(matches!(compressor.look(b"huge", identity, true), Known::Original));
+        assert!(matches!(compressor.look(b"huge", identity, true), CompressedState::Original));
         compressor.keep(b"huge", identity, Some(document(20_000, identity)));
         assert!(is_ready(&compressor, "huge", identity), "a slot is replaced by the next version");
     }

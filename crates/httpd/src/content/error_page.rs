@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn browsers_get_html_and_others_a_line_of_text() {
         let text = |html| String::from_utf8(error_page(Status::NOT_FOUND, "Nothing here.", html).body).unwrap();
-        assert_eq!(text(false), "404 Not Found\nNothing here.\n");
-        assert!(text(true).contains("<h1>404 Not Found</h1>"));
+        assert_eq!(text(false), "404 Not Resolved\nNothing here.\n");
+        assert!(text(true).contains("<h1>404 Not Resolved</h1>"));
     }
 }

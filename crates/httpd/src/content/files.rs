@@ -296,10 +296,10 @@ mod tests {
     fn a_path_of_thousands_of_folders_is_absent_without_openat2() {
         let folder = site();
         let [_, root] = roots(&folder, Symlinks::Inside);
-        let deep = vec!["d"; walk::DEPTH_MAX + 10].join("/");
+        let deep = vec!["d"; walk::MAX_DEPTH + 10].join("/");
         std::fs::create_dir_all(folder.path().join("root").join(&deep)).unwrap();
         assert!(!root.is_folder(deep.as_bytes()));
-        assert!(root.is_folder(vec!["d"; walk::DEPTH_MAX].join("/").as_bytes()));
+        assert!(root.is_folder(vec!["d"; walk::MAX_DEPTH].join("/").as_bytes()));
     }
 
     #[test]

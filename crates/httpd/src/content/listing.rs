@@ -14,10 +14,10 @@ use chrono::{DateTime, Local};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use crate::telemetry::access_log::human_size;
 use crate::content::files::Root;
-use crate::proto::target::percent_encode;
 use crate::content::routing::Site;
+use crate::proto::target::percent_encode;
+use crate::telemetry::access_log::human_size;
 
 use entries::read_entries;
 pub use entries::{Column, Entry, Order};

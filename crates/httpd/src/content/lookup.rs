@@ -4,21 +4,21 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use crate::content::cache::{Cache, DOCUMENT_MAX, Document};
 use crate::clock::Clock;
+use crate::content::cache::{Cache, CachedFile, MAX_CACHED_FILE};
 use crate::content::files::{Identity, Opened, Root};
-use crate::telemetry::metrics::Cached;
+use crate::content::representation::Representation;
+use crate::content::routing::{PathKind, Site, with_suffix};
 use crate::proto::Rejection;
 use crate::proto::negotiate::{Accepted, Coding};
 use crate::proto::response::Status;
 use crate::proto::target::Path;
-use crate::content::representation::Representation;
-use crate::content::routing::{Seen, Site, with_suffix};
+use crate::telemetry::metrics::Cached;
 
 /// A file that was found, in memory or open.
 #[derive(Debug)]
-pub(crate) enum Source {
-    Memory(Arc<Document>),
+pub(crate) enum OpenFile {
+    Memory(Arc<CachedFile>),
     Disk(File, Identity, Representation),
 }
 
@@ -53,22 +53,27 @@ impl Lookup {
     }
 
     /// What lies at a path: from memory if the file is unchanged, else from the disk.
-    pub(crate) fn look(&mut self, clock: &Clock, relative: &[u8], coding: Option<Coding>) -> io::Result<Seen<Source>> {
+    pub(crate) fn look(
+        &mut self,
+        clock: &Clock,
+        relative: &[u8],
+        coding: Option<Coding>,
+    ) -> io::Result<PathKind<OpenFile>> {
         let batch = clock.batch();
         if let Some(document) = self.cache.find(relative, coding, batch, &self.root) {
-            return Ok(Seen::File(Source::Memory(document)));
+            return Ok(PathKind::File(OpenFile::Memory(document)));
         }
         let opened = match self.root.open(&with_suffix(relative, coding)) {
             // A folder that may be entered but not listed can have an index all the same.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.root.is_folder(relative) => {
-                return Ok(Seen::Folder);
+                return Ok(PathKind::Folder);
             }
             opened => opened?,
         };
         match opened {
-            Opened::Folder(_) => Ok(Seen::Folder),
-            Opened::Absent => Ok(Seen::Absent),
-            Opened::File(file, identity) => self.load(clock, relative, coding, file, identity).map(Seen::File),
+            Opened::Folder(_) => Ok(PathKind::Folder),
+            Opened::Absent => Ok(PathKind::Absent),
+            Opened::File(file, identity) => self.load(clock, relative, coding, file, identity).map(PathKind::File),
         }
     }
 
@@ -79,38 +84,38 @@ impl Lookup {
         coding: Option<Coding>,
         file: File,
         identity: Identity,
-    ) -> io::Result<Source> {
+    ) -> io::Result<OpenFile> {
         self.has_read = true;
-        if identity.size <= DOCUMENT_MAX {
-            let read = Document::read(&self.site, path, coding, &file, identity, clock.last_full_second())?;
+        if identity.size <= MAX_CACHED_FILE {
+            let read = CachedFile::read(&self.site, path, coding, &file, identity, clock.last_full_second())?;
             if let Some(document) = read.map(Arc::new) {
                 self.cache.keep(path, coding, &document, clock.batch(), clock.since_epoch());
-                return Ok(Source::Memory(document));
+                return Ok(OpenFile::Memory(document));
             }
         }
         let (etag, modified) = (identity.etag(), identity.trusted_modified());
-        Ok(Source::Disk(file, identity, self.site.representation(path, coding, identity.size, etag, modified)))
+        Ok(OpenFile::Disk(file, identity, self.site.representation(path, coding, identity.size, etag, modified)))
     }
 
     /// The best compressed file beside the one at `relative` that the client accepts.
     ///
     /// One that is older than the original is stale and not used.
-    pub(crate) fn beside(
+    pub(crate) fn precompressed_variant(
         &mut self,
         clock: &Clock,
         relative: &[u8],
-        original: &Source,
+        original: &OpenFile,
         accepted: Accepted,
-    ) -> Option<Source> {
+    ) -> Option<OpenFile> {
         accepted.codings().find_map(|coding| match self.look(clock, relative, Some(coding)) {
-            Ok(Seen::File(coded)) if coded.modified() >= original.modified() => Some(coded),
+            Ok(PathKind::File(coded)) if coded.modified() >= original.modified() => Some(coded),
             // One that cannot be read is no reason to withhold the original.
             _ => None,
         })
     }
 }
 
-impl Source {
+impl OpenFile {
     /// The facts about it.
     pub(crate) fn representation(&self) -> &Representation {
         match self {

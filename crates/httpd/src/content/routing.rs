@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 
 use crate::content::mime::Types;
+use crate::content::representation::Representation;
 use crate::proto::negotiate::Coding;
 use crate::proto::response;
 use crate::proto::target::Path;
-use crate::content::representation::Representation;
 
 /// The name of the page that a site may have for what it does not have.
 pub const NOT_FOUND_PAGE: &[u8] = b"404.html";
@@ -39,12 +39,12 @@ pub struct Site {
     /// Whether a browser that asks beforehand is told that other origins may read everything.
     pub cors: bool,
     /// Complete field lines that stand in every answer.
-    pub always: Vec<u8>,
+    pub extra_headers: Vec<u8>,
 }
 
 /// What a look at a path saw.
 #[derive(Debug)]
-pub enum Seen<F> {
+pub enum PathKind<F> {
     /// A regular file that may be served.
     File(F),
     /// A folder.
@@ -55,7 +55,7 @@ pub enum Seen<F> {
 
 /// What answers a request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found<F> {
+pub enum Resolved<F> {
     /// This file.
     File(F),
     /// The listing of the folder.
@@ -80,44 +80,48 @@ impl Default for Site {
             types: Types::default(),
             cache: CacheRules::default(),
             cors: false,
-            always: Vec::new(),
+            extra_headers: Vec::new(),
         }
     }
 }
 
 impl Site {
     /// Finds what answers `path`; `look` tells what there is at a relative path.
-    pub fn find<F, E>(&self, path: &Path, mut look: impl FnMut(&[u8]) -> Result<Seen<F>, E>) -> Result<Found<F>, E> {
+    pub fn find<F, E>(
+        &self,
+        path: &Path,
+        mut look: impl FnMut(&[u8]) -> Result<PathKind<F>, E>,
+    ) -> Result<Resolved<F>, E> {
         let relative = path.relative();
         if self.hides(path) {
             return missing(look);
         }
         if path.is_folder {
             for index in &self.index {
-                if let Seen::File(file) = look(&join(relative, index))? {
-                    return Ok(Found::File(file));
+                if let PathKind::File(file) = look(&join(relative, index))? {
+                    return Ok(Resolved::File(file));
                 }
             }
-            if self.listing && matches!(look(relative)?, Seen::Folder) {
-                return Ok(Found::Listing);
+            if self.listing && matches!(look(relative)?, PathKind::Folder) {
+                return Ok(Resolved::Listing);
             }
         } else {
             match look(relative)? {
-                Seen::File(file) => return Ok(Found::File(file)),
-                Seen::Folder => return Ok(Found::AddSlash),
-                Seen::Absent => {}
+                PathKind::File(file) => return Ok(Resolved::File(file)),
+                PathKind::Folder => return Ok(Resolved::AddSlash),
+                PathKind::Absent => {}
             }
             if self.clean_urls
-                && let Seen::File(file) = look(&[relative, b".html"].concat())?
+                && let PathKind::File(file) = look(&[relative, b".html"].concat())?
             {
-                return Ok(Found::File(file));
+                return Ok(Resolved::File(file));
             }
         }
         if let Some(fallback) = &self.spa
             && !has_extension(relative)
-            && let Seen::File(file) = look(fallback)?
+            && let PathKind::File(file) = look(fallback)?
         {
-            return Ok(Found::File(file));
+            return Ok(Resolved::File(file));
         }
         missing(look)
     }
@@ -149,7 +153,7 @@ impl Site {
             // Also where no compressed file lies today: one may be there tomorrow, and caches must know.
             response::field(&mut fields, "Vary", "Accept-Encoding");
         }
-        fields.extend_from_slice(&self.always);
+        fields.extend_from_slice(&self.extra_headers);
         Representation {
             size,
             etag,
@@ -163,10 +167,10 @@ impl Site {
     }
 }
 
-fn missing<F, E>(mut look: impl FnMut(&[u8]) -> Result<Seen<F>, E>) -> Result<Found<F>, E> {
+fn missing<F, E>(mut look: impl FnMut(&[u8]) -> Result<PathKind<F>, E>) -> Result<Resolved<F>, E> {
     Ok(match look(NOT_FOUND_PAGE)? {
-        Seen::File(page) => Found::Missing(Some(page)),
-        _ => Found::Missing(None),
+        PathKind::File(page) => Resolved::Missing(Some(page)),
+        _ => Resolved::Missing(None),
     })
 }
 
@@ -231,22 +235,22 @@ mod tests {
     use std::convert::Infallible;
 
     /// What answers `raw` in a site that has these files (names ending in a slash are folders).
-    fn found(site: &Site, files: &[&str], raw: &str) -> Found<String> {
-        let look = |path: &[u8]| -> Result<Seen<String>, Infallible> {
+    fn found(site: &Site, files: &[&str], raw: &str) -> Resolved<String> {
+        let look = |path: &[u8]| -> Result<PathKind<String>, Infallible> {
             let path = String::from_utf8(path.to_vec()).unwrap();
             Ok(if files.contains(&path.as_str()) {
-                Seen::File(path)
+                PathKind::File(path)
             } else if path.is_empty() || files.iter().any(|file| file.starts_with(&format!("{path}/"))) {
-                Seen::Folder
+                PathKind::Folder
             } else {
-                Seen::Absent
+                PathKind::Absent
             })
         };
         site.find(&decode_path(raw.as_bytes()).unwrap(), look).unwrap()
     }
 
-    fn file(name: &str) -> Found<String> {
-        Found::File(name.to_owned())
+    fn file(name: &str) -> Resolved<String> {
+        Resolved::File(name.to_owned())
     }
 
     const FILES: [&str; 7] =
@@ -258,24 +262,24 @@ mod tests {
         assert_eq!(found(&site, &FILES, "/"), file("index.html"));
         assert_eq!(found(&site, &FILES, "/a.txt"), file("a.txt"));
         assert_eq!(found(&site, &FILES, "/docs/"), file("docs/index.html"));
-        assert_eq!(found(&site, &FILES, "/docs"), Found::AddSlash);
-        assert_eq!(found(&site, &FILES, "/plain/"), Found::Listing);
-        assert_eq!(found(&site, &FILES, "/a.txt/"), Found::Missing(None));
-        assert_eq!(found(&site, &FILES, "/nothing"), Found::Missing(None));
+        assert_eq!(found(&site, &FILES, "/docs"), Resolved::AddSlash);
+        assert_eq!(found(&site, &FILES, "/plain/"), Resolved::Listing);
+        assert_eq!(found(&site, &FILES, "/a.txt/"), Resolved::Missing(None));
+        assert_eq!(found(&site, &FILES, "/nothing"), Resolved::Missing(None));
     }
 
     #[test]
     fn a_site_may_have_its_own_page_for_what_is_missing() {
-        assert_eq!(found(&Site::default(), &["404.html"], "/nothing"), Found::Missing(Some("404.html".to_owned())));
+        assert_eq!(found(&Site::default(), &["404.html"], "/nothing"), Resolved::Missing(Some("404.html".to_owned())));
     }
 
     #[test]
     fn dot_files_are_missing_except_beneath_well_known() {
         let mut site = Site::default();
-        assert_eq!(found(&site, &FILES, "/.secret"), Found::Missing(None));
-        assert_eq!(found(&site, &FILES, "/docs/.git/config"), Found::Missing(None));
+        assert_eq!(found(&site, &FILES, "/.secret"), Resolved::Missing(None));
+        assert_eq!(found(&site, &FILES, "/docs/.git/config"), Resolved::Missing(None));
         assert_eq!(found(&site, &FILES, "/.well-known/token"), file(".well-known/token"));
-        assert_eq!(found(&site, &FILES, "/docs/.well-known/x"), Found::Missing(None));
+        assert_eq!(found(&site, &FILES, "/docs/.well-known/x"), Resolved::Missing(None));
         site.hidden = true;
         assert_eq!(found(&site, &FILES, "/.secret"), file(".secret"));
     }
@@ -283,7 +287,7 @@ mod tests {
     #[test]
     fn without_listing_a_folder_without_index_is_missing() {
         let site = Site { listing: false, ..Site::default() };
-        assert_eq!(found(&site, &FILES, "/plain/"), Found::Missing(None));
+        assert_eq!(found(&site, &FILES, "/plain/"), Resolved::Missing(None));
     }
 
     #[test]
@@ -291,7 +295,7 @@ mod tests {
         let site = Site { spa: Some(b"index.html".to_vec()), ..Site::default() };
         assert_eq!(found(&site, &FILES, "/users/7"), file("index.html"));
         assert_eq!(found(&site, &FILES, "/users/"), file("index.html"));
-        assert_eq!(found(&site, &FILES, "/missing.js"), Found::Missing(None));
+        assert_eq!(found(&site, &FILES, "/missing.js"), Resolved::Missing(None));
         assert_eq!(found(&site, &FILES, "/a.txt"), file("a.txt"));
     }
 
@@ -299,8 +303,8 @@ mod tests {
     fn clean_urls_answer_with_the_html_file_of_that_name() {
         let site = Site { clean_urls: true, ..Site::default() };
         assert_eq!(found(&site, &FILES, "/about"), file("about.html"));
-        assert_eq!(found(&site, &FILES, "/about/"), Found::Missing(None));
-        assert_eq!(found(&site, &FILES, "/plain"), Found::AddSlash);
+        assert_eq!(found(&site, &FILES, "/about/"), Resolved::Missing(None));
+        assert_eq!(found(&site, &FILES, "/plain"), Resolved::AddSlash);
     }
 
     #[test]

@@ -2,37 +2,37 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Reply, Rest, Service};
-use crate::auth::{CHALLENGE, Verdict};
+use super::{Handler, Reply, Rest};
+use crate::auth::{AuthOutcome, CHALLENGE};
 use crate::proto::field::Name;
 use crate::proto::request::Method;
 use crate::proto::response::Status;
 
-impl Service {
+impl Handler {
     /// What a request gets that is not let in; `None` when it is.
     pub(super) fn login(&mut self, reply: &mut Reply) -> Option<Rest> {
-        let guard = self.gate.guard.as_ref()?;
+        let authenticator = self.gate.authenticator.as_ref()?;
         if self.site.cors && is_preflight(reply) {
             return None;
         }
-        match guard.judge(&reply.head.fields, reply.peer, Instant::now()) {
-            Verdict::Welcome(user) => {
+        match authenticator.authenticate(&reply.head.fields, reply.peer, Instant::now()) {
+            AuthOutcome::Allowed(user) => {
                 reply.user = Some(user);
                 None
             }
-            Verdict::Challenge => {
+            AuthOutcome::Challenge => {
                 let challenge = [("WWW-Authenticate", CHALLENGE.as_bytes().to_vec())];
                 Some(self.page(reply, Status::UNAUTHORIZED, "This is for users who log in.", &challenge))
             }
-            Verdict::Slow(wait) => {
+            AuthOutcome::RateLimited(wait) => {
                 let wait = [("Retry-After", whole_seconds(wait).to_string().into_bytes())];
                 let sentence = "There were too many failed logins. Try again later.";
                 Some(self.page(reply, Status::TOO_MANY_REQUESTS, sentence, &wait))
             }
-            Verdict::Busy => {
+            AuthOutcome::Overloaded => {
                 Some(self.error(reply, Status::SERVICE_UNAVAILABLE, "Too many are logging in. Try again."))
             }
-            Verdict::Ask(attempt) => Some(Rest::Login(attempt)),
+            AuthOutcome::Pending(attempt) => Some(Rest::Login(attempt)),
         }
     }
 }

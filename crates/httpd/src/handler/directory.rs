@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{Reply, Rest, Service};
+use super::{Handler, Reply, Rest};
+use crate::blocking::response_writer::Content;
 use crate::content::archive::{Archive, is_asked_for};
 use crate::content::files::Opened;
 use crate::content::listing::{FolderPage, Form, Order};
@@ -12,9 +13,8 @@ use crate::proto::negotiate;
 use crate::proto::request::{Method, Version};
 use crate::proto::response::{self, Persistence, Status};
 use crate::proto::target::Path;
-use crate::blocking::response_writer::Content;
 
-impl Service {
+impl Handler {
     /// The archive of a folder, if the query asks for one and the folder may be listed.
     pub(super) fn archive(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Option<Rest>> {
         let is_wanted = path.is_folder && query.is_some_and(is_asked_for);
@@ -62,7 +62,7 @@ impl Service {
     /// Ends the head of an answer whose length nobody knows yet: in chunks, or to the end of the connection in HTTP/1.0.
     fn streamed(&mut self, reply: &mut Reply, content: impl FnOnce(bool) -> Content) -> Rest {
         let chunked = reply.head.version == Version::Http11;
-        reply.out.extend_from_slice(&self.site.always);
+        reply.out.extend_from_slice(&self.site.extra_headers);
         if chunked {
             response::field(reply.out, "Transfer-Encoding", "chunked");
         } else {

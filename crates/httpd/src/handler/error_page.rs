@@ -1,8 +1,6 @@
 //! Answers that are made here and now: redirects, errors, OPTIONS, and what is said to bytes that are no request.
 
-use super::{After, Answer, Reply, Rest, Service};
-use crate::telemetry::access_log::Entry;
-use crate::telemetry::metrics::Lane;
+use super::{After, Answer, Handler, Reply, Rest};
 use crate::content::error_page;
 use crate::net::peer::Peer;
 use crate::proto::Rejection;
@@ -10,11 +8,13 @@ use crate::proto::field::Name;
 use crate::proto::request::{self, Method};
 use crate::proto::response::{self, Persistence, Status};
 use crate::proto::target::{Path, percent_encode};
+use crate::telemetry::access_log::Entry;
+use crate::telemetry::metrics::ServedBy;
 
 /// Seconds after which a client may try again when there was no room for it: places come free all the time.
 const RETRY_AFTER: &str = "1";
 
-impl Service {
+impl Handler {
     /// A redirect to the same path with a slash behind it; relative to the host, and never beginning with two slashes.
     pub(super) fn add_slash(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> Rest {
         let mut location = b"/".to_vec();
@@ -34,7 +34,7 @@ impl Service {
         if self.site.cors && reply.head.fields.first(Name::AccessControlRequestMethod).is_some() {
             preflight(reply);
         }
-        reply.out.extend_from_slice(&self.site.always);
+        reply.out.extend_from_slice(&self.site.extra_headers);
         response::finish(reply.out, reply.persistence);
         self.record(&reply.entry(Status::NO_CONTENT));
         Rest::Nothing
@@ -92,7 +92,7 @@ impl Service {
         if html {
             response::field(out, "Content-Security-Policy", error_page::POLICY);
         }
-        out.extend_from_slice(&self.site.always);
+        out.extend_from_slice(&self.site.extra_headers);
         response::finish(out, persistence);
         out.extend_from_slice(&page.body);
         page.body.len()
@@ -109,7 +109,7 @@ impl Service {
             referer: None,
             user_agent: None,
             user: None,
-            lane: Lane::Memory,
+            served_by: ServedBy::Memory,
             cached: None,
             begun: self.clock.woke(),
         };

@@ -1,23 +1,29 @@
 //! Requests that came to the wrong place: in clear, while this server speaks HTTPS.
 
-use super::{After, Answer, Reply, Rest, Service};
+use super::{After, Answer, Handler, Reply, Rest};
 use crate::net::peer::Peer;
+use crate::proto::https_url::https_url;
 use crate::proto::request::{self, Parsed};
 use crate::proto::response::{Persistence, Status};
-use crate::proto::https_url::https_url;
 
 /// Where a request came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Elsewhere {
+pub enum PlainHttp {
     /// At the port of `--redirect-http`; the port is that of https.
-    Redirect(u16),
+    OnRedirectPort(u16),
     /// At the port of https itself.
-    Misdirected,
+    OnTlsPort,
 }
 
-impl Service {
+impl Handler {
     /// Answers the first request in `input` with the place where it belongs; `None` when it is not complete.
-    pub fn send_elsewhere(&mut self, place: Elsewhere, input: &[u8], peer: Peer, out: &mut Vec<u8>) -> Option<Answer> {
+    pub fn answer_plain_http(
+        &mut self,
+        place: PlainHttp,
+        input: &[u8],
+        peer: Peer,
+        out: &mut Vec<u8>,
+    ) -> Option<Answer> {
         let head = match request::parse(input) {
             Ok(Parsed::Partial) => return None,
             Ok(Parsed::Complete(head, _)) => head,
@@ -28,13 +34,13 @@ impl Service {
         let (persistence, is_crowded) = (Persistence::Close, false);
         let mut reply = Reply { head: &head, persistence, peer, is_crowded, begun, user: None, out };
         match place {
-            Elsewhere::Redirect(port) => match https_url(&head, Some(port)) {
+            PlainHttp::OnRedirectPort(port) => match https_url(&head, Some(port)) {
                 Some(url) => {
                     self.page(&mut reply, Status::PERMANENT_REDIRECT, "This is read over HTTPS.", &[("Location", url)])
                 }
                 None => self.error(&mut reply, Status::BAD_REQUEST, "The request names no host to go to over HTTPS."),
             },
-            Elsewhere::Misdirected => self.say_where(&mut reply),
+            PlainHttp::OnTlsPort => self.say_where(&mut reply),
         };
         // Whatever else was sent is of no use, and the connection is not either.
         Some(Answer { taken: input.len(), rest: Rest::Nothing, after: After::Linger })

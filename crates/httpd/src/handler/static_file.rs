@@ -3,23 +3,23 @@
 
 use std::sync::Arc;
 
-use super::{Reply, Rest, Service};
-use crate::content::compression::{Compression, Known, is_worth};
-use crate::content::lookup::Source;
+use super::{Handler, Reply, Rest};
+use crate::blocking::response_writer::Content;
+use crate::content::compression::{CompressedState, Compression, is_worth};
+use crate::content::lookup::OpenFile;
+use crate::content::representation::{Representation, Selected};
 use crate::proto::field::Name;
 use crate::proto::negotiate::{Accepted, Coding};
 use crate::proto::request::{Head, Method};
 use crate::proto::response::{self, Status};
-use crate::content::representation::{Representation, Selected};
-use crate::blocking::response_writer::Content;
 
-impl Service {
+impl Handler {
     /// The answer about a file; `relative` is its path, needed if the client accepts any coding.
     pub(super) fn file(
         &mut self,
         reply: &mut Reply,
         relative: Option<&[u8]>,
-        original: Source,
+        original: OpenFile,
         accepted: Accepted,
     ) -> Rest {
         if let Some(page) = self.with_script(&original) {
@@ -27,7 +27,7 @@ impl Service {
         }
         if let Some(relative) = relative {
             if self.site.precompressed
-                && let Some(coded) = self.lookup.beside(&self.clock, relative, &original, accepted)
+                && let Some(coded) = self.lookup.precompressed_variant(&self.clock, relative, &original, accepted)
             {
                 return self.select_and_send(reply, coded);
             }
@@ -38,7 +38,7 @@ impl Service {
         self.original(reply, original, accepted.identity())
     }
 
-    fn original(&mut self, reply: &mut Reply, original: Source, is_accepted: bool) -> Rest {
+    fn original(&mut self, reply: &mut Reply, original: OpenFile, is_accepted: bool) -> Rest {
         if is_accepted {
             return self.select_and_send(reply, original);
         }
@@ -46,13 +46,13 @@ impl Service {
         self.page(reply, Status::NOT_ACCEPTABLE, "No coding of this file is acceptable.", &vary)
     }
 
-    fn select_and_send(&mut self, reply: &mut Reply, source: Source) -> Rest {
+    fn select_and_send(&mut self, reply: &mut Reply, source: OpenFile) -> Rest {
         let selected = source.representation().select(reply.head, self.clock.seconds());
         self.send(reply, source, &selected)
     }
 
     /// The answer about a file that is compressed on the way out if that pays.
-    fn compressed(&mut self, reply: &mut Reply, relative: &[u8], original: Source, may_be_original: bool) -> Rest {
+    fn compressed(&mut self, reply: &mut Reply, relative: &[u8], original: OpenFile, may_be_original: bool) -> Rest {
         let Some(compressor) = self.compressor.clone() else {
             return self.original(reply, original, may_be_original);
         };
@@ -69,17 +69,17 @@ impl Service {
                 return self.not_modified(reply, &compressed);
             }
         }
-        let turn = match compressor.look(relative, original.identity(), may_be_original) {
-            Known::Ready(document) => return self.select_and_send(reply, Source::Memory(document)),
-            Known::Original => return self.original(reply, original, may_be_original),
-            Known::Turn(turn) => Some(turn),
-            Known::Wait => None,
+        let permit = match compressor.look(relative, original.identity(), may_be_original) {
+            CompressedState::Ready(document) => return self.select_and_send(reply, OpenFile::Memory(document)),
+            CompressedState::Original => return self.original(reply, original, may_be_original),
+            CompressedState::Permit(permit) => Some(permit),
+            CompressedState::Wait => None,
         };
         let mut start = Vec::new();
         response::start(&mut start, Status::OK, self.clock.date());
         let compression = Compression {
             compressor: Arc::clone(&compressor),
-            turn,
+            permit,
             may_be_original,
             path: relative.to_vec(),
             original,

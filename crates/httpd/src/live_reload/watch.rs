@@ -19,11 +19,11 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
-use super::Live;
+use super::LiveReload;
 use crate::content::routing::Site;
 
 /// Folders watched: a site under development has fewer, and each costs the kernel about a kilobyte.
-const FOLDERS_MAX: usize = 8192;
+const MAX_FOLDERS: usize = 8192;
 /// Changes count as one when no more than this lies between them,
 const QUIET: Duration = Duration::from_millis(60);
 /// but nobody waits for longer than this.
@@ -66,7 +66,7 @@ pub(crate) fn open(root: &Path) -> Result<Unstarted, Failure> {
 
 impl Unstarted {
     /// Watches the folders in a thread of its own, for as long as the process lives.
-    pub(crate) fn start(self, site: &Arc<Site>, live: Arc<Live>) -> io::Result<()> {
+    pub(crate) fn start(self, site: &Arc<Site>, live: Arc<LiveReload>) -> io::Result<()> {
         let Self { inotify, root } = self;
         let site = Arc::clone(site);
         let mut watcher = Watcher { inotify, folders: HashMap::new(), root: root.clone(), site, has_warned: false };
@@ -78,7 +78,7 @@ impl Unstarted {
 }
 
 impl Watcher {
-    fn run(mut self, live: &Live) {
+    fn run(mut self, live: &LiveReload) {
         loop {
             let changes = match self.wait(PollTimeout::NONE).and_then(|_| self.gather()) {
                 Ok(changes) => changes,
@@ -157,8 +157,8 @@ impl Watcher {
             .union(AddWatchFlags::IN_DONT_FOLLOW);
         let mut waiting = vec![folder.to_owned()];
         while let Some(folder) = waiting.pop() {
-            if self.folders.len() >= FOLDERS_MAX {
-                return self.warn(&format!("more than {FOLDERS_MAX} folders; changes in the others are not noticed"));
+            if self.folders.len() >= MAX_FOLDERS {
+                return self.warn(&format!("more than {MAX_FOLDERS} folders; changes in the others are not noticed"));
             }
             match self.inotify.add_watch(&folder, FLAGS) {
                 Ok(watch) => _ = self.folders.insert(watch, folder.clone()),

@@ -38,7 +38,7 @@ struct Counts {
 
 /// The doorkeeper that all workers share.
 #[derive(Debug)]
-pub struct Door {
+pub struct ConnectionLimiter {
     connections: usize,
     per_address: Option<usize>,
     counts: Mutex<Counts>,
@@ -46,7 +46,7 @@ pub struct Door {
 
 /// What the doorkeeper has seen so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tally {
+pub struct ConnectionCounts {
     /// Connections there are.
     pub now: u64,
     /// Connections that were let in.
@@ -59,20 +59,20 @@ pub struct Tally {
 
 /// The right to be connected; given back on drop.
 #[derive(Debug)]
-pub struct Admission {
-    door: Arc<Door>,
+pub struct ConnectionPermit {
+    limiter: Arc<ConnectionLimiter>,
     peer: Peer,
 }
 
-impl Door {
-    /// A door with these limits.
+impl ConnectionLimiter {
+    /// A limiter with these limits.
     pub fn new(limits: &Limits) -> Arc<Self> {
         let (connections, per_address) = (limits.connections, limits.per_address);
         Arc::new(Self { connections, per_address, counts: Mutex::default() })
     }
 
     /// Lets one more connection of `peer` in; `None` when there are too many. Whoever has no address counts only in all.
-    pub fn admit(self: &Arc<Self>, peer: Peer) -> Option<Admission> {
+    pub fn admit(self: &Arc<Self>, peer: Peer) -> Option<ConnectionPermit> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.all >= self.connections {
             counts.refused += 1;
@@ -85,7 +85,7 @@ impl Door {
         counts.all += 1;
         counts.accepted += 1;
         counts.come(peer);
-        Some(Admission { door: Arc::clone(self), peer })
+        Some(ConnectionPermit { limiter: Arc::clone(self), peer })
     }
 
     /// Whether there is room for one more connection of `peer`.
@@ -105,9 +105,9 @@ impl Door {
     }
 
     /// How many there are, and what became of those that came.
-    pub fn tally(&self) -> Tally {
+    pub fn counts(&self) -> ConnectionCounts {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        Tally {
+        ConnectionCounts {
             now: counts.all as u64,
             accepted: counts.accepted,
             refused: counts.refused,
@@ -116,22 +116,22 @@ impl Door {
     }
 }
 
-impl Drop for Admission {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut counts = self.door.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.limiter.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all -= 1;
         counts.go(self.peer);
     }
 }
 
-impl Admission {
+impl ConnectionPermit {
     /// Counts for `peer` from now on; whether there was room for it there. If not, it counts as before.
     pub fn count_for(&mut self, peer: Peer) -> bool {
         if self.peer == peer {
             return true;
         }
-        let mut counts = self.door.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.here(peer) >= self.door.limit(peer) {
+        let mut counts = self.limiter.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.here(peer) >= self.limiter.limit(peer) {
             counts.refused_by_address += 1;
             return false;
         }
@@ -168,9 +168,9 @@ impl Counts {
 mod tests {
     use super::*;
 
-    fn door(connections: usize, per_address: Option<usize>) -> Arc<Door> {
+    fn limiter(connections: usize, per_address: Option<usize>) -> Arc<ConnectionLimiter> {
         let (head, idle) = (Duration::ZERO, Duration::ZERO);
-        Door::new(&Limits { connections, per_address, head, idle, min_rate: 0, rate: None })
+        ConnectionLimiter::new(&Limits { connections, per_address, head, idle, min_rate: 0, rate: None })
     }
 
     fn address(last: u8) -> Peer {
@@ -179,56 +179,56 @@ mod tests {
 
     #[test]
     fn places_are_limited_in_all_and_given_back_on_drop() {
-        let door = door(2, None);
-        let first = door.admit(address(1)).unwrap();
-        let _second = door.admit(address(2)).unwrap();
-        assert!(door.admit(address(3)).is_none());
+        let limiter = limiter(2, None);
+        let first = limiter.admit(address(1)).unwrap();
+        let _second = limiter.admit(address(2)).unwrap();
+        assert!(limiter.admit(address(3)).is_none());
         drop(first);
-        assert!(door.admit(address(3)).is_some());
-        assert_eq!(door.tally(), Tally { now: 1, accepted: 3, refused: 1, refused_by_address: 0 });
-        assert!(door.counts.lock().unwrap().by_address.len() == 1, "nothing is kept for addresses that left");
+        assert!(limiter.admit(address(3)).is_some());
+        assert_eq!(limiter.counts(), ConnectionCounts { now: 1, accepted: 3, refused: 1, refused_by_address: 0 });
+        assert!(limiter.counts.lock().unwrap().by_address.len() == 1, "nothing is kept for addresses that left");
     }
 
     #[test]
     fn one_address_cannot_take_all_places() {
-        let door = door(10, Some(1));
-        let _first = door.admit(address(1)).unwrap();
-        assert!(door.admit(address(1)).is_none());
-        assert!(door.admit(address(2)).is_some());
-        assert_eq!((door.tally().refused, door.tally().refused_by_address), (0, 1));
+        let limiter = limiter(10, Some(1));
+        let _first = limiter.admit(address(1)).unwrap();
+        assert!(limiter.admit(address(1)).is_none());
+        assert!(limiter.admit(address(2)).is_some());
+        assert_eq!((limiter.counts().refused, limiter.counts().refused_by_address), (0, 1));
     }
 
     #[test]
     fn a_connection_can_be_counted_for_another_address() {
-        let door = door(10, Some(1));
-        let mut through_proxy = door.admit(Peer::Local).unwrap();
-        assert!(through_proxy.count_for(address(1)) && !door.has_room(address(1)));
-        let mut other = door.admit(Peer::Local).unwrap();
+        let limiter = limiter(10, Some(1));
+        let mut through_proxy = limiter.admit(Peer::Local).unwrap();
+        assert!(through_proxy.count_for(address(1)) && !limiter.has_room(address(1)));
+        let mut other = limiter.admit(Peer::Local).unwrap();
         assert!(!other.count_for(address(1)));
         assert!(through_proxy.count_for(address(1)), "it is counted there already");
-        assert!(through_proxy.count_for(address(2)) && door.has_room(address(1)));
+        assert!(through_proxy.count_for(address(2)) && limiter.has_room(address(1)));
         assert!(other.count_for(address(1)));
         drop((through_proxy, other));
-        assert!(door.counts.lock().unwrap().by_address.is_empty());
+        assert!(limiter.counts.lock().unwrap().by_address.is_empty());
     }
 
     #[test]
     fn without_a_word_from_the_user_loopback_is_not_counted() {
-        let door = door(usize::MAX, None);
-        let admissions: Vec<_> =
-            (0..=PER_ADDRESS).map(|_| door.admit(Peer::Ip(IpAddr::from([127, 0, 0, 1])))).collect();
-        assert!(admissions.iter().all(Option::is_some));
-        let admissions: Vec<_> = (0..=PER_ADDRESS).map(|_| door.admit(address(1))).collect();
-        assert_eq!(admissions.iter().filter(|admission| admission.is_none()).count(), 1);
+        let limiter = limiter(usize::MAX, None);
+        let permits: Vec<_> =
+            (0..=PER_ADDRESS).map(|_| limiter.admit(Peer::Ip(IpAddr::from([127, 0, 0, 1])))).collect();
+        assert!(permits.iter().all(Option::is_some));
+        let permits: Vec<_> = (0..=PER_ADDRESS).map(|_| limiter.admit(address(1))).collect();
+        assert_eq!(permits.iter().filter(|permit| permit.is_none()).count(), 1);
     }
 
     #[test]
     fn clients_of_a_unix_socket_count_in_all_only() {
-        let door = door(2, Some(1));
-        let first = door.admit(Peer::Local).unwrap();
-        let _second = door.admit(Peer::Local).unwrap();
-        assert!(door.admit(Peer::Local).is_none());
+        let limiter = limiter(2, Some(1));
+        let first = limiter.admit(Peer::Local).unwrap();
+        let _second = limiter.admit(Peer::Local).unwrap();
+        assert!(limiter.admit(Peer::Local).is_none());
         drop(first);
-        assert!(door.admit(Peer::Local).is_some());
+        assert!(limiter.admit(Peer::Local).is_some());
     }
 }

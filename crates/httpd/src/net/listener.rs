@@ -44,7 +44,7 @@ impl fmt::Display for Bind {
 
 /// Everything there is to listen at, as the command line has it.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct ListenConfig {
     /// The addresses; without any, all addresses of the host at `port`.
     pub addresses: Vec<Bind>,
     /// The port of those.
@@ -113,7 +113,7 @@ pub struct Listeners {
 }
 
 /// Takes over the sockets this process was started with; without any, binds what is wanted.
-pub fn open(wanted: &Wanted) -> Result<Listeners, Failure> {
+pub fn open(wanted: &ListenConfig) -> Result<Listeners, Failure> {
     let by_worker = (0..wanted.workers).map(|_| Vec::new()).collect();
     let mut listeners = Listeners { bound: Vec::new(), by_worker, files: Vec::new(), dual_stack: true };
     let inherited = inherited::take_over()?;
@@ -132,7 +132,7 @@ pub fn open(wanted: &Wanted) -> Result<Listeners, Failure> {
 }
 
 impl Listeners {
-    fn take_over(&mut self, inherited: Vec<Inherited>, wanted: &Wanted) -> Result<(), Failure> {
+    fn take_over(&mut self, inherited: Vec<Inherited>, wanted: &ListenConfig) -> Result<(), Failure> {
         let role = if wanted.tls { Role::Tls } else { Role::Plain };
         // Those that serve come first: the others have to know where they send to.
         let (redirecting, serving): (Vec<_>, Vec<_>) =
@@ -148,7 +148,7 @@ impl Listeners {
         Ok(())
     }
 
-    fn bind_all(&mut self, wanted: &Wanted) -> Result<(), Failure> {
+    fn bind_all(&mut self, wanted: &ListenConfig) -> Result<(), Failure> {
         let role = if wanted.tls { Role::Tls } else { Role::Plain };
         if wanted.addresses.is_empty() {
             return self.bind_everywhere(wanted.port, role);
@@ -176,7 +176,7 @@ impl Listeners {
     }
 
     /// The port of HTTP beside every address at which TLS is spoken.
-    fn bind_redirect(&mut self, wanted: &Wanted, port: u16) -> Result<(), Failure> {
+    fn bind_redirect(&mut self, wanted: &ListenConfig, port: u16) -> Result<(), Failure> {
         let role = Role::Redirect(self.https_port());
         let mut addresses: Vec<_> = wanted
             .addresses

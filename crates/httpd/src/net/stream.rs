@@ -22,7 +22,7 @@ const RECEIVE: usize = 64 * 1024;
 
 /// A connection to a client.
 #[derive(Debug)]
-pub struct Channel {
+pub struct ClientStream {
     socket: Socket,
     layer: Layer,
 }
@@ -36,26 +36,26 @@ enum Layer {
         unsent: Vec<u8>,
     },
     /// TLS was expected, and the client began to speak HTTP.
-    Misdirected,
+    PlainHttpOnTlsPort,
 }
 
 /// Space for the records of whichever connection a thread is serving, so that none has to hold its own.
-struct Space {
+struct Scratch {
     incoming: Vec<u8>,
     outgoing: Records,
 }
 
 thread_local! {
-    static SPACE: RefCell<Space> = RefCell::new(Space { incoming: Vec::new(), outgoing: Records::default() });
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch { incoming: Vec::new(), outgoing: Records::default() });
 }
 
-impl Channel {
-    /// A channel in clear over a socket that was just accepted.
+impl ClientStream {
+    /// A stream in clear over a socket that was just accepted.
     pub fn new(socket: Socket) -> Self {
         Self { socket, layer: Layer::Plain }
     }
 
-    /// A channel with TLS around it; the client has to begin.
+    /// A stream with TLS around it; the client has to begin.
     pub fn secure(socket: Socket, session: Session) -> Self {
         Self { socket, layer: Layer::Secure { session: Box::new(session), unsent: Vec::new() } }
     }
@@ -74,13 +74,13 @@ impl Channel {
     pub fn is_open(&self) -> bool {
         match &self.layer {
             Layer::Secure { session, .. } => session.is_established(),
-            Layer::Plain | Layer::Misdirected => true,
+            Layer::Plain | Layer::PlainHttpOnTlsPort => true,
         }
     }
 
     /// Whether the client speaks HTTP where TLS was expected.
-    pub fn is_misdirected(&self) -> bool {
-        matches!(self.layer, Layer::Misdirected)
+    pub fn is_plain_http_on_tls_port(&self) -> bool {
+        matches!(self.layer, Layer::PlainHttpOnTlsPort)
     }
 
     /// Whether something that counts as sent has not gone out.
@@ -92,11 +92,12 @@ impl Channel {
     /// it is not what TLS demands; the client was told so then.
     pub fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Layer::Secure { session, unsent } = &mut self.layer else { return receive_at_once(&self.socket, buffer) };
-        let received = SPACE.with_borrow_mut(|space| receive_records(&self.socket, session, unsent, space, buffer))?;
+        let received =
+            SCRATCH.with_borrow_mut(|space| receive_records(&self.socket, session, unsent, space, buffer))?;
         match received {
             Received::Opened(count) => Ok(count),
             Received::InClear(count) => {
-                self.layer = Layer::Misdirected;
+                self.layer = Layer::PlainHttpOnTlsPort;
                 Ok(count)
             }
         }
@@ -106,7 +107,7 @@ impl Channel {
     /// count as sent than has gone out; then there is a [backlog](Self::has_backlog).
     pub fn send_now(&mut self, pieces: &[&[u8]]) -> io::Result<usize> {
         let Layer::Secure { session, unsent } = &mut self.layer else { return send_at_once(&self.socket, pieces) };
-        SPACE.with_borrow_mut(|Space { outgoing, .. }| {
+        SCRATCH.with_borrow_mut(|Scratch { outgoing, .. }| {
             outgoing.clear();
             outgoing.extend(unsent);
             *unsent = Vec::new();
@@ -132,14 +133,14 @@ impl Channel {
 
     /// Says that nothing more will be sent, and that nothing was cut off.
     pub fn finish_sending(&mut self) {
-        self.say_goodbye();
+        self.send_close_notify();
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     /// Says what TLS has to say before a connection is closed; whoever has gone already does not hear it.
-    pub fn say_goodbye(&mut self) {
+    pub fn send_close_notify(&mut self) {
         let Layer::Secure { session, unsent } = &mut self.layer else { return };
-        SPACE.with_borrow_mut(|Space { outgoing, .. }| {
+        SCRATCH.with_borrow_mut(|Scratch { outgoing, .. }| {
             outgoing.clear();
             outgoing.extend(unsent);
             *unsent = Vec::new();
@@ -165,7 +166,7 @@ impl Channel {
     }
 }
 
-impl AsFd for Channel {
+impl AsFd for ClientStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -181,7 +182,7 @@ fn receive_records(
     socket: &Socket,
     session: &mut Session,
     unsent: &mut Vec<u8>,
-    Space { incoming, outgoing }: &mut Space,
+    Scratch { incoming, outgoing }: &mut Scratch,
     buffer: &mut [u8],
 ) -> io::Result<Received> {
     incoming.resize(RECEIVE, 0);

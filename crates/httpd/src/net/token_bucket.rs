@@ -7,11 +7,11 @@ const SAVED: Duration = Duration::from_millis(100);
 /// What is waited for at a time, so that a stream flows and does not come in jerks.
 const STEP: Duration = Duration::from_millis(25);
 /// And no less than this, or a slow rate would be spent on packet headers.
-const STEP_MIN: u64 = 512;
+const MIN_STEP: u64 = 512;
 
 /// Why a text is not a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotARate {
+pub enum RateParseError {
     /// It does not begin with a digit.
     #[error("does not begin with a number")]
     NoNumber,
@@ -27,41 +27,41 @@ pub enum NotARate {
 }
 
 /// Reads a rate in octets a second: `2000`, `500K`, `1.5M`; a `B` behind it is understood as well.
-pub fn parse(text: &str) -> Result<u64, NotARate> {
+pub fn parse(text: &str) -> Result<u64, RateParseError> {
     let end = text.bytes().position(|byte| !(byte.is_ascii_digit() || byte == b'.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(whole) || (number.len() > whole.len() && !is_number(fraction)) {
-        return Err(NotARate::NoNumber);
+        return Err(RateParseError::NoNumber);
     }
     let unit = match unit.strip_suffix(['B', 'b']).unwrap_or(unit) {
         "" => 1,
         "K" | "k" => 1 << 10,
         "M" | "m" => 1 << 20,
         "G" | "g" => 1 << 30,
-        _ => return Err(NotARate::Unit),
+        _ => return Err(RateParseError::Unit),
     };
-    let whole: u64 = whole.parse().map_err(|_| NotARate::TooLarge)?;
+    let whole: u64 = whole.parse().map_err(|_| RateParseError::TooLarge)?;
     // Nine digits behind the point are more than a unit can tell apart.
     let digits = fraction.get(..fraction.len().min(9)).unwrap_or_default();
     let thousandths =
         digits.bytes().fold((0u64, 1u64), |(value, scale), digit| (value * 10 + u64::from(digit - b'0'), scale * 10));
     let part = thousandths.0 * unit / thousandths.1;
-    let rate = whole.checked_mul(unit).and_then(|rate| rate.checked_add(part)).ok_or(NotARate::TooLarge)?;
-    if rate == 0 { Err(NotARate::Zero) } else { Ok(rate) }
+    let rate = whole.checked_mul(unit).and_then(|rate| rate.checked_add(part)).ok_or(RateParseError::TooLarge)?;
+    if rate == 0 { Err(RateParseError::Zero) } else { Ok(rate) }
 }
 
 /// What one connection may still send.
 #[derive(Debug, Clone)]
-pub struct Bucket {
+pub struct TokenBucket {
     rate: u64,
     /// Octets that may be sent now; below zero what was sent ahead.
     tokens: i64,
     filled_at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A bucket for `rate` octets a second, filled for the first burst.
     pub fn new(rate: u64, now: Instant) -> Self {
         let mut bucket = Self { rate: rate.clamp(1, 1 << 50), tokens: 0, filled_at: now };
@@ -93,11 +93,11 @@ impl Bucket {
     }
 
     fn step(&self) -> u64 {
-        self.worth(STEP).max(STEP_MIN)
+        self.worth(STEP).max(MIN_STEP)
     }
 
     fn capacity(&self) -> i64 {
-        i64::try_from(self.worth(SAVED).max(STEP_MIN)).unwrap_or(i64::MAX)
+        i64::try_from(self.worth(SAVED).max(MIN_STEP)).unwrap_or(i64::MAX)
     }
 
     fn fill(&mut self, now: Instant) {
@@ -140,10 +140,10 @@ mod tests {
     #[test]
     fn what_is_no_rate_is_told_why() {
         for (texts, why) in [
-            (&["", "fast", "-5", ".5M", "1.", "1.M", "1..5", "K", "1.2.3"][..], NotARate::NoNumber),
-            (&["5T", "5Kb/s", "5 K", "5KK", "5Mi", "5%", "5k5"][..], NotARate::Unit),
-            (&["0", "0K", "0.0001", "0.0001K"][..], NotARate::Zero),
-            (&["99999999999999999999", "18446744073709551615G"][..], NotARate::TooLarge),
+            (&["", "fast", "-5", ".5M", "1.", "1.M", "1..5", "K", "1.2.3"][..], RateParseError::NoNumber),
+            (&["5T", "5Kb/s", "5 K", "5KK", "5Mi", "5%", "5k5"][..], RateParseError::Unit),
+            (&["0", "0K", "0.0001", "0.0001K"][..], RateParseError::Zero),
+            (&["99999999999999999999", "18446744073709551615G"][..], RateParseError::TooLarge),
         ] {
             for text in texts {
                 assert_eq!(parse(text), Err(why), "{text}");
@@ -151,11 +151,11 @@ mod tests {
         }
     }
 
-    /// What goes out in this time when a sender always wants more.
+    /// What goes out in this time when a sender extra_headers wants more.
     fn sent(rate: u64, seconds: u64) -> u64 {
         let mut now = Instant::now();
         let (end, mut total) = (now + Duration::from_secs(seconds), 0);
-        let mut bucket = Bucket::new(rate, now);
+        let mut bucket = TokenBucket::new(rate, now);
         while now <= end {
             match bucket.take(u64::MAX, now) {
                 Ok(count) => {
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_saved_while_idle_is_a_short_burst_and_no_more() {
         let now = Instant::now();
-        let mut bucket = Bucket::new(100_000, now);
+        let mut bucket = TokenBucket::new(100_000, now);
         let later = now + Duration::from_secs(3600);
         assert!(bucket.allows(10_000, later) && !bucket.allows(10_001, later));
     }
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn what_was_sent_ahead_is_waited_for() {
         let now = Instant::now();
-        let mut bucket = Bucket::new(1000, now);
+        let mut bucket = TokenBucket::new(1000, now);
         bucket.spend(2512);
         let wait = bucket.take(512, now).unwrap_err();
         assert!((2400..2600).contains(&wait.as_millis()), "{wait:?}");

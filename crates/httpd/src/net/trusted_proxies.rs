@@ -4,13 +4,13 @@
 //! command line names.
 
 use crate::net::peer::Peer;
+use crate::proto::cidr::Network;
 use crate::proto::field::Fields;
 use crate::proto::forwarded;
-use crate::proto::cidr::Network;
 
 /// The proxies that are trusted.
 #[derive(Debug, Clone, Default)]
-pub struct Proxies {
+pub struct TrustedProxies {
     /// Where they are.
     pub networks: Vec<Network>,
     /// Whether those that come by a unix socket are among them.
@@ -19,7 +19,7 @@ pub struct Proxies {
     pub header: bool,
 }
 
-impl Proxies {
+impl TrustedProxies {
     /// Whether there are any.
     pub fn is_empty(&self) -> bool {
         self.networks.is_empty() && !self.local
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use crate::proto::field::Name;
 
-    fn client(proxies: &Proxies, peer: Peer) -> String {
+    fn client(proxies: &TrustedProxies, peer: Peer) -> String {
         let mut fields = Fields::default();
         fields.add(Name::XForwardedFor, b"192.0.2.1");
         proxies.client(peer, &fields).to_string()
@@ -62,12 +62,12 @@ mod tests {
     #[test]
     fn only_those_who_are_trusted_are_believed() {
         let peer = |text: &str| Peer::Ip(text.parse().unwrap());
-        let proxies = Proxies { networks: vec!["10.0.0.0/8".parse().unwrap()], local: false, header: false };
+        let proxies = TrustedProxies { networks: vec!["10.0.0.0/8".parse().unwrap()], local: false, header: false };
         assert_eq!(client(&proxies, peer("10.1.1.1")), "192.0.2.1");
         assert_eq!(client(&proxies, peer("11.1.1.1")), "11.1.1.1");
         assert_eq!(client(&proxies, Peer::Local), "unix:");
-        assert_eq!(client(&Proxies { local: true, ..Proxies::default() }, Peer::Local), "192.0.2.1");
-        assert_eq!(client(&Proxies::default(), peer("10.1.1.1")), "10.1.1.1");
+        assert_eq!(client(&TrustedProxies { local: true, ..TrustedProxies::default() }, Peer::Local), "192.0.2.1");
+        assert_eq!(client(&TrustedProxies::default(), peer("10.1.1.1")), "10.1.1.1");
         assert_eq!((proxies.counted(peer("10.1.1.1")), proxies.counted(peer("::1"))), (Peer::Local, peer("::1")));
     }
 }

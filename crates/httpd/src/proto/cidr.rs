@@ -13,7 +13,7 @@ pub struct Network {
 
 /// Why a text is no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotANetwork {
+pub enum CidrParseError {
     /// The part in front of the slash is no IP address.
     #[error("is not an IP address or a network such as 10.0.0.0/8")]
     Address,
@@ -49,22 +49,22 @@ fn cut(number: u128, bits: u32, prefix: u32) -> u128 {
 }
 
 impl FromStr for Network {
-    type Err = NotANetwork;
+    type Err = CidrParseError;
 
-    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+    fn from_str(text: &str) -> Result<Self, CidrParseError> {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-        let address: IpAddr = address.parse().map_err(|_| NotANetwork::Address)?;
+        let address: IpAddr = address.parse().map_err(|_| CidrParseError::Address)?;
         let address = address.to_canonical();
         let (value, bits) = number(address);
         let prefix = match prefix {
             None => bits,
             Some(digits) if (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().ok().filter(|prefix| *prefix <= bits).ok_or(NotANetwork::Prefix)?
+                digits.parse().ok().filter(|prefix| *prefix <= bits).ok_or(CidrParseError::Prefix)?
             }
-            Some(_) => return Err(NotANetwork::Prefix),
+            Some(_) => return Err(CidrParseError::Prefix),
         };
         if cut(value, bits, prefix) != value {
-            return Err(NotANetwork::HostBits(prefix));
+            return Err(CidrParseError::HostBits(prefix));
         }
         Ok(Self { address, prefix })
     }
@@ -97,14 +97,14 @@ mod tests {
     #[test]
     fn what_is_no_network_is_told() {
         for (text, why) in [
-            ("", NotANetwork::Address),
-            ("proxy.example.com", NotANetwork::Address),
-            ("10.0.0.0/", NotANetwork::Prefix),
-            ("10.0.0.0/33", NotANetwork::Prefix),
-            ("::/129", NotANetwork::Prefix),
-            ("10.0.0.0/+8", NotANetwork::Prefix),
-            ("10.0.0.0/8/8", NotANetwork::Prefix),
-            ("10.0.0.1/8", NotANetwork::HostBits(8)),
+            ("", CidrParseError::Address),
+            ("proxy.example.com", CidrParseError::Address),
+            ("10.0.0.0/", CidrParseError::Prefix),
+            ("10.0.0.0/33", CidrParseError::Prefix),
+            ("::/129", CidrParseError::Prefix),
+            ("10.0.0.0/+8", CidrParseError::Prefix),
+            ("10.0.0.0/8/8", CidrParseError::Prefix),
+            ("10.0.0.1/8", CidrParseError::HostBits(8)),
         ] {
             assert_eq!(text.parse::<Network>(), Err(why), "{text}");
         }

@@ -45,7 +45,7 @@ pub fn evaluate(fields: &Fields, validators: Validators, now: i64) -> Outcome {
     }
 }
 
-/// Whether a Range field may be applied: without If-Range always, else only if its validator matches strongly
+/// Whether a Range field may be applied: without If-Range extra_headers, else only if its validator matches strongly
 /// (RFC 9110 section 13.1.5).
 pub fn range_applies(fields: &Fields, validators: Validators, now: i64) -> bool {
     match fields.first(Name::IfRange) {

@@ -9,9 +9,9 @@ use super::request::{Head, Version};
 use super::response::Status;
 
 /// Longest body that is read and thrown away to keep a connection; behind a longer one the connection is closed.
-pub const DRAIN_MAX: u64 = 64 * 1024;
+pub const MAX_DRAIN: u64 = 64 * 1024;
 /// Longest line of chunked framing (a size with extensions, or a trailer field): nobody needs more.
-const CHUNK_LINE_MAX: usize = 4096;
+const MAX_CHUNK_LINE: usize = 4096;
 
 /// How the length of a request body is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,7 @@ enum State {
     ChunkSize(Line),
     /// Lines of the trailer section, up to an empty one.
     Trailer(Line),
-    Done,
+    CompletedJob,
 }
 
 /// The beginning of a line of which the end has not arrived.
@@ -143,22 +143,22 @@ impl Drain {
     /// A drain for a body of this length; `None` when it is certain to be too large.
     pub fn new(length: BodyLength) -> Option<Self> {
         let state = match length {
-            BodyLength::Octets(left) if left > DRAIN_MAX => return None,
+            BodyLength::Octets(left) if left > MAX_DRAIN => return None,
             BodyLength::Octets(left) => State::Octets { left, chunked: false },
             BodyLength::Chunked => State::ChunkSize(Line::new()),
         };
-        Some(Self { state, budget: DRAIN_MAX })
+        Some(Self { state, budget: MAX_DRAIN })
     }
 
     /// Takes the next bytes that arrived behind the head.
     pub fn feed(&mut self, bytes: &[u8]) -> Drained {
         let mut rest = bytes;
         loop {
-            if let State::Done = self.state {
+            if let State::CompletedJob = self.state {
                 return Drained::Done(bytes.len().saturating_sub(rest.len()));
             }
             if let State::Octets { left: 0, chunked: false } = self.state {
-                self.state = State::Done;
+                self.state = State::CompletedJob;
                 continue;
             }
             if rest.is_empty() {
@@ -176,12 +176,12 @@ impl Drain {
     /// One step over bytes that are not empty: how many it took, or `None` when they are malformed.
     fn step(&mut self, rest: &[u8]) -> Option<usize> {
         match &mut self.state {
-            State::Done => Some(0),
+            State::CompletedJob => Some(0),
             State::Octets { left, chunked } => {
                 let taken = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
                 *left = left.saturating_sub(taken as u64);
                 if *left == 0 {
-                    self.state = if *chunked { State::ChunkEnd(Line::new()) } else { State::Done };
+                    self.state = if *chunked { State::ChunkEnd(Line::new()) } else { State::CompletedJob };
                 }
                 Some(taken)
             }
@@ -206,7 +206,7 @@ impl Drain {
             State::Trailer(line) => {
                 let (taken, line) = take_line(line, rest)?;
                 match line {
-                    Some(line) if line.is_empty() => self.state = State::Done,
+                    Some(line) if line.is_empty() => self.state = State::CompletedJob,
                     Some(_) => self.state = State::Trailer(Line::new()),
                     None => {}
                 }
@@ -220,7 +220,7 @@ impl Drain {
 fn take_line(line: &mut Line, bytes: &[u8]) -> Option<(usize, Option<Line>)> {
     let end = memchr::memchr(b'\n', bytes);
     let piece = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
-    if line.len().saturating_add(piece.len()) > CHUNK_LINE_MAX {
+    if line.len().saturating_add(piece.len()) > MAX_CHUNK_LINE {
         return None;
     }
     line.extend_from_slice(piece);
@@ -234,7 +234,7 @@ fn take_line(line: &mut Line, bytes: &[u8]) -> Option<(usize, Option<Line>)> {
 
 /// The size at the start of a chunk line, extensions ignored (RFC 9112 section 7.1).
 fn chunk_size(line: &[u8]) -> Option<u64> {
-    // Space before an extension is bad but allowed; in front of the number it is not, and others refuse it.
+    // Scratch before an extension is bad but allowed; in front of the number it is not, and others refuse it.
     let digits = line.split(|byte| *byte == b';').next()?;
     if !digits.first().is_some_and(u8::is_ascii_hexdigit) {
         return None;
@@ -331,7 +331,7 @@ mod tests {
     fn a_body_of_known_length_is_eaten_exactly() {
         drains(BodyLength::Octets(5), b"hello", b"GET / HTTP/1.1");
         assert_eq!(Drain::new(BodyLength::Octets(0)).unwrap().feed(b"GET"), Drained::Done(0));
-        assert!(Drain::new(BodyLength::Octets(DRAIN_MAX + 1)).is_none());
+        assert!(Drain::new(BodyLength::Octets(MAX_DRAIN + 1)).is_none());
     }
 
     #[test]

@@ -11,9 +11,9 @@ const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// Signature, version and command, family, length.
 const FIXED: usize = 16;
 /// The longest header of version 1, with its line end.
-const LINE_MAX: usize = 107;
+const MAX_LINE: usize = 107;
 /// The longest header of version 2 that is read. Certificates of clients may be among its records, more is no header.
-const HEADER_MAX: usize = 8 * 1024;
+const MAX_HEADER: usize = 8 * 1024;
 
 /// What is known about the start of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +57,9 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Malformed> {
 
 /// `PROXY TCP4 192.0.2.1 198.51.100.1 56324 443`, CRLF.
 fn version_1(bytes: &[u8]) -> Result<Parsed, Malformed> {
-    let window = bytes.get(..LINE_MAX).unwrap_or(bytes);
+    let window = bytes.get(..MAX_LINE).unwrap_or(bytes);
     let Some(end) = memchr::memchr(b'\n', window) else {
-        return if bytes.len() >= LINE_MAX { Err(Malformed::TooLong) } else { Ok(Parsed::Partial) };
+        return if bytes.len() >= MAX_LINE { Err(Malformed::TooLong) } else { Ok(Parsed::Partial) };
     };
     let line = window.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(Malformed::Syntax)?;
     let line = std::str::from_utf8(line).map_err(|_| Malformed::Syntax)?;
@@ -101,7 +101,7 @@ fn version_2(bytes: &[u8]) -> Result<Parsed, Malformed> {
         return Err(Malformed::Syntax);
     }
     let length = FIXED.saturating_add(u16::from_be_bytes([*high, *low]).into());
-    if length > HEADER_MAX {
+    if length > MAX_HEADER {
         return Err(Malformed::TooLong);
     }
     let Some(header) = bytes.get(..length) else { return Ok(Parsed::Partial) };
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(parse(&header(0x22, 0x11, &V4)), Err(Malformed::Syntax), "an unknown command");
         assert_eq!(parse(&header(0x21, 0x41, &V4)), Err(Malformed::Syntax), "an unknown family");
         assert_eq!(parse(&header(0x21, 0x11, &V4[..11])), Err(Malformed::Syntax), "half an address");
-        assert_eq!(parse(&header(0x21, 0x11, &vec![0; HEADER_MAX])), Err(Malformed::TooLong));
+        assert_eq!(parse(&header(0x21, 0x11, &vec![0; MAX_HEADER])), Err(Malformed::TooLong));
     }
 
     #[test]

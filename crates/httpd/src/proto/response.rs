@@ -49,7 +49,7 @@ impl Status {
             400 => "Bad Request",
             401 => "Unauthorized",
             403 => "Forbidden",
-            404 => "Not Found",
+            404 => "Not Resolved",
             405 => "Method Not Allowed",
             406 => "Not Acceptable",
             408 => "Request Timeout",
@@ -108,7 +108,7 @@ pub enum Persistence {
     /// Stays open, which HTTP/1.1 needs no word for.
     KeepAlive,
     /// Stays open, and an HTTP/1.0 client has to be told.
-    KeepAliveTold,
+    ExplicitKeepAlive,
     /// Closes after this answer.
     Close,
 }
@@ -117,7 +117,7 @@ pub enum Persistence {
 pub fn finish(out: &mut Vec<u8>, persistence: Persistence) {
     out.extend_from_slice(match persistence {
         Persistence::KeepAlive => b"\r\n",
-        Persistence::KeepAliveTold => b"Connection: keep-alive\r\n\r\n",
+        Persistence::ExplicitKeepAlive => b"Connection: keep-alive\r\n\r\n",
         Persistence::Close => b"Connection: close\r\n\r\n",
     });
 }
@@ -154,7 +154,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n\
+            "HTTP/1.1 404 Not Resolved\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n\
              Content-Length: 0\r\nConnection: close\r\n\r\n"
         );
     }

@@ -1,6 +1,6 @@
 //! The access log: one line per answer, buffered per worker, written in whole lines.
 //!
-//! Everything a client can put into a line is escaped, so that a line is always one line and its fields can be told apart.
+//! Everything a client can put into a line is escaped, so that a line is extra_headers one line and its fields can be told apart.
 //! A log that cannot be written (full disk, closed pipe) is reported once and never holds up an answer.
 
 mod format;
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::clock::Clock;
-use crate::telemetry::metrics::{Cached, Lane};
 use crate::net::peer::Peer;
+use crate::telemetry::metrics::{Cached, ServedBy};
 use format::{combined, common, dev, json};
 
 pub use format::human_size;
@@ -62,7 +62,7 @@ pub struct Entry<'a> {
     /// The user who is logged in.
     pub user: Option<Arc<[u8]>>,
     /// How the answer came about.
-    pub lane: Lane,
+    pub served_by: ServedBy,
     /// What the memory for small files did for it, where it had a part in it.
     pub cached: Option<Cached>,
     /// When the server began with it.
@@ -110,7 +110,7 @@ impl OwnedEntry {
             referer: self.referer.as_deref(),
             user_agent: self.user_agent.as_deref(),
             user: self.user.clone(),
-            lane: Lane::Blocking,
+            served_by: ServedBy::Blocking,
             cached: None,
             begun: self.begun,
         }

@@ -8,20 +8,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::auth::Guard;
-use crate::net::connection_limit::Door;
-use crate::shutdown::Stop;
+use crate::auth::Authenticator;
+use crate::net::connection_limit::ConnectionLimiter;
+use crate::shutdown::Shutdown;
 
 /// How an answer came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
+pub enum ServedBy {
     /// A worker gave it from memory, without waiting for anything.
     Memory,
     /// It was written in the blocking lane.
     Blocking,
 }
 
-impl Lane {
+impl ServedBy {
     const ALL: [Self; 2] = [Self::Memory, Self::Blocking];
 
     /// Its name in metrics and logs.
@@ -84,7 +84,7 @@ const STATUSES: usize = 500;
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Counters {
-    lanes: [LaneCounters; 2],
+    lanes: [ServedByCounters; 2],
     body_bytes: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -92,13 +92,13 @@ pub struct Counters {
 }
 
 #[derive(Debug)]
-struct LaneCounters {
+struct ServedByCounters {
     by_status: [AtomicU64; STATUSES],
     by_duration: [AtomicU64; BOUNDS.len() + 1],
     nanoseconds: AtomicU64,
 }
 
-impl Default for LaneCounters {
+impl Default for ServedByCounters {
     fn default() -> Self {
         Self {
             by_status: [const { AtomicU64::new(0) }; STATUSES],
@@ -127,8 +127,15 @@ fn add(counter: &AtomicU64, count: u64) {
 
 impl Counters {
     /// Counts one answer.
-    pub fn answer(&self, status: u16, lane: Lane, body_bytes: u64, cached: Option<Cached>, duration: Duration) {
-        let counters = &self.lanes[lane as usize];
+    pub fn answer(
+        &self,
+        status: u16,
+        served_by: ServedBy,
+        body_bytes: u64,
+        cached: Option<Cached>,
+        duration: Duration,
+    ) {
+        let counters = &self.lanes[served_by as usize];
         let place = usize::from(status.saturating_sub(FIRST_STATUS)).min(STATUSES - 1);
         add(&counters.by_status[place], 1);
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
@@ -153,9 +160,9 @@ impl Counters {
 #[derive(Debug)]
 pub struct Metrics {
     workers: Vec<Arc<Counters>>,
-    door: Arc<Door>,
-    stop: Arc<Stop>,
-    guard: Option<Arc<Guard>>,
+    limiter: Arc<ConnectionLimiter>,
+    stop: Arc<Shutdown>,
+    authenticator: Option<Arc<Authenticator>>,
     started: SystemTime,
 }
 
@@ -164,9 +171,14 @@ impl Metrics {
     pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
     /// Metrics of this many workers.
-    pub fn new(workers: usize, door: Arc<Door>, stop: Arc<Stop>, guard: Option<Arc<Guard>>) -> Self {
+    pub fn new(
+        workers: usize,
+        limiter: Arc<ConnectionLimiter>,
+        stop: Arc<Shutdown>,
+        authenticator: Option<Arc<Authenticator>>,
+    ) -> Self {
         let workers = (0..workers).map(|_| Arc::default()).collect();
-        Self { workers, door, stop, guard, started: SystemTime::now() }
+        Self { workers, limiter, stop, authenticator, started: SystemTime::now() }
     }
 
     /// The counters of one worker.
@@ -192,7 +204,7 @@ impl Metrics {
             format_args!("{}.{:03}", started.as_secs(), started.subsec_millis()),
         );
         text.family("httpd_draining", "gauge", "1 once a stop was asked for, else 0.");
-        text.line("httpd_draining", &[], u8::from(self.stop.is_announced()));
+        text.line("httpd_draining", &[], u8::from(self.stop.is_draining()));
         self.requests(&mut text);
         self.durations(&mut text);
         text.one(
@@ -201,16 +213,16 @@ impl Metrics {
             "Octets of bodies sent.",
             self.sum(|one| &one.body_bytes),
         );
-        let door = self.door.tally();
-        text.one("httpd_connections", "gauge", "Connections there are.", door.now);
-        text.one("httpd_connections_accepted_total", "counter", "Connections that were let in.", door.accepted);
+        let limiter = self.limiter.counts();
+        text.one("httpd_connections", "gauge", "Connections there are.", limiter.now);
+        text.one("httpd_connections_accepted_total", "counter", "Connections that were let in.", limiter.accepted);
         text.family(
             "httpd_connections_refused_total",
             "counter",
             "Connections turned away, by the limit they were over.",
         );
-        text.line("httpd_connections_refused_total", &[("limit", "all")], door.refused);
-        text.line("httpd_connections_refused_total", &[("limit", "address")], door.refused_by_address);
+        text.line("httpd_connections_refused_total", &[("limit", "all")], limiter.refused);
+        text.line("httpd_connections_refused_total", &[("limit", "address")], limiter.refused_by_address);
         let (hits, misses) = (self.sum(|one| &one.hits), self.sum(|one| &one.misses));
         text.one("httpd_cache_hits_total", "counter", "Answers from files in memory.", hits);
         text.one("httpd_cache_misses_total", "counter", "Answers for which a small file was read.", misses);
@@ -222,8 +234,8 @@ impl Metrics {
 
     fn logins(&self, text: &mut Text) {
         const NAME: &str = "httpd_logins_total";
-        let Some(guard) = &self.guard else { return };
-        let judged = guard.judged();
+        let Some(authenticator) = &self.authenticator else { return };
+        let judged = authenticator.login_counts();
         text.family(NAME, "counter", "Credentials that were checked, and requests told to wait after failures.");
         text.line(NAME, &[("outcome", "right")], judged.right);
         text.line(NAME, &[("outcome", "wrong")], judged.wrong);
@@ -233,7 +245,7 @@ impl Metrics {
     fn requests(&self, text: &mut Text) {
         const NAME: &str = "httpd_requests_total";
         text.family(NAME, "counter", "Answers, by status and by the lane in which they were given.");
-        for lane in Lane::ALL {
+        for lane in ServedBy::ALL {
             for (status, place) in (FIRST_STATUS..).zip(0..STATUSES) {
                 let count = self.sum(|one| &one.lanes[lane as usize].by_status[place]);
                 // The one that rates are made of is there from the beginning.
@@ -251,7 +263,7 @@ impl Metrics {
             "histogram",
             "From the wake-up for a request to its answer: ready, or sent by the blocking lane.",
         );
-        for lane in Lane::ALL {
+        for lane in ServedBy::ALL {
             let mut count = 0;
             for (bucket, bound) in BOUNDS.iter().map(Some).chain([None]).enumerate() {
                 count += self.sum(|one| &one.lanes[lane as usize].by_duration[bucket]);
@@ -308,16 +320,16 @@ mod tests {
             min_rate: 0,
             rate: None,
         };
-        Metrics::new(workers, Door::new(&limits), Arc::default(), None)
+        Metrics::new(workers, ConnectionLimiter::new(&limits), Arc::default(), None)
     }
 
     #[test]
     fn the_counts_of_all_workers_are_added_up() {
         let metrics = metrics(2);
         let (first, second) = (metrics.of_worker(0), metrics.of_worker(1));
-        first.answer(200, Lane::Memory, 10, Some(Cached::Hit), Duration::from_micros(30));
-        second.answer(200, Lane::Memory, 20, Some(Cached::Miss), Duration::from_micros(50));
-        second.answer(404, Lane::Blocking, 0, None, Duration::from_secs(600));
+        first.answer(200, ServedBy::Memory, 10, Some(Cached::Hit), Duration::from_micros(30));
+        second.answer(200, ServedBy::Memory, 20, Some(Cached::Miss), Duration::from_micros(50));
+        second.answer(404, ServedBy::Blocking, 0, None, Duration::from_secs(600));
         first.cache_holds(5);
         first.cache_holds(7);
         let text = metrics.render();
@@ -345,7 +357,7 @@ mod tests {
     fn a_status_that_does_not_exist_is_counted_somewhere_and_harms_nothing() {
         let metrics = metrics(1);
         for status in [0, 99, 600, u16::MAX] {
-            metrics.of_worker(0).answer(status, Lane::Memory, 0, None, Duration::MAX);
+            metrics.of_worker(0).answer(status, ServedBy::Memory, 0, None, Duration::MAX);
         }
         assert!(metrics.render().contains("httpd_request_duration_seconds_count{lane=\"memory\"} 4"));
     }

@@ -15,7 +15,7 @@ use rustls::sign::CertifiedKey;
 use webpki::{EndEntityCert, KeyUsage};
 
 /// The largest file that is read as a certificate or key; a long chain takes some 20 KiB.
-const FILE_MAX: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 
 /// Where certificate and key lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Validity {
 
 /// What is to be said about a certificate at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ValidityStatus {
     /// Nothing.
     Valid,
     /// It is not valid yet.
@@ -57,23 +57,23 @@ pub enum Standing {
 
 impl Validity {
     /// How the certificate stands at `now`, in seconds since 1970.
-    pub fn standing(&self, now: i64) -> Standing {
+    pub fn status(&self, now: i64) -> ValidityStatus {
         match now {
-            now if now < self.from => Standing::NotYet,
-            now if now > self.until => Standing::Over,
-            _ => Standing::Valid,
+            now if now < self.from => ValidityStatus::NotYet,
+            now if now > self.until => ValidityStatus::Over,
+            _ => ValidityStatus::Valid,
         }
     }
 
-    /// The warning for a standing; `None` when there is nothing to say.
-    pub fn warning(&self, standing: Standing) -> Option<String> {
-        match standing {
-            Standing::Valid => None,
-            Standing::NotYet => Some(format!(
+    /// The warning for a status; `None` when there is nothing to say.
+    pub fn warning(&self, status: ValidityStatus) -> Option<String> {
+        match status {
+            ValidityStatus::Valid => None,
+            ValidityStatus::NotYet => Some(format!(
                 "the certificate is valid from {} on, and clients refuse it until then; is the clock of this machine right?",
                 day(self.from)
             )),
-            Standing::Over => {
+            ValidityStatus::Over => {
                 Some(format!("the certificate was valid until {}, and clients refuse it now", day(self.until)))
             }
         }
@@ -208,7 +208,7 @@ fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let fail = |error| Failure::io("read", path.display(), error).with_kind(Kind::Config);
     let metadata = fs::metadata(path).map_err(fail)?;
-    if metadata.len() > FILE_MAX || !metadata.is_file() {
+    if metadata.len() > MAX_FILE || !metadata.is_file() {
         return Err(unusable("read", path, "this is no certificate and no key"));
     }
     let text = fs::read(path).map_err(fail)?;

@@ -13,11 +13,11 @@ use common::Failure;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::certificate::{Files, Identity, Standing, Validity};
+use super::certificate::{Files, Identity, Validity, ValidityStatus};
 
 /// Holds the certificate, and knows where it came from.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct CertificateReloader {
     current: RwLock<Arc<CertifiedKey>>,
     watched: Option<Files>,
     state: Mutex<State>,
@@ -27,7 +27,7 @@ pub struct Keeper {
 struct State {
     validity: Validity,
     /// What was said about the dates last.
-    standing: Standing,
+    status: ValidityStatus,
     /// The files as they were when they were read last, well or not.
     read: [Stamp; 2],
     /// The files as they were a moment ago.
@@ -37,13 +37,13 @@ struct State {
 /// What changes when a file is written or replaced; `None` when it is not there.
 type Stamp = Option<(u64, u64, u64, i64, i64)>;
 
-impl Keeper {
-    /// A keeper of an identity that never changes.
+impl CertificateReloader {
+    /// A reloader of an identity that never changes.
     pub fn fixed(identity: Identity) -> Self {
         Self::new(identity, None, [None; 2])
     }
 
-    /// A keeper of what lies in these files, now and later.
+    /// A reloader of what lies in these files, now and later.
     pub fn of_files(files: Files) -> Result<Self, Failure> {
         // Looked at before they are read, so that a change in between is seen as one.
         let stamps = stamps(&files);
@@ -51,7 +51,7 @@ impl Keeper {
     }
 
     fn new(identity: Identity, watched: Option<Files>, stamps: [Stamp; 2]) -> Self {
-        let state = State { validity: identity.validity, standing: Standing::Valid, read: stamps, seen: stamps };
+        let state = State { validity: identity.validity, status: ValidityStatus::Valid, read: stamps, seen: stamps };
         Self { current: RwLock::new(Arc::new(identity.certified)), watched, state: Mutex::new(state) }
     }
 
@@ -83,7 +83,7 @@ impl Keeper {
             Ok(identity) => {
                 log::info!("the certificate was read again");
                 state.validity = identity.validity;
-                state.standing = Standing::Valid;
+                state.status = ValidityStatus::Valid;
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity.certified);
                 warn_of_dates(state);
             }
@@ -94,16 +94,16 @@ impl Keeper {
 
 fn warn_of_dates(state: &mut State) {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let standing = state.validity.standing(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX));
-    if standing != state.standing {
-        state.standing = standing;
-        if let Some(text) = state.validity.warning(standing) {
+    let status = state.validity.status(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX));
+    if status != state.status {
+        state.status = status;
+        if let Some(text) = state.validity.warning(status) {
             log::warn!("{text}");
         }
     }
 }
 
-impl ResolvesServerCert for Keeper {
+impl ResolvesServerCert for CertificateReloader {
     fn resolve(&self, _: ClientHello) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
     }

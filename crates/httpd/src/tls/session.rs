@@ -16,7 +16,7 @@ use rustls::{Error, ServerConfig};
 pub const BURST: usize = 128 * 1024;
 /// What is around the data in a record at most (RFC 5246 section 6.2.3), and what a record may hold.
 const RECORD_OVERHEAD: usize = 256;
-const RECORD_MAX: usize = 16 * 1024;
+const MAX_RECORD: usize = 16 * 1024;
 
 /// One side of a TLS connection: ours.
 pub struct Session {
@@ -139,7 +139,7 @@ impl Session {
     /// Appends `plain`, at most [`BURST`] octets of it, to `outgoing`: how much that was.
     pub fn seal(&mut self, plain: &[u8], outgoing: &mut Records) -> io::Result<usize> {
         let plain = &plain[..plain.len().min(BURST)];
-        let most = plain.len() + (plain.len() / RECORD_MAX + 1) * RECORD_OVERHEAD;
+        let most = plain.len() + (plain.len() / MAX_RECORD + 1) * RECORD_OVERHEAD;
         self.write(outgoing, most, |traffic, space| traffic.encrypt(plain, space))?;
         Ok(plain.len())
     }
@@ -211,7 +211,7 @@ impl Records {
         self.filled += records.len();
     }
 
-    /// Space behind the records, at least so much.
+    /// Scratch behind the records, at least so much.
     fn spare(&mut self, least: usize) -> &mut [u8] {
         if self.space.len() < self.filled + least {
             self.space.resize(self.filled + least, 0);

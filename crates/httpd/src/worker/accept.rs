@@ -9,11 +9,11 @@ use nix::sys::epoll::EpollEvent;
 use socket2::Socket;
 
 use super::{FIRST_LISTENER, Worker};
-use crate::net::stream::Channel;
-use crate::worker::connection::{Connection, Phase};
 use crate::net::listener::Role;
 use crate::net::peer::Peer;
+use crate::net::stream::ClientStream;
 use crate::tls::session::Session;
+use crate::worker::connection::{Connection, Phase};
 
 /// Most connections accepted in one go, so that a flood of them does not keep those that are there waiting.
 const ACCEPTS: usize = 64;
@@ -26,16 +26,19 @@ impl Worker {
     /// Closes the listeners and every connection that waits for a request that has not begun. What has arrived by now is
     /// served before.
     pub(super) fn stop_accepting(&mut self) {
-        self.service.clock.tick();
+        self.handler.clock.tick();
         for number in (FIRST_LISTENER..).take(self.listeners.len()) {
             while self.accept(number) && !self.stop.is_overdue() {}
         }
         self.listeners.clear();
-        for place in 0..self.connections.len() {
-            self.service.clock.new_batch();
-            self.serve(place);
-            if self.connections[place].as_ref().is_some_and(|connection| connection.is_idle() || connection.listens()) {
-                self.close(place);
+        for slot in 0..self.connections.len() {
+            self.handler.clock.new_batch();
+            self.serve(slot);
+            if self.connections[slot]
+                .as_ref()
+                .is_some_and(|connection| connection.is_idle() || connection.is_streaming())
+            {
+                self.close(slot);
             }
         }
     }
@@ -49,30 +52,30 @@ impl Worker {
 
     /// Accepts and serves what waits at a listener; whether there may be more.
     pub(super) fn accept(&mut self, number: u64) -> bool {
-        let place = usize::try_from(number - FIRST_LISTENER).unwrap_or(usize::MAX);
+        let slot = usize::try_from(number - FIRST_LISTENER).unwrap_or(usize::MAX);
         for _ in 0..ACCEPTS {
-            let Some(listener) = self.listeners.get(place) else { return false };
+            let Some(listener) = self.listeners.get(slot) else { return false };
             match listener.accept() {
                 Ok((socket, peer)) => {
                     let role = listener.role;
-                    let Some(has_preface) = self.service.expects_header(peer) else {
+                    let Some(has_preface) = self.handler.expects_header(peer) else {
                         log::info!("{peer}: is no trusted proxy");
                         continue;
                     };
-                    let Some(admission) = self.door.admit(self.service.counted(peer)) else {
-                        self.turn_away(socket, peer, role);
+                    let Some(permit) = self.limiter.admit(self.handler.counted(peer)) else {
+                        self.reject_over_limit(socket, peer, role);
                         continue;
                     };
-                    let Some(channel) = self.channel(socket, role) else { continue };
+                    let Some(stream) = self.stream(socket, role) else { continue };
                     let deadline = self.deadline(self.limits.head);
                     let mut connection =
-                        Connection::new(channel, peer, role, Some(admission), deadline).limited_to(self.limits.rate);
+                        Connection::new(stream, peer, role, Some(permit), deadline).limited_to(self.limits.rate);
                     if has_preface {
-                        connection.phase = Phase::Preface;
+                        connection.phase = Phase::ProxyHeader;
                     }
                     // The request has often come with the connection, so it is looked for before waiting. It may have
                     // come after this worker woke up.
-                    self.service.clock.new_batch();
+                    self.handler.clock.new_batch();
                     self.serve_safely(connection, None);
                 }
                 Err(error) => {
@@ -90,37 +93,37 @@ impl Worker {
     }
 
     /// What carries the bytes of a connection that came in at a listener of this role.
-    fn channel(&self, socket: Socket, role: Role) -> Option<Channel> {
+    fn stream(&self, socket: Socket, role: Role) -> Option<ClientStream> {
         match (role, &self.tls) {
             (Role::Tls, Some(config)) => match Session::new(Arc::clone(config)) {
-                Ok(session) => Some(Channel::secure(socket, session)),
+                Ok(session) => Some(ClientStream::secure(socket, session)),
                 Err(error) => {
                     log::error!("TLS: {error}");
                     None
                 }
             },
-            _ => Some(Channel::new(socket)),
+            _ => Some(ClientStream::new(socket)),
         }
     }
 
-    /// Says that there is no place. Over TLS it is only logged: a handshake is the dearest answer there is.
-    fn turn_away(&mut self, socket: Socket, peer: Peer, role: Role) {
-        let mut channel = Channel::new(socket);
+    /// Says that there is no slot. Over TLS it is only logged: a handshake is the dearest answer there is.
+    fn reject_over_limit(&mut self, socket: Socket, peer: Peer, role: Role) {
+        let mut stream = ClientStream::new(socket);
         // What the client has sent by now is read, so that closing does not reset the answer away.
-        let arrived = channel.receive_now(&mut self.input).unwrap_or(0);
+        let arrived = stream.receive_now(&mut self.input).unwrap_or(0);
         if role == Role::Tls {
             self.output.clear();
-            return self.service.turn_away(&[], peer, &mut self.output);
+            return self.handler.reject_over_limit(&[], peer, &mut self.output);
         }
         self.output.clear();
-        self.service.turn_away(&self.input[..arrived], peer, &mut self.output);
-        let _ = channel.send_now(&[&self.output]);
-        channel.finish_sending();
+        self.handler.reject_over_limit(&self.input[..arrived], peer, &mut self.output);
+        let _ = stream.send_now(&[&self.output]);
+        stream.finish_sending();
     }
 
     fn pause_accepting(&mut self, error: &io::Error) {
-        if self.service.clock.uptime() >= self.complain_again_at {
-            self.complain_again_at = self.service.clock.uptime() + COMPLAINT_PAUSE;
+        if self.handler.clock.uptime() >= self.next_accept_warning {
+            self.next_accept_warning = self.handler.clock.uptime() + COMPLAINT_PAUSE;
             log::warn!("accept: {}; pausing until some are free", common::error::reason(error));
         }
         for listener in &self.listeners {

@@ -5,19 +5,19 @@
 use std::io;
 use std::time::Instant;
 
-use crate::net::stream::Channel;
-use crate::net::connection_limit::Admission;
+use crate::live_reload::EventSubscriber;
+use crate::net::connection_limit::ConnectionPermit;
 use crate::net::listener::Role;
-use crate::live_reload::Listener;
 use crate::net::peer::Peer;
+use crate::net::stream::ClientStream;
+use crate::net::token_bucket::TokenBucket;
 use crate::proto::framing::Drain;
-use crate::net::token_bucket::Bucket;
 
 /// One client.
 #[derive(Debug)]
 pub struct Connection {
     /// What carries its bytes.
-    pub channel: Channel,
+    pub stream: ClientStream,
     /// The client.
     pub peer: Peer,
     /// At what kind of listener it came in.
@@ -29,16 +29,16 @@ pub struct Connection {
     /// When it has waited long enough, in seconds of uptime.
     pub deadline: u32,
     /// What it may still be sent, where there is a limit to that.
-    pub bucket: Option<Bucket>,
-    /// Its place behind the door.
-    admission: Option<Admission>,
+    pub bucket: Option<TokenBucket>,
+    /// Its slot behind the limiter.
+    permit: Option<ConnectionPermit>,
 }
 
 /// What a connection is waiting for.
 #[derive(Debug)]
 pub enum Phase {
     /// The header of the PROXY protocol.
-    Preface,
+    ProxyHeader,
     /// The end of a TLS handshake.
     Handshake,
     /// The first octet of a request.
@@ -50,15 +50,15 @@ pub enum Phase {
     /// The rest of a request body that nobody wants; then the next request.
     Draining(Box<Drain>),
     /// Nothing: it is told of events, and what it sends is thrown away. The deadline is that of the next sign of life.
-    Listening(Listener),
+    Streaming(EventSubscriber),
     /// The end: everything was sent, and what still arrives is thrown away, so that the last answer is not lost to a reset.
     Lingering,
 }
 
 impl Phase {
-    /// What a channel waits for on which nothing has been said.
-    pub fn first(channel: &Channel) -> Self {
-        if channel.is_plain() { Self::Idle } else { Self::Handshake }
+    /// What a stream waits for on which nothing has been said.
+    pub fn first(stream: &ClientStream) -> Self {
+        if stream.is_plain() { Self::Idle } else { Self::Handshake }
     }
 }
 
@@ -67,35 +67,35 @@ pub const LINGER_SECONDS: u32 = 2;
 
 impl Connection {
     /// A connection that was just accepted.
-    pub fn new(channel: Channel, peer: Peer, role: Role, admission: Option<Admission>, deadline: u32) -> Self {
-        let phase = Phase::first(&channel);
-        Self { channel, peer, role, pending: Vec::new(), phase, deadline, bucket: None, admission }
+    pub fn new(stream: ClientStream, peer: Peer, role: Role, permit: Option<ConnectionPermit>, deadline: u32) -> Self {
+        let phase = Phase::first(&stream);
+        Self { stream, peer, role, pending: Vec::new(), phase, deadline, bucket: None, permit }
     }
 
     /// Counts as a connection of `peer` from now on; whether there was room.
     pub fn count_for(&mut self, peer: Peer) -> bool {
-        self.admission.as_mut().is_none_or(|admission| admission.count_for(peer))
+        self.permit.as_mut().is_none_or(|permit| permit.count_for(peer))
     }
 
     /// The same with a limit to what it is sent, in octets a second.
     #[must_use]
     pub fn limited_to(mut self, rate: Option<u64>) -> Self {
-        self.bucket = rate.map(|rate| Bucket::new(rate, Instant::now()));
+        self.bucket = rate.map(|rate| TokenBucket::new(rate, Instant::now()));
         self
     }
 
     /// Whether the client has not begun with anything, so that nobody is cut off when it is closed.
     pub fn is_idle(&self) -> bool {
         match self.phase {
-            Phase::Preface | Phase::Idle => true,
-            Phase::Handshake => self.channel.is_new(),
+            Phase::ProxyHeader | Phase::Idle => true,
+            Phase::Handshake => self.stream.is_new(),
             _ => false,
         }
     }
 
     /// Whether it only listens for events.
-    pub fn listens(&self) -> bool {
-        matches!(self.phase, Phase::Listening(_))
+    pub fn is_streaming(&self) -> bool {
+        matches!(self.phase, Phase::Streaming(_))
     }
 
     /// Sends what goes out at once of `pieces`: the number of octets, 0 when the socket is full or the limit is reached.
@@ -104,7 +104,7 @@ impl Connection {
         if self.bucket.as_mut().is_some_and(|bucket| !bucket.allows(octets, Instant::now())) {
             return Ok(0);
         }
-        let sent = self.channel.send_now(pieces)?;
+        let sent = self.stream.send_now(pieces)?;
         if let Some(bucket) = &mut self.bucket {
             bucket.spend(sent);
         }

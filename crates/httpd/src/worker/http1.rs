@@ -1,25 +1,25 @@
 //! The conversation with one client: from what has arrived to what is sent, as far as that goes without waiting.
 //!
-//! [`Worker::converse`] is called when a socket is ready and returns what becomes of the connection. Whatever cannot be
+//! [`Worker::process_requests`] is called when a socket is ready and returns what becomes of the connection. Whatever cannot be
 //! finished at once leaves for the blocking lane with everything it needs.
 
 use std::io;
 
-use super::{Leave, Next, Worker};
-use crate::worker::connection::{Connection, Phase};
+use super::{Next, Offload, Worker};
+use crate::blocking::response_writer::Content;
+use crate::handler::{After, Answer, PlainHttp, Rest};
 use crate::net::listener::Role;
 use crate::proto::framing::Drained;
-use crate::handler::{After, Answer, Elsewhere, Rest};
-use crate::blocking::response_writer::Content;
+use crate::worker::connection::{Connection, Phase};
 
 /// Answers prepared before they are sent: a kilobyte of requests can ask for megabytes.
-const OUTPUT_MAX: usize = 64 * 1024;
+const MAX_OUTPUT: usize = 64 * 1024;
 
 impl Worker {
     /// Reads what has arrived and answers every complete request in it.
-    pub(super) fn converse(&mut self, connection: &mut Connection) -> Next {
-        if matches!(connection.phase, Phase::Preface)
-            && let Some(next) = self.introduce(connection)
+    pub(super) fn process_requests(&mut self, connection: &mut Connection) -> Next {
+        if matches!(connection.phase, Phase::ProxyHeader)
+            && let Some(next) = self.read_proxy_header(connection)
         {
             return next;
         }
@@ -29,13 +29,13 @@ impl Worker {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => return Next::Linger,
             Err(_) => return Next::Close,
         };
-        if matches!(connection.phase, Phase::Handshake) && connection.channel.is_open() {
+        if matches!(connection.phase, Phase::Handshake) && connection.stream.is_open() {
             connection.phase = Phase::Idle;
         }
         if arrived == 0 {
             return self.flush_and(connection, Next::Stay);
         }
-        if matches!(connection.phase, Phase::Lingering | Phase::Listening(_)) {
+        if matches!(connection.phase, Phase::Lingering | Phase::Streaming(_)) {
             connection.pending = Vec::new();
             return Next::Stay;
         }
@@ -48,13 +48,13 @@ impl Worker {
                     Drained::GiveUp => return self.flush_and(connection, Next::Linger),
                 }
                 connection.phase = Phase::Idle;
-                self.service.clock.new_batch();
+                self.handler.clock.new_batch();
             }
             let input = &self.input[position..arrived];
             let peer = connection.peer;
             let answer = match elsewhere(connection) {
-                None => self.service.serve(input, peer, &mut self.output),
-                Some(place) => self.service.send_elsewhere(place, input, peer, &mut self.output),
+                None => self.handler.serve(input, peer, &mut self.output),
+                Some(slot) => self.handler.answer_plain_http(slot, input, peer, &mut self.output),
             };
             let Some(answer) = answer else {
                 return self.keep_pending(connection, position, arrived);
@@ -64,7 +64,7 @@ impl Worker {
                 return next;
             }
             // The first request had begun when this worker woke up. The next one may have been sent after the last check.
-            self.service.clock.new_batch();
+            self.handler.clock.new_batch();
         }
     }
 
@@ -72,7 +72,7 @@ impl Worker {
     fn receive(&mut self, connection: &mut Connection) -> io::Result<usize> {
         let kept = connection.pending.len();
         self.input[..kept].copy_from_slice(&connection.pending);
-        match connection.channel.receive_now(&mut self.input[kept..]) {
+        match connection.stream.receive_now(&mut self.input[kept..]) {
             // What was kept while an answer was sent has not been looked at yet, and may hold whole requests. The beginning
             // of a head will stay one.
             Ok(0) if kept == 0 || matches!(connection.phase, Phase::Head) => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -110,15 +110,15 @@ impl Worker {
                 Ok(left) => (Content::Memory(document, range.end - left..range.end), None),
                 Err(_) => return Some(Next::Close),
             },
-            Rest::Events(listener) => {
-                connection.phase = Phase::Listening(listener);
-                connection.deadline = self.next_heartbeat();
+            Rest::Events(subscriber) => {
+                connection.phase = Phase::Streaming(subscriber);
+                connection.deadline = self.next_keep_alive();
                 connection.pending = Vec::new();
                 return Some(self.flush_and(connection, Next::Stay));
             }
             Rest::Blocking(content, entry) => {
                 // While it takes its time, a connection of a proxy is one of whoever asked.
-                connection.count_for(self.service.counted(entry.peer));
+                connection.count_for(self.handler.counted(entry.peer));
                 (content, Some(entry))
             }
             Rest::Login(attempt) => {
@@ -129,10 +129,10 @@ impl Worker {
         if !matches!(content, Content::Nothing) {
             connection.pending = self.input[position..arrived].to_vec();
             let ready = std::mem::take(&mut self.output);
-            return Some(Next::Leave(Box::new(Leave { ready, content, entry, ends })));
+            return Some(Next::Offload(Box::new(Offload { ready, content, entry, ends })));
         }
         match (ends, lingers) {
-            (false, _) if self.output.len() > OUTPUT_MAX => self.make_way(connection, position, arrived),
+            (false, _) if self.output.len() > MAX_OUTPUT => self.flush_before_next(connection, position, arrived),
             (false, _) => None,
             (true, false) => Some(self.flush_and(connection, Next::Close)),
             (true, true) => Some(self.flush_and(connection, Next::Linger)),
@@ -140,7 +140,7 @@ impl Worker {
     }
 
     /// Sends what has been prepared so far. A client that does not take it gets no further answer prepared.
-    fn make_way(&mut self, connection: &mut Connection, position: usize, arrived: usize) -> Option<Next> {
+    fn flush_before_next(&mut self, connection: &mut Connection, position: usize, arrived: usize) -> Option<Next> {
         match self.flush_and(connection, Next::Stay) {
             Next::Stay => {
                 self.output.clear();
@@ -165,12 +165,12 @@ impl Worker {
                 connection.deadline = self.deadline(self.limits.head);
             }
             Phase::Idle => connection.deadline = self.deadline(self.limits.idle),
-            Phase::Preface
+            Phase::ProxyHeader
             | Phase::Handshake
             | Phase::Head
             | Phase::LoggingIn
             | Phase::Draining(_)
-            | Phase::Listening(_)
+            | Phase::Streaming(_)
             | Phase::Lingering => {}
         }
         self.flush_and(connection, Next::Stay)
@@ -187,26 +187,26 @@ impl Worker {
 
     /// Sends the output; what does not go out at once leaves for the blocking lane.
     pub(super) fn flush_and(&mut self, connection: &mut Connection, next: Next) -> Next {
-        if self.output.is_empty() && !connection.channel.has_backlog() {
+        if self.output.is_empty() && !connection.stream.has_backlog() {
             return next;
         }
         match connection.send_now(&[&self.output]) {
-            Ok(sent) if sent == self.output.len() && !connection.channel.has_backlog() => next,
+            Ok(sent) if sent == self.output.len() && !connection.stream.has_backlog() => next,
             Ok(sent) => {
                 let rest = self.output.split_off(sent);
                 let ends = !matches!(next, Next::Stay);
-                Next::Leave(Box::new(Leave { ready: rest, content: Content::Nothing, entry: None, ends }))
+                Next::Offload(Box::new(Offload { ready: rest, content: Content::Nothing, entry: None, ends }))
             }
             Err(_) => Next::Close,
         }
     }
 }
 
-/// Where the requests of a connection are sent that did not come to the right place.
-fn elsewhere(connection: &Connection) -> Option<Elsewhere> {
+/// Where the requests of a connection are sent that did not come to the right slot.
+fn elsewhere(connection: &Connection) -> Option<PlainHttp> {
     match connection.role {
-        Role::Redirect(port) => Some(Elsewhere::Redirect(port)),
-        Role::Tls if connection.channel.is_misdirected() => Some(Elsewhere::Misdirected),
+        Role::Redirect(port) => Some(PlainHttp::OnRedirectPort(port)),
+        Role::Tls if connection.stream.is_plain_http_on_tls_port() => Some(PlainHttp::OnTlsPort),
         Role::Plain | Role::Tls => None,
     }
 }

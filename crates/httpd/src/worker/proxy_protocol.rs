@@ -9,16 +9,16 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 
 use super::{Next, Worker};
-use crate::worker::connection::{Connection, Phase};
 use crate::net::peer::Peer;
 use crate::proto::proxy_protocol::{self, Parsed};
+use crate::worker::connection::{Connection, Phase};
 
 impl Worker {
     /// Reads the header as far as it has arrived; `None` when the connection can go on as that of its client.
-    pub(super) fn introduce(&mut self, connection: &mut Connection) -> Option<Next> {
+    pub(super) fn read_proxy_header(&mut self, connection: &mut Connection) -> Option<Next> {
         let kept = connection.pending.len();
         self.input[..kept].copy_from_slice(&connection.pending);
-        let fd = connection.channel.as_fd().as_raw_fd();
+        let fd = connection.stream.as_fd().as_raw_fd();
         let arrived = match recv(fd, &mut self.input[kept..], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
             Ok(0) => return Some(Next::Close),
             Ok(count) => kept + count,
@@ -43,7 +43,7 @@ impl Worker {
             return Some(Next::Stay);
         };
         connection.pending = Vec::new();
-        connection.phase = Phase::first(&connection.channel);
+        connection.phase = Phase::first(&connection.stream);
         self.name_client(connection, client.map(Peer::Ip))
     }
 
@@ -51,11 +51,11 @@ impl Worker {
     fn name_client(&mut self, connection: &mut Connection, client: Option<Peer>) -> Option<Next> {
         let client = client?;
         connection.peer = client;
-        if connection.count_for(self.service.counted(client)) {
+        if connection.count_for(self.handler.counted(client)) {
             return None;
         }
-        self.service.turn_away(&[], client, &mut self.output);
-        if !connection.channel.is_open() {
+        self.handler.reject_over_limit(&[], client, &mut self.output);
+        if !connection.stream.is_open() {
             // A handshake is the dearest answer there is.
             return Some(Next::Close);
         }

@@ -8,9 +8,9 @@ pub const BLOCK: usize = 512;
 /// What stands behind the last entry.
 pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
-const NAME_MAX: usize = 100;
+const MAX_NAME: usize = 100;
 /// The largest number in eleven octal digits.
-const OCTAL_MAX: u64 = (1 << 33) - 1;
+const MAX_OCTAL: u64 = (1 << 33) - 1;
 
 /// What a header says.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ impl Entry<'_> {
     ///
     /// Nothing tells who owns the file; the rights are those that everybody gives.
     pub fn write(&self, out: &mut Vec<u8>) {
-        if self.name.len() > NAME_MAX {
+        if self.name.len() > MAX_NAME {
             block(b"././@LongLink", b'L', 0o644, self.name.len() as u64 + 1, 0, out);
             out.extend_from_slice(self.name);
             out.push(0);
@@ -43,7 +43,7 @@ impl Entry<'_> {
             (false, false) => (b'0', 0o644),
         };
         // Times before 1970 have no form that every reader knows.
-        let modified = u64::try_from(self.modified).unwrap_or(0).min(OCTAL_MAX);
+        let modified = u64::try_from(self.modified).unwrap_or(0).min(MAX_OCTAL);
         block(self.name, kind, mode, self.size, modified, out);
     }
 }
@@ -56,12 +56,12 @@ pub fn padding(size: u64) -> usize {
 
 fn block(name: &[u8], kind: u8, mode: u64, size: u64, modified: u64, out: &mut Vec<u8>) {
     let mut block = [0; BLOCK];
-    let name = name.get(..NAME_MAX).unwrap_or(name);
+    let name = name.get(..MAX_NAME).unwrap_or(name);
     block[..name.len()].copy_from_slice(name);
     octal(&mut block[100..107], mode);
     octal(&mut block[108..115], 0);
     octal(&mut block[116..123], 0);
-    if size > OCTAL_MAX {
+    if size > MAX_OCTAL {
         block[124] = 0x80;
         block[128..136].copy_from_slice(&size.to_be_bytes());
     } else {
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn sizes_of_every_order_are_read_back() {
-        for size in [0, 1, OCTAL_MAX, OCTAL_MAX + 1, 1 << 40, 1 << 62] {
+        for size in [0, 1, MAX_OCTAL, MAX_OCTAL + 1, 1 << 40, 1 << 62] {
             assert_eq!(
                 read(Entry { name: b"a", size, modified: 1, executable: true }),
                 (b"a".to_vec(), size, 1, 0o755)
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn times_that_have_no_form_become_the_nearest_that_has_one() {
         let at = |modified| read(Entry { name: b"a", size: 0, modified, executable: false }).2;
-        assert_eq!((at(-5), at(i64::MAX)), (0, OCTAL_MAX));
+        assert_eq!((at(-5), at(i64::MAX)), (0, MAX_OCTAL));
     }
 
     #[test]

@@ -16,9 +16,9 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use super::{Symlinks, format};
 
 /// Links in one path, as in the kernel (`path_resolution(7)`).
-const LINKS_MAX: usize = 40;
+const MAX_LINKS: usize = 40;
 /// Folders in one path: each is a descriptor while the path is walked, and a client can ask for thousands.
-pub(super) const DEPTH_MAX: usize = 256;
+pub(super) const MAX_DEPTH: usize = 256;
 /// A folder to go on from.
 const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
@@ -82,7 +82,7 @@ impl Walk<'_> {
     }
 
     fn enter(&mut self, folder: OwnedFd) -> Result<(), Errno> {
-        if self.folders.len() >= DEPTH_MAX {
+        if self.folders.len() >= MAX_DEPTH {
             return Err(Errno::ENAMETOOLONG);
         }
         self.folders.push(folder);
@@ -93,7 +93,7 @@ impl Walk<'_> {
         self.links += 1;
         // The links of /proc lead to what they stand for, not to what they say.
         let is_magic = fstatfs(link)?.filesystem_type() == PROC_SUPER_MAGIC;
-        if self.symlinks == Symlinks::None || self.links > LINKS_MAX || is_magic {
+        if self.symlinks == Symlinks::None || self.links > MAX_LINKS || is_magic {
             return Err(Errno::ELOOP);
         }
         let target = readlinkat(link, "")?;

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::Entry;
 use crate::clock::Clock;
-use crate::telemetry::metrics::Cached;
 use crate::net::peer::Peer;
 use crate::proto::response::number;
+use crate::telemetry::metrics::Cached;
 
 pub(super) fn common(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
     // Pushed piece by piece: this runs for every request, and formatting by traits takes several times as long.
@@ -95,7 +95,7 @@ pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, duration: Du
         referer: entry.referer.map(text),
         user_agent: entry.user_agent.map(text),
         user: entry.user.as_deref().map(text),
-        lane: entry.lane.name(),
+        lane: entry.served_by.name(),
         cache: entry.cached.map(Cached::name),
         duration: duration.as_secs_f64(),
     };
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use std::time::Instant;
 
-    use crate::telemetry::metrics::Lane;
+    use crate::telemetry::metrics::ServedBy;
 
     fn entry() -> Entry<'static> {
         Entry {
@@ -186,7 +186,7 @@ mod tests {
             referer: None,
             user_agent: Some(b"x\\\n\xff\xc2\x9b"),
             user: None,
-            lane: Lane::Memory,
+            served_by: ServedBy::Memory,
             cached: Some(Cached::Hit),
             begun: Instant::now(),
         }
