@@ -139,12 +139,15 @@ fn http_1_1_is_agreed_on_and_nothing_else() {
 
 #[test]
 fn a_self_signed_certificate_names_this_host_and_its_fingerprint_is_printed() {
-    use sha2::Digest;
     let server = start(&["--tls-self-signed"]);
     let mut client = server.connect();
     client.get("/a", "");
     let certificate = client.certificate();
-    let digest: Vec<_> = sha2::Sha256::digest(&certificate).iter().map(|byte| format!("{byte:02X}")).collect();
+    let digest: Vec<_> = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &certificate)
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
     let stderr = server.running.stderr();
     assert!(stderr.contains(&format!("certificate SHA-256 {}\n", digest.join(":"))), "{stderr}");
     let presented = webpki::EndEntityCert::try_from(&certificate).unwrap();

@@ -17,7 +17,7 @@ pub fn url(data: &[u8]) {
         assert!(rest.iter().all(u8::is_ascii_graphic));
         let slash = rest.iter().position(|byte| *byte == b'/').expect("a path");
         let (authority, origin) = rest.split_at(slash);
-        assert!(httpd::proto::request::is_authority(authority), "{}", String::from_utf8_lossy(authority));
+        assert!(httpd::proto::authority::is_authority(authority), "{}", String::from_utf8_lossy(authority));
         match port {
             None => {}
             Some(443) => assert!(authority.ends_with(b"]") || !authority.contains(&b':')),

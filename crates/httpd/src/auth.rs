@@ -27,7 +27,7 @@ use htpasswd::Users;
 use source::Stamp;
 use throttle::{AttemptPermit, LoginThrottle};
 use verification::Check;
-use verified::{CheckResult, Digest, Key, VerifiedCache};
+use verified::{CheckResult, Digest, DigestKey, VerifiedCache};
 
 pub use source::VARIABLE;
 pub use verification::PendingVerification;
@@ -83,7 +83,7 @@ pub struct LoginCounts {
 
 /// The doorkeeper that all workers share.
 pub struct Authenticator {
-    key: Key,
+    key: DigestKey,
     /// The file that is read again when it changes.
     file: Option<PathBuf>,
     state: Mutex<State>,
@@ -115,7 +115,7 @@ impl fmt::Debug for Authenticator {
 impl Authenticator {
     /// Reads the file, or gets the password.
     pub fn open(login: &Login) -> Result<Arc<Self>, Failure> {
-        let key = Key::random().map_err(|error| Failure::new(Kind::System, "make", "a random key", error))?;
+        let key = DigestKey::random().map_err(|error| Failure::new(Kind::System, "make", "a random key", error))?;
         let (users, file, stamp) = match login {
             Login::File(path) => {
                 let stamp = Stamp::of(path);

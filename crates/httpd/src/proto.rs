@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+pub mod authority;
 pub mod cidr;
 pub mod conditional;
 pub mod credentials;
@@ -15,6 +16,7 @@ pub mod forwarded;
 pub mod framing;
 pub mod https_url;
 pub mod negotiate;
+pub mod percent;
 pub mod proxy_protocol;
 pub mod range;
 pub mod request;

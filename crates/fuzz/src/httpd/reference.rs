@@ -141,8 +141,8 @@ pub(super) fn end_of_chunks(body: &[u8]) -> Option<usize> {
 }
 
 /// The steps of RFC 9110 section 13.2.2 for a GET request.
-pub(super) fn outcome(fields: &Fields, validators: Validators, now: i64) -> Outcome {
-    let date = |name| fields.only(name).and_then(|value| date::parse(value, now));
+pub(super) fn outcome(fields: &Fields, validators: Validators) -> Outcome {
+    let date = |name| fields.only(name).and_then(|value| date::parse(value));
     let any = |name, weak: bool| {
         fields
             .list(name)

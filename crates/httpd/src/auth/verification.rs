@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::htpasswd::Users;
 use super::throttle::AttemptPermit;
-use super::verified::{CheckResult, Digest, Key};
+use super::verified::{CheckResult, Digest, DigestKey};
 use super::{Authenticator, State, UserStore, lock};
 use crate::proto::credentials::Basic;
 
@@ -80,10 +80,10 @@ impl fmt::Debug for PendingVerification {
 }
 
 impl Check {
-    fn compare(&self, key: &Key) -> CheckResult {
+    fn compare(&self, key: &DigestKey) -> CheckResult {
         let user = self.basic.user();
         let record = self.users.find(user);
-        // The one that stands in for an unknown user is extra_headers the same one, or repeating the question would tell.
+        // The one that stands in for an unknown user is always the same one, or repeating the question would tell.
         let number = key.digest(user).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
         let Some(compared) = record.or_else(|| self.users.any(number)) else { return CheckResult::Invalid };
         let is_equal = bcrypt::verify(self.basic.password(), &compared.hash).unwrap_or(false);

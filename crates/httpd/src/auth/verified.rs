@@ -6,8 +6,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::{hmac, rand};
 
 /// A keyed digest of a user name and a password.
 pub(crate) type Digest = [u8; 32];
@@ -15,24 +15,24 @@ pub(crate) type Digest = [u8; 32];
 /// Credentials of each kind that are remembered: more people than log in at once, and about 200 KB.
 const MOST: usize = 1024;
 
-/// Makes digests.
+/// The secret of this process under which digests are made.
 #[derive(Clone)]
-pub(crate) struct Key(Hmac<Sha256>);
+pub(crate) struct DigestKey(hmac::Key);
 
-impl Key {
-    /// A key that nobody knows.
-    pub(crate) fn random() -> Result<Self, getrandom::Error> {
-        // A whole block of SHA-256, so that nothing is filled up.
+impl DigestKey {
+    /// A new random key.
+    pub(crate) fn random() -> Result<Self, Unspecified> {
+        // One block of SHA-256.
         let mut bytes = zeroize::Zeroizing::new([0; 64]);
-        getrandom::fill(bytes.as_mut_slice())?;
-        Ok(Self(Hmac::<Sha256>::new(bytes.as_slice().into())))
+        rand::fill(bytes.as_mut_slice())?;
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice())))
     }
 
-    /// The digest of some bytes.
+    /// HMAC-SHA-256 of `bytes` (RFC 2104).
     pub(crate) fn digest(&self, bytes: &[u8]) -> Digest {
-        let mut mac = self.0.clone();
-        mac.update(bytes);
-        mac.finalize().into_bytes().into()
+        let mut digest = Digest::default();
+        digest.copy_from_slice(hmac::sign(&self.0, bytes).as_ref());
+        digest
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn digests_differ_by_their_bytes_and_by_their_key() {
-        let (first, second) = (Key::random().unwrap(), Key::random().unwrap());
+        let (first, second) = (DigestKey::random().unwrap(), DigestKey::random().unwrap());
         assert_eq!(first.digest(b"a:b"), first.digest(b"a:b"));
         assert_ne!(first.digest(b"a:b"), first.digest(b"a:c"));
         assert_ne!(first.digest(b"a:b"), second.digest(b"a:b"));
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn guesses_push_out_nobody_who_is_right_and_memory_is_bounded() {
-        let key = Key::random().unwrap();
+        let key = DigestKey::random().unwrap();
         let mut memory = VerifiedCache::default();
         let right = key.digest(b"ann:secret");
         memory.note(right, CheckResult::Valid(b"ann".as_slice().into()));

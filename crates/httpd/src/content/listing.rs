@@ -16,7 +16,7 @@ use serde_json::ser::Formatter;
 
 use crate::content::files::Root;
 use crate::content::routing::Site;
-use crate::proto::target::percent_encode;
+use crate::proto::percent::percent_encode;
 use crate::telemetry::access_log::human_size;
 
 use entries::read_entries;
@@ -257,8 +257,8 @@ fn write_json(out: &mut impl Write, entries: &[Entry]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_lc_rs::digest::{SHA256, digest};
     use base64::Engine;
-    use sha2::Digest;
 
     fn entry(name: &str, is_folder: bool, size: u64) -> Entry {
         Entry { name: name.as_bytes().to_vec(), is_folder, size, modified: 1_700_000_000 }
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_policy_allows_exactly_the_style_and_the_script_of_the_page() {
-        let hash = |text| base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(text));
+        let hash = |text: &str| base64::engine::general_purpose::STANDARD.encode(digest(&SHA256, text.as_bytes()));
         let (style, script) = (hash(STYLE), hash(SCRIPT));
         assert!(POLICY.contains(&format!("style-src 'sha256-{style}'")), "the hash of the style is {style}");
         assert!(POLICY.contains(&format!("script-src 'sha256-{script}'")), "the hash of the script is {script}");

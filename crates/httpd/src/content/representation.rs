@@ -63,11 +63,11 @@ impl Representation {
         Self { size, etag, modified: None, coding: None, ranges: false, cache_control, ..self.clone() }
     }
 
-    /// Decides what a GET or HEAD request selects; `now` in seconds since 1970.
-    pub fn select(&self, head: &Head, now: i64) -> Selected {
+    /// Decides what a GET or HEAD request selects.
+    pub fn select(&self, head: &Head) -> Selected {
         let fields = &head.fields;
         let validators = Validators { etag: &self.etag, modified: self.modified };
-        match conditional::evaluate(fields, validators, now) {
+        match conditional::evaluate(fields, validators) {
             Outcome::NotModified => return Selected::NotModified,
             Outcome::Failed => return Selected::PreconditionFailed,
             Outcome::Proceed => {}
@@ -76,7 +76,7 @@ impl Representation {
         let Some(value) = fields.only(Name::Range).filter(|_| asks) else {
             return Selected::Whole(Status::OK);
         };
-        if !conditional::range_applies(fields, validators, now) {
+        if !conditional::range_applies(fields, validators) {
             return Selected::Whole(Status::OK);
         }
         match range::select(value, self.size) {
@@ -214,7 +214,7 @@ mod tests {
     fn select(method: &str, fields: &str) -> Selected {
         let text = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         match parse(text.as_bytes()) {
-            Ok(Parsed::Complete(head, _)) => representation().select(&head, NOW),
+            Ok(Parsed::Complete(head, _)) => representation().select(&head),
             other => panic!("{other:?}"),
         }
     }

@@ -7,7 +7,8 @@ use crate::proto::Rejection;
 use crate::proto::field::Name;
 use crate::proto::request::{self, Method};
 use crate::proto::response::{self, Persistence, Status};
-use crate::proto::target::{Path, percent_encode};
+use crate::proto::percent::percent_encode;
+use crate::proto::target::Path;
 use crate::telemetry::access_log::Entry;
 use crate::telemetry::metrics::ServedBy;
 

@@ -47,7 +47,7 @@ impl Handler {
     }
 
     fn select_and_send(&mut self, reply: &mut Reply, source: OpenFile) -> Rest {
-        let selected = source.representation().select(reply.head, self.clock.seconds());
+        let selected = source.representation().select(reply.head);
         self.send(reply, source, &selected)
     }
 
@@ -57,7 +57,7 @@ impl Handler {
             return self.original(reply, original, may_be_original);
         };
         let is_fresh = |representation: &Representation| {
-            representation.select(reply.head, self.clock.seconds()) == Selected::NotModified
+            representation.select(reply.head) == Selected::NotModified
         };
         // Whoever has either form already is told so, and nothing is compressed for it.
         if may_be_original && is_fresh(original.representation()) {

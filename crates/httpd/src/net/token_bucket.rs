@@ -151,7 +151,7 @@ mod tests {
         }
     }
 
-    /// What goes out in this time when a sender extra_headers wants more.
+    /// What goes out in this time when a sender always wants more.
     fn sent(rate: u64, seconds: u64) -> u64 {
         let mut now = Instant::now();
         let (end, mut total) = (now + Duration::from_secs(seconds), 0);

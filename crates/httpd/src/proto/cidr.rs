@@ -4,12 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// A network: the addresses whose first bits are those of its address.
+use ipnet::IpNet;
+
+/// A network: all addresses that share the first bits of its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
+pub struct Network(IpNet);
 
 /// Why a text is no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,26 +25,10 @@ pub enum CidrParseError {
 }
 
 impl Network {
-    /// Whether `address` lies in it. IPv4 in its IPv6 form is IPv4.
+    /// Whether the network contains `address`; an IPv4-mapped IPv6 address counts as IPv4.
     pub fn contains(self, address: IpAddr) -> bool {
-        let (own, bits) = number(self.address);
-        let (other, other_bits) = number(address.to_canonical());
-        bits == other_bits && own == cut(other, bits, self.prefix)
+        self.0.contains(&address.to_canonical())
     }
-}
-
-/// An address as a number, and of how many bits.
-fn number(address: IpAddr) -> (u128, u32) {
-    match address {
-        IpAddr::V4(ip) => (ip.to_bits().into(), 32),
-        IpAddr::V6(ip) => (ip.to_bits(), 128),
-    }
-}
-
-/// The first `prefix` of `bits` bits, the others zero.
-fn cut(number: u128, bits: u32, prefix: u32) -> u128 {
-    let rest = bits.saturating_sub(prefix);
-    number.checked_shr(rest).and_then(|head| head.checked_shl(rest)).unwrap_or(0)
 }
 
 impl FromStr for Network {
@@ -55,24 +38,24 @@ impl FromStr for Network {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
         let address: IpAddr = address.parse().map_err(|_| CidrParseError::Address)?;
         let address = address.to_canonical();
-        let (value, bits) = number(address);
-        let prefix = match prefix {
-            None => bits,
-            Some(digits) if (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().ok().filter(|prefix| *prefix <= bits).ok_or(CidrParseError::Prefix)?
+        let network = match prefix {
+            None => IpNet::from(address),
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                let prefix = digits.parse().map_err(|_| CidrParseError::Prefix)?;
+                IpNet::new(address, prefix).map_err(|_| CidrParseError::Prefix)?
             }
             Some(_) => return Err(CidrParseError::Prefix),
         };
-        if cut(value, bits, prefix) != value {
-            return Err(CidrParseError::HostBits(prefix));
+        if network.trunc() != network {
+            return Err(CidrParseError::HostBits(network.prefix_len().into()));
         }
-        Ok(Self { address, prefix })
+        Ok(Self(network))
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        self.0.fmt(f)
     }
 }
 

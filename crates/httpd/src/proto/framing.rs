@@ -4,7 +4,7 @@
 //! and a body must never be taken for one. [`Drain`] eats a body that arrives in pieces.
 
 use super::Rejection;
-use super::field::{self, Name};
+use super::field::{self, Name, decimal};
 use super::request::{Head, Version};
 use super::response::Status;
 
@@ -58,14 +58,6 @@ fn content_length(head: &Head) -> Result<u64, Rejection> {
         length = Some(value);
     }
     Ok(length.unwrap_or(0))
-}
-
-/// A number of decimal digits and nothing else; `None` also when it does not fit.
-pub fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Whether the connection may serve another request after this one (RFC 9112 section 9.3).
@@ -122,7 +114,7 @@ enum State {
     ChunkSize(Line),
     /// Lines of the trailer section, up to an empty one.
     Trailer(Line),
-    CompletedJob,
+    Done,
 }
 
 /// The beginning of a line of which the end has not arrived.
@@ -154,11 +146,11 @@ impl Drain {
     pub fn feed(&mut self, bytes: &[u8]) -> Drained {
         let mut rest = bytes;
         loop {
-            if let State::CompletedJob = self.state {
+            if let State::Done = self.state {
                 return Drained::Done(bytes.len().saturating_sub(rest.len()));
             }
             if let State::Octets { left: 0, chunked: false } = self.state {
-                self.state = State::CompletedJob;
+                self.state = State::Done;
                 continue;
             }
             if rest.is_empty() {
@@ -176,12 +168,12 @@ impl Drain {
     /// One step over bytes that are not empty: how many it took, or `None` when they are malformed.
     fn step(&mut self, rest: &[u8]) -> Option<usize> {
         match &mut self.state {
-            State::CompletedJob => Some(0),
+            State::Done => Some(0),
             State::Octets { left, chunked } => {
                 let taken = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
                 *left = left.saturating_sub(taken as u64);
                 if *left == 0 {
-                    self.state = if *chunked { State::ChunkEnd(Line::new()) } else { State::CompletedJob };
+                    self.state = if *chunked { State::ChunkEnd(Line::new()) } else { State::Done };
                 }
                 Some(taken)
             }
@@ -206,7 +198,7 @@ impl Drain {
             State::Trailer(line) => {
                 let (taken, line) = take_line(line, rest)?;
                 match line {
-                    Some(line) if line.is_empty() => self.state = State::CompletedJob,
+                    Some(line) if line.is_empty() => self.state = State::Done,
                     Some(_) => self.state = State::Trailer(Line::new()),
                     None => {}
                 }
@@ -234,7 +226,7 @@ fn take_line(line: &mut Line, bytes: &[u8]) -> Option<(usize, Option<Line>)> {
 
 /// The size at the start of a chunk line, extensions ignored (RFC 9112 section 7.1).
 fn chunk_size(line: &[u8]) -> Option<u64> {
-    // Scratch before an extension is bad but allowed; in front of the number it is not, and others refuse it.
+    // Space before an extension is bad but allowed; in front of the number it is not, and others refuse it.
     let digits = line.split(|byte| *byte == b';').next()?;
     if !digits.first().is_some_and(u8::is_ascii_hexdigit) {
         return None;

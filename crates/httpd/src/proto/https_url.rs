@@ -1,7 +1,8 @@
 //! From a request in clear to the https URL of the same resource (RFC 9110 section 4.2.2).
 
+use super::authority::is_authority;
 use super::field::Name;
-use super::request::{Head, is_authority};
+use super::request::Head;
 
 /// The port of https when a URL names none.
 const HTTPS: u16 = 443;

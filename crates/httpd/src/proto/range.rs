@@ -3,8 +3,7 @@
 //! A Range field either selects something, or cannot be satisfied, or is ignored; what is junk is ignored, as the RFC asks,
 //! and what would be a waste (many small parts, more bytes than the file has) is ignored as well.
 
-use super::field;
-use super::framing::decimal;
+use super::field::{self, decimal};
 
 /// Most parts of one answer; more is a mistake or an attempt to make a small file expensive.
 pub const MAX_PARTS: usize = 16;

@@ -4,12 +4,10 @@
 //! buffer, or rejects. It is strict wherever leniency has led to request smuggling, and lenient only where the RFC asks
 //! for it: empty lines before the request line, and a bare LF as the end of a line.
 
-use std::net::Ipv6Addr;
-
 use super::Rejection;
+use super::authority::is_authority;
 use super::field::{self, Fields, Name};
 use super::response::Status;
-use super::{framing, target};
 
 /// Longest request line, in octets. RFC 9112 section 3 asks for at least 8,000; longer ones are a mistake or an attack.
 pub const MAX_REQUEST_LINE: usize = 16 * 1024;
@@ -206,31 +204,6 @@ fn check_host(head: &Head) -> Result<(), Rejection> {
         None if head.version == Version::Http10 => Ok(()),
         None => Err(Rejection::bad_request("The Host field is missing.")),
     }
-}
-
-/// Whether `bytes` is `uri-host [":" port]` with a host that is not empty (RFC 3986 section 3.2.2) and a port that exists.
-pub fn is_authority(bytes: &[u8]) -> bool {
-    let (is_host, port) = if let [b'[', rest @ ..] = bytes {
-        let Some(close) = memchr::memchr(b']', rest) else { return false };
-        let (literal, tail) = rest.split_at_checked(close).unwrap_or_default();
-        let address = std::str::from_utf8(literal).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
-        (address.is_some(), tail.get(1..).unwrap_or_default())
-    } else {
-        let colon = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
-        let (name, port) = bytes.split_at_checked(colon).unwrap_or_default();
-        (is_registered_name(name), port)
-    };
-    let is_port = match port {
-        [] | [b':'] => true,
-        [b':', digits @ ..] => framing::decimal(digits).is_some_and(|port| u16::try_from(port).is_ok()),
-        _ => false,
-    };
-    is_host && is_port
-}
-
-fn is_registered_name(name: &[u8]) -> bool {
-    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
-    !name.is_empty() && name.iter().all(is_allowed) && target::percent_decode(name).is_some()
 }
 
 /// Lines that end in CRLF or LF; anything else that looks like the end of a line is an error.

@@ -49,7 +49,7 @@ impl Status {
             400 => "Bad Request",
             401 => "Unauthorized",
             403 => "Forbidden",
-            404 => "Not Resolved",
+            404 => "Not Found",
             405 => "Method Not Allowed",
             406 => "Not Acceptable",
             408 => "Request Timeout",
@@ -154,7 +154,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "HTTP/1.1 404 Not Resolved\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n\
+            "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n\
              Content-Length: 0\r\nConnection: close\r\n\r\n"
         );
     }

@@ -1,6 +1,6 @@
 //! The access log: one line per answer, buffered per worker, written in whole lines.
 //!
-//! Everything a client can put into a line is escaped, so that a line is extra_headers one line and its fields can be told apart.
+//! Everything a client can put into a line is escaped, so that a line is always one line and its fields can be told apart.
 //! A log that cannot be written (full disk, closed pipe) is reported once and never holds up an answer.
 
 mod format;

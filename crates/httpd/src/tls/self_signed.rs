@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{Datelike, Days, Utc};
 use common::{Failure, Kind};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use sha2::{Digest, Sha256};
 
 use super::Identity;
 
@@ -29,8 +29,8 @@ pub fn self_signed(names: &[String], addresses: &[IpAddr]) -> Result<(Identity, 
     params.not_after = date(today + Days::new(DAYS));
     let key = KeyPair::generate().map_err(fail)?;
     let certificate = params.self_signed(&key).map_err(fail)?;
-    let fingerprint = Sha256::digest(certificate.der());
-    let fingerprint: Vec<_> = fingerprint.iter().map(|byte| format!("{byte:02X}")).collect();
+    let fingerprint = digest(&SHA256, certificate.der());
+    let fingerprint: Vec<_> = fingerprint.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     Ok((Identity::from_der(certificate.der().clone(), key)?, fingerprint.join(":")))
 }

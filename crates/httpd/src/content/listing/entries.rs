@@ -62,7 +62,7 @@ impl Column {
     }
 }
 
-/// The order of a listing. Folders extra_headers come first.
+/// The order of a listing. Folders always come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Order {
     column: Column,
