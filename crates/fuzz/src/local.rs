@@ -8,7 +8,7 @@ use std::path::Path;
 use common::SafeText;
 use httpd::content::archive::header::Entry as Header;
 use httpd::content::listing::{Entry, Form, Order, write};
-use httpd::content::mime::Types;
+use httpd::content::mime::MimeTypes;
 use httpd::live_reload::page;
 use httpd::net::token_bucket;
 use httpd::proto::disposition::attachment;
@@ -57,7 +57,7 @@ pub fn file_names(data: &[u8]) {
     read.sort_unstable();
     names.sort_unstable();
     assert_eq!(read, names);
-    let types = Types::default();
+    let types = MimeTypes::default();
     let content_type = types.of(data);
     assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not fit for a field: {content_type}");
 }

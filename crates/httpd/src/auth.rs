@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
 
+use crate::file_version::FileVersion;
 use crate::net::peer::Peer;
 use crate::proto::credentials::Basic;
 use crate::proto::field::{Fields, Name};
 use htpasswd::Users;
-use source::Stamp;
 use throttle::{AttemptPermit, LoginThrottle};
 use verification::Check;
 use verified::{CheckResult, Digest, DigestKey, VerifiedCache};
@@ -99,7 +99,7 @@ pub struct Authenticator {
 
 struct State {
     users: UserStore,
-    stamp: Option<Stamp>,
+    version: Option<FileVersion>,
     memory: VerifiedCache,
     throttle: LoginThrottle,
     /// What is being checked. The number of these is bounded.
@@ -116,12 +116,12 @@ impl Authenticator {
     /// Reads the file, or gets the password.
     pub fn open(login: &Login) -> Result<Arc<Self>, Failure> {
         let key = DigestKey::random().map_err(|error| Failure::new(Kind::System, "make", "a random key", error))?;
-        let (users, file, stamp) = match login {
+        let (users, file, version) = match login {
             Login::File(path) => {
-                let stamp = Stamp::of(path);
-                (UserStore::Listed(Arc::new(source::users(path)?)), Some(path.clone()), stamp)
+                let version = FileVersion::at(path);
+                (UserStore::Listed(Arc::new(source::users(path)?)), Some(path.clone()), version)
             }
-            Login::One(user) => {
+            Login::SingleUser(user) => {
                 let password = source::password(user)?;
                 let whole = zeroize::Zeroizing::new([user.as_bytes(), b":", &password].concat());
                 (UserStore::One(key.digest(&whole), user.as_bytes().into()), None, None)
@@ -133,7 +133,7 @@ impl Authenticator {
             file,
             state: Mutex::new(State {
                 users,
-                stamp,
+                version,
                 memory: VerifiedCache::default(),
                 throttle: LoginThrottle::default(),
                 checking: HashSet::new(),
@@ -199,13 +199,13 @@ impl Authenticator {
     /// once.
     pub fn refresh(&self, in_any_case: bool) {
         let Some(path) = &self.file else { return };
-        let stamp = Stamp::of(path);
-        if !in_any_case && (stamp.is_none() || stamp == lock(&self.state).stamp) {
+        let version = FileVersion::at(path);
+        if !in_any_case && (version.is_none() || version == lock(&self.state).version) {
             return;
         }
         let read = source::users(path);
         let mut state = lock(&self.state);
-        state.stamp = stamp;
+        state.version = version;
         match read {
             Ok(users) => {
                 log::info!("password file {}: {} users", path.display(), users.count());

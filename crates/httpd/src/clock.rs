@@ -97,6 +97,11 @@ impl Clock {
         self.uptime
     }
 
+    /// The uptime at which `timeout` from now has surely passed: one second more, because the current one is partly over.
+    pub fn deadline(&self, timeout: Duration) -> u32 {
+        self.uptime.saturating_add(u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX)).saturating_add(1)
+    }
+
     /// The value of the Date field.
     pub fn date(&self) -> &[u8] {
         &self.date

@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::blocking::pool::Completions;
+use crate::waker::Waker;
 
 /// The path under which pages listen, relative to the root; no file of that name is served without `--hidden`.
-pub const PATH: &[u8] = b".httpd/live-reload";
+pub const EVENTS_PATH: &[u8] = b".httpd/live-reload";
 /// Listeners at once: each is a connection, and whoever develops has a few windows open.
 const MAX_SUBSCRIBERS: usize = 256;
 
@@ -25,7 +25,7 @@ pub struct LiveReload {
     /// The last generation in which more than style sheets changed.
     reload: AtomicU64,
     subscribers: AtomicUsize,
-    wakers: Mutex<Vec<Arc<Completions>>>,
+    wakers: Mutex<Vec<Arc<Waker>>>,
 }
 
 /// A client that listens; its place is given back on drop.
@@ -47,8 +47,8 @@ impl LiveReload {
     }
 
     /// From now on the worker with this completions is woken up by every change.
-    pub(crate) fn add_waker(&self, completions: &Arc<Completions>) {
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(completions));
+    pub(crate) fn add_waker(&self, waker: &Arc<Waker>) {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(waker));
     }
 
     /// The current generation.
@@ -63,8 +63,8 @@ impl LiveReload {
             self.reload.store(next, Ordering::SeqCst);
         }
         self.generation.store(next, Ordering::SeqCst);
-        for completions in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            completions.wake();
+        for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            waker.wake();
         }
     }
 

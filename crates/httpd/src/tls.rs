@@ -16,7 +16,7 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
 use rustls::server::NoServerSessionStorage;
 
-pub use certificate::{Files, Identity};
+pub use certificate::{CertificateFiles, Identity};
 pub use reload::CertificateReloader;
 pub use self_signed::self_signed;
 

@@ -1,147 +1,112 @@
-//! The loop of a worker: wait until a socket is ready, serve it at once in a straight line, wait again (epoll(7)).
+//! The event loop of a worker (epoll(7)): wait for ready sockets, serve them, wait again.
 //!
-//! A worker has its own listeners and its own connections and shares no lock with other workers while it serves. It never
-//! blocks on a client: what does not go out at once goes to the blocking lane and comes back when it is done. How clients
-//! come in stands in `accept`, the conversation with one of them in `process_requests`.
+//! A worker has its own listeners and connections and shares no lock with other workers while it serves. It never waits
+//! for a client: what cannot be sent at once goes to the blocking pool, and the connection returns afterwards. [`accept`]
+//! admits connections, [`http1`] processes requests, [`server_sent_events`] sends events.
 
 mod accept;
-pub mod connection;
 mod http1;
 mod proxy_protocol;
 mod server_sent_events;
+mod slots;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::EpollEvent;
 use rustls::ServerConfig;
 
-use crate::blocking::pool::{BlockingPool, Completions, run_job};
-use crate::blocking::response_writer::{CompletedJob, Content, Job};
+use crate::blocking::completions::Completions;
+use crate::blocking::job::{CompletedJob, Job, run_job};
+use crate::blocking::pool::BlockingPool;
+use crate::connection::{Connection, ConnectionLimits, Phase};
 use crate::handler::Handler;
-use crate::net::connection_limit::{ConnectionLimiter, Limits};
+use crate::net::connection_limit::ConnectionLimiter;
 use crate::net::listener::Listener;
-use crate::proto::framing::MAX_DRAIN;
 use crate::shutdown::Shutdown;
-use crate::telemetry::access_log::OwnedEntry;
-use crate::worker::connection::{Connection, LINGER_SECONDS, Phase};
+use crate::waker::Waker;
+use accept::Listeners;
+use http1::{Buffers, Http1};
+use server_sent_events::EventBroadcast;
+use slots::{FIRST_LISTENER, Slots, WAKER};
 
-/// Most events taken in one wake-up: enough for full load, few enough that the time read for them is fresh.
-const EVENTS: usize = 256;
-/// One receive: more than the largest head, so that a head of any allowed size fits beside what is pending.
-const RECEIVE: usize = 64 * 1024;
-
-/// Tokens above every possible connection.
-const WAKER: u64 = u64::MAX;
-const FIRST_LISTENER: u64 = 1 << 32;
+/// Events taken in one wake-up: enough for full load, few enough that the time read for them stays accurate.
+const MAX_EVENTS: usize = 256;
+/// Time for a client to read the last response and close, in seconds.
+const LINGER_TIMEOUT: u32 = 2;
 
 /// One worker.
 pub struct Worker {
-    epoll: Epoll,
-    listeners: Vec<Listener>,
-    connections: Vec<Option<Connection>>,
-    free_slots: Vec<usize>,
-    /// Connections that are in the blocking lane.
-    offloaded: usize,
-    input: Vec<u8>,
-    output: Vec<u8>,
+    slots: Slots,
+    listeners: Listeners,
     handler: Handler,
+    buffers: Buffers,
+    events: EventBroadcast,
     limiter: Arc<ConnectionLimiter>,
-    limits: Limits,
-    completions: Arc<Completions>,
-    /// `None` where requests are handled strictly one at a time.
-    lane: Option<Arc<BlockingPool>>,
-    stop: Arc<Shutdown>,
+    limits: ConnectionLimits,
     tls: Option<Arc<ServerConfig>>,
-    swept_at: u32,
-    /// The generation of files that listeners were told of last.
-    last_generation_sent: u64,
-    accept_again_at: Option<Instant>,
-    next_accept_warning: u32,
+    /// `None` with `--workers 1`.
+    pool: Option<Arc<BlockingPool>>,
+    completions: Arc<Completions>,
+    /// Connections whose jobs are not completed.
+    offloaded: usize,
+    shutdown: Arc<Shutdown>,
+    /// Uptime at the last check of the deadlines.
+    checked_at: u32,
 }
 
-/// What a worker is made of.
-pub struct Parts {
-    /// Its listeners, not blocking.
+/// The parts of a [`Worker`].
+pub struct WorkerParts {
+    /// Non-blocking listeners.
     pub listeners: Vec<Listener>,
-    /// What answers requests.
+    /// Answers requests.
     pub handler: Handler,
-    /// Who may connect.
+    /// The connection limit.
     pub limiter: Arc<ConnectionLimiter>,
-    /// The limits in time.
-    pub limits: Limits,
-    /// Where finished jobs arrive.
-    pub completions: Arc<Completions>,
-    /// The blocking lane.
-    pub lane: Option<Arc<BlockingPool>>,
-    /// When to end.
-    pub stop: Arc<Shutdown>,
-    /// What TLS offers, where there is TLS.
+    /// Time limits and rates.
+    pub limits: ConnectionLimits,
+    /// Wakes this worker.
+    pub waker: Arc<Waker>,
+    /// Runs jobs; `None` runs them in this worker.
+    pub pool: Option<Arc<BlockingPool>>,
+    /// Whether to stop.
+    pub shutdown: Arc<Shutdown>,
+    /// The TLS configuration, if there is TLS.
     pub tls: Option<Arc<ServerConfig>>,
-}
-
-/// What becomes of a connection that was served.
-enum Next {
-    /// It stays and waits.
-    Stay,
-    /// It is closed.
-    Close,
-    /// It is closed as soon as the client has read everything.
-    Linger,
-    /// It goes to the blocking lane.
-    Offload(Box<Offload>),
-}
-
-/// What a connection takes along to the blocking lane.
-struct Offload {
-    /// Bytes that are ready to be sent.
-    ready: Vec<u8>,
-    /// What is sent behind them.
-    content: Content,
-    /// The line for the access log, unless it is written already.
-    entry: Option<OwnedEntry>,
-    /// Whether the connection ends with this answer.
-    ends: bool,
 }
 
 impl Worker {
     /// A worker that is ready to run.
-    pub fn new(parts: Parts) -> io::Result<Self> {
-        let Parts { listeners, handler, limiter, limits, completions, lane, stop, tls } = parts;
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(completions.waker(), EpollEvent::new(EpollFlags::EPOLLIN, WAKER))?;
-        let worker = Self {
-            epoll,
+    pub fn new(parts: WorkerParts) -> io::Result<Self> {
+        let WorkerParts { listeners, handler, limiter, limits, waker, pool, shutdown, tls } = parts;
+        let slots = Slots::new(&waker)?;
+        let listeners = Listeners::new(listeners);
+        listeners.watch(&slots)?;
+        Ok(Self {
+            slots,
             listeners,
-            connections: Vec::new(),
-            free_slots: Vec::new(),
-            offloaded: 0,
-            input: vec![0; RECEIVE],
-            output: Vec::new(),
             handler,
+            buffers: Buffers::default(),
+            events: EventBroadcast::default(),
             limiter,
             limits,
-            completions,
-            lane,
-            stop,
             tls,
-            swept_at: 0,
-            last_generation_sent: 0,
-            accept_again_at: None,
-            next_accept_warning: 0,
-        };
-        worker.watch_listeners()?;
-        Ok(worker)
+            pool,
+            completions: Completions::new(waker),
+            offloaded: 0,
+            shutdown,
+            checked_at: 0,
+        })
     }
 
-    /// The loop; returns when everything is finished after a stop, or the time for that is over.
+    /// Runs until all connections are finished after a shutdown request, or the grace period ends.
     pub fn run(mut self) -> io::Result<()> {
-        let mut events = [EpollEvent::empty(); EVENTS];
+        let mut events = [EpollEvent::empty(); MAX_EVENTS];
         while !self.is_finished() {
-            let ready = match self.epoll.wait(&mut events, self.poll_timeout()) {
+            let ready = match self.slots.wait(&mut events, self.poll_timeout()) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),
@@ -151,196 +116,146 @@ impl Worker {
                 match event.data() {
                     WAKER => self.drain_completions(),
                     listener if listener >= FIRST_LISTENER => _ = self.accept(listener),
-                    connection => self.serve(usize::try_from(connection).unwrap_or(usize::MAX)),
+                    slot => self.serve_slot(usize::try_from(slot).unwrap_or(usize::MAX)),
                 }
             }
-            self.housekeeping();
+            self.end_of_batch();
         }
-        for connection in self.connections.iter_mut().flatten() {
-            connection.stream.send_close_notify();
-        }
-        self.handler.log.flush();
+        self.slots.close_all();
+        self.handler.recorder.flush();
         Ok(())
     }
 
-    /// How long to wait, in milliseconds: a second, so that deadlines are looked at; less while accepting pauses.
+    /// epoll timeout in ms: at most 1 s, so that deadlines are checked; shorter while accepting is paused.
     fn poll_timeout(&self) -> u16 {
         let second = Duration::from_secs(1);
-        let patience = match self.accept_again_at {
-            Some(at) => at.saturating_duration_since(Instant::now()).min(second),
-            None => second,
-        };
-        u16::try_from(patience.as_millis()).unwrap_or(1000)
+        let timeout = self.listeners.pause_left().map_or(second, |left| left.min(second));
+        u16::try_from(timeout.as_millis()).unwrap_or(1000)
     }
 
     fn is_finished(&mut self) -> bool {
-        if !self.stop.is_requested() {
+        if !self.shutdown.is_requested() {
             return false;
         }
         if !self.listeners.is_empty() {
             self.stop_accepting();
         }
-        let busy = self.connections.iter().flatten().any(|connection| !connection.is_idle());
-        (!busy && self.offloaded == 0) || self.stop.is_overdue()
+        let is_busy = self.slots.iter().any(|connection| !connection.is_idle());
+        (!is_busy && self.offloaded == 0) || self.shutdown.is_overdue()
     }
 
-    /// Takes a connection out of its slot, serves it, and puts it where it belongs then.
-    fn serve(&mut self, slot: usize) {
-        if let Some(connection) = self.connections.get_mut(slot).and_then(Option::take) {
-            self.serve_safely(connection, Some(slot));
+    /// Serves the connection in a slot.
+    fn serve_slot(&mut self, slot: usize) {
+        if let Some(connection) = self.slots.take(slot) {
+            self.serve(connection, Some(slot));
         }
     }
 
-    /// Serves; a panic ends this connection and nothing else.
-    fn serve_safely(&mut self, mut connection: Connection, slot: Option<usize>) {
-        self.output.clear();
-        let next = catch_unwind(AssertUnwindSafe(|| self.process_requests(&mut connection))).unwrap_or(Next::Close);
-        match next {
-            Next::Stay => self.register(connection, slot),
-            Next::Close => {
+    /// Processes what a connection has received, then stores, closes or offloads it. A panic closes this connection only.
+    fn serve(&mut self, mut connection: Connection, slot: Option<usize>) {
+        let mut http1 = Http1 { handler: &mut self.handler, buffers: &mut self.buffers, limits: &self.limits };
+        let job = match catch_unwind(AssertUnwindSafe(|| http1.process_requests(&mut connection))) {
+            Ok(job) => job,
+            Err(_) => {
+                connection.phase = Phase::Closed;
+                None
+            }
+        };
+        match (job, &connection.phase) {
+            (Some(job), _) => {
+                self.slots.release(&connection, slot);
+                self.offload(connection, job);
+            }
+            (None, Phase::Closed) => {
                 connection.stream.send_close_notify();
-                self.release_slot(slot);
+                self.slots.free(slot);
             }
-            Next::Linger => {
-                connection.stream.finish_sending();
-                connection.phase = Phase::Lingering;
-                connection.pending = Vec::new();
-                connection.deadline = self.handler.clock.uptime() + LINGER_SECONDS;
-                self.register(connection, slot);
-            }
-            Next::Offload(offload) => {
-                let Offload { ready, content, entry, ends } = *offload;
-                if slot.is_some() {
-                    let _ = self.epoll.delete(&connection.stream);
-                }
-                self.release_slot(slot);
-                if ends {
-                    connection.phase = Phase::Lingering;
-                }
-                self.offload(Job { connection, ready, content, entry, min_rate: self.limits.min_rate });
-            }
+            (None, Phase::Closing) => self.linger(connection, slot),
+            (None, _) => self.slots.register(connection, slot),
         }
     }
 
-    fn offload(&mut self, job: Job) {
+    /// Ends sending; the client has [`LINGER_TIMEOUT`] to read and close.
+    fn linger(&mut self, mut connection: Connection, slot: Option<usize>) {
+        connection.stream.finish_sending();
+        connection.phase = Phase::Lingering;
+        connection.pending = Vec::new();
+        connection.deadline = self.handler.clock.uptime() + LINGER_TIMEOUT;
+        self.slots.register(connection, slot);
+    }
+
+    fn offload(&mut self, connection: Connection, job: Job) {
         self.offloaded += 1;
-        if let Some(lane) = &self.lane {
-            lane.submit(job, &self.completions);
+        if let Some(pool) = &self.pool {
+            pool.submit(connection, job, &self.completions);
         } else {
-            // It comes back through the loop like any other job. Going on with this connection from here would nest one
-            // call in the other for as long as the client has a further request ready.
-            self.completions.push(run_job(job));
-            // The job may have taken long, and the rest of this wake-up counts deadlines from now.
+            // Completed through the queue like any job: resuming here would recurse for every further request.
+            self.completions.push(run_job(connection, job, self.limits.min_rate));
+            // The job may have taken long, and the rest of this wake-up sets deadlines.
             self.handler.clock.tick();
         }
     }
 
     fn drain_completions(&mut self) {
-        for done in self.completions.take() {
+        for completed in self.completions.take() {
             self.offloaded -= 1;
-            self.resume(done);
+            self.resume(completed);
         }
-        self.broadcast_event();
+        self.events.send(&mut self.slots, &self.handler);
     }
 
-    fn resume(&mut self, done: CompletedJob) {
-        if let Some(entry) = &done.entry {
-            self.handler.record(&entry.entry());
+    /// Continues with a connection after its job.
+    fn resume(&mut self, completed: CompletedJob) {
+        if let Some(entry) = &completed.log_entry {
+            self.handler.recorder.record(&self.handler.clock, &entry.as_entry());
         }
-        let Some(mut connection) = done.connection else { return };
+        let Some(mut connection) = completed.connection else { return };
         connection.count_for(self.handler.counted(connection.peer));
-        if matches!(connection.phase, Phase::Lingering) {
-            connection.stream.finish_sending();
-            connection.pending = Vec::new();
-            connection.deadline = self.handler.clock.uptime() + LINGER_SECONDS;
-            self.register(connection, None);
-        } else if !self.stop.is_requested() || matches!(connection.phase, Phase::LoggingIn) {
-            if matches!(connection.phase, Phase::Streaming(_)) {
-                connection.deadline = self.next_keep_alive();
-                return self.register(connection, None);
+        match connection.phase {
+            Phase::Closing | Phase::Lingering => return self.linger(connection, None),
+            Phase::Verifying => {}
+            _ if self.shutdown.is_requested() => return connection.stream.send_close_notify(),
+            Phase::Streaming(_) => {
+                connection.deadline = server_sent_events::next_keep_alive(&self.handler.clock);
+                return self.slots.register(connection, None);
             }
-            // Time does not run while an answer is sent, and then as long as for what the connection was waiting for.
-            let time = if matches!(connection.phase, Phase::Idle) { self.limits.idle } else { self.limits.head };
-            connection.deadline = self.deadline(time);
-            self.handler.clock.new_batch();
-            self.serve_safely(connection, None);
-        } else {
-            connection.stream.send_close_notify();
+            _ => {}
         }
+        // Deadlines do not run while a response is sent.
+        let is_idle = matches!(connection.phase, Phase::Idle);
+        let timeout = if is_idle { self.limits.idle_timeout } else { self.limits.header_timeout };
+        connection.deadline = self.handler.clock.deadline(timeout);
+        self.handler.clock.new_batch();
+        self.serve(connection, None);
     }
 
-    /// Puts a connection back into its slot, or gives a new one its slot.
-    fn register(&mut self, connection: Connection, slot: Option<usize>) {
-        if let Some(slot) = slot {
-            self.connections[slot] = Some(connection);
-            return;
+    fn end_of_batch(&mut self) {
+        if let Err(error) = self.listeners.resume(&self.slots) {
+            log::error!("epoll: {}", common::error::reason(&error));
         }
-        let slot = self.free_slots.pop().unwrap_or_else(|| {
-            self.connections.push(None);
-            self.connections.len() - 1
-        });
-        match self.epoll.add(&connection.stream, EpollEvent::new(EpollFlags::EPOLLIN, slot as u64)) {
-            Ok(()) => self.connections[slot] = Some(connection),
-            Err(error) => {
-                log::warn!("epoll: {}", common::error::reason(&error.into()));
-                self.free_slots.push(slot);
-            }
-        }
-    }
-
-    fn close(&mut self, slot: usize) {
-        if let Some(connection) = &mut self.connections[slot] {
-            connection.stream.send_close_notify();
-        }
-        self.connections[slot] = None;
-        self.release_slot(Some(slot));
-    }
-
-    fn release_slot(&mut self, slot: Option<usize>) {
-        self.free_slots.extend(slot);
-    }
-
-    fn deadline(&self, time: Duration) -> u32 {
-        // Whole seconds, and one more because the current second is partly over.
-        self.handler.clock.uptime().saturating_add(u32::try_from(time.as_secs()).unwrap_or(u32::MAX)).saturating_add(1)
-    }
-
-    fn housekeeping(&mut self) {
-        if self.accept_again_at.is_some_and(|at| at <= Instant::now()) {
-            self.accept_again_at = None;
-            if let Err(error) = self.watch_listeners() {
-                log::error!("epoll: {}", common::error::reason(&error));
-            }
-        }
-        if self.handler.clock.uptime() != self.swept_at {
-            self.swept_at = self.handler.clock.uptime();
-            self.sweep();
+        if self.handler.clock.uptime() != self.checked_at {
+            self.checked_at = self.handler.clock.uptime();
+            self.check_deadlines();
         }
         self.handler.end_of_batch();
     }
 
-    /// Once a second: ends what has waited long enough.
-    fn sweep(&mut self) {
-        for slot in 0..self.connections.len() {
-            let is_late = |connection: &Connection| connection.deadline <= self.swept_at;
-            if !self.connections[slot].as_ref().is_some_and(is_late) {
+    /// Once a second: closes connections whose deadline has passed, sends keep-alives to event streams.
+    fn check_deadlines(&mut self) {
+        for slot in 0..self.slots.len() {
+            let Some(connection) = self.slots.get_mut(slot).filter(|late| late.deadline <= self.checked_at) else {
+                continue;
+            };
+            if connection.is_streaming() {
+                server_sent_events::send_keep_alive(&mut self.slots, slot, &self.handler.clock);
                 continue;
             }
-            if self.connections[slot].as_ref().is_some_and(|late| matches!(late.phase, Phase::Streaming(_))) {
-                self.send_keep_alive(slot);
-                continue;
-            }
-            let Some(mut connection) = self.connections[slot].take() else { continue };
             if matches!(connection.phase, Phase::Head) {
-                self.output.clear();
-                self.handler.time_out(&connection.pending, connection.peer, &mut self.output);
-                let _ = connection.stream.send_now(&[&self.output]);
+                self.buffers.output.clear();
+                self.handler.time_out(&connection.pending, connection.peer, &mut self.buffers.output);
+                let _ = connection.send_now(&[&self.buffers.output]);
             }
-            connection.stream.send_close_notify();
-            self.release_slot(Some(slot));
+            self.slots.close(slot);
         }
     }
 }
-
-/// The receive buffer must hold a whole head and what may be drained behind it.
-const _: () = assert!(RECEIVE > crate::proto::request::MAX_HEAD && RECEIVE as u64 >= MAX_DRAIN);

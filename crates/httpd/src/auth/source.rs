@@ -1,9 +1,8 @@
 //! Where passwords come from: an htpasswd file, the environment, or the terminal. Never an argument.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use common::{Failure, Kind, SafeText};
@@ -17,19 +16,6 @@ use crate::proto::credentials::MAX_CREDENTIALS;
 pub const VARIABLE: &str = "HTTPD_PASSWORD";
 /// The largest file: some hundred thousand users. A file without end, such as a device, must not fill the memory.
 const MAX_FILE: u64 = 32 << 20;
-
-/// A version of a file, as far as its stamps tell versions apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp([i64; 4], u64, u64);
-
-impl Stamp {
-    /// The stamp of the file that has this name now; `None` while there is none.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
-        let facts = fs::metadata(path).ok()?;
-        let times = [facts.mtime(), facts.mtime_nsec(), facts.ctime(), facts.ctime_nsec()];
-        Some(Self(times, facts.ino(), facts.size()))
-    }
-}
 
 /// Reads an htpasswd file.
 pub(crate) fn users(path: &Path) -> Result<Users, Failure> {

@@ -34,7 +34,7 @@ impl PendingVerification {
 
     /// Finds out, so that the authenticator knows when it is asked again; takes as long as bcrypt does, and waits for others who are
     /// at it.
-    pub fn check(mut self) {
+    pub fn verify(mut self) {
         let Some(check) = &self.check else { return self.wait() };
         let known = {
             let _permit = CorePermit::take(&self.authenticator);

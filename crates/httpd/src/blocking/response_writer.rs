@@ -1,15 +1,12 @@
-//! Answers that may take their time: written by plain blocking calls, one thread per answer (sendfile(2)).
+//! Writes a response with blocking calls (sendfile(2)).
 //!
-//! A file goes out by sendfile with explicit offsets, so nothing is copied and no file position is shared. The client has
-//! to keep up a minimum rate, measured over windows; a file that shrinks under us ends the connection, because the length
-//! was promised already.
+//! sendfile is called with explicit offsets: nothing is copied and no file position is shared. The client must read at the
+//! minimum rate, measured over [`RATE_WINDOW`]. A file that shrinks ends the connection, because its length was sent.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::ops::Range;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -17,187 +14,143 @@ use nix::errno::Errno;
 use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, send};
 
-use crate::auth::PendingVerification;
-use crate::content::archive::{Archive, BodySink};
-use crate::content::cache::CachedFile;
-use crate::content::compression::Compression;
-use crate::content::listing::FolderPage;
+use crate::content::BodySink;
+use crate::handler::ResponseBody;
 use crate::net::stream::ClientStream;
 use crate::net::token_bucket::TokenBucket;
+use crate::proto::framing::{LAST_CHUNK, chunk_start, write_chunk};
 use crate::proto::range::Part;
-use crate::telemetry::access_log::OwnedEntry;
 use crate::tls::session::{BURST, Records};
-use crate::worker::connection::Connection;
 
-/// A send that moved nothing for so long returns, so that the rate can be looked at.
+/// Longest wait of one send, after which the rate is checked.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-/// The minimum rate must be reached over this time, so that a short stall in a tunnel ends nobody's download.
-const WINDOW: Duration = Duration::from_secs(20);
-/// Octets per sendfile call: large enough that the call does not count, small enough to look at the rate in between.
+/// Time over which the minimum rate is measured, so that a short stall ends no download.
+const RATE_WINDOW: Duration = Duration::from_secs(20);
+/// Bytes per sendfile call: the cost of the call is negligible, and the rate is checked in between.
 const MAX_SENDFILE: u64 = 8 << 20;
 
-/// More follows at once, so the kernel need not send a packet for this piece alone (send(2)). The same on every Linux.
+/// Announces further data, so that the kernel sends no small packet (send(2)); the same value on every architecture.
 const MSG_MORE: MsgFlags = MsgFlags::from_bits_retain(0x8000);
 
-/// Why an answer breaks off whose length was promised.
+/// Why a response is aborted after its length was sent.
 const SHRUNK: &str = "the file has shrunk";
 
-/// What is written behind the bytes that are ready.
-#[derive(Debug)]
-pub enum Content {
-    /// Nothing more.
-    Nothing,
-    /// Part of a document in memory.
-    Memory(Arc<CachedFile>, Range<usize>),
-    /// Parts of a file, each with the bytes that stand in front of it, and the bytes behind all of them.
-    File {
-        /// The open file.
-        file: File,
-        /// The parts in order.
-        pieces: Vec<(Vec<u8>, Part)>,
-        /// The end of a multipart body.
-        tail: Vec<u8>,
-    },
-    /// The listing of a folder.
-    Listing(FolderPage),
-    /// Nothing more, and then the check of the credentials of the next request.
-    Login(Box<PendingVerification>),
-    /// A folder as one archive.
-    Archive(Archive),
-    /// A text that is to be compressed first; the head of the answer comes with it.
-    Compressed(Box<Compression>),
-}
-
-/// An answer for the blocking lane.
-#[derive(Debug)]
-pub struct Job {
-    /// The connection; what the client sent further waits in its `pending`.
-    pub connection: Connection,
-    /// Bytes that come first: answers to earlier requests, the head of this one.
-    pub ready: Vec<u8>,
-    /// What comes behind them.
-    pub content: Content,
-    /// The line for the access log, unless it is written already.
-    pub entry: Option<OwnedEntry>,
-    /// The rate below which the client is given up, in octets a second.
-    pub min_rate: u64,
-}
-
-/// A job that is done.
-#[derive(Debug)]
-pub struct CompletedJob {
-    /// The connection, if it can go on; `None` when it broke.
-    pub connection: Option<Connection>,
-    /// The line for the access log, with the octets that were sent.
-    pub entry: Option<OwnedEntry>,
-}
-
-/// Carries out a job; blocks until it is done, the connection breaks, or the client is too slow.
-pub fn carry_out(job: Job) -> CompletedJob {
-    let Job { mut connection, ready, content, mut entry, min_rate } = job;
-    let mut writer = ResponseWriter {
-        stream: &mut connection.stream,
-        records: Records::default(),
-        bucket: connection.bucket.as_mut(),
-        min_rate,
-        window: Instant::now(),
-        moved: 0,
-        content: 0,
-    };
-    let outcome = write_all(&mut writer, &ready, content);
-    if let Some(entry) = &mut entry {
-        entry.bytes = writer.content;
-    }
-    if let Err(error) = &outcome {
-        log::debug!("{}: answer broken off: {}", connection.peer, common::error::reason(error));
-    }
-    CompletedJob { connection: outcome.is_ok().then_some(connection), entry }
-}
-
-fn write_all(writer: &mut ResponseWriter, ready: &[u8], content: Content) -> io::Result<()> {
-    // A client that neither reads nor goes away must not hold the thread for ever.
-    writer.stream.set_send_timeout(SEND_TIMEOUT)?;
-    match content {
-        Content::Nothing => writer.send(ready, MsgFlags::empty()),
-        Content::Memory(document, range) => {
-            writer.send(ready, MSG_MORE)?;
-            writer.content_bytes(document.body.get(range).unwrap_or_default())
-        }
-        Content::File { file, pieces, tail } => {
-            writer.send(ready, MSG_MORE)?;
-            for (head, part) in pieces {
-                writer.send(&head, MSG_MORE)?;
-                writer.send_file(&file, part)?;
-                writer.content += head.len() as u64;
-            }
-            writer.content_bytes(&tail)
-        }
-        Content::Listing(page) => {
-            writer.send(ready, MSG_MORE)?;
-            page.write_to(writer)
-        }
-        Content::Login(attempt) => {
-            writer.send(ready, MsgFlags::empty())?;
-            attempt.check();
-            Ok(())
-        }
-        Content::Archive(archive) => {
-            writer.send(ready, MSG_MORE)?;
-            archive.write_to(writer)
-        }
-        Content::Compressed(compression) => {
-            writer.send(ready, MSG_MORE)?;
-            let (head, content) = compression.answer();
-            write_all(writer, &head, content)
-        }
-    }
-}
-
-/// A blocking connection with a minimum rate, and perhaps a greatest one.
-struct ResponseWriter<'a> {
+/// A blocking stream with a minimum rate and an optional maximum rate.
+pub(super) struct ResponseWriter<'a> {
     stream: &'a mut ClientStream,
-    /// Scratch for the records of TLS.
+    /// Space for TLS records.
     records: Records,
     bucket: Option<&'a mut TokenBucket>,
     min_rate: u64,
-    window: Instant,
-    moved: u64,
-    content: u64,
+    window_start: Instant,
+    sent_in_window: u64,
+    /// Bytes of the body, including its framing.
+    body_bytes: u64,
+    /// Whether a body of unknown length is sent in chunks.
+    chunked: bool,
+    /// Space for one chunk.
+    chunk: Vec<u8>,
 }
 
-impl ResponseWriter<'_> {
-    /// Sends bytes, in records where there is TLS; a backlog goes before them.
+impl<'a> ResponseWriter<'a> {
+    pub(super) fn new(
+        stream: &'a mut ClientStream,
+        bucket: Option<&'a mut TokenBucket>,
+        min_rate: u64,
+        chunked: bool,
+    ) -> Self {
+        Self {
+            stream,
+            records: Records::default(),
+            bucket,
+            min_rate,
+            window_start: Instant::now(),
+            sent_in_window: 0,
+            body_bytes: 0,
+            chunked,
+            chunk: Vec::new(),
+        }
+    }
+
+    /// Bytes of the body sent so far.
+    pub(super) fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    /// Sends bytes that are ready, then the body.
+    pub(super) fn write(&mut self, ready: &[u8], body: ResponseBody) -> io::Result<()> {
+        // Otherwise a client that neither reads nor closes would hold the thread forever.
+        self.stream.set_send_timeout(SEND_TIMEOUT)?;
+        match body {
+            ResponseBody::Empty | ResponseBody::Events(_) => self.send(ready, MsgFlags::empty()),
+            ResponseBody::Cached(cached, range) => {
+                self.send(ready, MSG_MORE)?;
+                self.send_body(cached.body.get(range).unwrap_or_default())
+            }
+            ResponseBody::File { file, parts, tail } => {
+                self.send(ready, MSG_MORE)?;
+                for part in parts {
+                    self.send(&part.head, MSG_MORE)?;
+                    self.send_file(&file, part.part)?;
+                    self.body_bytes += part.head.len() as u64;
+                }
+                self.send_body(&tail)
+            }
+            ResponseBody::Listing(page) => {
+                self.send(ready, MSG_MORE)?;
+                page.write_to(self)?;
+                self.end_chunks()
+            }
+            ResponseBody::Archive(archive) => {
+                self.send(ready, MSG_MORE)?;
+                archive.write_to(self)?;
+                self.end_chunks()
+            }
+            ResponseBody::Compressed(compression, head) => {
+                self.send(ready, MSG_MORE)?;
+                let (head, body) = head.complete(compression.run());
+                self.write(&head, body)
+            }
+            ResponseBody::Verification(verification) => {
+                self.send(ready, MsgFlags::empty())?;
+                verification.verify();
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends bytes, as TLS records if there is TLS; unsent records go first.
     fn send(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
         if self.stream.is_plain() {
-            return self.send_bytes(bytes, flags);
+            return self.send_to_socket(bytes, flags);
         }
         let mut records = std::mem::take(&mut self.records);
         while !bytes.is_empty() || self.stream.has_backlog() {
-            let (count, octets) = self.stream.seal(bytes, &mut records)?;
-            self.send_bytes(octets, flags)?;
+            let (count, sealed) = self.stream.seal(bytes, &mut records)?;
+            self.send_to_socket(sealed, flags)?;
             bytes = &bytes[count..];
         }
         self.records = records;
         Ok(())
     }
 
-    fn send_bytes(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
+    fn send_to_socket(&mut self, mut bytes: &[u8], flags: MsgFlags) -> io::Result<()> {
         while !bytes.is_empty() {
             let piece = &bytes[..self.wait_for_tokens(bytes.len())];
             match send(self.stream.as_fd().as_raw_fd(), piece, flags | MsgFlags::MSG_NOSIGNAL) {
                 Ok(count) => {
-                    self.account(count as u64)?;
+                    self.count_sent(count as u64)?;
                     bytes = &bytes[count..];
                 }
-                Err(error) => self.stalled(error)?,
+                Err(error) => self.check_stall(error)?,
             }
         }
         Ok(())
     }
 
-    fn content_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn send_body(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.send(bytes, MsgFlags::empty())?;
-        self.content += bytes.len() as u64;
+        self.body_bytes += bytes.len() as u64;
         Ok(())
     }
 
@@ -213,28 +166,28 @@ impl ResponseWriter<'_> {
             match sendfile64(self.stream.as_fd(), file, Some(&mut position), count) {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHRUNK)),
                 Ok(count) => {
-                    self.account(count as u64)?;
-                    self.content += count as u64;
+                    self.count_sent(count as u64)?;
+                    self.body_bytes += count as u64;
                     offset += count as u64;
                     left -= count as u64;
                 }
-                Err(error) => self.stalled(error)?,
+                Err(error) => self.check_stall(error)?,
             }
         }
         Ok(())
     }
 
-    /// The same with TLS: the file has to be read before it can be sealed.
+    /// Sends part of a file over TLS: reads and encrypts it.
     fn seal_file(&mut self, file: &File, part: Part) -> io::Result<()> {
         let (mut offset, mut left) = (part.start, part.length);
         let mut buffer = vec![0; usize::try_from(left).unwrap_or(BURST).min(BURST)];
         while left > 0 {
-            let most = usize::try_from(left).unwrap_or(BURST).min(BURST);
-            match file.read_at(&mut buffer[..most], offset) {
+            let wanted = usize::try_from(left).unwrap_or(BURST).min(BURST);
+            match file.read_at(&mut buffer[..wanted], offset) {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHRUNK)),
                 Ok(count) => {
                     self.send(&buffer[..count], MsgFlags::empty())?;
-                    self.content += count as u64;
+                    self.body_bytes += count as u64;
                     offset += count as u64;
                     left -= count as u64;
                 }
@@ -245,8 +198,12 @@ impl ResponseWriter<'_> {
         Ok(())
     }
 
-    /// How much of `wanted` may be sent now; waits until that is something. The client is not to blame for this time, so
-    /// the window of the minimum rate moves along.
+    fn end_chunks(&mut self) -> io::Result<()> {
+        if self.chunked { self.send_body(LAST_CHUNK) } else { Ok(()) }
+    }
+
+    /// How many of `wanted` bytes the rate limit allows now; waits until it is at least one. The client is not responsible
+    /// for this time, so the window of the minimum rate is moved by it.
     fn wait_for_tokens(&mut self, wanted: usize) -> usize {
         let Some(bucket) = &mut self.bucket else { return wanted };
         loop {
@@ -254,21 +211,21 @@ impl ResponseWriter<'_> {
                 Ok(count) => return usize::try_from(count).unwrap_or(wanted),
                 Err(wait) => {
                     sleep(wait);
-                    self.window += wait;
+                    self.window_start += wait;
                 }
             }
         }
     }
 
-    fn account(&mut self, count: u64) -> io::Result<()> {
+    fn count_sent(&mut self, count: u64) -> io::Result<()> {
         if let Some(bucket) = &mut self.bucket {
             bucket.spend(usize::try_from(count).unwrap_or(usize::MAX));
         }
-        self.moved += count;
+        self.sent_in_window += count;
         self.check_rate()
     }
 
-    fn stalled(&mut self, error: Errno) -> io::Result<()> {
+    fn check_stall(&mut self, error: Errno) -> io::Result<()> {
         match error {
             Errno::EINTR => Ok(()),
             Errno::EAGAIN => self.check_rate(),
@@ -277,36 +234,40 @@ impl ResponseWriter<'_> {
     }
 
     fn check_rate(&mut self) -> io::Result<()> {
-        let elapsed = self.window.elapsed();
-        if elapsed < WINDOW {
+        let elapsed = self.window_start.elapsed();
+        if elapsed < RATE_WINDOW {
             return Ok(());
         }
-        if self.moved < self.min_rate.saturating_mul(elapsed.as_secs()) {
+        if self.sent_in_window < self.min_rate.saturating_mul(elapsed.as_secs()) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads too slowly"));
         }
-        self.window = Instant::now();
-        self.moved = 0;
-        Ok(())
-    }
-}
-
-impl Write for ResponseWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.content_bytes(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+        self.window_start = Instant::now();
+        self.sent_in_window = 0;
         Ok(())
     }
 }
 
 impl BodySink for ResponseWriter<'_> {
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.content_bytes(bytes)
+        if !self.chunked {
+            return self.send_body(bytes);
+        }
+        let mut chunk = std::mem::take(&mut self.chunk);
+        chunk.clear();
+        write_chunk(bytes, &mut chunk);
+        self.send_body(&chunk)?;
+        self.chunk = chunk;
+        Ok(())
     }
 
     fn file(&mut self, file: &File, part: Part) -> io::Result<()> {
-        self.send_file(file, part)
+        if !self.chunked {
+            return self.send_file(file, part);
+        }
+        let mut start = Vec::new();
+        chunk_start(part.length, &mut start);
+        self.send_body(&start)?;
+        self.send_file(file, part)?;
+        self.send_body(b"\r\n")
     }
 }

@@ -1,9 +1,8 @@
-//! A folder as one tar archive, made while it is sent.
+//! A folder as a tar archive, rendered while it is sent.
 //!
-//! What is in it follows the rules by which files are served: no dot-files, links only where they may be followed (as what they
-//! lead to), regular files and folders and nothing else. An entry never lies: a file that shrinks while it is sent ends the
-//! connection, one that grows is cut where it ended when its entry began. Only the names in the folders on the way to the
-//! current file are held in memory.
+//! The archive holds the files that are served: no dot-files, links only as far as they are followed (as their targets),
+//! regular files and folders only. A file that shrinks while it is sent ends the connection; one that grows is cut at the
+//! size in its header. Only the names in the folders on the way to the current file are held in memory.
 
 pub mod header;
 
@@ -15,61 +14,52 @@ use std::sync::Arc;
 
 use nix::dir::Dir;
 
+use crate::content::BodySink;
 use crate::content::files::{Opened, Root};
 use crate::content::routing::{Site, join};
 use crate::proto::range::Part;
-use header::{END, Entry, padding};
+use header::{END, TarHeader, padding};
 
-/// Octets collected before they are sent.
-const CHUNK: usize = 32 * 1024;
-/// A file up to this size is collected together with others; a larger one goes out by itself.
+/// Bytes collected before they are sent.
+const BUFFER_SIZE: usize = 32 * 1024;
+/// Largest file that is collected together with others; a larger one is sent by itself.
 const MAX_COLLECTED: u64 = 16 * 1024;
 
-/// The name of the archive of the whole site; its own name is nobody's business.
+/// The name of the archive of the whole site; the name of the root folder stays private.
 const ROOT_NAME: &[u8] = b"files";
 
 /// Whether a query asks for an archive.
-pub fn is_asked_for(query: &[u8]) -> bool {
+pub fn is_requested(query: &[u8]) -> bool {
     query.split(|byte| *byte == b'&').any(|pair| pair == b"download=tar")
 }
 
-/// What carries an archive away.
-pub(crate) trait BodySink {
-    /// Sends bytes.
-    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Sends part of a file; an error when the file ends before.
-    fn file(&mut self, file: &File, part: Part) -> io::Result<()>;
-}
-
-/// An archive that is still to be made.
+/// An archive to be rendered.
 #[derive(Debug)]
 pub struct Archive {
-    /// The root, for links that lead elsewhere inside it.
+    /// The root, for links to other places inside it.
     pub root: Arc<Root>,
     /// The rules for names.
     pub site: Arc<Site>,
     /// The folder.
     pub folder: OwnedFd,
-    /// Its path.
+    /// Its path below the root.
     pub relative: Vec<u8>,
-    /// Whether the body is chunked; else it ends with the connection.
-    pub chunked: bool,
 }
 
-/// A folder on the way to the current file.
+/// An open folder on the way to the current file.
 struct Level {
     /// Its path below the root.
     relative: Vec<u8>,
     /// Its path in the archive.
     name: Vec<u8>,
-    /// What it is, so that a link back to it is noticed.
-    place: (u64, u64),
-    /// What is still to come of it.
+    /// Device and inode, to detect links back to it.
+    id: (u64, u64),
+    /// Names that are not archived yet.
     names: std::vec::IntoIter<Vec<u8>>,
 }
 
 impl Archive {
-    /// The name of the archive and of the one folder in it.
+    /// The name of the archive and of its top folder.
     pub fn name(relative: &[u8]) -> &[u8] {
         match relative.rsplit(|byte| *byte == b'/').next() {
             Some(b"") | None => ROOT_NAME,
@@ -79,8 +69,8 @@ impl Archive {
 
     /// Reads the folder and writes the archive.
     pub(crate) fn write_to(self, sink: &mut impl BodySink) -> io::Result<()> {
-        let Self { root, site, folder, relative, chunked } = self;
-        let mut out = Collected { sink, chunked, bytes: Vec::with_capacity(2 * CHUNK) };
+        let Self { root, site, folder, relative } = self;
+        let mut out = Collector { sink, bytes: Vec::with_capacity(2 * BUFFER_SIZE) };
         let name = Self::name(&relative).to_vec();
         let mut levels = vec![enter(folder, relative, name, &site, &mut out)?];
         while let Some(level) = levels.last_mut() {
@@ -92,46 +82,42 @@ impl Archive {
             match root.open(&relative) {
                 Ok(Opened::File(file, _)) => out.add_file(&file, &name)?,
                 Ok(Opened::Folder(folder)) => {
-                    let place = place(&folder)?;
-                    // A link to a folder that it lies in would never come to an end.
-                    if levels.iter().all(|level| level.place != place) {
+                    let id = folder_id(&folder)?;
+                    // A link to a folder that contains it would never end.
+                    if levels.iter().all(|level| level.id != id) {
                         match enter(folder, relative, name, &site, &mut out) {
                             Ok(level) => levels.push(level),
-                            Err(error) if is_of_the_folder(&error) => left_out(&error),
+                            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => warn_left_out(&error),
                             Err(error) => return Err(error),
                         }
                     }
                 }
                 Ok(Opened::Absent) => {}
-                Err(error) => left_out(&error),
+                Err(error) => warn_left_out(&error),
             }
         }
         out.bytes.extend_from_slice(&END);
-        out.finish()
+        out.flush()
     }
 }
 
-/// What cannot be read is not in the archive, as it would not be served.
-fn left_out(error: &io::Error) {
+/// Unreadable files are left out, because they are not served either.
+fn warn_left_out(error: &io::Error) {
     log::warn!("left out of an archive: {}", common::error::reason(error));
 }
 
-fn is_of_the_folder(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::PermissionDenied
-}
-
-fn place(folder: &OwnedFd) -> io::Result<(u64, u64)> {
+fn folder_id(folder: &OwnedFd) -> io::Result<(u64, u64)> {
     let metadata = File::from(folder.try_clone()?).metadata()?;
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Adds a folder and reads what is in it, in the order of the names.
+/// Adds a folder and reads its names, sorted.
 fn enter(
     folder: OwnedFd,
     relative: Vec<u8>,
     name: Vec<u8>,
     site: &Site,
-    out: &mut Collected<impl BodySink>,
+    out: &mut Collector<impl BodySink>,
 ) -> io::Result<Level> {
     let metadata = File::from(folder.try_clone()?).metadata()?;
     let mut names = Vec::new();
@@ -145,62 +131,42 @@ fn enter(
     }
     names.sort_unstable();
     let folder = [name.as_slice(), b"/"].concat();
-    Entry { name: &folder, size: 0, modified: metadata.mtime(), executable: false }.write(&mut out.bytes);
-    out.send_if_full()?;
-    Ok(Level { relative, name, place: (metadata.dev(), metadata.ino()), names: names.into_iter() })
+    TarHeader { name: &folder, size: 0, modified: metadata.mtime(), executable: false }.write(&mut out.bytes);
+    out.flush_if_full()?;
+    Ok(Level { relative, name, id: (metadata.dev(), metadata.ino()), names: names.into_iter() })
 }
 
-/// What is to be sent next, framed as chunks (RFC 9112 section 7.1) where the client knows them.
-struct Collected<'a, C: BodySink> {
-    sink: &'a mut C,
-    chunked: bool,
+/// Collects small pieces before they are sent.
+struct Collector<'a, S: BodySink> {
+    sink: &'a mut S,
     bytes: Vec<u8>,
 }
 
-impl<C: BodySink> Collected<'_, C> {
+impl<S: BodySink> Collector<'_, S> {
     fn add_file(&mut self, file: &File, name: &[u8]) -> io::Result<()> {
         let metadata = file.metadata()?;
         let size = metadata.size();
         let executable = metadata.mode() & 0o100 != 0;
-        Entry { name, size, modified: metadata.mtime(), executable }.write(&mut self.bytes);
+        TarHeader { name, size, modified: metadata.mtime(), executable }.write(&mut self.bytes);
         if size <= MAX_COLLECTED {
             let start = self.bytes.len();
             self.bytes.resize(start + usize::try_from(size).unwrap_or(0), 0);
             file.read_exact_at(&mut self.bytes[start..], 0)?;
         } else {
-            self.send()?;
-            if self.chunked {
-                self.sink.bytes(format!("{size:x}\r\n").as_bytes())?;
-            }
+            self.flush()?;
             self.sink.file(file, Part { start: 0, length: size })?;
-            if self.chunked {
-                self.sink.bytes(b"\r\n")?;
-            }
         }
         self.bytes.resize(self.bytes.len() + padding(size), 0);
-        self.send_if_full()
+        self.flush_if_full()
     }
 
-    fn send_if_full(&mut self) -> io::Result<()> {
-        if self.bytes.len() >= CHUNK { self.send() } else { Ok(()) }
+    fn flush_if_full(&mut self) -> io::Result<()> {
+        if self.bytes.len() >= BUFFER_SIZE { self.flush() } else { Ok(()) }
     }
 
-    fn send(&mut self) -> io::Result<()> {
-        if self.bytes.is_empty() {
-            return Ok(());
-        }
-        if self.chunked {
-            let size = format!("{:x}\r\n", self.bytes.len());
-            self.bytes.splice(..0, size.into_bytes());
-            self.bytes.extend_from_slice(b"\r\n");
-        }
+    fn flush(&mut self) -> io::Result<()> {
         self.sink.bytes(&self.bytes)?;
         self.bytes.clear();
         Ok(())
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        self.send()?;
-        if self.chunked { self.sink.bytes(b"0\r\n\r\n") } else { Ok(()) }
     }
 }

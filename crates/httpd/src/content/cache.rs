@@ -1,10 +1,8 @@
-//! Small files in memory, each worker for itself, and never a stale byte.
+//! Small files in memory, one cache per worker, never stale.
 //!
-//! A document is used only after the file it came from was looked at for the same batch of requests and found unchanged.
-//! All requests of a batch had begun to arrive before, so every answer shows the file as it was after its request was sent.
-//! The total is bounded; what was not used lately makes room.
+//! A cached file is used only after its version was checked for the current batch of requests. All requests of a batch
+//! began to arrive before that check, so every response shows the file as it was after its request was sent.
 
-use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -14,68 +12,67 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::clock::last_full_second;
-use crate::content::files::{Identity, Root};
+use crate::content::files::Root;
+use crate::file_version::FileVersion;
 use crate::content::representation::{Representation, Selected};
 use crate::content::routing::{Site, with_suffix};
+use crate::content::second_chance::SecondChanceCache;
 use crate::proto::negotiate::Coding;
 use crate::proto::response::Status;
 
-/// Largest file that is kept: beyond it, sendfile costs less than keeping and copying.
+/// Largest cached file; above it, sendfile costs less than copying.
 pub const MAX_CACHED_FILE: u64 = 128 * 1024;
 
-/// Kernels stamp files with a clock that moves in steps of up to 10 ms. A file that changed less than this ago may change
-/// again without a new stamp, so it is read anew for the next batch.
-const SETTLED: Duration = Duration::from_millis(40);
+/// Kernels set file times by a clock with steps of up to 10 ms. A file that changed more recently than this may change
+/// again without a new time, so the next batch reads it again.
+const SETTLED_AFTER: Duration = Duration::from_millis(40);
 
-/// How often a file that changes while it is read is read again before what was read is taken.
-const READ_TRIES: usize = 4;
+/// Reads of a file that changes while it is read, before the last read is used.
+const MAX_READS: usize = 4;
 
 /// One version of a file in memory, ready to be sent.
 #[derive(Debug)]
 pub struct CachedFile {
-    /// The facts about it.
+    /// Its fields and validators.
     pub representation: Representation,
-    /// The fields of the plain 200 answer, from Content-Type to the last one; Date and Connection are not part of it.
-    /// Empty where they are made for each answer.
+    /// The field lines of the plain 200 response without Date and Connection; empty if they differ by response.
     pub fields: Vec<u8>,
     /// The content.
     pub body: Vec<u8>,
     /// The file version it was read from.
-    pub identity: Identity,
+    pub version: FileVersion,
 }
 
 impl CachedFile {
-    /// Reads a file that is no larger than [`MAX_CACHED_FILE`].
-    ///
-    /// `None` when it has grown beyond that in the meantime.
+    /// Reads a file of at most [`MAX_CACHED_FILE`] bytes; `None` if it has grown beyond that meanwhile.
     pub fn read(
         site: &Site,
         path: &[u8],
         coding: Option<Coding>,
         file: &File,
-        opened: Identity,
+        opened: FileVersion,
         last_full_second: i64,
     ) -> io::Result<Option<Self>> {
-        let mut identity = opened;
+        let mut version = opened;
         let mut body = Vec::new();
-        for _ in 0..READ_TRIES {
-            body = vec![0; usize::try_from(identity.size).unwrap_or(0) + 1];
+        for _ in 0..MAX_READS {
+            body = vec![0; usize::try_from(version.size).unwrap_or(0) + 1];
             let length = read_all(file, &mut body)?;
             body.truncate(length);
-            let after = Identity::of(file)?;
-            if after == identity && length as u64 == identity.size {
+            let after = FileVersion::of(file)?;
+            if after == version && length as u64 == version.size {
                 break;
             }
             if after.size > MAX_CACHED_FILE {
                 return Ok(None);
             }
-            identity = after;
+            version = after;
         }
         let etag = format!("\"{:032x}\"", xxh3_128(&body)).into_bytes();
-        let representation = site.representation(path, coding, body.len() as u64, etag, identity.trusted_modified());
+        let representation = site.representation(path, coding, body.len() as u64, etag, version.trusted_modified());
         let mut fields = Vec::new();
         representation.write_fields(&Selected::Whole(Status::OK), last_full_second, &mut fields);
-        Ok(Some(Self { representation, fields, body, identity }))
+        Ok(Some(Self { representation, fields, body, version }))
     }
 
     fn weight(&self) -> usize {
@@ -83,13 +80,13 @@ impl CachedFile {
     }
 }
 
-/// The content of an open file, if it is still this version before and after it is read.
-pub(crate) fn read_version(file: &File, identity: Identity) -> io::Result<Option<Vec<u8>>> {
-    // One octet more, so that a file that grows is noticed without another call.
-    let mut body = vec![0; usize::try_from(identity.size).unwrap_or(usize::MAX).saturating_add(1)];
+/// The content of an open file; `None` if the file is not this version after the read.
+pub(crate) fn read_version(file: &File, version: FileVersion) -> io::Result<Option<Vec<u8>>> {
+    // One byte more shows a file that grows without another system call.
+    let mut body = vec![0; usize::try_from(version.size).unwrap_or(usize::MAX).saturating_add(1)];
     let length = read_all(file, &mut body)?;
     body.truncate(length);
-    let is_whole = length as u64 == identity.size && Identity::of(file)? == identity;
+    let is_whole = length as u64 == version.size && FileVersion::of(file)? == version;
     Ok(is_whole.then_some(body))
 }
 
@@ -106,82 +103,51 @@ fn read_all(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-struct Slot {
-    document: Arc<CachedFile>,
-    /// The batch for which the file was last seen to be this version.
+struct CacheEntry {
+    file: Arc<CachedFile>,
+    /// The batch for which the version was last checked.
     checked: u64,
-    /// Whether the file was old enough when it was read that a later change must show in its stamps.
-    settled: bool,
-    /// Whether it was used since the last search for room.
-    used: bool,
+    /// Whether the file was old enough when it was read that a later change is visible in its time stamps.
+    is_settled: bool,
 }
 
-/// The documents of one worker, by path and coding.
-pub struct Cache {
-    slots: [HashMap<Vec<u8>, Slot>; 4],
-    order: VecDeque<(usize, Vec<u8>)>,
-    weight: usize,
-    limit: usize,
-}
+/// Shards of the cache: one for the original files, one for each coding.
+const SHARDS: usize = 4;
+
+/// The cached files of one worker, by path and coding.
+pub struct Cache(SecondChanceCache<CacheEntry>);
 
 impl Cache {
-    /// A cache that holds at most `limit` octets.
+    /// A cache that holds at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { slots: Default::default(), order: VecDeque::new(), weight: 0, limit }
+        Self(SecondChanceCache::new(SHARDS, limit))
     }
 
-    /// The document for a path, if it is here and the file is still that version.
+    /// The cached file for a path, if the file on disk is still the same version.
     pub fn find(&mut self, path: &[u8], coding: Option<Coding>, batch: u64, root: &Root) -> Option<Arc<CachedFile>> {
-        let slot = self.slots[coding_index(coding)].get_mut(path)?;
-        if slot.checked != batch {
-            if !slot.settled || root.identify(&with_suffix(path, coding)) != Some(slot.document.identity) {
-                // It stays until it is replaced or makes room, so that the order need not be searched for it.
+        let entry = self.0.get_mut(coding_index(coding), path)?;
+        let cached = &mut entry.value;
+        if cached.checked != batch {
+            if !cached.is_settled || root.version(&with_suffix(path, coding)) != Some(cached.file.version) {
+                // A stale entry stays until it is replaced or evicted; removing it would need a search of the order.
                 return None;
             }
-            slot.checked = batch;
+            cached.checked = batch;
         }
-        slot.used = true;
-        Some(Arc::clone(&slot.document))
+        entry.is_used = true;
+        Some(Arc::clone(&cached.file))
     }
 
-    /// Keeps a document that was read for `batch` at the time `now` (since 1970).
-    pub fn keep(&mut self, path: &[u8], coding: Option<Coding>, document: &Arc<CachedFile>, batch: u64, now: Duration) {
-        let weight = document.weight() + path.len();
-        if weight > self.limit {
-            return;
-        }
-        self.make_room(weight);
-        let settled = is_settled(document.identity, now) && !is_dated_early(&document.representation, now);
-        let slot = Slot { document: Arc::clone(document), checked: batch, settled, used: false };
-        self.weight += weight;
-        match self.slots[coding_index(coding)].insert(path.to_vec(), slot) {
-            Some(old) => self.weight -= old.document.weight() + path.len(),
-            None => self.order.push_back((coding_index(coding), path.to_vec())),
-        }
+    /// Keeps a file that was read for `batch` at the time `now` (since 1970).
+    pub fn keep(&mut self, path: &[u8], coding: Option<Coding>, file: &Arc<CachedFile>, batch: u64, now: Duration) {
+        let is_settled = is_settled(file.version, now) && !is_dated_early(&file.representation, now);
+        let entry = CacheEntry { file: Arc::clone(file), checked: batch, is_settled };
+        self.0.insert(coding_index(coding), path, entry, file.weight() + path.len());
     }
 
-    /// The octets that are held now.
+    /// Bytes held now.
     pub fn weight(&self) -> usize {
-        self.weight
-    }
-
-    /// Goes round the documents in the order they came: each gets a second chance if it was used since the last round.
-    fn make_room(&mut self, wanted: usize) {
-        while self.weight + wanted > self.limit {
-            let Some((place, path)) = self.order.pop_front() else { return };
-            match self.slots[place].get_mut(&path) {
-                Some(slot) if slot.used => {
-                    slot.used = false;
-                    self.order.push_back((place, path));
-                }
-                Some(_) => {
-                    if let Some(slot) = self.slots[place].remove(&path) {
-                        self.weight -= slot.document.weight() + path.len();
-                    }
-                }
-                None => {}
-            }
-        }
+        self.0.weight()
     }
 }
 
@@ -189,17 +155,17 @@ fn coding_index(coding: Option<Coding>) -> usize {
     coding.map_or(0, |coding| coding as usize + 1)
 }
 
-/// Whether the last change of a file lies so far before `now` (since 1970) that a later one must show in its stamps.
-pub(crate) fn is_settled(identity: Identity, now: Duration) -> bool {
-    let (seconds, nanoseconds) = identity.changed;
+/// Whether a file changed so long before `now` (since 1970) that a later change is visible in its time stamps.
+pub(crate) fn is_settled(version: FileVersion, now: Duration) -> bool {
+    let (seconds, nanoseconds) = version.changed;
     let changed = Duration::new(u64::try_from(seconds).unwrap_or(0), u32::try_from(nanoseconds).unwrap_or(0));
-    now.checked_sub(changed).is_some_and(|age| age >= SETTLED)
+    now.checked_sub(changed).is_some_and(|age| age >= SETTLED_AFTER)
 }
 
-/// Whether the document was read within the second of its last change, so that its Last-Modified will be another one soon.
+/// Whether the file was read within the second of its last change, so that its Last-Modified changes soon.
 fn is_dated_early(representation: &Representation, now: Duration) -> bool {
     let ahead = representation.modified.map(|modified| modified - last_full_second(now));
-    // Files that come from the future altogether are another matter, and are kept.
+    // Files with a time further in the future are kept.
     matches!(ahead, Some(1 | 2))
 }
 
@@ -228,8 +194,8 @@ mod tests {
 
         fn read(&self, name: &str) -> Arc<CachedFile> {
             match self.root.open(name.as_bytes()).unwrap() {
-                Opened::File(file, identity) => {
-                    let read = CachedFile::read(&self.site, name.as_bytes(), None, &file, identity, 0);
+                Opened::File(file, version) => {
+                    let read = CachedFile::read(&self.site, name.as_bytes(), None, &file, version, 0);
                     Arc::new(read.unwrap().unwrap())
                 }
                 other => panic!("{other:?}"),
@@ -237,7 +203,7 @@ mod tests {
         }
 
         fn find(&self, cache: &mut Cache, name: &str, batch: u64) -> Option<Vec<u8>> {
-            cache.find(name.as_bytes(), None, batch, &self.root).map(|document| document.body.clone())
+            cache.find(name.as_bytes(), None, batch, &self.root).map(|file| file.body.clone())
         }
     }
 
@@ -247,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_found_while_its_file_is_unchanged() {
+    fn a_cached_file_is_found_while_the_file_is_unchanged() {
         let fixture = Fixture::new();
         let mut cache = Cache::new(1 << 20);
         fixture.write("a", "one");
@@ -276,10 +242,10 @@ mod tests {
         let fixture = Fixture::new();
         let mut cache = Cache::new(1 << 20);
         fixture.write("a", "one");
-        let document = fixture.read("a");
-        let (seconds, nanoseconds) = document.identity.changed;
+        let file = fixture.read("a");
+        let (seconds, nanoseconds) = file.version.changed;
         let changed = Duration::new(seconds.try_into().unwrap(), nanoseconds.try_into().unwrap());
-        cache.keep(b"a", None, &document, 1, changed + SETTLED / 2);
+        cache.keep(b"a", None, &file, 1, changed + SETTLED_AFTER / 2);
         assert!(fixture.find(&mut cache, "a", 1).is_some());
         assert!(fixture.find(&mut cache, "a", 2).is_none());
     }
@@ -292,10 +258,9 @@ mod tests {
             let name = format!("f{number}");
             fixture.write(&name, &"x".repeat(1000));
             cache.keep(name.as_bytes(), None, &fixture.read(&name), 1, later());
-            assert!(cache.weight <= 40_000);
+            assert!(cache.weight() <= 40_000);
             assert!(fixture.find(&mut cache, "f0", 1).is_some(), "f0 is used all the time");
         }
-        assert!(cache.order.len() < 40, "{}", cache.order.len());
         assert!(fixture.find(&mut cache, "f1", 1).is_none());
     }
 

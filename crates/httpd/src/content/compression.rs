@@ -1,10 +1,10 @@
-//! Text compressed on the way out (gzip, RFC 1952): once for each version of a file, and kept in bounded memory.
+//! Text compressed for the response (gzip, RFC 1952): once per version of a file, kept in bounded memory.
 //!
-//! All workers share one [`Compressor`]. A compressed text is used only for the very version of the file it was made from, and
-//! the worker has just looked at that file, so it is never stale. While one request has a text compressed, others for it
-//! get the original; only a client that refuses the original waits. The work is done in the blocking lane.
+//! All workers share one [`Compressor`]. Compressed text is used only for the version of the file it was made from, which
+//! the worker has just checked, so it is never stale. While one request compresses a file, others get the original;
+//! only a client that refuses the original waits. Compression runs on a thread of the blocking pool.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,27 +12,25 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 
-use crate::blocking::response_writer::Content;
 use crate::content::cache::{CachedFile, is_settled, read_version};
-use crate::content::files::Identity;
 use crate::content::lookup::OpenFile;
-use crate::content::representation::{Representation, Selected};
-use crate::proto::range::Part;
-use crate::proto::response::{self, Persistence, Status};
+use crate::content::representation::Representation;
+use crate::content::second_chance::SecondChanceCache;
+use crate::file_version::FileVersion;
 
-/// A smaller file fits in a packet or two as it is.
+/// Smallest file to compress; a smaller one fits in one or two packets.
 pub const MIN_SIZE: u64 = 1024;
-/// A larger file would keep its first reader waiting for more than about a tenth of a second, and needs this much memory.
+/// Largest file to compress: about a tenth of a second of work, and as much memory as its size.
 pub const MAX_SIZE: u64 = 8 << 20;
-/// Compressions at once: each holds up to [`MAX_SIZE`] twice, and more of them than cores would not be faster.
-const AT_ONCE: usize = 4;
+/// Compressions at a time: each holds up to twice [`MAX_SIZE`], and more than the cores would not be faster.
+const MAX_CONCURRENT: usize = 4;
 
-/// Whether a file of these facts is worth compressing: text, neither tiny nor huge, and not compressed already.
+/// Whether a file is worth compressing: text of a reasonable size that is not compressed.
 pub fn is_worth(original: &Representation) -> bool {
     original.coding.is_none() && (MIN_SIZE..=MAX_SIZE).contains(&original.size) && is_text(&original.content_type)
 }
 
-/// Media types whose content shrinks.
+/// Whether content of this media type shrinks.
 fn is_text(media_type: &str) -> bool {
     const OTHERS: [&str; 8] = [
         "application/javascript",
@@ -51,70 +49,67 @@ fn is_text(media_type: &str) -> bool {
         || OTHERS.contains(&essence.as_str())
 }
 
-/// What is known about the compressed form of a version of a file.
+/// The state of the compressed form of one version of a file.
 pub(crate) enum CompressedState {
-    /// Here it is.
+    /// It is in the cache.
     Ready(Arc<CachedFile>),
-    /// The original is to be sent: the compressed form is not smaller, or somebody is making it just now.
+    /// The original is to be sent: the compressed form is not smaller, or another request is making it.
     Original,
-    /// Nothing, and the caller is the one to make it.
+    /// The caller has the permit to make it.
     Permit(CompressionPermit),
-    /// Nothing, and the caller refuses the original, so it has to wait until somebody else has made it.
+    /// Another request is making it, and the caller refuses the original.
     Wait,
 }
 
-/// Where one worker keeps what it sends: small files for itself, compressed text together with the others.
+/// The memory of one worker for small files, and the compressor that all workers share.
 #[derive(Debug, Clone)]
 pub struct CacheBudget {
-    /// Octets for small files.
-    pub documents: usize,
-    /// The compressed texts, if any are to be made.
+    /// Bytes for small files.
+    pub small_files: usize,
+    /// The compressor, if text is compressed.
     pub compressor: Option<Arc<Compressor>>,
 }
 
 impl CacheBudget {
-    /// Splits `total` octets among the workers; compressed text gets a quarter of it. Without memory nothing is compressed,
-    /// because it would be so anew for each request.
+    /// Splits `total` bytes among the workers; compressed text gets a quarter. Without memory nothing is compressed,
+    /// because every request would compress again.
     pub fn split(total: usize, workers: usize, compress: bool) -> Self {
         let for_compressed = if compress { total / 4 } else { 0 };
         let compressor = (for_compressed > 0).then(|| Compressor::new(for_compressed));
-        Self { documents: (total - for_compressed) / workers.max(1), compressor }
+        Self { small_files: (total - for_compressed) / workers.max(1), compressor }
     }
 }
 
-/// The compressed texts.
+/// Compresses files and keeps the results.
 #[derive(Debug)]
 pub struct Compressor {
     limit: usize,
-    kept: Mutex<CompressedCache>,
+    state: Mutex<CompressedCache>,
     permit_released: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct CompressedCache {
-    slots: HashMap<Vec<u8>, Slot>,
-    /// In the order they came; each path that has a slot stands here once.
-    order: VecDeque<Vec<u8>>,
-    weight: usize,
+    files: SecondChanceCache<CompressedFile>,
+    /// Paths that are being compressed.
     busy: HashSet<Vec<u8>>,
 }
 
 #[derive(Debug)]
-struct Slot {
-    identity: Identity,
+struct CompressedFile {
+    version: FileVersion,
     /// `None`: not smaller than the original.
-    document: Option<Arc<CachedFile>>,
-    used: bool,
+    file: Option<Arc<CachedFile>>,
 }
 
-impl Slot {
+impl CompressedFile {
     fn weight(&self, path: &[u8]) -> usize {
-        let body = self.document.as_ref().map_or(0, |document| document.body.len() + size_of::<CachedFile>());
+        let body = self.file.as_ref().map_or(0, |file| file.body.len() + size_of::<CachedFile>());
         body + 2 * path.len() + size_of::<Self>()
     }
 }
 
-/// The right to compress one file; given back on drop, also by a panic.
+/// The permit to compress one file; released on drop.
 #[derive(Debug)]
 pub(crate) struct CompressionPermit {
     compressor: Arc<Compressor>,
@@ -129,22 +124,22 @@ impl Drop for CompressionPermit {
 }
 
 impl Compressor {
-    /// Keeps at most `limit` octets.
+    /// A compressor that keeps at most `limit` bytes.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, kept: Mutex::default(), permit_released: Condvar::new() })
+        let state = CompressedCache { files: SecondChanceCache::new(1, limit), busy: HashSet::new() };
+        Arc::new(Self { limit, state: Mutex::new(state), permit_released: Condvar::new() })
     }
 
-    /// Looks for the compressed form of this version of the file at `path`. Never waits.
-    pub(crate) fn look(self: &Arc<Self>, path: &[u8], identity: Identity, may_be_original: bool) -> CompressedState {
-        let mut kept = self.lock();
-        match kept.slots.get_mut(path) {
-            Some(slot) if slot.identity == identity && (slot.document.is_some() || may_be_original) => {
-                slot.used = true;
-                slot.document
-                    .as_ref()
-                    .map_or(CompressedState::Original, |document| CompressedState::Ready(Arc::clone(document)))
+    /// Looks up the compressed form of this version of the file at `path`; never waits.
+    pub(crate) fn look(self: &Arc<Self>, path: &[u8], version: FileVersion, may_be_original: bool) -> CompressedState {
+        let mut state = self.lock();
+        match state.files.get_mut(0, path) {
+            Some(slot) if slot.value.version == version && (slot.value.file.is_some() || may_be_original) => {
+                slot.is_used = true;
+                let file = slot.value.file.as_ref();
+                file.map_or(CompressedState::Original, |file| CompressedState::Ready(Arc::clone(file)))
             }
-            _ => match self.take_permit(&mut kept, path) {
+            _ => match self.take_permit(&mut state, path) {
                 Some(permit) => CompressedState::Permit(permit),
                 None if may_be_original => CompressedState::Original,
                 None => CompressedState::Wait,
@@ -152,127 +147,76 @@ impl Compressor {
         }
     }
 
-    /// Waits for a permit, or for somebody else's result.
-    fn wait(self: &Arc<Self>, path: &[u8], identity: Identity) -> Result<Arc<CachedFile>, CompressionPermit> {
-        let mut kept = self.lock();
+    /// Waits for the result of another request, or for a permit.
+    fn wait(self: &Arc<Self>, path: &[u8], version: FileVersion) -> Result<Arc<CachedFile>, CompressionPermit> {
+        let mut state = self.lock();
         loop {
-            let slot = kept.slots.get(path).filter(|slot| slot.identity == identity);
-            if let Some(document) = slot.and_then(|slot| slot.document.as_ref()) {
-                return Ok(Arc::clone(document));
+            let slot = state.files.get_mut(0, path).filter(|slot| slot.value.version == version);
+            if let Some(file) = slot.and_then(|slot| slot.value.file.as_ref()) {
+                return Ok(Arc::clone(file));
             }
-            if let Some(permit) = self.take_permit(&mut kept, path) {
+            if let Some(permit) = self.take_permit(&mut state, path) {
                 return Err(permit);
             }
-            kept = self.permit_released.wait(kept).unwrap_or_else(PoisonError::into_inner);
+            state = self.permit_released.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn take_permit(self: &Arc<Self>, kept: &mut CompressedCache, path: &[u8]) -> Option<CompressionPermit> {
-        if kept.busy.len() >= AT_ONCE || !kept.busy.insert(path.to_vec()) {
+    fn take_permit(self: &Arc<Self>, state: &mut CompressedCache, path: &[u8]) -> Option<CompressionPermit> {
+        if state.busy.len() >= MAX_CONCURRENT || !state.busy.insert(path.to_vec()) {
             return None;
         }
         Some(CompressionPermit { compressor: Arc::clone(self), path: path.to_vec() })
     }
 
-    fn keep(&self, path: &[u8], identity: Identity, document: Option<Arc<CachedFile>>) {
-        let mut slot = Slot { identity, document, used: false };
-        if slot.weight(path) > self.limit {
-            // That it does not fit is worth remembering: it would be compressed for every request otherwise.
-            slot.document = None;
+    fn keep(&self, path: &[u8], version: FileVersion, file: Option<Arc<CachedFile>>) {
+        let mut compressed = CompressedFile { version, file };
+        if compressed.weight(path) > self.limit {
+            // Kept as not worth compressing; otherwise every request would compress it.
+            compressed.file = None;
         }
-        let weight = slot.weight(path);
-        let mut kept = self.lock();
-        kept.make_room(weight, self.limit);
-        if kept.weight + weight > self.limit {
-            return;
-        }
-        kept.weight += weight;
-        match kept.slots.insert(path.to_vec(), slot) {
-            Some(old) => kept.weight -= old.weight(path),
-            None => kept.order.push_back(path.to_vec()),
-        }
+        let weight = compressed.weight(path);
+        self.lock().files.insert(0, path, compressed, weight);
     }
 
     fn lock(&self) -> MutexGuard<'_, CompressedCache> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl CompressedCache {
-    /// Goes round in the order they came: each gets a second chance if it was used since the last round.
-    fn make_room(&mut self, wanted: usize, limit: usize) {
-        while self.weight + wanted > limit {
-            let Some(path) = self.order.pop_front() else { return };
-            match self.slots.get_mut(&path) {
-                Some(slot) if slot.used => {
-                    slot.used = false;
-                    self.order.push_back(path);
-                }
-                _ => {
-                    if let Some(slot) = self.slots.remove(&path) {
-                        self.weight -= slot.weight(&path);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// An answer whose content is still to be compressed.
+/// A file to be compressed on a thread of the blocking pool.
 #[derive(Debug)]
 pub struct Compression {
     pub(crate) compressor: Arc<Compressor>,
-    /// The right to do so; without it, it is waited for.
+    /// The permit to compress; without it, the result of another request is awaited.
     pub(crate) permit: Option<CompressionPermit>,
-    /// Whether the client takes the original as well.
+    /// Whether the client accepts the original.
     pub(crate) may_be_original: bool,
     pub(crate) path: Vec<u8>,
     pub(crate) original: OpenFile,
-    /// Status line and Date.
-    pub(crate) start: Vec<u8>,
-    /// What the last fields depend on; see [`Representation::write_fields`].
-    pub(crate) last_full_second: i64,
-    pub(crate) persistence: Persistence,
-    pub(crate) is_head: bool,
 }
 
 impl Compression {
-    /// Compresses, and gives the head of the answer and what follows it: the original where that is not larger, or where it
-    /// changed meanwhile.
-    pub(crate) fn answer(mut self) -> (Vec<u8>, Content) {
+    /// Compresses. Returns the original if it is not larger and acceptable, or if it changed meanwhile.
+    pub(crate) fn run(mut self) -> OpenFile {
         let compressed = match self.permit.take() {
             Some(permit) => self.compress(permit),
-            None => match self.compressor.wait(&self.path, self.original.identity()) {
-                Ok(document) => Some(document),
+            None => match self.compressor.wait(&self.path, self.original.version()) {
+                Ok(file) => Some(file),
                 Err(permit) => self.compress(permit),
             },
         };
-        let source = compressed.map_or(self.original, OpenFile::Memory);
-        let mut head = self.start;
-        let whole = Selected::Whole(Status::OK);
-        source.representation().write_fields(&whole, self.last_full_second, &mut head);
-        response::finish(&mut head, self.persistence);
-        let content = match source {
-            _ if self.is_head => Content::Nothing,
-            OpenFile::Memory(document) => {
-                let length = document.body.len();
-                Content::Memory(document, 0..length)
-            }
-            OpenFile::Disk(file, _, representation) => {
-                let whole = Part { start: 0, length: representation.size };
-                Content::File { file, pieces: vec![(Vec::new(), whole)], tail: Vec::new() }
-            }
-        };
-        (head, content)
+        compressed.map_or(self.original, OpenFile::Cached)
     }
 
-    /// The compressed document, if it is smaller or the client takes nothing else; `_turn` ends when the result can be found.
-    fn compress(&self, _turn: CompressionPermit) -> Option<Arc<CachedFile>> {
-        let identity = self.original.identity();
+    /// The compressed file; `None` if it is not smaller and the original is acceptable. The permit ends after the result
+    /// is in the cache.
+    fn compress(&self, _permit: CompressionPermit) -> Option<Arc<CachedFile>> {
+        let version = self.original.version();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let body = match &self.original {
-            OpenFile::Memory(document) => gzip(&document.body),
-            OpenFile::Disk(file, ..) => read_version(file, identity).and_then(|text| match text {
+            OpenFile::Cached(file) => gzip(&file.body),
+            OpenFile::Disk(file, ..) => read_version(file, version).and_then(|text| match text {
                 Some(text) => gzip(&text),
                 None => Err(io::Error::other("the file has changed")),
             }),
@@ -286,19 +230,19 @@ impl Compression {
         };
         let original = self.original.representation();
         let (before, after) = (original.size, body.len() as u64);
-        log::debug!("compressed {}: {before} to {after} octets", common::SafeText(&self.path));
+        log::debug!("compressed {}: {before} to {after} bytes", common::SafeText(&self.path));
         let representation = Representation { size: after, ..original.compressed() };
-        let document = Arc::new(CachedFile { representation, fields: Vec::new(), body, identity });
+        let file = Arc::new(CachedFile { representation, fields: Vec::new(), body, version });
         let is_smaller = after < before;
-        // One that changed a moment ago may change again without a trace, so this result is for this request alone.
-        if is_settled(identity, now) {
-            self.compressor.keep(&self.path, identity, is_smaller.then(|| Arc::clone(&document)));
+        // A file that changed a moment ago may change again without a new time stamp; its result is not kept.
+        if is_settled(version, now) {
+            self.compressor.keep(&self.path, version, is_smaller.then(|| Arc::clone(&file)));
         }
-        (is_smaller || !self.may_be_original).then_some(document)
+        (is_smaller || !self.may_be_original).then_some(file)
     }
 }
 
-/// The same octets for the same text, whenever and wherever: no time and no name in it.
+/// Compresses reproducibly: without time and name in the header.
 fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 3), Level::default());
     encoder.write_all(text)?;
@@ -313,27 +257,23 @@ mod tests {
     use crate::content::routing::Site;
     use std::io::Read;
 
-    fn identity() -> Identity {
-        version(0)
-    }
-
-    fn version(size: u64) -> Identity {
+    fn version(size: u64) -> FileVersion {
         let file = tempfile::tempfile().unwrap();
         file.set_len(size).unwrap();
-        Identity::of(&file).unwrap()
+        FileVersion::of(&file).unwrap()
     }
 
-    fn document(length: usize, identity: Identity) -> Arc<CachedFile> {
+    fn cached_file(length: usize, version: FileVersion) -> Arc<CachedFile> {
         let representation = Site::default().representation(b"a.txt", None, length as u64, b"\"x\"".to_vec(), None);
-        Arc::new(CachedFile { representation, fields: Vec::new(), body: vec![0; length], identity })
+        Arc::new(CachedFile { representation, fields: Vec::new(), body: vec![0; length], version })
     }
 
-    fn is_ready(compressor: &Arc<Compressor>, path: &str, identity: Identity) -> bool {
-        matches!(compressor.look(path.as_bytes(), identity, true), CompressedState::Ready(_))
+    fn is_ready(compressor: &Arc<Compressor>, path: &str, version: FileVersion) -> bool {
+        matches!(compressor.look(path.as_bytes(), version, true), CompressedState::Ready(_))
     }
 
     #[test]
-    fn what_is_compressed_is_text_of_a_reasonable_size() {
+    fn only_text_of_a_reasonable_size_is_compressed() {
         let is_worth = |path: &str, size| {
             is_worth(&Site::default().representation(path.as_bytes(), None, size, b"\"x\"".to_vec(), None))
         };
@@ -349,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_text_becomes_the_same_octets() {
+    fn the_same_text_is_compressed_to_the_same_bytes() {
         let text = b"some text, some text, some text ".repeat(100);
         let (first, second) = (gzip(&text).unwrap(), gzip(&text).unwrap());
         assert_eq!(first, second);
@@ -360,54 +300,52 @@ mod tests {
     }
 
     #[test]
-    fn one_makes_it_and_others_get_the_original_or_wait() {
-        let (compressor, identity) = (Compressor::new(1 << 20), identity());
-        let CompressedState::Permit(permit) = compressor.look(b"a", identity, true) else {
-            panic!("nobody else is at it")
+    fn one_request_compresses_and_others_get_the_original_or_wait() {
+        let (compressor, version) = (Compressor::new(1 << 20), version(0));
+        let CompressedState::Permit(permit) = compressor.look(b"a", version, true) else {
+            panic!("no other request compresses it")
         };
-        assert!(matches!(compressor.look(b"a", identity, true), CompressedState::Original));
-        assert!(matches!(compressor.look(b"a", identity, false), CompressedState::Wait));
+        assert!(matches!(compressor.look(b"a", version, true), CompressedState::Original));
+        assert!(matches!(compressor.look(b"a", version, false), CompressedState::Wait));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| compressor.wait(b"a", identity));
-            compressor.keep(b"a", identity, Some(document(10, identity)));
+            let waiting = scope.spawn(|| compressor.wait(b"a", version));
+            compressor.keep(b"a", version, Some(cached_file(10, version)));
             drop(permit);
             assert!(waiting.join().unwrap().is_ok());
         });
     }
 
     #[test]
-    fn not_more_than_a_few_are_compressed_at_once() {
-        let (compressor, identity) = (Compressor::new(1 << 20), identity());
-        let look = |number: usize| compressor.look(number.to_string().as_bytes(), identity, true);
-        let turns: Vec<CompressedState> = (0..AT_ONCE).map(look).collect();
+    fn only_a_few_files_are_compressed_at_a_time() {
+        let (compressor, version) = (Compressor::new(1 << 20), version(0));
+        let look = |number: usize| compressor.look(number.to_string().as_bytes(), version, true);
+        let turns: Vec<CompressedState> = (0..MAX_CONCURRENT).map(look).collect();
         assert!(turns.iter().all(|known| matches!(known, CompressedState::Permit(_))));
-        assert!(matches!(look(AT_ONCE), CompressedState::Original));
+        assert!(matches!(look(MAX_CONCURRENT), CompressedState::Original));
         drop(turns);
-        assert!(matches!(look(AT_ONCE), CompressedState::Permit(_)));
+        assert!(matches!(look(MAX_CONCURRENT), CompressedState::Permit(_)));
     }
 
     #[test]
-    fn another_version_is_not_what_was_compressed() {
+    fn a_compressed_file_is_used_for_its_version_only() {
         let compressor = Compressor::new(1 << 20);
         let (old, new) = (version(1), version(2));
-        compressor.keep(b"a", old, Some(document(10, old)));
+        compressor.keep(b"a", old, Some(cached_file(10, old)));
         assert!(is_ready(&compressor, "a", old));
         assert!(!is_ready(&compressor, "a", new));
     }
 
     #[test]
-    fn memory_is_bounded_and_what_does_not_fit_is_remembered_as_not_worth_it() {
-        let (compressor, identity) = (Compressor::new(40_000), identity());
+    fn memory_is_bounded_and_a_file_that_does_not_fit_is_kept_as_not_worth_compressing() {
+        let (compressor, version) = (Compressor::new(40_000), version(0));
         for number in 0..100 {
-            compressor.keep(number.to_string().as_bytes(), identity, Some(document(9_000, identity)));
-            let kept = compressor.lock();
-            let weight: usize = kept.slots.iter().map(|(path, slot)| slot.weight(path)).sum();
-            assert!(kept.weight == weight && weight <= 40_000 && kept.order.len() == kept.slots.len());
+            compressor.keep(number.to_string().as_bytes(), version, Some(cached_file(9_000, version)));
+            assert!(compressor.lock().files.weight() <= 40_000);
         }
-        assert!(is_ready(&compressor, "99", identity) && !is_ready(&compressor, "0", identity));
-        compressor.keep(b"huge", identity, Some(document(50_000, identity)));
-        assert!(matches!(compressor.look(b"huge", identity, true), CompressedState::Original));
-        compressor.keep(b"huge", identity, Some(document(20_000, identity)));
-        assert!(is_ready(&compressor, "huge", identity), "a slot is replaced by the next version");
+        assert!(is_ready(&compressor, "99", version) && !is_ready(&compressor, "0", version));
+        compressor.keep(b"huge", version, Some(cached_file(50_000, version)));
+        assert!(matches!(compressor.look(b"huge", version, true), CompressedState::Original));
+        compressor.keep(b"huge", version, Some(cached_file(20_000, version)));
+        assert!(is_ready(&compressor, "huge", version), "a slot is replaced by the next version");
     }
 }

@@ -1,8 +1,8 @@
-//! The listing of a folder, as a page for people and as JSON for programs.
+//! The listing of a folder, as HTML or JSON.
 //!
-//! The entries are read and sorted as data; the text is made while it is sent, so a folder with 100,000 files needs little
-//! memory. It works without JavaScript; the filter box is an extra. Names are arbitrary bytes: escaped as text, encoded as
-//! links that begin with `./`, so that a name can never be taken for a URL of its own.
+//! Entries are read and sorted first; the text is rendered while it is sent, so a folder of 100,000 files needs little
+//! memory. The page works without JavaScript, except for the filter box. Names are arbitrary bytes: escaped in text,
+//! percent-encoded in links, which begin with `./` so that no name is an absolute URL.
 
 mod entries;
 
@@ -14,33 +14,34 @@ use chrono::{DateTime, Local};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
+use crate::content::BodySink;
 use crate::content::files::Root;
 use crate::content::routing::Site;
+use crate::content::size::human_size;
 use crate::proto::percent::percent_encode;
-use crate::telemetry::access_log::human_size;
 
 use entries::read_entries;
-pub use entries::{Column, Entry, Order};
+pub use entries::{Column, FolderEntry, Order};
 
 const STYLE: &str = include_str!("listing/style.css");
 const SCRIPT: &str = include_str!("listing/script.js");
-/// What the page may load: its own style and script, by hash, and nothing else.
+/// The Content-Security-Policy of the page: its own style and script, by hash.
 pub const POLICY: &str = "default-src 'none'; style-src 'sha256-JeE4B93kT2CtsUUMzpcsA2+YAABUwP7nNxAsXfOXwTA='; \
                           script-src 'sha256-pP1GhhOp0mrtmqhHzDsicsG7d9v49Zw1ndo1N/VAnhQ='; base-uri 'none'; form-action 'none'";
 
-/// Octets collected before a chunk is sent.
-const CHUNK: usize = 32 * 1024;
+/// Bytes collected before they are sent.
+const BUFFER_SIZE: usize = 32 * 1024;
 
-/// In which form a folder is listed.
+/// The format of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// A page for people.
+pub enum ListingFormat {
+    /// A page.
     Html,
     /// An array of objects: `name`, `type`, `size`, `modified`.
     Json,
 }
 
-impl Form {
+impl ListingFormat {
     /// The media type.
     pub fn content_type(self) -> &'static str {
         match self {
@@ -50,81 +51,61 @@ impl Form {
     }
 }
 
-/// A listing that is still to be made.
+/// A listing to be rendered.
 #[derive(Debug)]
 pub struct FolderPage {
-    /// The root, for links that lead elsewhere inside it.
+    /// The root, for links to other places inside it.
     pub root: Arc<Root>,
     /// The rules for names.
     pub site: Arc<Site>,
     /// The folder.
     pub folder: OwnedFd,
-    /// Its path.
+    /// Its path below the root.
     pub relative: Vec<u8>,
     /// The order of the entries.
     pub order: Order,
-    /// The form of the listing.
-    pub form: Form,
-    /// The generation of the files, where pages follow it.
-    pub live: Option<u64>,
-    /// Whether the body is chunked; else it ends with the connection.
-    pub chunked: bool,
+    /// The format.
+    pub format: ListingFormat,
+    /// A script element that is appended to the page; may be empty.
+    pub script: Vec<u8>,
 }
 
 impl FolderPage {
     /// Reads the folder and writes the listing.
-    pub fn write_to(self, out: &mut impl Write) -> io::Result<()> {
-        let Self { root, site, folder, relative, order, form, live, chunked } = self;
+    pub(crate) fn write_to(self, sink: &mut impl BodySink) -> io::Result<()> {
+        let Self { root, site, folder, relative, order, format, script } = self;
         let mut entries = read_entries(folder, &relative, &root, &site)?;
-        let mut body = BufWriter::with_capacity(CHUNK, Chunks { out, chunked });
-        write(&mut body, form, &relative, order, &mut entries)?;
-        if let (Form::Html, Some(generation)) = (form, live) {
-            body.write_all(crate::live_reload::page::element(generation).as_bytes())?;
-        }
-        body.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
+        let mut body = BufWriter::with_capacity(BUFFER_SIZE, SinkWriter(sink));
+        write(&mut body, format, &relative, order, &mut entries)?;
+        body.write_all(&script)?;
+        body.flush()
     }
 }
 
-/// Writes the listing of the folder at `relative` with these entries, put in order.
-pub fn write(out: &mut impl Write, form: Form, relative: &[u8], order: Order, entries: &mut [Entry]) -> io::Result<()> {
+/// Sorts the entries and writes the listing of the folder at `relative`.
+pub fn write(out: &mut impl Write, format: ListingFormat, relative: &[u8], order: Order, entries: &mut [FolderEntry]) -> io::Result<()> {
     entries.sort_by(|a, b| order.compare(a, b));
-    match form {
-        Form::Html => write_html(out, relative, order, entries),
-        Form::Json => write_json(out, entries),
+    match format {
+        ListingFormat::Html => write_html(out, relative, order, entries),
+        ListingFormat::Json => write_json(out, entries),
     }
 }
 
-/// Frames what is written as chunks (RFC 9112 section 7.1).
-struct Chunks<'a, W: Write> {
-    out: &'a mut W,
-    chunked: bool,
-}
+/// Adapts a [`BodySink`] to [`Write`].
+struct SinkWriter<'a, S: BodySink>(&'a mut S);
 
-impl<W: Write> Chunks<'_, W> {
-    fn finish(self) -> io::Result<()> {
-        if self.chunked { self.out.write_all(b"0\r\n\r\n") } else { Ok(()) }
-    }
-}
-
-impl<W: Write> Write for Chunks<'_, W> {
+impl<S: BodySink> Write for SinkWriter<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.chunked && !bytes.is_empty() {
-            let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
-            chunk.extend_from_slice(bytes);
-            chunk.extend_from_slice(b"\r\n");
-            self.out.write_all(&chunk)?;
-        } else {
-            self.out.write_all(bytes)?;
-        }
+        self.0.bytes(bytes)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        Ok(())
     }
 }
 
-fn write_html(out: &mut impl Write, relative: &[u8], order: Order, entries: &[Entry]) -> io::Result<()> {
+fn write_html(out: &mut impl Write, relative: &[u8], order: Order, entries: &[FolderEntry]) -> io::Result<()> {
     let title = if relative.is_empty() { "/".to_owned() } else { format!("/{}/", escape(relative)) };
     write!(
         out,
@@ -169,7 +150,7 @@ fn write_breadcrumb(out: &mut impl Write, relative: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn write_row(out: &mut impl Write, entry: &Entry) -> io::Result<()> {
+fn write_row(out: &mut impl Write, entry: &FolderEntry) -> io::Result<()> {
     let mut link = Vec::with_capacity(entry.name.len() + 8);
     percent_encode(&entry.name, &mut link);
     let (class, slash) = if entry.is_folder { ("d", "/") } else { ("f", "") };
@@ -193,7 +174,7 @@ fn local_time(seconds: i64) -> Option<DateTime<Local>> {
     DateTime::from_timestamp(seconds, 0).map(DateTime::<Local>::from)
 }
 
-/// Text for HTML and for attributes in double quotes; control characters become visible, invalid UTF-8 is replaced.
+/// Escapes text for HTML, also in double quotes; control characters become visible, invalid UTF-8 is replaced.
 fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for character in String::from_utf8_lossy(bytes).chars() {
@@ -203,11 +184,10 @@ fn escape(bytes: &[u8]) -> String {
             '>' => text.push_str("&gt;"),
             '"' => text.push_str("&quot;"),
             '\'' => text.push_str("&#39;"),
-            // U+2400 and the following are pictures of the control characters.
+            // U+2400 and following are symbols for the control characters.
             '\0'..='\x1f' => text.extend(char::from_u32(0x2400 + u32::from(character))),
             '\x7f' => text.push('\u{2421}'),
-            // Marks that turn the direction of what follows could make one name look like another.
-            // The controls above ASCII are orders to a terminal.
+            // Bidirectional overrides make one name look like another; C1 controls are terminal commands.
             '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => text.push('\u{fffd}'),
             _ => text.push(character),
         }
@@ -223,7 +203,7 @@ struct JsonEntry<'a> {
     modified: Option<String>,
 }
 
-/// JSON in which DEL and the controls above ASCII are escaped as those below are: a terminal takes some of them for orders.
+/// Escapes DEL and the C1 controls too: terminals interpret some of them.
 struct WithoutControls;
 
 impl Formatter for WithoutControls {
@@ -238,7 +218,7 @@ impl Formatter for WithoutControls {
     }
 }
 
-fn write_json(out: &mut impl Write, entries: &[Entry]) -> io::Result<()> {
+fn write_json(out: &mut impl Write, entries: &[FolderEntry]) -> io::Result<()> {
     out.write_all(b"[")?;
     for (number, entry) in entries.iter().enumerate() {
         out.write_all(if number == 0 { b"\n" } else { b",\n" })?;
@@ -260,11 +240,11 @@ mod tests {
     use aws_lc_rs::digest::{SHA256, digest};
     use base64::Engine;
 
-    fn entry(name: &str, is_folder: bool, size: u64) -> Entry {
-        Entry { name: name.as_bytes().to_vec(), is_folder, size, modified: 1_700_000_000 }
+    fn entry(name: &str, is_folder: bool, size: u64) -> FolderEntry {
+        FolderEntry { name: name.as_bytes().to_vec(), is_folder, size, modified: 1_700_000_000 }
     }
 
-    fn html(relative: &str, entries: &[Entry]) -> String {
+    fn html(relative: &str, entries: &[FolderEntry]) -> String {
         let mut out = Vec::new();
         write_html(&mut out, relative.as_bytes(), Order::default(), entries).unwrap();
         String::from_utf8(out).unwrap()
@@ -287,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_for_people_with_the_exact_number_as_title() {
+    fn sizes_are_rounded_with_the_exact_number_as_title() {
         assert!(html("", &[entry("a", false, 1_234_567)]).contains("<td title=\"1234567 bytes\">1.2 MB</td>"));
     }
 
@@ -311,23 +291,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_gives_no_order_to_a_terminal_in_either_form() {
+    fn no_name_contains_terminal_control_characters_in_either_format() {
         let entries = [entry("a\u{7f}b\u{9b}2J\u{1b}c", false, 5)];
         let mut out = Vec::new();
         write_json(&mut out, &entries).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(value[0]["name"], "a\u{7f}b\u{9b}2J\u{1b}c", "a program reads the name as it is");
+        assert_eq!(value[0]["name"], "a\u{7f}b\u{9b}2J\u{1b}c", "a JSON parser reads the original name");
         for text in [String::from_utf8(out).unwrap(), html("", &entries)] {
             assert!(!text.chars().any(|one| one.is_control() && one != '\n'), "{text:?}");
         }
-    }
-
-    #[test]
-    fn chunks_are_framed_and_ended() {
-        let mut out = Vec::new();
-        let mut chunks = Chunks { out: &mut out, chunked: true };
-        chunks.write_all(b"hello").unwrap();
-        chunks.finish().unwrap();
-        assert_eq!(out, b"5\r\nhello\r\n0\r\n\r\n");
     }
 }

@@ -1,28 +1,49 @@
-//! Finding what lies at a path: in the memory of this worker, else on the disk; and what lies compressed beside it.
+//! Finds the file at a path: in the cache of this worker, else on disk; and precompressed variants of a file.
 
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+use nix::errno::Errno;
+
 use crate::clock::Clock;
 use crate::content::cache::{Cache, CachedFile, MAX_CACHED_FILE};
-use crate::content::files::{Identity, Opened, Root};
+use crate::content::files::{Opened, Root};
 use crate::content::representation::Representation;
 use crate::content::routing::{PathKind, Site, with_suffix};
+use crate::file_version::FileVersion;
 use crate::proto::Rejection;
 use crate::proto::negotiate::{Accepted, Coding};
 use crate::proto::response::Status;
 use crate::proto::target::Path;
-use crate::telemetry::metrics::Cached;
 
-/// A file that was found, in memory or open.
+/// A file to be sent: from the cache, or open.
 #[derive(Debug)]
 pub(crate) enum OpenFile {
-    Memory(Arc<CachedFile>),
-    Disk(File, Identity, Representation),
+    Cached(Arc<CachedFile>),
+    Disk(File, FileVersion, Representation),
 }
 
-/// The eyes of one worker.
+/// Whether a response came from the cache for small files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheStatus {
+    /// The file was in the cache and unchanged.
+    Hit,
+    /// The file was read from disk.
+    Miss,
+}
+
+impl CacheStatus {
+    /// The name in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+        }
+    }
+}
+
+/// Finds files for one worker: cache first, then the disk.
 pub(crate) struct Lookup {
     site: Arc<Site>,
     root: Arc<Root>,
@@ -32,39 +53,34 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// Looks beneath `root` by the rules of `site`, and keeps small files in `cache_memory` octets.
-    pub(crate) fn new(site: Arc<Site>, root: Arc<Root>, cache_memory: usize) -> Self {
-        Self { site, root, cache: Cache::new(cache_memory), has_read: false }
+    /// Looks up files of `site` below `root`, with a cache of `cache_size` bytes.
+    pub(crate) fn new(site: Arc<Site>, root: Arc<Root>, cache_size: usize) -> Self {
+        Self { site, root, cache: Cache::new(cache_size), has_read: false }
     }
 
-    /// A new request: nothing was read for it so far.
+    /// Starts a request: resets the cache status.
     pub(crate) fn begin_request(&mut self) {
         self.has_read = false;
     }
 
-    /// What memory did for the request up to now.
-    pub(crate) fn cached(&self) -> Cached {
-        if self.has_read { Cached::Miss } else { Cached::Hit }
+    /// The cache status of the request so far.
+    pub(crate) fn cache_status(&self) -> CacheStatus {
+        if self.has_read { CacheStatus::Miss } else { CacheStatus::Hit }
     }
 
-    /// Octets that documents take in memory.
-    pub(crate) fn memory(&self) -> usize {
+    /// Bytes in the cache.
+    pub(crate) fn cache_weight(&self) -> usize {
         self.cache.weight()
     }
 
-    /// What lies at a path: from memory if the file is unchanged, else from the disk.
-    pub(crate) fn look(
-        &mut self,
-        clock: &Clock,
-        relative: &[u8],
-        coding: Option<Coding>,
-    ) -> io::Result<PathKind<OpenFile>> {
+    /// What lies at a path, or at the path plus the suffix of `coding`.
+    pub(crate) fn look(&mut self, clock: &Clock, relative: &[u8], coding: Option<Coding>) -> io::Result<PathKind<OpenFile>> {
         let batch = clock.batch();
-        if let Some(document) = self.cache.find(relative, coding, batch, &self.root) {
-            return Ok(PathKind::File(OpenFile::Memory(document)));
+        if let Some(file) = self.cache.find(relative, coding, batch, &self.root) {
+            return Ok(PathKind::File(OpenFile::Cached(file)));
         }
         let opened = match self.root.open(&with_suffix(relative, coding)) {
-            // A folder that may be entered but not listed can have an index all the same.
+            // A folder without read permission can still have an index.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.root.is_folder(relative) => {
                 return Ok(PathKind::Folder);
             }
@@ -73,7 +89,7 @@ impl Lookup {
         match opened {
             Opened::Folder(_) => Ok(PathKind::Folder),
             Opened::Absent => Ok(PathKind::Absent),
-            Opened::File(file, identity) => self.load(clock, relative, coding, file, identity).map(PathKind::File),
+            Opened::File(file, version) => self.load(clock, relative, coding, file, version).map(PathKind::File),
         }
     }
 
@@ -83,23 +99,23 @@ impl Lookup {
         path: &[u8],
         coding: Option<Coding>,
         file: File,
-        identity: Identity,
+        version: FileVersion,
     ) -> io::Result<OpenFile> {
         self.has_read = true;
-        if identity.size <= MAX_CACHED_FILE {
-            let read = CachedFile::read(&self.site, path, coding, &file, identity, clock.last_full_second())?;
-            if let Some(document) = read.map(Arc::new) {
-                self.cache.keep(path, coding, &document, clock.batch(), clock.since_epoch());
-                return Ok(OpenFile::Memory(document));
+        if version.size <= MAX_CACHED_FILE {
+            let read = CachedFile::read(&self.site, path, coding, &file, version, clock.last_full_second())?;
+            if let Some(cached) = read.map(Arc::new) {
+                self.cache.keep(path, coding, &cached, clock.batch(), clock.since_epoch());
+                return Ok(OpenFile::Cached(cached));
             }
         }
-        let (etag, modified) = (identity.etag(), identity.trusted_modified());
-        Ok(OpenFile::Disk(file, identity, self.site.representation(path, coding, identity.size, etag, modified)))
+        let (etag, modified) = (version.etag(), version.trusted_modified());
+        Ok(OpenFile::Disk(file, version, self.site.representation(path, coding, version.size, etag, modified)))
     }
 
-    /// The best compressed file beside the one at `relative` that the client accepts.
+    /// The best precompressed variant of the file at `relative` that the client accepts.
     ///
-    /// One that is older than the original is stale and not used.
+    /// A variant that is older than the original is stale and not used.
     pub(crate) fn precompressed_variant(
         &mut self,
         clock: &Clock,
@@ -109,26 +125,26 @@ impl Lookup {
     ) -> Option<OpenFile> {
         accepted.codings().find_map(|coding| match self.look(clock, relative, Some(coding)) {
             Ok(PathKind::File(coded)) if coded.modified() >= original.modified() => Some(coded),
-            // One that cannot be read is no reason to withhold the original.
+            // An unreadable variant does not prevent the original.
             _ => None,
         })
     }
 }
 
 impl OpenFile {
-    /// The facts about it.
+    /// The fields and validators.
     pub(crate) fn representation(&self) -> &Representation {
         match self {
-            Self::Memory(document) => &document.representation,
+            Self::Cached(file) => &file.representation,
             Self::Disk(_, _, representation) => representation,
         }
     }
 
     /// The version of the file.
-    pub(crate) fn identity(&self) -> Identity {
+    pub(crate) fn version(&self) -> FileVersion {
         match self {
-            Self::Memory(document) => document.identity,
-            Self::Disk(_, identity, _) => *identity,
+            Self::Cached(file) => file.version,
+            Self::Disk(_, version, _) => *version,
         }
     }
 
@@ -137,23 +153,16 @@ impl OpenFile {
     }
 }
 
-/// What a client is told when a file is there but cannot be read.
-pub(crate) fn failure(path: &Path, error: &io::Error) -> Rejection {
+/// The response to a request for a file that cannot be read.
+pub(crate) fn rejection(path: &Path, error: &io::Error) -> Rejection {
     log::warn!("{}: {}", String::from_utf8_lossy(path.relative()), common::error::reason(error));
-    match (error.kind(), error.raw_os_error()) {
-        (io::ErrorKind::PermissionDenied, _) => {
-            Rejection { status: Status::FORBIDDEN, reason: "This file may not be read." }
-        }
-        (_, Some(libc_errno::EMFILE | libc_errno::ENFILE)) => {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Rejection { status: Status::FORBIDDEN, reason: "The server has no permission to read this file." };
+    }
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EMFILE | Errno::ENFILE) => {
             Rejection { status: Status::SERVICE_UNAVAILABLE, reason: "Too many files are open. Try again." }
         }
         _ => Rejection { status: Status::INTERNAL_ERROR, reason: "The file cannot be read." },
     }
-}
-
-/// The two error numbers for which the standard library has no kind.
-mod libc_errno {
-    use nix::errno::Errno;
-    pub(super) const EMFILE: i32 = Errno::EMFILE as i32;
-    pub(super) const ENFILE: i32 = Errno::ENFILE as i32;
 }

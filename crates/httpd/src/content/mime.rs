@@ -1,11 +1,11 @@
-//! Content types by file name: `--mime` first, then a short table of our own, then `mime_guess`.
+//! Content types by file name: `--mime` first, then a table of this program, then `mime_guess`.
 //!
-//! Text says that it is UTF-8, because that is what a text without a word about it is today.
+//! Text is declared as UTF-8.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// Extensions where the general table is wrong or silent for files on the web.
+/// Extensions for which `mime_guess` is wrong or has no type.
 const OWN: [(&str, &str); 12] = [
     ("cjs", "text/javascript"),
     ("gz", "application/gzip"),
@@ -21,23 +21,23 @@ const OWN: [(&str, &str); 12] = [
     ("zst", "application/zstd"),
 ];
 
-/// Well-known names without an extension that are text.
+/// Names without an extension that are text.
 const TEXT_NAMES: [&str; 8] =
     ["AUTHORS", "CHANGELOG", "COPYING", "Dockerfile", "LICENSE", "Makefile", "README", "SHA256SUMS"];
 
-/// What is sent when nothing is known; a browser then offers to save the file.
+/// The type of unknown files, which browsers offer to save.
 const UNKNOWN: &str = "application/octet-stream";
 
 /// The table of content types.
 #[derive(Debug, Default)]
-pub struct Types {
-    chosen: HashMap<String, String>,
+pub struct MimeTypes {
+    overrides: HashMap<String, String>,
 }
 
-impl Types {
-    /// A table in which `chosen` (extension in lower case without its dot, type) wins.
-    pub fn new(chosen: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { chosen: chosen.into_iter().collect() }
+impl MimeTypes {
+    /// A table with overrides: lower-case extension without dot, and type.
+    pub fn new(overrides: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { overrides: overrides.into_iter().collect() }
     }
 
     /// The content type for a file of this path.
@@ -49,8 +49,8 @@ impl Types {
             return with_charset(if is_text { "text/plain" } else { UNKNOWN });
         };
         let extension = extension.to_ascii_lowercase();
-        if let Some(chosen) = self.chosen.get(&extension) {
-            return Cow::Borrowed(chosen);
+        if let Some(content_type) = self.overrides.get(&extension) {
+            return Cow::Borrowed(content_type);
         }
         let own = OWN.iter().find(|(known, _)| *known == extension).map(|(_, media_type)| *media_type);
         with_charset(own.or_else(|| mime_guess::from_ext(&extension).first_raw()).unwrap_or(UNKNOWN))
@@ -70,11 +70,11 @@ mod tests {
     use super::*;
 
     fn of(path: &str) -> String {
-        Types::default().of(path.as_bytes()).into_owned()
+        MimeTypes::default().of(path.as_bytes()).into_owned()
     }
 
     #[test]
-    fn text_is_utf_8_and_pictures_are_not_text() {
+    fn text_is_utf_8_and_images_have_no_charset() {
         assert_eq!(of("a/index.html"), "text/html; charset=utf-8");
         assert_eq!(of("STYLE.CSS"), "text/css; charset=utf-8");
         assert_eq!(of("a.png"), "image/png");
@@ -84,13 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn modules_are_javascript_and_typescript_is_no_video() {
+    fn modules_are_javascript_and_typescript_is_text() {
         assert_eq!(of("m.mjs"), "text/javascript; charset=utf-8");
         assert_eq!(of("m.ts"), "text/plain; charset=utf-8");
     }
 
     #[test]
-    fn unknown_files_are_octets_and_well_known_names_are_text() {
+    fn unknown_files_are_octet_streams_and_known_names_are_text() {
         assert_eq!(of("a.unknown-thing"), "application/octet-stream");
         assert_eq!(of("program"), "application/octet-stream");
         assert_eq!(of("docs/README"), "text/plain; charset=utf-8");
@@ -98,8 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_chosen_wins_as_it_is() {
-        let types = Types::new([("txt".to_owned(), "text/x-mine".to_owned())]);
+    fn an_override_is_used_unchanged() {
+        let types = MimeTypes::new([("txt".to_owned(), "text/x-mine".to_owned())]);
         assert_eq!(types.of(b"a.TXT"), "text/x-mine");
     }
 }

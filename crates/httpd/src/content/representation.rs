@@ -1,6 +1,6 @@
-//! What one version of a file looks like in HTTP, and which part of it a request selects (RFC 9110 sections 8, 13, 14).
+//! The representation of one version of a file, and the part that a request selects (RFC 9110, sections 8, 13 and 14).
 //!
-//! No I/O: facts about the file come in, a decision and the fields of the answer go out.
+//! No I/O.
 
 use crate::proto::conditional::{self, Outcome, Validators};
 use crate::proto::field::Name;
@@ -9,28 +9,28 @@ use crate::proto::range::{self, Part, Selection};
 use crate::proto::request::{Head, Method};
 use crate::proto::response::{self, Status};
 
-/// The facts about one version of a file in one coding.
+/// One version of a file in one coding.
 #[derive(Debug, Clone)]
 pub struct Representation {
-    /// Octets to send for the whole.
+    /// Size in bytes.
     pub size: u64,
-    /// A strong entity tag with its quotes.
+    /// A strong entity tag with quotes.
     pub etag: Vec<u8>,
-    /// Time of the last change in seconds since 1970, where it can be trusted.
+    /// Time of the last change in seconds since 1970, if it can be trusted.
     pub modified: Option<i64>,
     /// The media type.
     pub content_type: String,
-    /// How the content is coded.
+    /// The content coding.
     pub coding: Option<Coding>,
-    /// Whether parts of it can be asked for.
+    /// Whether range requests are supported.
     pub ranges: bool,
     /// The value of Cache-Control.
     pub cache_control: String,
-    /// Complete field lines that stand in every answer about this file: Vary and those the user asked for.
+    /// Complete field lines of every response for this file: Vary and the fields of the command line.
     pub fields: Vec<u8>,
 }
 
-/// What of a representation is sent.
+/// The part of a representation that is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selected {
     /// All of it, with this status: 200, or 404 for the error page of the site.
@@ -48,14 +48,13 @@ pub enum Selected {
 }
 
 impl Representation {
-    /// The gzip form that is made of this one on the way out, with a tag of its own. Its size is not known yet, and parts of
-    /// it cannot be asked for: who asks for a part gets it of the original.
+    /// The gzip form of this representation, with another entity tag; size unknown, ranges unsupported.
     #[must_use]
     pub fn compressed(&self) -> Self {
         Self { size: 0, etag: tagged(&self.etag, "-gz"), coding: Some(Coding::Gzip), ranges: false, ..self.clone() }
     }
 
-    /// The page that is made of this one for a generation of the files: another one each time, so not to be kept.
+    /// The page with the live-reload script of this generation; caches must not store it.
     #[must_use]
     pub fn of_generation(&self, generation: u64, size: u64) -> Self {
         let etag = tagged(&self.etag, &format!("-live{generation}"));
@@ -87,11 +86,10 @@ impl Representation {
         }
     }
 
-    /// Appends every field of the answer but Date and Connection.
+    /// Appends all fields except Date and Connection.
     ///
-    /// Last-Modified counts whole seconds, but a file may change twice within one. No later second than
-    /// `last_full_second` is named, so a client never holds a date that a further change would not exceed
-    /// (RFC 9110 section 8.8.2.2); nor does the date lie in the future.
+    /// Last-Modified is at most `last_full_second`: a file may change twice within a second, and a later change must
+    /// have a later date (RFC 9110, section 8.8.2.2).
     pub fn write_fields(&self, selected: &Selected, last_full_second: i64, out: &mut Vec<u8>) {
         match selected {
             Selected::Whole(_) => {
@@ -118,7 +116,7 @@ impl Representation {
         if let (Some(coding), true) = (self.coding, selected.has_content()) {
             response::field(out, "Content-Encoding", coding.name());
         }
-        // A 404 page is no version of anything, so it carries no validators that a client might come back with.
+        // Validators of a 404 page would identify no version of the requested file.
         if !matches!(selected, Selected::Whole(Status::NOT_FOUND)) {
             response::field(out, "ETag", &self.etag);
             if let Some(modified) = self.modified {
@@ -128,13 +126,13 @@ impl Representation {
                 response::field(out, "Accept-Ranges", "bytes");
             }
         }
-        // What is missing today may be there tomorrow, however long its page might be kept under its own name.
+        // A missing file may appear at any time.
         let is_missing = matches!(selected, Selected::Whole(Status::NOT_FOUND));
         response::field(out, "Cache-Control", if is_missing { "no-cache" } else { &self.cache_control });
         out.extend_from_slice(&self.fields);
     }
 
-    /// The lines that stand in front of one part of a multipart body (RFC 9110 section 14.6).
+    /// The head of one part of a multipart body (RFC 9110, section 14.6).
     pub fn part_head(&self, part: Part) -> Vec<u8> {
         let mut head = format!("\r\n--{}\r\n", self.boundary()).into_bytes();
         self.write_content_type(&mut head);
@@ -143,12 +141,12 @@ impl Representation {
         head
     }
 
-    /// The last line of a multipart body.
+    /// The end of a multipart body.
     pub fn multipart_tail(&self) -> Vec<u8> {
         format!("\r\n--{}--\r\n", self.boundary()).into_bytes()
     }
 
-    /// The octets of a multipart body.
+    /// Bytes of a multipart body.
     pub fn multipart_length(&self, parts: &[Part]) -> u64 {
         let heads: u64 = parts.iter().map(|part| self.part_head(*part).len() as u64 + part.length).sum();
         heads + self.multipart_tail().len() as u64
@@ -162,20 +160,20 @@ impl Representation {
         response::field(out, "Content-Type", &self.content_type);
     }
 
-    /// The boundary is made from the entity tag: other for every version, the same for every request.
+    /// The boundary, derived from the entity tag: the same for every response of one version.
     fn boundary(&self) -> String {
         let tag = self.etag.iter().filter(|byte| byte.is_ascii_alphanumeric()).take(48);
         format!("part-{}", tag.map(|byte| char::from(*byte)).collect::<String>())
     }
 }
 
-/// An entity tag with something more in front of its closing quote.
+/// An entity tag with a suffix before the closing quote.
 fn tagged(etag: &[u8], suffix: &str) -> Vec<u8> {
     [etag.strip_suffix(b"\"").unwrap_or(etag), suffix.as_bytes(), b"\""].concat()
 }
 
 impl Selected {
-    /// The status of the answer.
+    /// The status of the response.
     pub fn status(&self) -> Status {
         match self {
             Self::Whole(status) => *status,
@@ -234,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_for_get_alone_and_only_while_if_range_holds() {
+    fn ranges_apply_to_get_only_and_only_if_if_range_matches() {
         assert_eq!(select("GET", "Range: bytes=0-1\r\n"), Selected::One(Part { start: 0, length: 2 }));
         assert_eq!(select("HEAD", "Range: bytes=0-1\r\n"), Selected::Whole(Status::OK));
         assert_eq!(select("GET", "Range: bytes=0-1\r\nRange: bytes=0-1\r\n"), Selected::Whole(Status::OK));
@@ -279,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_for_a_missing_file_has_no_validators_and_is_not_kept() {
+    fn the_page_for_a_missing_file_has_no_validators_and_is_not_cached() {
         let text = fields(&Selected::Whole(Status::NOT_FOUND));
         assert!(!text.contains("ETag") && !text.contains("Last-Modified"), "{text}");
         assert!(text.contains("Content-Length: 1000\r\n") && text.contains("Cache-Control: no-cache\r\n"), "{text}");

@@ -1,24 +1,23 @@
-//! The rules of the site: which file answers a path, and which fields go with it. No I/O.
+//! The rules of a site: which file answers a path, and with which fields. No I/O.
 //!
-//! [`Site::find`] asks about paths through a function it is given, so the rules can be read, and tested, in one place,
-//! while the looking is done elsewhere.
+//! [`Site::find`] looks up paths through a function argument, so all rules are in one place.
 
 use std::borrow::Cow;
 
-use crate::content::mime::Types;
+use crate::content::mime::MimeTypes;
 use crate::content::representation::Representation;
 use crate::proto::negotiate::Coding;
 use crate::proto::response;
 use crate::proto::target::Path;
 
-/// The name of the page that a site may have for what it does not have.
+/// The name of the site's own page for missing files.
 pub const NOT_FOUND_PAGE: &[u8] = b"404.html";
 
-/// What the command line says about the site.
+/// The rules of a site, from the command line.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option of the command line")]
 pub struct Site {
-    /// File names that stand for their folder, the first one found wins.
+    /// Index file names; the first one that exists wins.
     pub index: Vec<Vec<u8>>,
     /// Whether a folder without an index file is listed.
     pub listing: bool,
@@ -28,24 +27,24 @@ pub struct Site {
     pub spa: Option<Vec<u8>>,
     /// Whether `/about` may be answered by `about.html`.
     pub clean_urls: bool,
-    /// Whether compressed files beside the original are used.
+    /// Whether precompressed variants are used.
     pub precompressed: bool,
-    /// Whether text is compressed on the way out where nothing compressed lies beside it.
+    /// Whether text without a precompressed variant is compressed.
     pub compress: bool,
     /// The content types.
-    pub types: Types,
+    pub types: MimeTypes,
     /// The value of Cache-Control by path.
     pub cache: CacheRules,
-    /// Whether a browser that asks beforehand is told that other origins may read everything.
+    /// Whether CORS preflight requests are allowed.
     pub cors: bool,
-    /// Complete field lines that stand in every answer.
+    /// Complete field lines of every response.
     pub extra_headers: Vec<u8>,
 }
 
-/// What a look at a path saw.
+/// What is at a path.
 #[derive(Debug)]
 pub enum PathKind<F> {
-    /// A regular file that may be served.
+    /// A regular file.
     File(F),
     /// A folder.
     Folder,
@@ -53,21 +52,21 @@ pub enum PathKind<F> {
     Absent,
 }
 
-/// What answers a request.
+/// What answers a path.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Resolved<F> {
     /// This file.
     File(F),
     /// The listing of the folder.
     Listing,
-    /// A redirect to the same path with a slash behind it.
+    /// A redirect to the same path with a final slash.
     AddSlash,
-    /// 404, with the page of the site if it has one.
+    /// 404, with the site's own page if there is one.
     Missing(Option<F>),
 }
 
 impl Default for Site {
-    /// The site that `httpd` without options serves.
+    /// The rules without options.
     fn default() -> Self {
         Self {
             index: vec![b"index.html".to_vec()],
@@ -77,7 +76,7 @@ impl Default for Site {
             clean_urls: false,
             precompressed: true,
             compress: false,
-            types: Types::default(),
+            types: MimeTypes::default(),
             cache: CacheRules::default(),
             cors: false,
             extra_headers: Vec::new(),
@@ -86,7 +85,7 @@ impl Default for Site {
 }
 
 impl Site {
-    /// Finds what answers `path`; `look` tells what there is at a relative path.
+    /// Resolves `path`; `look` returns what is at a relative path.
     pub fn find<F, E>(
         &self,
         path: &Path,
@@ -126,19 +125,19 @@ impl Site {
         missing(look)
     }
 
-    /// Whether a segment of the path is a dot-file; `/.well-known/` is there to be found (RFC 8615).
+    /// Whether a segment of the path is a dot-file, except `/.well-known/` (RFC 8615).
     pub(crate) fn hides(&self, path: &Path) -> bool {
         let is_hidden =
             |(depth, segment): (usize, &[u8])| self.hides_name(segment) && !(depth == 0 && segment == b".well-known");
         path.segments().enumerate().any(is_hidden)
     }
 
-    /// Whether an entry of this name is left out of listings.
+    /// Whether listings omit an entry of this name.
     pub fn hides_name(&self, name: &[u8]) -> bool {
         !self.hidden && name.starts_with(b".")
     }
 
-    /// The representation of the file at `path`, found at `path` plus the suffix of `coding`.
+    /// The representation of the file at `path` in `coding`.
     pub fn representation(
         &self,
         path: &[u8],
@@ -150,7 +149,7 @@ impl Site {
         let cache_control = self.cache.of(path).to_owned();
         let mut fields = Vec::new();
         if self.precompressed || self.compress {
-            // Also where no compressed file lies today: one may be there tomorrow, and caches must know.
+            // Also without a compressed variant: one may appear later, and caches must know.
             response::field(&mut fields, "Vary", "Accept-Encoding");
         }
         fields.extend_from_slice(&self.extra_headers);
@@ -179,7 +178,7 @@ pub fn join(relative: &[u8], name: &[u8]) -> Vec<u8> {
     if relative.is_empty() { name.to_vec() } else { [relative, b"/", name].concat() }
 }
 
-/// The path of the compressed file beside `path`, or `path` itself.
+/// The path of the precompressed variant of `path`, or `path` itself.
 pub fn with_suffix(path: &[u8], coding: Option<Coding>) -> Cow<'_, [u8]> {
     match coding {
         None => Cow::Borrowed(path),
@@ -191,40 +190,65 @@ fn has_extension(relative: &[u8]) -> bool {
     relative.rsplit(|byte| *byte == b'/').next().is_some_and(|name| name.contains(&b'.'))
 }
 
-/// Cache-Control by path: the last rule that fits wins.
+/// Cache-Control by path; the last rule that matches wins.
 #[derive(Debug, Default)]
 pub struct CacheRules(Vec<(Vec<u8>, String)>);
 
 impl CacheRules {
-    /// Kept by every cache, and asked for again each time: never stale, and a 304 costs little.
+    /// Caches store it and revalidate every time: never stale, and a 304 is cheap.
     const DEFAULT: &'static str = "no-cache";
 
-    /// Rules in the order given: glob over the path (without a leading slash) or over the file name, and the value.
+    /// Rules in order: a glob for the path (without the leading slash) or the file name, and the value.
     pub fn new(rules: Vec<(String, String)>) -> Self {
         Self(rules.into_iter().map(|(glob, value)| (glob.into_bytes(), value)).collect())
     }
 
     fn of(&self, path: &[u8]) -> &str {
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        let fits = |glob: &[u8]| {
+        let matches = |glob: &[u8]| {
             let glob = glob.strip_prefix(b"/").unwrap_or(glob);
             glob_matches(glob, if glob.contains(&b'/') { path } else { name })
         };
-        self.0.iter().rev().find(|(glob, _)| fits(glob)).map_or(Self::DEFAULT, |(_, value)| value)
+        self.0.iter().rev().find(|(glob, _)| matches(glob)).map_or(Self::DEFAULT, |(_, value)| value)
     }
 }
 
-/// Whether `text` fits `glob`: `*` is any run of bytes within a segment, `**` also over slashes, `?` one byte.
+/// Whether `text` matches `glob`: `*` is any run of bytes within a segment, `**` across segments, `?` one byte.
+///
+/// A mismatch resumes after the last `*` or else the last `**`, so the time is at most the product of the lengths.
 fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
-    match glob {
-        [] => text.is_empty(),
-        [b'*', b'*', rest @ ..] => (0..=text.len()).any(|skip| glob_matches(rest, &text[skip..])),
-        [b'*', rest @ ..] => {
-            let end = text.iter().position(|byte| *byte == b'/').unwrap_or(text.len());
-            (0..=end).any(|skip| glob_matches(rest, &text[skip..]))
+    let (mut at, mut position) = (0, 0);
+    let (mut star, mut double_star) = (None, None);
+    loop {
+        match (glob.get(at..).unwrap_or_default(), text.get(position)) {
+            ([b'*', b'*', ..], _) => {
+                at += 2;
+                (star, double_star) = (None, Some((at, position)));
+                continue;
+            }
+            ([b'*', ..], _) => {
+                at += 1;
+                star = Some((at, position));
+                continue;
+            }
+            ([], None) => return true,
+            ([wanted, ..], Some(byte)) if wanted == byte || (*wanted == b'?' && *byte != b'/') => {
+                (at, position) = (at + 1, position + 1);
+                continue;
+            }
+            _ => {}
         }
-        [b'?', rest @ ..] => matches!(text, [byte, tail @ ..] if *byte != b'/' && glob_matches(rest, tail)),
-        [byte, rest @ ..] => text.first() == Some(byte) && glob_matches(rest, &text[1..]),
+        match (star, double_star) {
+            (Some((after, start)), _) if text.get(start).is_some_and(|byte| *byte != b'/') => {
+                (at, position) = (after, start + 1);
+                star = Some((at, position));
+            }
+            (_, Some((after, start))) if start < text.len() => {
+                (at, position) = (after, start + 1);
+                (star, double_star) = (None, Some((at, position)));
+            }
+            _ => return false,
+        }
     }
 }
 
@@ -234,7 +258,7 @@ mod tests {
     use crate::proto::target::decode_path;
     use std::convert::Infallible;
 
-    /// What answers `raw` in a site that has these files (names ending in a slash are folders).
+    /// Resolves `raw` in a site of these files.
     fn found(site: &Site, files: &[&str], raw: &str) -> Resolved<String> {
         let look = |path: &[u8]| -> Result<PathKind<String>, Infallible> {
             let path = String::from_utf8(path.to_vec()).unwrap();
@@ -269,12 +293,12 @@ mod tests {
     }
 
     #[test]
-    fn a_site_may_have_its_own_page_for_what_is_missing() {
+    fn a_site_may_have_its_own_page_for_missing_files() {
         assert_eq!(found(&Site::default(), &["404.html"], "/nothing"), Resolved::Missing(Some("404.html".to_owned())));
     }
 
     #[test]
-    fn dot_files_are_missing_except_beneath_well_known() {
+    fn dot_files_are_missing_except_below_well_known() {
         let mut site = Site::default();
         assert_eq!(found(&site, &FILES, "/.secret"), Resolved::Missing(None));
         assert_eq!(found(&site, &FILES, "/docs/.git/config"), Resolved::Missing(None));
@@ -308,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_cache_rule_that_fits_wins() {
+    fn the_last_cache_rule_that_matches_wins() {
         let rule = |glob: &str, value: &str| (glob.to_owned(), value.to_owned());
         let rules = CacheRules::new(vec![rule("*.css", "a"), rule("/assets/**", "b"), rule("assets/x.css", "c")]);
         assert_eq!(rules.of(b"index.html"), "no-cache");
@@ -322,5 +346,30 @@ mod tests {
         assert!(glob_matches(b"a/*.js", b"a/b.js") && !glob_matches(b"a/*.js", b"a/b/c.js"));
         assert!(glob_matches(b"a/**.js", b"a/b/c.js") && glob_matches(b"?.js", b"b.js"));
         assert!(!glob_matches(b"?.js", b".js") && !glob_matches(b"a", b"ab"));
+    }
+
+    #[test]
+    fn a_glob_of_many_stars_takes_no_exponential_time() {
+        let (glob, text) = (b"*a".repeat(50), b"a".repeat(20_000));
+        assert!(glob_matches(&glob, &text) && !glob_matches(&[&glob[..], b"b"].concat(), &text));
+        let glob = b"**a*b/".repeat(20);
+        assert!(glob_matches(&glob, &b"xa/ayb/".repeat(20)) && !glob_matches(&glob, &b"xa/".repeat(1000)));
+    }
+
+    #[test]
+    fn stars_and_double_stars_can_be_mixed() {
+        for (glob, text, expected) in [
+            ("a/**/b*.js", "a/x/y/bc.js", true),
+            ("a/**/b*.js", "a/x/b/c.js", false),
+            ("*/x/**", "a/x/y/z", true),
+            ("*/x/**", "a/b/x/y", false),
+            ("**/x?z", "a/b/xyz", true),
+            ("**/x?z", "a/b/x/z", false),
+            ("***", "a/b", true),
+            ("", "", true),
+            ("*", "", true),
+        ] {
+            assert_eq!(glob_matches(glob.as_bytes(), text.as_bytes()), expected, "{glob} {text}");
+        }
     }
 }

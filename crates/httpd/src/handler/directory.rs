@@ -1,79 +1,88 @@
-//! Answers that are made of a folder while they are sent: its listing, and all of it as one archive.
+//! Responses from folders: a listing, or an archive of everything in the folder.
 
 use std::io;
 use std::sync::Arc;
 
-use super::{Handler, Reply, Rest};
-use crate::blocking::response_writer::Content;
-use crate::content::archive::{Archive, is_asked_for};
-use crate::content::files::Opened;
-use crate::content::listing::{FolderPage, Form, Order};
+use super::exchange::Exchange;
+use super::response_body::{Reply, ResponseBody};
+use crate::content::archive::{Archive, is_requested};
+use crate::content::files::{Opened, Root};
+use crate::content::listing::{FolderPage, ListingFormat, Order, POLICY};
+use crate::content::routing::Site;
+use crate::live_reload::{LiveReload, page};
 use crate::proto::disposition::attachment;
 use crate::proto::negotiate;
-use crate::proto::request::{Method, Version};
-use crate::proto::response::{self, Persistence, Status};
+use crate::proto::response::Status;
 use crate::proto::target::Path;
 
-impl Handler {
-    /// The archive of a folder, if the query asks for one and the folder may be listed.
-    pub(super) fn archive(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Option<Rest>> {
-        let is_wanted = path.is_folder && query.is_some_and(is_asked_for);
+/// Serves folders of the site.
+pub(super) struct Directories {
+    site: Arc<Site>,
+    root: Arc<Root>,
+    live_reload: Option<Arc<LiveReload>>,
+}
+
+impl Directories {
+    pub(super) fn new(site: Arc<Site>, root: Arc<Root>, live_reload: Option<Arc<LiveReload>>) -> Self {
+        Self { site, root, live_reload }
+    }
+
+    /// The archive of a folder, if the query requests it and the folder may be listed.
+    pub(super) fn archive(
+        &self,
+        exchange: &mut Exchange,
+        path: &Path,
+        query: Option<&[u8]>,
+    ) -> io::Result<Option<Reply>> {
+        let is_wanted = path.is_folder && query.is_some_and(is_requested);
         if !is_wanted || !self.site.listing || self.site.hides(path) {
             return Ok(None);
         }
         let Opened::Folder(folder) = self.root.open(path.relative())? else { return Ok(None) };
         let name = [Archive::name(path.relative()), b".tar"].concat();
-        response::start(reply.out, Status::OK, self.clock.date());
-        response::field(reply.out, "Content-Type", "application/x-tar");
-        response::field(reply.out, "Content-Disposition", attachment(&name));
-        response::field(reply.out, "Accept-Ranges", "none");
-        response::field(reply.out, "Cache-Control", "no-cache");
+        exchange.start(Status::OK);
+        exchange.response.field("Content-Type", "application/x-tar");
+        exchange.response.field("Content-Disposition", attachment(&name));
+        exchange.response.field("Accept-Ranges", "none");
+        exchange.response.field("Cache-Control", "no-cache");
         let (root, site) = (Arc::clone(&self.root), Arc::clone(&self.site));
-        let relative = path.relative().to_vec();
-        let content = |chunked| Content::Archive(Archive { root, site, folder, relative, chunked });
-        Ok(Some(self.streamed(reply, content)))
+        let archive = Archive { root, site, folder, relative: path.relative().to_vec() };
+        Ok(Some(stream(exchange, ResponseBody::Archive(archive))))
     }
 
-    /// The listing of a folder, for people or programs.
-    pub(super) fn listing(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> io::Result<Rest> {
-        let Opened::Folder(folder) = self.root.open(path.relative())? else {
-            return Ok(self.error(reply, Status::NOT_FOUND, "There is nothing under this address."));
-        };
-        let (order, form) = Order::from_query(query.unwrap_or_default());
-        let json = negotiate::prefers_json(&reply.head.fields);
-        let form = form.unwrap_or(if json { Form::Json } else { Form::Html });
-        let live = self.live.as_ref().map(|live| live.generation());
-        response::start(reply.out, Status::OK, self.clock.date());
-        response::field(reply.out, "Content-Type", form.content_type());
-        response::field(reply.out, "Cache-Control", "no-cache");
-        response::field(reply.out, "Vary", "Accept");
-        if form == Form::Html {
-            let policy = crate::content::listing::POLICY;
-            let policy = live.map_or(policy.to_owned(), |_| crate::live_reload::page::widened(policy));
-            response::field(reply.out, "Content-Security-Policy", policy);
+    /// The listing of a folder, as HTML or JSON.
+    pub(super) fn listing(&self, exchange: &mut Exchange, path: &Path, query: Option<&[u8]>) -> io::Result<Reply> {
+        let Opened::Folder(folder) = self.root.open(path.relative())? else { return Ok(exchange.not_found()) };
+        let (order, format) = Order::from_query(query.unwrap_or_default());
+        let prefers_json = negotiate::prefers_json(&exchange.head.fields);
+        let format = format.unwrap_or(if prefers_json { ListingFormat::Json } else { ListingFormat::Html });
+        exchange.start(Status::OK);
+        exchange.response.field("Content-Type", format.content_type());
+        exchange.response.field("Cache-Control", "no-cache");
+        exchange.response.field("Vary", "Accept");
+        let mut script = Vec::new();
+        match &self.live_reload {
+            _ if format == ListingFormat::Json => {}
+            Some(live_reload) => {
+                exchange.response.field("Content-Security-Policy", page::policy_with_script(POLICY));
+                script = page::script_element(live_reload.generation()).into_bytes();
+            }
+            None => exchange.response.field("Content-Security-Policy", POLICY),
         }
         let (root, site) = (Arc::clone(&self.root), Arc::clone(&self.site));
-        let relative = path.relative().to_vec();
-        Ok(self.streamed(reply, |chunked| {
-            Content::Listing(FolderPage { root, site, folder, relative, order, form, live, chunked })
-        }))
+        let page = FolderPage { root, site, folder, relative: path.relative().to_vec(), order, format, script };
+        Ok(stream(exchange, ResponseBody::Listing(page)))
     }
+}
 
-    /// Ends the head of an answer whose length nobody knows yet: in chunks, or to the end of the connection in HTTP/1.0.
-    fn streamed(&mut self, reply: &mut Reply, content: impl FnOnce(bool) -> Content) -> Rest {
-        let chunked = reply.head.version == Version::Http11;
-        reply.out.extend_from_slice(&self.site.extra_headers);
-        if chunked {
-            response::field(reply.out, "Transfer-Encoding", "chunked");
-        } else {
-            reply.persistence = Persistence::Close;
-        }
-        response::finish(reply.out, reply.persistence);
-        let entry = reply.entry(Status::OK);
-        if reply.head.method == Method::Head {
-            self.record(&entry);
-            return Rest::Nothing;
-        }
-        Rest::Blocking(content(chunked), entry.into())
+/// Ends the head of a response of unknown length.
+fn stream(exchange: &mut Exchange, body: ResponseBody) -> Reply {
+    exchange.response.field_lines(&exchange.site.extra_headers);
+    exchange.response.end_streamed_head();
+    let entry = exchange.log_entry(Status::OK);
+    if exchange.is_head() {
+        exchange.record(&entry);
+        return Reply::default();
     }
+    Reply::offloaded(body, entry)
 }

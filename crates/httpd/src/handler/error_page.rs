@@ -1,23 +1,25 @@
-//! Answers that are made here and now: redirects, errors, OPTIONS, and what is said to bytes that are no request.
+//! Responses with a page of this server: errors, redirects and OPTIONS.
 
-use super::{After, Answer, Handler, Reply, Rest};
-use crate::content::error_page;
+use super::exchange::Exchange;
+use super::response_body::Reply;
+use super::{Handler, OVER_LIMIT};
+use crate::content::error_page::{self, POLICY};
 use crate::net::peer::Peer;
 use crate::proto::Rejection;
-use crate::proto::field::Name;
-use crate::proto::request::{self, Method};
-use crate::proto::response::{self, Persistence, Status};
+use crate::proto::field::{Fields, Name};
 use crate::proto::percent::percent_encode;
+use crate::proto::request::{self, Method};
+use crate::proto::response::{Framing, Response, Status};
 use crate::proto::target::Path;
-use crate::telemetry::access_log::Entry;
+use crate::telemetry::access_log::LogEntry;
 use crate::telemetry::metrics::ServedBy;
 
-/// Seconds after which a client may try again when there was no room for it: places come free all the time.
+/// Seconds after which a client may retry a 503 response.
 const RETRY_AFTER: &str = "1";
 
-impl Handler {
-    /// A redirect to the same path with a slash behind it; relative to the host, and never beginning with two slashes.
-    pub(super) fn add_slash(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> Rest {
+impl Exchange<'_, '_, '_> {
+    /// A redirect to the same path with a final slash. It is relative to the host and never begins with two slashes.
+    pub(super) fn add_slash(&mut self, path: &Path, query: Option<&[u8]>) -> Reply {
         let mut location = b"/".to_vec();
         percent_encode(path.relative(), &mut location);
         location.push(b'/');
@@ -25,112 +27,122 @@ impl Handler {
             location.push(b'?');
             location.extend_from_slice(query);
         }
-        let location = [("Location", location)];
-        self.page(reply, Status::MOVED_PERMANENTLY, "A folder ends in a slash.", &location)
+        self.page(Status::MOVED_PERMANENTLY, "The address of a folder ends in a slash.", &[("Location", location)])
     }
 
-    pub(super) fn options(&mut self, reply: &mut Reply) -> Rest {
-        response::start(reply.out, Status::NO_CONTENT, self.clock.date());
-        response::field(reply.out, "Allow", Method::ALLOWED);
-        if self.site.cors && reply.head.fields.first(Name::AccessControlRequestMethod).is_some() {
-            preflight(reply);
+    pub(super) fn options(&mut self) -> Reply {
+        self.start(Status::NO_CONTENT);
+        self.response.field("Allow", Method::ALLOWED);
+        if self.site.cors && self.head.fields.first(Name::AccessControlRequestMethod).is_some() {
+            write_preflight_fields(&self.head.fields, self.response);
         }
-        reply.out.extend_from_slice(&self.site.extra_headers);
-        response::finish(reply.out, reply.persistence);
-        self.record(&reply.entry(Status::NO_CONTENT));
-        Rest::Nothing
+        self.finish_with(Status::NO_CONTENT, b"")
     }
 
-    pub(super) fn not_allowed(&mut self, reply: &mut Reply) -> Rest {
+    pub(super) fn method_not_allowed(&mut self) -> Reply {
         let allow = [("Allow", Method::ALLOWED.as_bytes().to_vec())];
-        self.page(reply, Status::METHOD_NOT_ALLOWED, "Files can be read here, and nothing else.", &allow)
+        self.page(Status::METHOD_NOT_ALLOWED, "Only GET, HEAD and OPTIONS are supported.", &allow)
     }
 
-    pub(super) fn error(&mut self, reply: &mut Reply, status: Status, sentence: &str) -> Rest {
-        self.page(reply, status, sentence, &[])
+    pub(super) fn not_found(&mut self) -> Reply {
+        self.error(Status::NOT_FOUND, "There is nothing at this address.")
     }
 
-    pub(super) fn page(
-        &mut self,
-        reply: &mut Reply,
-        status: Status,
-        sentence: &str,
-        extra: &[(&str, Vec<u8>)],
-    ) -> Rest {
-        let html = error_page::wants_html(&reply.head.fields);
-        let length = self.write_page(status, sentence, extra, html, reply.persistence, reply.out);
-        let mut entry = reply.entry(status);
-        if reply.head.method == Method::Head {
-            reply.out.truncate(reply.out.len() - length);
-        } else {
-            entry.bytes = length as u64;
-        }
-        self.record(&entry);
-        Rest::Nothing
+    pub(super) fn error(&mut self, status: Status, sentence: &str) -> Reply {
+        self.page(status, sentence, &[])
     }
 
-    /// Writes a whole answer with a page of our own; returns the length of its body.
-    pub(super) fn write_page(
-        &self,
-        status: Status,
-        sentence: &str,
-        extra: &[(&str, Vec<u8>)],
-        html: bool,
-        persistence: Persistence,
-        out: &mut Vec<u8>,
-    ) -> usize {
-        let page = error_page::error_page(status, sentence, html);
-        response::start(out, status, self.clock.date());
-        response::field(out, "Content-Type", page.content_type);
-        response::number_field(out, "Content-Length", page.body.len() as u64);
-        for (name, value) in extra {
-            response::field(out, name, value);
-        }
-        if status == Status::SERVICE_UNAVAILABLE {
-            response::field(out, "Retry-After", RETRY_AFTER);
-        }
-        response::field(out, "Cache-Control", "no-cache");
-        if html {
-            response::field(out, "Content-Security-Policy", error_page::POLICY);
-        }
-        out.extend_from_slice(&self.site.extra_headers);
-        response::finish(out, persistence);
-        out.extend_from_slice(&page.body);
-        page.body.len()
+    /// A page with further fields.
+    pub(super) fn page(&mut self, status: Status, sentence: &str, fields: &[(&str, Vec<u8>)]) -> Reply {
+        let is_html = error_page::wants_html(&self.head.fields);
+        self.write_page(status, sentence, fields, is_html)
     }
 
-    /// The answer to bytes that are no request; the connection cannot go on behind it.
-    pub(super) fn reject(&mut self, rejection: Rejection, input: &[u8], peer: Peer, out: &mut Vec<u8>) -> Answer {
-        let length = self.write_page(rejection.status, rejection.reason, &[], false, Persistence::Close, out);
-        let entry = Entry {
+    /// A page as text, for sentences that contain bytes of the request.
+    pub(super) fn text_page(&mut self, status: Status, sentence: &str) -> Reply {
+        self.write_page(status, sentence, &[], false)
+    }
+
+    fn write_page(&mut self, status: Status, sentence: &str, fields: &[(&str, Vec<u8>)], is_html: bool) -> Reply {
+        let date = self.clock.date();
+        let body = write_page_head(self.response, date, status, sentence, fields, is_html);
+        self.finish_with(status, &body)
+    }
+}
+
+impl Handler {
+    /// The response to input that is no request; the last one of the connection.
+    pub fn reject(&mut self, rejection: Rejection, input: &[u8], peer: Peer, out: &mut Vec<u8>) {
+        let response = &mut Response::new(out, Framing::LAST);
+        let body = write_page_head(response, self.clock.date(), rejection.status, rejection.reason, &[], false);
+        response.field_lines(&self.site.extra_headers);
+        response.end_head();
+        response.body(&body);
+        let entry = LogEntry {
             peer,
             line: request::first_line(input),
             status: rejection.status.code(),
-            bytes: length as u64,
+            bytes: body.len() as u64,
             referer: None,
             user_agent: None,
             user: None,
             served_by: ServedBy::Memory,
-            cached: None,
+            cache: None,
             begun: self.clock.woke(),
         };
-        self.record(&entry);
-        Answer { taken: input.len(), rest: Rest::Nothing, after: After::Linger }
+        self.recorder.record(&self.clock, &entry);
+    }
+
+    /// The response to a client above the connection limit.
+    pub fn reject_over_limit(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) {
+        let rejection = Rejection { status: Status::SERVICE_UNAVAILABLE, reason: OVER_LIMIT };
+        self.reject(rejection, input, peer, out);
+    }
+
+    /// The response to a request whose head did not arrive in time.
+    pub fn time_out(&mut self, pending: &[u8], peer: Peer, out: &mut Vec<u8>) {
+        let rejection = Rejection { status: Status::REQUEST_TIMEOUT, reason: "The request did not arrive in time." };
+        self.reject(rejection, pending, peer, out);
     }
 }
 
-/// The fields that answer a preflight request (Fetch, "CORS-preflight fetch"): whatever it asks for is allowed.
-///
-/// The names of fields are repeated, because `*` does not stand for Authorization.
-fn preflight(reply: &mut Reply) {
-    /// Seconds a browser need not ask again; none of them keeps it for more than a day.
-    const MAX_AGE: u64 = 86_400;
-    let asked = &reply.head.fields;
-    response::field(reply.out, "Access-Control-Allow-Methods", Method::ALLOWED);
-    let names = asked.only(Name::AccessControlRequestHeaders).unwrap_or(b"*");
-    response::field(reply.out, "Access-Control-Allow-Headers", names);
-    if asked.first(Name::AccessControlRequestPrivateNetwork).is_some() {
-        response::field(reply.out, "Access-Control-Allow-Private-Network", "true");
+/// Writes the head of a page up to the fields of the site; returns the body.
+fn write_page_head(
+    response: &mut Response,
+    date: &[u8],
+    status: Status,
+    sentence: &str,
+    fields: &[(&str, Vec<u8>)],
+    is_html: bool,
+) -> Vec<u8> {
+    let page = error_page::error_page(status, sentence, is_html);
+    response.start(status, date);
+    response.field("Content-Type", page.content_type);
+    response.number_field("Content-Length", page.body.len() as u64);
+    for (name, value) in fields {
+        response.field(name, value);
     }
-    response::number_field(reply.out, "Access-Control-Max-Age", MAX_AGE);
+    if status == Status::SERVICE_UNAVAILABLE {
+        response.field("Retry-After", RETRY_AFTER);
+    }
+    response.field("Cache-Control", "no-cache");
+    if is_html {
+        response.field("Content-Security-Policy", POLICY);
+    }
+    page.body
+}
+
+/// The fields of the response to a CORS preflight (Fetch, "CORS-preflight fetch"), which allows everything.
+///
+/// The requested field names are repeated because `*` excludes Authorization.
+fn write_preflight_fields(requested: &Fields, response: &mut Response) {
+    /// Seconds that a browser may cache the permission; browsers cap it at one day.
+    const MAX_AGE: u64 = 86_400;
+    response.field("Access-Control-Allow-Methods", Method::ALLOWED);
+    let names = requested.only(Name::AccessControlRequestHeaders).unwrap_or(b"*");
+    response.field("Access-Control-Allow-Headers", names);
+    if requested.first(Name::AccessControlRequestPrivateNetwork).is_some() {
+        response.field("Access-Control-Allow-Private-Network", "true");
+    }
+    response.number_field("Access-Control-Max-Age", MAX_AGE);
 }

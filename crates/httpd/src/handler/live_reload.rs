@@ -1,67 +1,67 @@
-//! Answers of `--live-reload`: pages with the script in them, and the stream of events it listens to.
+//! Responses of `--live-reload`: pages with the script, and the stream of server-sent events.
 
 use std::sync::Arc;
 
-use super::{Handler, Reply, Rest};
+use super::exchange::Exchange;
+use super::response_body::{Reply, ResponseBody};
 use crate::content::cache::{CachedFile, read_version};
 use crate::content::lookup::OpenFile;
-use crate::live_reload::{self, page};
+use crate::live_reload::{EVENTS_PATH, LiveReload, page};
 use crate::proto::request::Method;
-use crate::proto::response::{self, Persistence, Status};
+use crate::proto::response::Status;
 use crate::proto::target::Path;
 
-/// A larger page is sent as it is: it is no page that somebody works on.
+/// Largest page that gets the script.
 const MAX_PAGE: u64 = 4 << 20;
-/// Milliseconds after which a browser that lost the connection tries again.
+/// Reconnection time of the browser, in milliseconds.
 const RETRY: &str = "retry: 1000\n\n";
 
-impl Handler {
-    /// The current generation of the files; 0 where nobody wants to know.
-    pub fn generation(&self) -> u64 {
-        self.live.as_ref().map_or(0, |live| live.generation())
+/// The stream of events, if the path is that of the stream.
+pub(super) fn events(
+    live_reload: &Arc<LiveReload>,
+    exchange: &mut Exchange,
+    path: &Path,
+    query: Option<&[u8]>,
+) -> Option<Reply> {
+    if path.relative() != EVENTS_PATH || exchange.head.method != Method::Get {
+        return None;
     }
+    let since = query.and_then(|query| query.strip_prefix(b"since=")).and_then(|digits| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        digits.parse().ok()
+    });
+    // Without `since`, only later changes are sent.
+    let Some(mut subscriber) = live_reload.subscribe(since.unwrap_or(live_reload.generation())) else {
+        return Some(exchange.error(Status::SERVICE_UNAVAILABLE, "Too many pages wait for changes."));
+    };
+    exchange.response.close();
+    exchange.start(Status::OK);
+    exchange.response.field("Content-Type", "text/event-stream");
+    exchange.response.field("Cache-Control", "no-store");
+    // Disables the buffering of nginx.
+    exchange.response.field("X-Accel-Buffering", "no");
+    exchange.response.field_lines(&exchange.site.extra_headers);
+    exchange.response.end_head();
+    exchange.response.body(RETRY.as_bytes());
+    exchange.response.body(subscriber.next_event().unwrap_or_default().as_bytes());
+    exchange.record(&exchange.log_entry(Status::OK));
+    Some(ResponseBody::Events(subscriber).into())
+}
 
-    /// The stream of events, if that is what the path names and there is one.
-    pub(super) fn events(&mut self, reply: &mut Reply, path: &Path, query: Option<&[u8]>) -> Option<Rest> {
-        let live =
-            self.live.as_ref().filter(|_| path.relative() == live_reload::PATH && reply.head.method == Method::Get)?;
-        let since = query.and_then(|query| query.strip_prefix(b"since=")).and_then(|digits| {
-            let digits = std::str::from_utf8(digits).ok()?;
-            digits.parse().ok()
-        });
-        // Who does not say of which generation it is wants to hear of the next one.
-        let Some(mut subscriber) = live.subscribe(since.unwrap_or(live.generation())) else {
-            return Some(self.error(reply, Status::SERVICE_UNAVAILABLE, "Too many pages are listening already."));
-        };
-        reply.persistence = Persistence::Close;
-        response::start(reply.out, Status::OK, self.clock.date());
-        response::field(reply.out, "Content-Type", "text/event-stream");
-        response::field(reply.out, "Cache-Control", "no-store");
-        // nginx in front would hold the events back else.
-        response::field(reply.out, "X-Accel-Buffering", "no");
-        reply.out.extend_from_slice(&self.site.extra_headers);
-        response::finish(reply.out, reply.persistence);
-        reply.out.extend_from_slice(RETRY.as_bytes());
-        reply.out.extend_from_slice(subscriber.next_event().unwrap_or_default().as_bytes());
-        self.record(&reply.entry(Status::OK));
-        Some(Rest::Events(subscriber))
+/// An HTML page with the script; `None` for other files.
+///
+/// The page differs by generation: no date, no ranges, not cacheable.
+pub(super) fn with_script(live_reload: &LiveReload, file: &OpenFile) -> Option<OpenFile> {
+    let generation = live_reload.generation();
+    let representation = file.representation();
+    if !representation.content_type.starts_with("text/html") || representation.size > MAX_PAGE {
+        return None;
     }
-
-    /// The page in `source` with the script in it; `None` for what is no page, or where nobody wants that.
-    ///
-    /// It is another one with every generation, so it has no date, no parts, and is not to be kept.
-    pub(super) fn with_script(&self, source: &OpenFile) -> Option<OpenFile> {
-        let generation = self.live.as_ref()?.generation();
-        let representation = source.representation();
-        if !representation.content_type.starts_with("text/html") || representation.size > MAX_PAGE {
-            return None;
-        }
-        let body = match source {
-            OpenFile::Memory(document) => page::inject(&document.body, generation)?,
-            OpenFile::Disk(file, identity, _) => page::inject(&read_version(file, *identity).ok()??, generation)?,
-        };
-        let representation = representation.of_generation(generation, body.len() as u64);
-        let document = CachedFile { representation, fields: Vec::new(), body, identity: source.identity() };
-        Some(OpenFile::Memory(Arc::new(document)))
-    }
+    let body = match file {
+        OpenFile::Cached(cached) => page::inject(&cached.body, generation)?,
+        OpenFile::Disk(open, version, _) => page::inject(&read_version(open, *version).ok()??, generation)?,
+    };
+    let representation = representation.of_generation(generation, body.len() as u64);
+    let page = CachedFile { representation, fields: Vec::new(), body, version: file.version() };
+    Some(OpenFile::Cached(Arc::new(page)))
 }

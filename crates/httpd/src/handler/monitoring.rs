@@ -1,103 +1,108 @@
-//! Answers for those who watch the server: whether it is well, and what it has counted.
+//! Health check, metrics, and the record of every response.
 //!
-//! Their paths are the server's own. A file of the same name is not served, and neither answer says anything about files.
+//! The paths belong to the server: files of the same name are not served.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Handler, Reply, Rest};
+use super::exchange::Exchange;
+use super::response_body::Reply;
+use crate::clock::Clock;
 use crate::proto::request::Method;
-use crate::proto::response::{self, Persistence, Status};
+use crate::proto::response::Status;
 use crate::proto::target::Path;
 use crate::shutdown::Shutdown;
-use crate::telemetry::access_log::Entry;
+use crate::telemetry::access_log::{AccessLog, LogEntry};
 use crate::telemetry::metrics::{Counters, Metrics};
 
-/// Where those who watch ask; neither unless the command line names it.
+/// The paths of health check and metrics, if the command line names them.
 #[derive(Debug, Clone, Default)]
 pub struct MonitoringPaths {
-    /// Whether the server is well.
+    /// The health check.
     pub health: Option<Path<'static>>,
-    /// What it has counted.
+    /// The metrics.
     pub metrics: Option<Path<'static>>,
 }
 
-/// What a worker knows about being watched.
+/// Answers health checks and requests for metrics.
 #[derive(Debug)]
 pub struct Monitoring {
-    /// Where the questions are asked.
+    /// The paths.
     pub paths: MonitoringPaths,
-    /// What this worker counts.
-    pub counters: Arc<Counters>,
-    /// What all of them count.
+    /// The counters of all workers.
     pub metrics: Arc<Metrics>,
-    /// Whether the server is about to stop.
-    pub stop: Arc<Shutdown>,
+    /// Whether the server is shutting down.
+    pub shutdown: Arc<Shutdown>,
 }
 
 impl Monitoring {
-    fn counts(&self) -> bool {
-        self.paths.metrics.is_some()
-    }
-}
-
-impl Handler {
-    /// Counts an answer and writes its line into the access log.
-    pub fn record(&mut self, entry: &Entry) {
-        let is_timed = self.monitoring.counts() || self.log.tells_durations();
-        let duration = if is_timed { entry.begun.elapsed() } else { Duration::ZERO };
-        if self.monitoring.counts() {
-            self.monitoring.counters.answer(entry.status, entry.served_by, entry.bytes, entry.cached, duration);
-        }
-        self.log.add(&self.clock, entry, duration);
-    }
-
-    /// The end of a wake-up: what was logged and counted can be seen.
-    pub fn end_of_batch(&mut self) {
-        self.log.end_of_batch(&self.clock);
-        if self.monitoring.counts() {
-            self.monitoring.counters.cache_holds(self.lookup.memory() as u64);
-        }
-    }
-
-    /// Whether the server is well. It is asked by machines that have no password, and an answer that asks for one would tell
-    /// them as much.
-    pub(super) fn health(&mut self, reply: &mut Reply, path: &Path) -> Option<Rest> {
-        let is_read = matches!(reply.head.method, Method::Get | Method::Head);
-        if !is_read || self.monitoring.paths.health.as_ref() != Some(path) {
+    /// The health check. It requires no login, because load balancers have no credentials.
+    pub(super) fn health(&self, exchange: &mut Exchange, path: &Path) -> Option<Reply> {
+        let is_read = matches!(exchange.head.method, Method::Get | Method::Head);
+        if !is_read || self.paths.health.as_ref() != Some(path) {
             return None;
         }
-        let (status, body) = if self.monitoring.stop.is_draining() {
-            reply.persistence = Persistence::Close;
+        let (status, body) = if self.shutdown.is_draining() {
+            exchange.response.close();
             (Status::SERVICE_UNAVAILABLE, "draining\n")
         } else {
             (Status::OK, "ok\n")
         };
-        Some(self.tell(reply, status, "text/plain; charset=utf-8", body))
+        Some(send_text(exchange, status, "text/plain; charset=utf-8", body))
     }
 
-    /// What was counted.
-    pub(super) fn metrics(&mut self, reply: &mut Reply, path: &Path) -> Option<Rest> {
-        if self.monitoring.paths.metrics.as_ref() != Some(path) {
+    /// The metrics in the text format of Prometheus.
+    pub(super) fn metrics(&self, exchange: &mut Exchange, path: &Path) -> Option<Reply> {
+        if self.paths.metrics.as_ref() != Some(path) {
             return None;
         }
-        let text = self.monitoring.metrics.render();
-        Some(self.tell(reply, Status::OK, Metrics::CONTENT_TYPE, &text))
+        let text = self.metrics.render();
+        Some(send_text(exchange, Status::OK, Metrics::CONTENT_TYPE, &text))
+    }
+}
+
+fn send_text(exchange: &mut Exchange, status: Status, content_type: &str, body: &str) -> Reply {
+    exchange.start(status);
+    exchange.response.field("Content-Type", content_type);
+    exchange.response.number_field("Content-Length", body.len() as u64);
+    exchange.response.field("Cache-Control", "no-store");
+    exchange.finish_with(status, body.as_bytes())
+}
+
+/// Counts and logs the responses of one worker.
+#[derive(Debug)]
+pub struct Recorder {
+    log: AccessLog,
+    /// The counters of this worker, if there are metrics.
+    counters: Option<Arc<Counters>>,
+}
+
+impl Recorder {
+    /// A recorder for one worker; `counters` only if there are metrics.
+    pub fn new(log: AccessLog, counters: Option<Arc<Counters>>) -> Self {
+        Self { log, counters }
     }
 
-    fn tell(&mut self, reply: &mut Reply, status: Status, content_type: &str, body: &str) -> Rest {
-        response::start(reply.out, status, self.clock.date());
-        response::field(reply.out, "Content-Type", content_type);
-        response::number_field(reply.out, "Content-Length", body.len() as u64);
-        response::field(reply.out, "Cache-Control", "no-store");
-        reply.out.extend_from_slice(&self.site.extra_headers);
-        response::finish(reply.out, reply.persistence);
-        let mut entry = reply.entry(status);
-        if reply.head.method != Method::Head {
-            reply.out.extend_from_slice(body.as_bytes());
-            entry.bytes = body.len() as u64;
+    /// Counts a response and adds it to the access log.
+    pub fn record(&mut self, clock: &Clock, entry: &LogEntry) {
+        let is_timed = self.counters.is_some() || self.log.has_durations();
+        let duration = if is_timed { entry.begun.elapsed() } else { Duration::ZERO };
+        if let Some(counters) = &self.counters {
+            counters.count_response(entry.status, entry.served_by, entry.bytes, entry.cache, duration);
         }
-        self.record(&entry);
-        Rest::Nothing
+        self.log.add(clock, entry, duration);
+    }
+
+    /// Ends a wake-up: writes log lines, publishes the size of the cache.
+    pub(super) fn end_of_batch(&mut self, clock: &Clock, cache_weight: usize) {
+        self.log.end_of_batch(clock);
+        if let Some(counters) = &self.counters {
+            counters.set_cache_size(cache_weight as u64);
+        }
+    }
+
+    /// Writes all log lines.
+    pub fn flush(&mut self) {
+        self.log.flush();
     }
 }

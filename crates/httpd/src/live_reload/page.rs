@@ -6,7 +6,7 @@ const SCRIPT: &str = include_str!("script.js");
 pub const HASH: &str = "'sha256-WTX3G7LmGvweitWdtay/swo7ny002WPHJiXxb0RgWyg='";
 
 /// The element that makes a page of this generation listen.
-pub fn element(generation: u64) -> String {
+pub fn script_element(generation: u64) -> String {
     format!("<script data-since=\"{generation}\">{SCRIPT}</script>\n")
 }
 
@@ -18,7 +18,7 @@ pub fn inject(page: &[u8], generation: u64) -> Option<Vec<u8>> {
     }
     let place = end_of_body(page).unwrap_or(page.len());
     let (before, after) = page.split_at(place);
-    Some([before, element(generation).as_bytes(), after].concat())
+    Some([before, script_element(generation).as_bytes(), after].concat())
 }
 
 /// Where the last `</body` stands, in any case.
@@ -29,7 +29,7 @@ fn end_of_body(page: &[u8]) -> Option<usize> {
 }
 
 /// The policy of a page of ours, which knows only scripts by hash, with this one allowed to run and to listen.
-pub fn widened(policy: &str) -> String {
+pub fn policy_with_script(policy: &str) -> String {
     let scripts = policy.replacen("script-src ", &format!("script-src {HASH} "), 1);
     let scripts = if scripts == policy { format!("{policy}; script-src {HASH}") } else { scripts };
     format!("{scripts}; connect-src 'self'")
@@ -50,15 +50,15 @@ mod tests {
         let hash = base64::engine::general_purpose::STANDARD.encode(digest(&SHA256, SCRIPT.as_bytes()));
         assert_eq!(HASH, format!("'sha256-{hash}'"));
         assert_eq!(
-            widened("default-src 'none'; script-src 'x'"),
+            policy_with_script("default-src 'none'; script-src 'x'"),
             format!("default-src 'none'; script-src {HASH} 'x'; connect-src 'self'")
         );
-        assert_eq!(widened("default-src 'none'"), format!("default-src 'none'; script-src {HASH}; connect-src 'self'"));
+        assert_eq!(policy_with_script("default-src 'none'"), format!("default-src 'none'; script-src {HASH}; connect-src 'self'"));
     }
 
     #[test]
     fn the_script_stands_in_front_of_the_last_end_of_the_body() {
-        let script = element(7);
+        let script = script_element(7);
         assert_eq!(injected("<body>a</body></html>"), format!("<body>a{script}</body></html>"));
         assert_eq!(injected("<!-- </body> -->b</BODY >"), format!("<!-- </body> -->b{script}</BODY >"));
         assert_eq!(injected("no end <b"), format!("no end <b{script}"));

@@ -3,29 +3,11 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::net::peer::Peer;
 
-/// The limits as the command line gives them.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Connections in all.
-    pub connections: usize,
-    /// Connections from one address; `None` is [`PER_ADDRESS`], with loopback left out, where proxies live.
-    pub per_address: Option<usize>,
-    /// Time for the whole head of a request, from its first octet or from the accept.
-    pub head: Duration,
-    /// Time between two requests.
-    pub idle: Duration,
-    /// Octets a second that a client must take of an answer.
-    pub min_rate: u64,
-    /// Octets a second that a connection is sent at most.
-    pub rate: Option<u64>,
-}
-
 /// Connections from one address unless the user says otherwise: enough for a whole office behind one router.
-pub const PER_ADDRESS: usize = 1024;
+pub const MAX_PER_ADDRESS: usize = 1024;
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -39,7 +21,7 @@ struct Counts {
 /// The doorkeeper that all workers share.
 #[derive(Debug)]
 pub struct ConnectionLimiter {
-    connections: usize,
+    total: usize,
     per_address: Option<usize>,
     counts: Mutex<Counts>,
 }
@@ -65,16 +47,15 @@ pub struct ConnectionPermit {
 }
 
 impl ConnectionLimiter {
-    /// A limiter with these limits.
-    pub fn new(limits: &Limits) -> Arc<Self> {
-        let (connections, per_address) = (limits.connections, limits.per_address);
-        Arc::new(Self { connections, per_address, counts: Mutex::default() })
+    /// A limiter of `total` connections; `per_address` defaults to [`MAX_PER_ADDRESS`] for other than loopback addresses.
+    pub fn new(total: usize, per_address: Option<usize>) -> Arc<Self> {
+        Arc::new(Self { total, per_address, counts: Mutex::default() })
     }
 
     /// Lets one more connection of `peer` in; `None` when there are too many. Whoever has no address counts only in all.
     pub fn admit(self: &Arc<Self>, peer: Peer) -> Option<ConnectionPermit> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.all >= self.connections {
+        if counts.all >= self.total {
             counts.refused += 1;
             return None;
         }
@@ -100,7 +81,7 @@ impl ConnectionLimiter {
             (_, None) => usize::MAX,
             (Some(limit), _) => limit,
             (None, Some(ip)) if ip.is_loopback() => usize::MAX,
-            (None, _) => PER_ADDRESS,
+            (None, _) => MAX_PER_ADDRESS,
         }
     }
 
@@ -169,8 +150,7 @@ mod tests {
     use super::*;
 
     fn limiter(connections: usize, per_address: Option<usize>) -> Arc<ConnectionLimiter> {
-        let (head, idle) = (Duration::ZERO, Duration::ZERO);
-        ConnectionLimiter::new(&Limits { connections, per_address, head, idle, min_rate: 0, rate: None })
+        ConnectionLimiter::new(connections, per_address)
     }
 
     fn address(last: u8) -> Peer {
@@ -216,9 +196,9 @@ mod tests {
     fn without_a_word_from_the_user_loopback_is_not_counted() {
         let limiter = limiter(usize::MAX, None);
         let permits: Vec<_> =
-            (0..=PER_ADDRESS).map(|_| limiter.admit(Peer::Ip(IpAddr::from([127, 0, 0, 1])))).collect();
+            (0..=MAX_PER_ADDRESS).map(|_| limiter.admit(Peer::Ip(IpAddr::from([127, 0, 0, 1])))).collect();
         assert!(permits.iter().all(Option::is_some));
-        let permits: Vec<_> = (0..=PER_ADDRESS).map(|_| limiter.admit(address(1))).collect();
+        let permits: Vec<_> = (0..=MAX_PER_ADDRESS).map(|_| limiter.admit(address(1))).collect();
         assert_eq!(permits.iter().filter(|permit| permit.is_none()).count(), 1);
     }
 

@@ -14,22 +14,22 @@ pub struct TrustedProxies {
     /// Where they are.
     pub networks: Vec<Network>,
     /// Whether those that come by a unix socket are among them.
-    pub local: bool,
+    pub unix_sockets: bool,
     /// Whether they begin each connection with a PROXY header.
-    pub header: bool,
+    pub proxy_protocol: bool,
 }
 
 impl TrustedProxies {
     /// Whether there are any.
     pub fn is_empty(&self) -> bool {
-        self.networks.is_empty() && !self.local
+        self.networks.is_empty() && !self.unix_sockets
     }
 
     /// Whether `peer` is one of them.
     pub fn trusts(&self, peer: Peer) -> bool {
         match peer {
             Peer::Ip(ip) => self.networks.iter().any(|network| network.contains(ip)),
-            Peer::Local => self.local,
+            Peer::Local => self.unix_sockets,
         }
     }
 
@@ -62,11 +62,11 @@ mod tests {
     #[test]
     fn only_those_who_are_trusted_are_believed() {
         let peer = |text: &str| Peer::Ip(text.parse().unwrap());
-        let proxies = TrustedProxies { networks: vec!["10.0.0.0/8".parse().unwrap()], local: false, header: false };
+        let proxies = TrustedProxies { networks: vec!["10.0.0.0/8".parse().unwrap()], unix_sockets: false, proxy_protocol: false };
         assert_eq!(client(&proxies, peer("10.1.1.1")), "192.0.2.1");
         assert_eq!(client(&proxies, peer("11.1.1.1")), "11.1.1.1");
         assert_eq!(client(&proxies, Peer::Local), "unix:");
-        assert_eq!(client(&TrustedProxies { local: true, ..TrustedProxies::default() }, Peer::Local), "192.0.2.1");
+        assert_eq!(client(&TrustedProxies { unix_sockets: true, ..TrustedProxies::default() }, Peer::Local), "192.0.2.1");
         assert_eq!(client(&TrustedProxies::default(), peer("10.1.1.1")), "10.1.1.1");
         assert_eq!((proxies.counted(peer("10.1.1.1")), proxies.counted(peer("::1"))), (Peer::Local, peer("::1")));
     }

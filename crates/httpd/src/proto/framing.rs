@@ -3,6 +3,8 @@
 //! This server has no use for request bodies, but must know their length exactly: what follows a body is the next request,
 //! and a body must never be taken for one. [`Drain`] eats a body that arrives in pieces.
 
+use std::io::Write;
+
 use super::Rejection;
 use super::field::{self, Name, decimal};
 use super::request::{Head, Version};
@@ -238,6 +240,25 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// The last chunk, without trailer fields (RFC 9112, section 7.1).
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Appends `bytes` as one chunk; nothing for no bytes, because an empty chunk is the last one.
+pub fn write_chunk(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.is_empty() {
+        return;
+    }
+    chunk_start(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the line in front of a chunk of `size` bytes.
+pub fn chunk_start(size: u64, out: &mut Vec<u8>) {
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{size:x}\r\n");
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::request::{Parsed, parse};
@@ -348,5 +369,14 @@ mod tests {
         let chunk = [b"4000\r\n".to_vec(), vec![b'x'; 0x4000], b"\r\n".to_vec()].concat();
         let outcome = (0..10).map(|_| drain.feed(&chunk)).find(|drained| *drained != Drained::More);
         assert_eq!(outcome, Some(Drained::GiveUp));
+    }
+
+    #[test]
+    fn chunks_are_framed() {
+        let mut out = Vec::new();
+        write_chunk(&[b'a'; 17], &mut out);
+        write_chunk(b"", &mut out);
+        out.extend_from_slice(LAST_CHUNK);
+        assert_eq!(out, b"11\r\naaaaaaaaaaaaaaaaa\r\n0\r\n\r\n");
     }
 }

@@ -16,7 +16,7 @@ use landlock::{
 use nix::unistd::{User, initgroups, setgid, setuid};
 
 use crate::auth::Login;
-use crate::config::{Config, LogTarget, Tls};
+use crate::config::{Config, LogTarget, TlsConfig};
 use crate::content::files::Symlinks;
 use crate::net::listener::Bind;
 
@@ -79,7 +79,7 @@ fn restrict(config: &Config) -> Result<RulesetStatus, landlock::RulesetError> {
             rules = allow(rules, folder_of(path), AccessFs::RemoveFile.into())?;
         }
     }
-    if let Some(Tls::Files(files)) = &config.tls {
+    if let Some(TlsConfig::Files(files)) = &config.tls {
         // Their folders, because files are replaced by new ones; where a link leads to the file, also the folder it leads to.
         for path in [&files.certificate, &files.key] {
             rules = allow(rules, folder_of(path), AccessFs::ReadFile.into())?;

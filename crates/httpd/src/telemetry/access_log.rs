@@ -16,11 +16,10 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::clock::Clock;
+use crate::content::lookup::CacheStatus;
 use crate::net::peer::Peer;
-use crate::telemetry::metrics::{Cached, ServedBy};
+use crate::telemetry::metrics::ServedBy;
 use format::{combined, common, dev, json};
-
-pub use format::human_size;
 
 /// A full buffer is written at once; large enough that under load one write carries hundreds of lines.
 const BUFFER: usize = 32 * 1024;
@@ -33,12 +32,12 @@ const PIPE_PIECE: usize = 4096;
 
 /// The form of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// For people who watch: time, status, method, path, size.
     Dev,
-    /// The Combined Log Format of Apache and nginx.
+    /// The Combined Log LogFormat of Apache and nginx.
     Combined,
-    /// The Common Log Format: combined without referer and user agent.
+    /// The Common Log LogFormat: combined without referer and user agent.
     Common,
     /// One JSON object per line.
     Json,
@@ -46,7 +45,7 @@ pub enum Format {
 
 /// What a line says. Byte strings are as the client sent them.
 #[derive(Debug, Clone)]
-pub struct Entry<'a> {
+pub struct LogEntry<'a> {
     /// The address of the client.
     pub peer: Peer,
     /// The request line.
@@ -64,14 +63,14 @@ pub struct Entry<'a> {
     /// How the answer came about.
     pub served_by: ServedBy,
     /// What the memory for small files did for it, where it had a part in it.
-    pub cached: Option<Cached>,
+    pub cache: Option<CacheStatus>,
     /// When the server began with it.
     pub begun: Instant,
 }
 
 /// An entry that outlives its request, for answers that take their time.
 #[derive(Debug, Clone)]
-pub struct OwnedEntry {
+pub struct OwnedLogEntry {
     /// The address of the client.
     pub peer: Peer,
     line: Vec<u8>,
@@ -84,8 +83,8 @@ pub struct OwnedEntry {
     begun: Instant,
 }
 
-impl From<Entry<'_>> for OwnedEntry {
-    fn from(entry: Entry) -> Self {
+impl From<LogEntry<'_>> for OwnedLogEntry {
+    fn from(entry: LogEntry) -> Self {
         Self {
             peer: entry.peer,
             line: entry.line.to_vec(),
@@ -99,10 +98,10 @@ impl From<Entry<'_>> for OwnedEntry {
     }
 }
 
-impl OwnedEntry {
+impl OwnedLogEntry {
     /// The entry, borrowed.
-    pub fn entry(&self) -> Entry<'_> {
-        Entry {
+    pub fn as_entry(&self) -> LogEntry<'_> {
+        LogEntry {
             peer: self.peer,
             line: &self.line,
             status: self.status,
@@ -111,7 +110,7 @@ impl OwnedEntry {
             user_agent: self.user_agent.as_deref(),
             user: self.user.clone(),
             served_by: ServedBy::Blocking,
-            cached: None,
+            cache: None,
             begun: self.begun,
         }
     }
@@ -218,7 +217,7 @@ fn append_to(path: &PathBuf) -> io::Result<File> {
 /// The log as one worker sees it.
 #[derive(Debug)]
 pub struct AccessLog {
-    format: Format,
+    format: LogFormat,
     color: bool,
     sink: Option<Arc<Sink>>,
     buffer: Vec<u8>,
@@ -229,26 +228,26 @@ pub struct AccessLog {
 
 impl AccessLog {
     /// A log of this format into `sink`; without a sink nothing is logged.
-    pub fn new(format: Format, color: bool, sink: Option<Arc<Sink>>) -> Self {
+    pub fn new(format: LogFormat, color: bool, sink: Option<Arc<Sink>>) -> Self {
         let watched = sink.as_ref().is_some_and(|sink| sink.path.is_none()) && io::stdout().is_terminal();
         Self { format, color, sink, buffer: Vec::new(), watched, written_at: 0 }
     }
 
     /// Whether lines say how long an answer took.
-    pub fn tells_durations(&self) -> bool {
-        self.sink.is_some() && self.format == Format::Json
+    pub fn has_durations(&self) -> bool {
+        self.sink.is_some() && self.format == LogFormat::Json
     }
 
     /// Adds the line of one answer that took this long.
-    pub fn add(&mut self, clock: &Clock, entry: &Entry, duration: Duration) {
+    pub fn add(&mut self, clock: &Clock, entry: &LogEntry, duration: Duration) {
         if self.sink.is_none() {
             return;
         }
         match self.format {
-            Format::Dev => dev(&mut self.buffer, clock, entry, self.color),
-            Format::Combined => combined(&mut self.buffer, clock, entry),
-            Format::Common => common(&mut self.buffer, clock, entry),
-            Format::Json => json(&mut self.buffer, clock, entry, duration),
+            LogFormat::Dev => dev(&mut self.buffer, clock, entry, self.color),
+            LogFormat::Combined => combined(&mut self.buffer, clock, entry),
+            LogFormat::Common => common(&mut self.buffer, clock, entry),
+            LogFormat::Json => json(&mut self.buffer, clock, entry, duration),
         }
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::auth::Authenticator;
+use crate::content::lookup::CacheStatus;
 use crate::net::connection_limit::ConnectionLimiter;
 use crate::shutdown::Shutdown;
 
@@ -29,25 +30,6 @@ impl ServedBy {
         match self {
             Self::Memory => "memory",
             Self::Blocking => "blocking",
-        }
-    }
-}
-
-/// What the memory for small files did for an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cached {
-    /// The file was in memory and unchanged.
-    Hit,
-    /// It was read from the disk.
-    Miss,
-}
-
-impl Cached {
-    /// Its name in logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Miss => "miss",
         }
     }
 }
@@ -127,12 +109,12 @@ fn add(counter: &AtomicU64, count: u64) {
 
 impl Counters {
     /// Counts one answer.
-    pub fn answer(
+    pub fn count_response(
         &self,
         status: u16,
         served_by: ServedBy,
         body_bytes: u64,
-        cached: Option<Cached>,
+        cache: Option<CacheStatus>,
         duration: Duration,
     ) {
         let counters = &self.lanes[served_by as usize];
@@ -143,15 +125,15 @@ impl Counters {
         add(&counters.by_duration[bucket], 1);
         add(&counters.nanoseconds, nanoseconds);
         add(&self.body_bytes, body_bytes);
-        match cached {
-            Some(Cached::Hit) => add(&self.hits, 1),
-            Some(Cached::Miss) => add(&self.misses, 1),
+        match cache {
+            Some(CacheStatus::Hit) => add(&self.hits, 1),
+            Some(CacheStatus::Miss) => add(&self.misses, 1),
             None => {}
         }
     }
 
     /// Notes how many octets the worker keeps in memory now.
-    pub fn cache_holds(&self, bytes: u64) {
+    pub fn set_cache_size(&self, bytes: u64) {
         self.cache_bytes.store(bytes, Ordering::Relaxed);
     }
 }
@@ -309,29 +291,20 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::connection_limit::Limits;
 
     fn metrics(workers: usize) -> Metrics {
-        let limits = Limits {
-            connections: 1,
-            per_address: None,
-            head: Duration::ZERO,
-            idle: Duration::ZERO,
-            min_rate: 0,
-            rate: None,
-        };
-        Metrics::new(workers, ConnectionLimiter::new(&limits), Arc::default(), None)
+        Metrics::new(workers, ConnectionLimiter::new(1, None), Arc::default(), None)
     }
 
     #[test]
     fn the_counts_of_all_workers_are_added_up() {
         let metrics = metrics(2);
         let (first, second) = (metrics.of_worker(0), metrics.of_worker(1));
-        first.answer(200, ServedBy::Memory, 10, Some(Cached::Hit), Duration::from_micros(30));
-        second.answer(200, ServedBy::Memory, 20, Some(Cached::Miss), Duration::from_micros(50));
-        second.answer(404, ServedBy::Blocking, 0, None, Duration::from_secs(600));
-        first.cache_holds(5);
-        first.cache_holds(7);
+        first.count_response(200, ServedBy::Memory, 10, Some(CacheStatus::Hit), Duration::from_micros(30));
+        second.count_response(200, ServedBy::Memory, 20, Some(CacheStatus::Miss), Duration::from_micros(50));
+        second.count_response(404, ServedBy::Blocking, 0, None, Duration::from_secs(600));
+        first.set_cache_size(5);
+        first.set_cache_size(7);
         let text = metrics.render();
         for line in [
             "httpd_requests_total{status=\"200\",lane=\"memory\"} 2",
@@ -357,7 +330,7 @@ mod tests {
     fn a_status_that_does_not_exist_is_counted_somewhere_and_harms_nothing() {
         let metrics = metrics(1);
         for status in [0, 99, 600, u16::MAX] {
-            metrics.of_worker(0).answer(status, ServedBy::Memory, 0, None, Duration::MAX);
+            metrics.of_worker(0).count_response(status, ServedBy::Memory, 0, None, Duration::MAX);
         }
         assert!(metrics.render().contains("httpd_request_duration_seconds_count{lane=\"memory\"} 4"));
     }

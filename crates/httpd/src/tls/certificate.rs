@@ -19,7 +19,7 @@ const MAX_FILE: u64 = 1 << 20;
 
 /// Where certificate and key lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
+pub struct CertificateFiles {
     /// The certificate and those of its issuers, in this order.
     pub certificate: PathBuf,
     /// The key; it may be the same file.
@@ -85,7 +85,7 @@ fn day(seconds: i64) -> String {
         .map_or_else(|| "a day far away".to_owned(), |time| time.format("%Y-%m-%d %H:%M UTC").to_string())
 }
 
-impl Files {
+impl CertificateFiles {
     /// Reads and checks both.
     pub fn load(&self) -> Result<Identity, Failure> {
         let certificates = read(&self.certificate)?;

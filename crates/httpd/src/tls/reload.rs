@@ -1,11 +1,8 @@
 //! The certificate that is in use, exchanged while the server runs when its files change.
 //!
-//! Handshakes under way and connections keep what they began with; the next handshake takes the new one. Files that are
+//! Handshakes under way and connections keep what they began with; the next handshake takes the new one. CertificateFiles that are
 //! half written, or of which one is still the old one, change nothing until they fit.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,15 +10,19 @@ use common::Failure;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::certificate::{Files, Identity, Validity, ValidityStatus};
+use super::certificate::{CertificateFiles, Identity, Validity, ValidityStatus};
+use crate::file_version::FileVersion;
 
 /// Holds the certificate, and knows where it came from.
 #[derive(Debug)]
 pub struct CertificateReloader {
     current: RwLock<Arc<CertifiedKey>>,
-    watched: Option<Files>,
+    watched: Option<CertificateFiles>,
     state: Mutex<State>,
 }
+
+/// Certificate and key; `None` for a file that is missing.
+type FileVersions = [Option<FileVersion>; 2];
 
 #[derive(Debug)]
 struct State {
@@ -29,13 +30,10 @@ struct State {
     /// What was said about the dates last.
     status: ValidityStatus,
     /// The files as they were when they were read last, well or not.
-    read: [Stamp; 2],
+    read: FileVersions,
     /// The files as they were a moment ago.
-    seen: [Stamp; 2],
+    seen: FileVersions,
 }
-
-/// What changes when a file is written or replaced; `None` when it is not there.
-type Stamp = Option<(u64, u64, u64, i64, i64)>;
 
 impl CertificateReloader {
     /// A reloader of an identity that never changes.
@@ -44,14 +42,14 @@ impl CertificateReloader {
     }
 
     /// A reloader of what lies in these files, now and later.
-    pub fn of_files(files: Files) -> Result<Self, Failure> {
+    pub fn of_files(files: CertificateFiles) -> Result<Self, Failure> {
         // Looked at before they are read, so that a change in between is seen as one.
-        let stamps = stamps(&files);
-        Ok(Self::new(files.load()?, Some(files), stamps))
+        let versions = versions(&files);
+        Ok(Self::new(files.load()?, Some(files), versions))
     }
 
-    fn new(identity: Identity, watched: Option<Files>, stamps: [Stamp; 2]) -> Self {
-        let state = State { validity: identity.validity, status: ValidityStatus::Valid, read: stamps, seen: stamps };
+    fn new(identity: Identity, watched: Option<CertificateFiles>, versions: FileVersions) -> Self {
+        let state = State { validity: identity.validity, status: ValidityStatus::Valid, read: versions, seen: versions };
         Self { current: RwLock::new(Arc::new(identity.certified)), watched, state: Mutex::new(state) }
     }
 
@@ -64,10 +62,10 @@ impl CertificateReloader {
 
     /// To be called about once a second: reads files that have changed and then stayed the same from one call to the next,
     /// and says once when the certificate has come to its end.
-    pub fn look(&self) {
+    pub fn check(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(files) = &self.watched {
-            let now = stamps(files);
+            let now = versions(files);
             let is_quiet = now == state.seen;
             state.seen = now;
             if is_quiet && now != state.read {
@@ -77,8 +75,8 @@ impl CertificateReloader {
         warn_of_dates(&mut state);
     }
 
-    fn read(&self, files: &Files, state: &mut State) {
-        state.read = stamps(files);
+    fn read(&self, files: &CertificateFiles, state: &mut State) {
+        state.read = versions(files);
         match files.load() {
             Ok(identity) => {
                 log::info!("the certificate was read again");
@@ -109,12 +107,6 @@ impl ResolvesServerCert for CertificateReloader {
     }
 }
 
-fn stamps(files: &Files) -> [Stamp; 2] {
-    [stamp(&files.certificate), stamp(&files.key)]
-}
-
-/// Of the file itself, not of a link to it: tools that renew certificates turn links.
-fn stamp(path: &Path) -> Stamp {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.dev(), metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
+fn versions(files: &CertificateFiles) -> FileVersions {
+    [FileVersion::at(&files.certificate), FileVersion::at(&files.key)]
 }

@@ -1,88 +1,114 @@
-//! Letting clients in, turning them away, and no longer doing either.
+//! Accepts connections, and rejects them above the limit.
 
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::epoll::EpollEvent;
 use socket2::Socket;
 
-use super::{FIRST_LISTENER, Worker};
-use crate::net::listener::Role;
+use super::slots::{FIRST_LISTENER, Slots};
+use super::Worker;
+use crate::connection::{Connection, Phase};
+use crate::net::listener::{Listener, Role};
 use crate::net::peer::Peer;
 use crate::net::stream::ClientStream;
 use crate::tls::session::Session;
-use crate::worker::connection::{Connection, Phase};
 
-/// Most connections accepted in one go, so that a flood of them does not keep those that are there waiting.
-const ACCEPTS: usize = 64;
-/// How long accepting pauses when the system has no more file descriptors.
+/// Connections accepted at a time, so that a flood of new connections does not delay the others.
+const MAX_ACCEPTS: usize = 64;
+/// Pause of accepting when file descriptors or memory run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Seconds between two complaints about that, so that a lack that lasts does not fill the log.
-const COMPLAINT_PAUSE: u32 = 60;
+/// Seconds between two warnings about such a pause.
+const WARNING_INTERVAL: u32 = 60;
 
-impl Worker {
-    /// Closes the listeners and every connection that waits for a request that has not begun. What has arrived by now is
-    /// served before.
-    pub(super) fn stop_accepting(&mut self) {
-        self.handler.clock.tick();
-        for number in (FIRST_LISTENER..).take(self.listeners.len()) {
-            while self.accept(number) && !self.stop.is_overdue() {}
-        }
-        self.listeners.clear();
-        for slot in 0..self.connections.len() {
-            self.handler.clock.new_batch();
-            self.serve(slot);
-            if self.connections[slot]
-                .as_ref()
-                .is_some_and(|connection| connection.is_idle() || connection.is_streaming())
-            {
-                self.close(slot);
-            }
-        }
+/// The listeners of one worker.
+pub(super) struct Listeners {
+    listeners: Vec<Listener>,
+    /// When accepting continues after a pause.
+    paused_until: Option<Instant>,
+    /// Uptime from which a pause is logged again.
+    next_accept_warning: u32,
+}
+
+impl Listeners {
+    pub(super) fn new(listeners: Vec<Listener>) -> Self {
+        Self { listeners, paused_until: None, next_accept_warning: 0 }
     }
 
-    pub(super) fn watch_listeners(&self) -> io::Result<()> {
-        for (number, listener) in (FIRST_LISTENER..).zip(&self.listeners) {
-            self.epoll.add(listener, EpollEvent::new(listener.interest(), number))?;
+    pub(super) fn is_empty(&self) -> bool {
+        self.listeners.is_empty()
+    }
+
+    /// Adds the listeners to the epoll set.
+    pub(super) fn watch(&self, slots: &Slots) -> io::Result<()> {
+        for (data, listener) in (FIRST_LISTENER..).zip(&self.listeners) {
+            slots.watch(listener, listener.interest(), data)?;
         }
         Ok(())
     }
 
-    /// Accepts and serves what waits at a listener; whether there may be more.
-    pub(super) fn accept(&mut self, number: u64) -> bool {
-        let slot = usize::try_from(number - FIRST_LISTENER).unwrap_or(usize::MAX);
-        for _ in 0..ACCEPTS {
-            let Some(listener) = self.listeners.get(slot) else { return false };
+    /// The rest of the current pause.
+    pub(super) fn pause_left(&self) -> Option<Duration> {
+        self.paused_until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// Continues accepting if a pause has ended.
+    pub(super) fn resume(&mut self, slots: &Slots) -> io::Result<()> {
+        if self.paused_until.is_none_or(|until| until > Instant::now()) {
+            return Ok(());
+        }
+        self.paused_until = None;
+        self.watch(slots)
+    }
+
+    fn pause(&mut self, slots: &Slots, uptime: u32, error: &io::Error) {
+        if uptime >= self.next_accept_warning {
+            self.next_accept_warning = uptime + WARNING_INTERVAL;
+            log::warn!("accept: {}; accepting pauses until resources are free", common::error::reason(error));
+        }
+        for listener in &self.listeners {
+            slots.unwatch(listener);
+        }
+        self.paused_until = Some(Instant::now() + ACCEPT_PAUSE);
+    }
+}
+
+impl Worker {
+    /// Serves all requests that have arrived, then closes the listeners and all idle connections and event streams.
+    pub(super) fn stop_accepting(&mut self) {
+        self.handler.clock.tick();
+        for data in (FIRST_LISTENER..).take(self.listeners.listeners.len()) {
+            while self.accept(data) && !self.shutdown.is_overdue() {}
+        }
+        self.listeners.listeners.clear();
+        for slot in 0..self.slots.len() {
+            self.handler.clock.new_batch();
+            self.serve_slot(slot);
+            let connection = self.slots.get_mut(slot);
+            if connection.is_some_and(|connection| connection.is_idle() || connection.is_streaming()) {
+                self.slots.close(slot);
+            }
+        }
+    }
+
+    /// Accepts and serves waiting connections; whether there may be more. `data` is the epoll data of the listener.
+    pub(super) fn accept(&mut self, data: u64) -> bool {
+        let number = usize::try_from(data - FIRST_LISTENER).unwrap_or(usize::MAX);
+        for _ in 0..MAX_ACCEPTS {
+            let Some(listener) = self.listeners.listeners.get(number) else { return false };
             match listener.accept() {
                 Ok((socket, peer)) => {
                     let role = listener.role;
-                    let Some(has_preface) = self.handler.expects_header(peer) else {
-                        log::info!("{peer}: is no trusted proxy");
-                        continue;
-                    };
-                    let Some(permit) = self.limiter.admit(self.handler.counted(peer)) else {
-                        self.reject_over_limit(socket, peer, role);
-                        continue;
-                    };
-                    let Some(stream) = self.stream(socket, role) else { continue };
-                    let deadline = self.deadline(self.limits.head);
-                    let mut connection =
-                        Connection::new(stream, peer, role, Some(permit), deadline).limited_to(self.limits.rate);
-                    if has_preface {
-                        connection.phase = Phase::ProxyHeader;
-                    }
-                    // The request has often come with the connection, so it is looked for before waiting. It may have
-                    // come after this worker woke up.
-                    self.handler.clock.new_batch();
-                    self.serve_safely(connection, None);
+                    self.admit(socket, peer, role);
                 }
                 Err(error) => {
                     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
                         Errno::EAGAIN => {}
-                        Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM => self.pause_accepting(&error),
-                        // The client has gone again, or the network failed it: that is its own affair (accept(2)).
+                        Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM => {
+                            self.listeners.pause(&self.slots, self.handler.clock.uptime(), &error);
+                        }
+                        // The connection was aborted, or a network error is pending on it (accept(2)).
                         _ => continue,
                     }
                     return false;
@@ -92,7 +118,25 @@ impl Worker {
         true
     }
 
-    /// What carries the bytes of a connection that came in at a listener of this role.
+    /// Admits and serves a connection, or rejects it.
+    fn admit(&mut self, socket: Socket, peer: Peer, role: Role) {
+        let Some(has_proxy_header) = self.handler.expects_proxy_header(peer) else {
+            return log::info!("{peer}: is no trusted proxy");
+        };
+        let Some(permit) = self.limiter.admit(self.handler.counted(peer)) else {
+            return self.reject_over_limit(socket, peer, role);
+        };
+        let Some(stream) = self.stream(socket, role) else { return };
+        let deadline = self.handler.clock.deadline(self.limits.header_timeout);
+        let mut connection = Connection::new(stream, peer, role, permit, self.limits.max_rate, deadline);
+        if has_proxy_header {
+            connection.phase = Phase::ProxyHeader;
+        }
+        // Reads before waiting, because the request often arrives with the connection, perhaps after this wake-up.
+        self.handler.clock.new_batch();
+        self.serve(connection, None);
+    }
+
     fn stream(&self, socket: Socket, role: Role) -> Option<ClientStream> {
         match (role, &self.tls) {
             (Role::Tls, Some(config)) => match Session::new(Arc::clone(config)) {
@@ -106,29 +150,17 @@ impl Worker {
         }
     }
 
-    /// Says that there is no slot. Over TLS it is only logged: a handshake is the dearest answer there is.
+    /// Sends 503. Over TLS the rejection is only logged, because a handshake costs more than any response.
     fn reject_over_limit(&mut self, socket: Socket, peer: Peer, role: Role) {
         let mut stream = ClientStream::new(socket);
-        // What the client has sent by now is read, so that closing does not reset the answer away.
-        let arrived = stream.receive_now(&mut self.input).unwrap_or(0);
-        if role == Role::Tls {
-            self.output.clear();
-            return self.handler.reject_over_limit(&[], peer, &mut self.output);
+        // Reads what has arrived, so that closing the socket does not reset the connection.
+        let arrived = stream.receive_now(&mut self.buffers.input).unwrap_or(0);
+        self.buffers.output.clear();
+        let input = if role == Role::Tls { &[][..] } else { &self.buffers.input[..arrived] };
+        self.handler.reject_over_limit(input, peer, &mut self.buffers.output);
+        if role != Role::Tls {
+            let _ = stream.send_now(&[&self.buffers.output]);
+            stream.finish_sending();
         }
-        self.output.clear();
-        self.handler.reject_over_limit(&self.input[..arrived], peer, &mut self.output);
-        let _ = stream.send_now(&[&self.output]);
-        stream.finish_sending();
-    }
-
-    fn pause_accepting(&mut self, error: &io::Error) {
-        if self.handler.clock.uptime() >= self.next_accept_warning {
-            self.next_accept_warning = self.handler.clock.uptime() + COMPLAINT_PAUSE;
-            log::warn!("accept: {}; pausing until some are free", common::error::reason(error));
-        }
-        for listener in &self.listeners {
-            let _ = self.epoll.delete(listener);
-        }
-        self.accept_again_at = Some(Instant::now() + ACCEPT_PAUSE);
     }
 }

@@ -1,45 +1,52 @@
-//! Clients that listen for events: told when there is one, reminded that they are not forgotten, and never waited for.
+//! Server-sent events: every change and a keep-alive; a subscriber whose socket is full is closed.
 
-use super::Worker;
-use crate::worker::connection::Phase;
+use super::slots::Slots;
+use crate::clock::Clock;
+use crate::connection::Phase;
+use crate::handler::Handler;
 
-/// Seconds between two signs of life, so that nothing on the way takes a quiet connection for a dead one.
-const KEEP_ALIVE_SECONDS: u32 = 15;
-/// A comment, which clients pass over.
+/// Seconds between two keep-alives, so that no proxy closes a quiet connection.
+const KEEP_ALIVE_INTERVAL: u32 = 15;
+/// A comment, which clients ignore.
 const KEEP_ALIVE: &[u8] = b":\n\n";
 
-impl Worker {
-    /// When the next sign of life is due, in seconds of uptime.
-    pub(super) fn next_keep_alive(&self) -> u32 {
-        self.handler.clock.uptime().saturating_add(KEEP_ALIVE_SECONDS)
-    }
+/// Sends changes of the files to all subscribers of one worker.
+#[derive(Debug, Default)]
+pub(super) struct EventBroadcast {
+    last_generation_sent: u64,
+}
 
-    /// Tells everybody here who listens what has changed since they were told last.
-    pub(super) fn broadcast_event(&mut self) {
-        if self.last_generation_sent == self.handler.generation() {
+impl EventBroadcast {
+    /// Sends the changes since the last call.
+    pub(super) fn send(&mut self, slots: &mut Slots, handler: &Handler) {
+        if self.last_generation_sent == handler.generation() {
             return;
         }
-        self.last_generation_sent = self.handler.generation();
-        for slot in 0..self.connections.len() {
-            let Some(connection) = &mut self.connections[slot] else { continue };
+        self.last_generation_sent = handler.generation();
+        for slot in 0..slots.len() {
+            let Some(connection) = slots.get_mut(slot) else { continue };
             let Phase::Streaming(subscriber) = &mut connection.phase else { continue };
             let Some(event) = subscriber.next_event() else { continue };
-            self.send_event(slot, event.as_bytes());
+            send_event(slots, slot, event.as_bytes(), &handler.clock);
         }
     }
+}
 
-    /// A sign of life to a client that has heard nothing for a while.
-    pub(super) fn send_keep_alive(&mut self, slot: usize) {
-        self.send_event(slot, KEEP_ALIVE);
-    }
+/// When the next keep-alive is due, in seconds of uptime.
+pub(super) fn next_keep_alive(clock: &Clock) -> u32 {
+    clock.uptime().saturating_add(KEEP_ALIVE_INTERVAL)
+}
 
-    /// Whoever does not take a few octets is not listening any more.
-    fn send_event(&mut self, slot: usize, event: &[u8]) {
-        let deadline = self.next_keep_alive();
-        let Some(connection) = &mut self.connections[slot] else { return };
-        connection.deadline = deadline;
-        if !matches!(connection.stream.send_now(&[event]), Ok(sent) if sent == event.len()) {
-            self.close(slot);
-        }
+/// Sends a keep-alive to one subscriber.
+pub(super) fn send_keep_alive(slots: &mut Slots, slot: usize, clock: &Clock) {
+    send_event(slots, slot, KEEP_ALIVE, clock);
+}
+
+/// Closes the connection if the event does not fit its send buffer.
+fn send_event(slots: &mut Slots, slot: usize, event: &[u8], clock: &Clock) {
+    let Some(connection) = slots.get_mut(slot) else { return };
+    connection.deadline = next_keep_alive(clock);
+    if !matches!(connection.stream.send_now(&[event]), Ok(sent) if sent == event.len()) {
+        slots.close(slot);
     }
 }

@@ -1,34 +1,31 @@
-//! The headers of a tar archive, in the form that GNU tar introduced and every reader knows. No I/O.
+//! Headers of a tar archive in the GNU format, in which names are arbitrary bytes (pax requires UTF-8). No I/O.
 //!
-//! Of the forms for long names it is the one in which a name may be any octets: pax wants UTF-8. A name over 100 octets stands
-//! in an entry of its own in front of its file; a size over 8 GiB is written in base 256.
+//! A name over 100 bytes is written as a long-name entry before its file; a size over 8 GiB is written in base 256.
 
-/// The archive consists of blocks of this size.
+/// Bytes of one block of the archive.
 pub const BLOCK: usize = 512;
-/// What stands behind the last entry.
+/// The end of the archive.
 pub const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 const MAX_NAME: usize = 100;
 /// The largest number in eleven octal digits.
 const MAX_OCTAL: u64 = (1 << 33) - 1;
 
-/// What a header says.
+/// The header of one file or folder.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
-    /// The path in the archive, any octets but NUL; that of a folder ends in a slash.
+pub struct TarHeader<'a> {
+    /// The path in the archive without NUL; the path of a folder ends in a slash.
     pub name: &'a [u8],
-    /// Octets that follow.
+    /// Bytes of content.
     pub size: u64,
     /// Seconds since 1970.
     pub modified: i64,
-    /// Whether a file may be executed.
+    /// Whether a file is executable.
     pub executable: bool,
 }
 
-impl Entry<'_> {
-    /// Appends the header, with one for a long name in front of it.
-    ///
-    /// Nothing tells who owns the file; the rights are those that everybody gives.
+impl TarHeader<'_> {
+    /// Appends the header, after a long-name entry if necessary; owner and group are 0, the mode is 755 or 644.
     pub fn write(&self, out: &mut Vec<u8>) {
         if self.name.len() > MAX_NAME {
             block(b"././@LongLink", b'L', 0o644, self.name.len() as u64 + 1, 0, out);
@@ -42,13 +39,13 @@ impl Entry<'_> {
             (false, true) => (b'0', 0o755),
             (false, false) => (b'0', 0o644),
         };
-        // Times before 1970 have no form that every reader knows.
+        // Times before 1970 have no portable form.
         let modified = u64::try_from(self.modified).unwrap_or(0).min(MAX_OCTAL);
         block(self.name, kind, mode, self.size, modified, out);
     }
 }
 
-/// Octets that fill up the last block of a file of this size.
+/// Bytes that fill the last block of a file of this size.
 pub fn padding(size: u64) -> usize {
     let over = usize::try_from(size % BLOCK as u64).unwrap_or(0);
     (BLOCK - over) % BLOCK
@@ -70,9 +67,9 @@ fn block(name: &[u8], kind: u8, mode: u64, size: u64, modified: u64, out: &mut V
     octal(&mut block[136..147], modified);
     block[156] = kind;
     block[257..265].copy_from_slice(b"ustar  \0");
-    // The sum counts its own field as spaces.
+    // The checksum counts its own field as spaces.
     block[148..156].fill(b' ');
-    let sum = block.iter().map(|octet| u64::from(*octet)).sum();
+    let sum = block.iter().map(|byte| u64::from(*byte)).sum();
     octal(&mut block[148..154], sum);
     block[154] = 0;
     out.extend_from_slice(&block);
@@ -90,25 +87,25 @@ fn octal(field: &mut [u8], mut value: u64) {
 mod tests {
     use super::*;
 
-    /// What another implementation reads of a header: path, size, time, mode.
-    fn read(entry: Entry) -> (Vec<u8>, u64, u64, u32) {
+    /// Path, size, time and mode as the crate `tar` reads them.
+    fn read(header: TarHeader) -> (Vec<u8>, u64, u64, u32) {
         let mut archive = Vec::new();
-        entry.write(&mut archive);
+        header.write(&mut archive);
         assert_eq!(archive.len() % BLOCK, 0);
         let mut archive = tar::Archive::new(archive.as_slice());
-        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        let header = archive.entries().unwrap().next().unwrap().unwrap();
         let header = entry.header();
-        (entry.path_bytes().into_owned(), header.size().unwrap(), header.mtime().unwrap(), header.mode().unwrap())
+        (header.path_bytes().into_owned(), header.size().unwrap(), header.mtime().unwrap(), header.mode().unwrap())
     }
 
     #[test]
     fn names_of_every_length_and_any_octets_are_read_back() {
         for length in [1, 50, 99, 100, 101, 155, 256, 511, 512, 513, 4000] {
             let name: Vec<u8> = (0..length).map(|place| if place % 7 == 3 { 0xff } else { b'a' }).collect();
-            let entry = Entry { name: &name, size: 5, modified: 1_700_000_000, executable: false };
-            assert_eq!(read(entry), (name.clone(), 5, 1_700_000_000, 0o644));
+            let header = TarHeader { name: &name, size: 5, modified: 1_700_000_000, executable: false };
+            assert_eq!(read(header), (name.clone(), 5, 1_700_000_000, 0o644));
             let folder = [name.as_slice(), b"/"].concat();
-            assert_eq!(read(Entry { name: &folder, size: 0, ..entry }).0, folder);
+            assert_eq!(read(TarHeader { name: &folder, size: 0, ..header }).0, folder);
         }
     }
 
@@ -116,7 +113,7 @@ mod tests {
     fn sizes_of_every_order_are_read_back() {
         for size in [0, 1, MAX_OCTAL, MAX_OCTAL + 1, 1 << 40, 1 << 62] {
             assert_eq!(
-                read(Entry { name: b"a", size, modified: 1, executable: true }),
+                read(TarHeader { name: b"a", size, modified: 1, executable: true }),
                 (b"a".to_vec(), size, 1, 0o755)
             );
         }
@@ -124,7 +121,7 @@ mod tests {
 
     #[test]
     fn times_that_have_no_form_become_the_nearest_that_has_one() {
-        let at = |modified| read(Entry { name: b"a", size: 0, modified, executable: false }).2;
+        let at = |modified| read(TarHeader { name: b"a", size: 0, modified, executable: false }).2;
         assert_eq!((at(-5), at(i64::MAX)), (0, MAX_OCTAL));
     }
 

@@ -1,9 +1,9 @@
-//! Resolving a path step by step, where there is no openat2(2): kernels before 5.6, and confinements that take it away
-//! because they cannot look into its arguments (systemd's `RestrictSUIDSGID`, which `DynamicUser` brings along).
+//! Resolves a path step by step where openat2(2) is missing: kernels before 5.6, and seccomp filters that block it
+//! (systemd's `RestrictSUIDSGID`, which `DynamicUser` implies).
 //!
-//! Every step opens one name in a folder that is open already, and never follows a link by itself; a link is read, and its
-//! parts are walked by the same rules. `..` goes back to the folder that was come from, not to whatever is the parent by now,
-//! so no rename can lead outside. It costs two system calls for each part of a path; openat2 costs one for all.
+//! Every step opens one name in an open folder without following links; a link is read, and its parts are resolved by the
+//! same rules. `..` returns to the folder the walk came from instead of the current parent, so no rename leads outside.
+//! Each part of a path costs two system calls.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -15,15 +15,14 @@ use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
 use super::{Symlinks, format};
 
-/// Links in one path, as in the kernel (`path_resolution(7)`).
+/// Links in one path, as in the kernel (path_resolution(7)).
 const MAX_LINKS: usize = 40;
-/// Folders in one path: each is a descriptor while the path is walked, and a client can ask for thousands.
+/// Folders in one path: each holds a descriptor, and a client can request thousands.
 pub(super) const MAX_DEPTH: usize = 256;
-/// A folder to go on from.
+/// Opens a folder as the start of further steps.
 const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
-/// Opens what the path leads to from `root`, with the errors of openat2: EXDEV when it leads outside, ELOOP for a link that is
-/// not followed.
+/// Opens a path below `root` with the errors of openat2: EXDEV outside the root, ELOOP for a link that is not followed.
 pub(super) fn resolve(root: BorrowedFd<'_>, path: &[u8], flags: OFlag, symlinks: Symlinks) -> Result<OwnedFd, Errno> {
     if path.first() == Some(&b'/') && symlinks != Symlinks::Any {
         return Err(Errno::EXDEV);
@@ -39,9 +38,9 @@ pub(super) fn resolve(root: BorrowedFd<'_>, path: &[u8], flags: OFlag, symlinks:
 
 struct Walk<'r> {
     root: BorrowedFd<'r>,
-    /// The folders that were gone through, the current one last; empty at the root.
+    /// The folders on the way, the current one last; empty at the root.
     folders: Vec<OwnedFd>,
-    /// What is still to go, the next part last.
+    /// The remaining parts, the next one last.
     parts: Vec<Vec<u8>>,
     symlinks: Symlinks,
     links: usize,
@@ -52,7 +51,7 @@ impl Walk<'_> {
         self.folders.last().map_or(self.root, AsFd::as_fd)
     }
 
-    /// Goes one part further; returns what was opened when that was the last one.
+    /// Resolves one part; returns the opened file if it was the last one.
     fn step(&mut self, part: &[u8], flags: OFlag) -> Result<Option<OwnedFd>, Errno> {
         if part == b".." {
             return self.back().map(|()| None);
@@ -63,13 +62,13 @@ impl Walk<'_> {
             return self.follow(&found).map(|()| None);
         }
         if !self.parts.is_empty() {
-            // That it is a folder is found out by the next step.
+            // The next step fails if it is no folder.
             return self.enter(found).map(|()| None);
         }
         if flags.contains(OFlag::O_PATH) && !flags.contains(OFlag::O_DIRECTORY) {
             return Ok(Some(found));
         }
-        // A link that was put there just now is not followed either, and the client asks again.
+        // A link created in between is not followed either.
         openat(self.here(), part, flags | unfollowed, Mode::empty()).map(Some)
     }
 
@@ -91,7 +90,7 @@ impl Walk<'_> {
 
     fn follow(&mut self, link: &OwnedFd) -> Result<(), Errno> {
         self.links += 1;
-        // The links of /proc lead to what they stand for, not to what they say.
+        // Magic links of /proc do not lead to the path they contain.
         let is_magic = fstatfs(link)?.filesystem_type() == PROC_SUPER_MAGIC;
         if self.symlinks == Symlinks::None || self.links > MAX_LINKS || is_magic {
             return Err(Errno::ELOOP);
@@ -110,7 +109,7 @@ impl Walk<'_> {
     }
 }
 
-/// The parts of a path, the first one last.
+/// The parts of a path in reverse order.
 fn parts(path: &[u8]) -> Vec<Vec<u8>> {
     path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).rev().map(<[u8]>::to_vec).collect()
 }

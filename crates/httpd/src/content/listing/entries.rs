@@ -1,4 +1,4 @@
-//! The entries of a folder: reading them by the same rules as files are served, and putting them in order.
+//! The entries of a folder: read by the rules by which files are served, and sorted.
 
 use std::cmp::Ordering;
 use std::io;
@@ -11,19 +11,19 @@ use crate::content::routing::{Site, join};
 
 /// One line of a listing.
 #[derive(Debug, Clone)]
-pub struct Entry {
-    /// The name, any bytes but a slash.
+pub struct FolderEntry {
+    /// The name: any bytes but a slash.
     pub name: Vec<u8>,
-    /// Whether it is a folder, else a file.
+    /// Whether the entry is a folder.
     pub is_folder: bool,
-    /// Octets of a file.
+    /// Bytes of a file.
     pub size: u64,
     /// Seconds since 1970.
     pub modified: i64,
 }
 
-/// Reads what is served of a folder: regular files and folders, links only where they may be followed.
-pub(super) fn read_entries(folder: OwnedFd, relative: &[u8], root: &Root, site: &Site) -> io::Result<Vec<Entry>> {
+/// Reads the served entries of a folder: regular files and folders, and links that are followed.
+pub(super) fn read_entries(folder: OwnedFd, relative: &[u8], root: &Root, site: &Site) -> io::Result<Vec<FolderEntry>> {
     let mut entries = Vec::new();
     for entry in Dir::from_fd(folder)?.iter() {
         let entry = entry?;
@@ -31,19 +31,19 @@ pub(super) fn read_entries(folder: OwnedFd, relative: &[u8], root: &Root, site: 
         if matches!(name, b"." | b"..") || site.hides_name(name) {
             continue;
         }
-        // What has vanished since the folder was read, or cannot be looked at, is left out.
-        if let Some((kind, identity)) = root.describe(&join(relative, name)) {
+        // Entries that have vanished or cannot be examined are left out.
+        if let Some((kind, version)) = root.describe(&join(relative, name)) {
             let is_folder = kind == Kind::Folder;
-            entries.push(Entry { name: name.to_vec(), is_folder, size: identity.size, modified: identity.modified.0 });
+            entries.push(FolderEntry { name: name.to_vec(), is_folder, size: version.size, modified: version.modified.0 });
         }
     }
     Ok(entries)
 }
 
-/// By what a listing is sorted.
+/// The column by which a listing is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Column {
-    /// By name, numbers in it by value.
+    /// By name, with runs of digits by value.
     #[default]
     Name,
     /// By size.
@@ -62,7 +62,7 @@ impl Column {
     }
 }
 
-/// The order of a listing. Folders always come first.
+/// The order of a listing; folders are first in every order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Order {
     column: Column,
@@ -70,10 +70,10 @@ pub struct Order {
 }
 
 impl Order {
-    /// Reads `sort=name|size|time`, `order=asc|desc` and `format=json|html` from a query; the rest is ignored.
-    pub fn from_query(query: &[u8]) -> (Self, Option<super::Form>) {
+    /// Reads `sort=name|size|time`, `order=asc|desc` and `format=json|html` from a query; ignores the rest.
+    pub fn from_query(query: &[u8]) -> (Self, Option<super::ListingFormat>) {
         let mut order = Self::default();
-        let mut form = None;
+        let mut format = None;
         for pair in query.split(|byte| *byte == b'&') {
             match pair {
                 b"sort=name" => order.column = Column::Name,
@@ -81,15 +81,15 @@ impl Order {
                 b"sort=time" => order.column = Column::Time,
                 b"order=asc" => order.descending = false,
                 b"order=desc" => order.descending = true,
-                b"format=json" => form = Some(super::Form::Json),
-                b"format=html" => form = Some(super::Form::Html),
+                b"format=json" => format = Some(super::ListingFormat::Json),
+                b"format=html" => format = Some(super::ListingFormat::Html),
                 _ => {}
             }
         }
-        (order, form)
+        (order, format)
     }
 
-    /// The heading of a column, with the link that sorts by it or turns the order round.
+    /// The heading of a column with a link that sorts by it or reverses the order.
     pub(super) fn heading(self, column: Column, label: &str) -> String {
         let is_current = self.column == column;
         let descending = is_current && !self.descending;
@@ -103,7 +103,7 @@ impl Order {
         format!("<th aria-sort=\"{state}\"><a href=\"?sort={name}&amp;order={order}\">{label}{arrow}</a></th>")
     }
 
-    pub(super) fn compare(self, a: &Entry, b: &Entry) -> Ordering {
+    pub(super) fn compare(self, a: &FolderEntry, b: &FolderEntry) -> Ordering {
         let by_name = || natural(&a.name, &b.name);
         let order = match self.column {
             Column::Name => by_name(),
@@ -115,7 +115,7 @@ impl Order {
     }
 }
 
-/// Compares names as people do: letters without regard to case, runs of digits by their value.
+/// Natural order: letters without case, runs of digits by value.
 fn natural(a: &[u8], b: &[u8]) -> Ordering {
     let (mut left, mut right) = (a, b);
     loop {
@@ -143,7 +143,7 @@ fn natural(a: &[u8], b: &[u8]) -> Ordering {
     }
 }
 
-/// The digits at the start, without leading zeros, and the rest.
+/// Splits off the leading digits, without leading zeros.
 fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
@@ -155,14 +155,14 @@ fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
 mod tests {
     use super::*;
 
-    fn sorted(query: &str, mut entries: Vec<Entry>) -> Vec<String> {
+    fn sorted(query: &str, mut entries: Vec<FolderEntry>) -> Vec<String> {
         let (order, _) = Order::from_query(query.as_bytes());
         entries.sort_by(|a, b| order.compare(a, b));
         entries.iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned()).collect()
     }
 
-    fn file(name: &str, size: u64, modified: i64) -> Entry {
-        Entry { name: name.as_bytes().to_vec(), is_folder: false, size, modified }
+    fn file(name: &str, size: u64, modified: i64) -> FolderEntry {
+        FolderEntry { name: name.as_bytes().to_vec(), is_folder: false, size, modified }
     }
 
     #[test]
@@ -174,14 +174,14 @@ mod tests {
 
     #[test]
     fn folders_come_first_whatever_the_order() {
-        let entries = || vec![file("a", 9, 1), Entry { is_folder: true, ..file("z", 0, 0) }, file("b", 1, 2)];
+        let entries = || vec![file("a", 9, 1), FolderEntry { is_folder: true, ..file("z", 0, 0) }, file("b", 1, 2)];
         assert_eq!(sorted("sort=name&order=desc", entries()), ["z", "b", "a"]);
         assert_eq!(sorted("sort=size", entries()), ["z", "b", "a"]);
         assert_eq!(sorted("sort=time&order=desc", entries()), ["z", "b", "a"]);
     }
 
     #[test]
-    fn the_heading_of_the_current_column_turns_the_order_round() {
+    fn the_heading_of_the_current_column_reverses_the_order() {
         let (order, _) = Order::from_query(b"sort=size");
         assert!(order.heading(Column::Size, "Size").contains("?sort=size&amp;order=desc"));
         assert!(order.heading(Column::Name, "Name").contains("?sort=name&amp;order=asc"));
@@ -189,13 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn the_form_can_be_chosen_in_the_query() {
-        assert_eq!(Order::from_query(b"format=json&x=y").1, Some(super::super::Form::Json));
+    fn the_query_chooses_the_format() {
+        assert_eq!(Order::from_query(b"format=json&x=y").1, Some(super::super::ListingFormat::Json));
         assert_eq!(Order::from_query(b"").1, None);
     }
 
     #[test]
-    fn the_natural_order_is_an_order() {
+    fn the_natural_order_is_antisymmetric() {
         let names: Vec<String> =
             (0..60).map(|n| format!("{}{}x{}", ["a", "A", "0"][n % 3], n % 7, "0".repeat(n % 2))).collect();
         for a in &names {

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Entry;
+use super::LogEntry;
 use crate::clock::Clock;
+use crate::content::lookup::CacheStatus;
+use crate::content::size::human_size;
 use crate::net::peer::Peer;
 use crate::proto::response::number;
-use crate::telemetry::metrics::Cached;
 
-pub(super) fn common(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
+pub(super) fn common(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry) {
     // Pushed piece by piece: this runs for every request, and formatting by traits takes several times as long.
     match entry.peer {
         Peer::Ip(ip) => address(out, ip),
@@ -36,7 +37,7 @@ pub(super) fn common(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
     number(out, entry.bytes);
 }
 
-pub(super) fn combined(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
+pub(super) fn combined(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry) {
     common(out, clock, entry);
     for value in [entry.referer, entry.user_agent] {
         out.extend_from_slice(b" \"");
@@ -45,7 +46,7 @@ pub(super) fn combined(out: &mut Vec<u8>, clock: &Clock, entry: &Entry) {
     }
 }
 
-pub(super) fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, color: bool) {
+pub(super) fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, color: bool) {
     let (on, off) = match (color, entry.status) {
         (false, _) => ("", ""),
         (true, ..300) => ("\x1b[32m", "\x1b[0m"),
@@ -85,7 +86,7 @@ struct Line {
     duration: f64,
 }
 
-pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, duration: Duration) {
+pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, duration: Duration) {
     let line = Line {
         time: clock.rfc3339(),
         remote: entry.peer,
@@ -96,7 +97,7 @@ pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry, duration: Du
         user_agent: entry.user_agent.map(text),
         user: entry.user.as_deref().map(text),
         lane: entry.served_by.name(),
-        cache: entry.cached.map(Cached::name),
+        cache: entry.cache.map(CacheStatus::name),
         duration: duration.as_secs_f64(),
     };
     // Neither the type nor a Vec can make this fail.
@@ -152,24 +153,6 @@ fn escape_spaced(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// A size for people: `999 B`, `1.2 KB`, `3.4 GB`, in steps of 1000.
-pub fn human_size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KB", "MB", "GB", "TB", "PB", "EB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64;
-    let mut unit = "";
-    for next in UNITS {
-        if value < 999.95 && !unit.is_empty() {
-            break;
-        }
-        value /= 1000.0;
-        unit = next;
-    }
-    format!("{value:.1} {unit}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,8 +160,8 @@ mod tests {
 
     use crate::telemetry::metrics::ServedBy;
 
-    fn entry() -> Entry<'static> {
-        Entry {
+    fn entry() -> LogEntry<'static> {
+        LogEntry {
             peer: Peer::Ip(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
             line: b"GET /a\"b\x1b HTTP/1.1",
             status: 200,
@@ -187,12 +170,12 @@ mod tests {
             user_agent: Some(b"x\\\n\xff\xc2\x9b"),
             user: None,
             served_by: ServedBy::Memory,
-            cached: Some(Cached::Hit),
+            cache: Some(CacheStatus::Hit),
             begun: Instant::now(),
         }
     }
 
-    fn line(write: fn(&mut Vec<u8>, &Clock, &Entry)) -> (String, String) {
+    fn line(write: fn(&mut Vec<u8>, &Clock, &LogEntry)) -> (String, String) {
         let clock = Clock::new(Instant::now());
         let mut out = Vec::new();
         write(&mut out, &clock, &entry());
@@ -212,7 +195,7 @@ mod tests {
         let clock = Clock::new(Instant::now());
         for (user, field) in [(&b"ann"[..], "ann"), (b"a b\"\xc3", "a\\x20b\\x22\\xC3"), (b"", "-")] {
             let mut out = Vec::new();
-            common(&mut out, &clock, &Entry { user: Some(user.into()), ..entry() });
+            common(&mut out, &clock, &LogEntry { user: Some(user.into()), ..entry() });
             assert!(String::from_utf8(out).unwrap().starts_with(&format!("127.0.0.1 - {field} [")), "{field}");
         }
     }
@@ -234,22 +217,8 @@ mod tests {
         let (text, time) = line(|out, clock, entry| dev(out, clock, entry, false));
         assert_eq!(text, format!("{} 200 GET /a\\x22b\\x1B 12 B (127.0.0.1)", &time[12..20]));
         let (text, _) = line(|out, clock, entry| {
-            dev(out, clock, &Entry { user: Some(b"ann\n".as_slice().into()), ..entry.clone() }, false);
+            dev(out, clock, &LogEntry { user: Some(b"ann\n".as_slice().into()), ..entry.clone() }, false);
         });
         assert!(text.ends_with(" 12 B (ann\\x0A 127.0.0.1)"), "{text}");
-    }
-
-    #[test]
-    fn sizes_have_at_most_one_decimal_and_never_reach_the_next_unit() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 KB"),
-            (999_949, "999.9 KB"),
-            (999_950, "1.0 MB"),
-            (1 << 30, "1.1 GB"),
-        ] {
-            assert_eq!(human_size(bytes), text);
-        }
     }
 }
