@@ -61,6 +61,7 @@ pub fn code_of(kind: Kind) -> u8 {
         Kind::Denied => 77,
         Kind::Config => 78,
         Kind::OutputClosed => common::exit::SUCCESS,
+        Kind::Exit(code) => code,
     }
 }
 
