@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::{Failure, Kind};
+use common::Error;
 
 use crate::auth::Login;
 use crate::cli::{self, Cli};
@@ -99,7 +99,7 @@ pub enum LogTarget {
 
 impl Config {
     /// Checks the command line.
-    pub fn new(cli: Cli) -> Result<Self, Failure> {
+    pub fn new(cli: Cli) -> Result<Self, Error> {
         let tls = network::tls(&cli)?;
         let access_log = match cli.access_log.as_str() {
             "off" => LogTarget::Off,
@@ -148,8 +148,8 @@ fn log_format(cli: &Cli, target: &LogTarget) -> LogFormat {
     }
 }
 
-fn usage(option: &'static str, value: &str, why: &str) -> Failure {
-    Failure::new(Kind::Usage, option, value, why.to_owned())
+fn usage(option: &'static str, value: &str, why: &str) -> Error {
+    Error::value(option, value, why.to_owned())
 }
 
 #[cfg(test)]

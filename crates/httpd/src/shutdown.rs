@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::Failure;
+use common::Error;
 use common::signals::{Signal, Signals};
 
 /// Time that responses may take after a shutdown request.
@@ -54,7 +54,7 @@ impl Shutdown {
 }
 
 /// Blocks SIGTERM, SIGINT and SIGHUP and opens their descriptor. Must run before threads are started.
-pub fn block_signals() -> Result<Signals, Failure> {
+pub fn block_signals() -> Result<Signals, Error> {
     Signals::block(&[Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])
-        .map_err(|error| Failure::io("block", "signals", error))
+        .map_err(|error| Error::io("block", "signals", error))
 }

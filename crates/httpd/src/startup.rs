@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use common::logger::Color;
 use common::signals::Signals;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::auth::{Authenticator, Login};
@@ -39,7 +39,7 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// Opens everything that the configuration names, and raises the limit of open files.
-    pub(crate) fn open(config: &Config) -> Result<Self, Failure> {
+    pub(crate) fn open(config: &Config) -> Result<Self, Error> {
         let root = Root::open_root(&config.root, config.symlinks).map_err(|error| cannot_open(&config.root, error))?;
         if let Some(Login::File(path)) = &config.login {
             refuse_if_served(path, &config.root)?;
@@ -58,16 +58,16 @@ impl Opened {
     }
 
     /// Opens the watch of the folders for --live-reload.
-    pub(crate) fn watch_folders(&mut self, config: &Config) -> Result<(), Failure> {
+    pub(crate) fn watch_folders(&mut self, config: &Config) -> Result<(), Error> {
         self.folder_watch = config.live_reload.then(|| watch::open(&config.root)).transpose()?;
         Ok(())
     }
 
     /// Checks after a change of user that the root is accessible; warns if other files can no longer be read.
-    pub(crate) fn check_access(&self, config: &Config, user: &str) -> Result<(), Failure> {
+    pub(crate) fn check_access(&self, config: &Config, user: &str) -> Result<(), Error> {
         self.root.check_access().map_err(|error| {
             let operation = format!("as user {user}, open folder");
-            Failure::io(operation, config.root.display(), error).with_kind(Kind::Config)
+            Error::io(operation, config.root.display(), error).with_kind(Kind::Config)
         })?;
         let certificate = match &config.tls {
             Some(TlsConfig::Files(CertificateFiles { certificate, key })) => vec![certificate, key],
@@ -87,28 +87,26 @@ impl Opened {
     }
 }
 
-fn cannot_open(root: &Path, error: io::Error) -> Failure {
-    Failure::io("open folder", root.display(), error).with_kind(Kind::Config)
+fn cannot_open(root: &Path, error: io::Error) -> Error {
+    Error::io("open folder", root.display(), error).with_kind(Kind::Config)
 }
 
 /// Refuses a password file inside the served folder.
-fn refuse_if_served(path: &Path, root: &Path) -> Result<(), Failure> {
+fn refuse_if_served(path: &Path, root: &Path) -> Result<(), Error> {
     let (Ok(file), Ok(root)) = (path.canonicalize(), root.canonicalize()) else { return Ok(()) };
     if file.starts_with(root) {
         let why = "is inside the served folder; move it to another folder";
-        return Err(Failure::new(Kind::Config, "password file", path.display(), why));
+        return Err(Error::new(Kind::Config, "password file", path.display(), why));
     }
     Ok(())
 }
 
-fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>, Failure> {
+fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>, Error> {
     let sink = match target {
         LogTarget::Off => return Ok(None),
-        LogTarget::Stdout => {
-            Sink::stdout().map_err(|error| Failure::io("open access log", "standard output", error))?
-        }
+        LogTarget::Stdout => Sink::stdout().map_err(|error| Error::io("open access log", "standard output", error))?,
         LogTarget::File(path) => Sink::file(path.clone())
-            .map_err(|error| Failure::io("open access log", path.display(), error).with_kind(Kind::Config))?,
+            .map_err(|error| Error::io("open access log", path.display(), error).with_kind(Kind::Config))?,
     };
     Ok(Some(Arc::new(sink)))
 }
@@ -117,7 +115,7 @@ fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>, Failure> {
 fn open_certificate(
     tls: &TlsConfig,
     listen: &ListenConfig,
-) -> Result<(Arc<CertificateReloader>, Option<String>), Failure> {
+) -> Result<(Arc<CertificateReloader>, Option<String>), Error> {
     match tls {
         TlsConfig::Files(files) => {
             let reloader = CertificateReloader::of_files(files.clone())?;

@@ -11,7 +11,7 @@ pub mod session;
 
 use std::sync::Arc;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
 use rustls::server::NoServerSessionStorage;
@@ -24,8 +24,8 @@ pub use self_signed::self_signed;
 const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// The configuration of all connections: TLS 1.2 and 1.3 with the suites that rustls deems safe, and tickets for resumption.
-pub fn config(reloader: Arc<CertificateReloader>) -> Result<Arc<ServerConfig>, Failure> {
-    let fail = |error| Failure::new(Kind::System, "", "TLS", error);
+pub fn config(reloader: Arc<CertificateReloader>) -> Result<Arc<ServerConfig>, Error> {
+    let fail = |error| Error::new(Kind::System, "", "TLS", error);
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(fail)?

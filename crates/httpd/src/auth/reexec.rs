@@ -1,8 +1,7 @@
-//! Keeping the password of `--auth` out of what the system shows of a process.
+//! Removes the password of `--auth` from the environment that the system shows (proc(5), `environ`).
 //!
-//! The environment with which a program was started can be read for as long as it runs (proc(5), `environ`), by its own user
-//! and by root, and its children inherit it. A program cannot change that by itself, but it can start itself anew without the
-//! variable and hand itself the password through a pipe.
+//! The initial environment of a process stays readable by its user and by root and is inherited by children. The program
+//! therefore executes itself again without the variable and passes the password through a pipe.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -20,21 +19,21 @@ use super::VARIABLE;
 
 /// The variable that names the descriptor of the pipe.
 pub(super) const DESCRIPTOR: &str = "HTTPD_PASSWORD_FD";
-/// What a pipe takes without anybody reading: more is no password.
-const MAX_PIPE: usize = 4096;
+/// Longest password that is passed: a pipe accepts it without a reader.
+const MAX_PASSWORD: usize = 4096;
 
-/// Starts the program anew if its environment shows a password; returns when it does not, or when that cannot be done.
+/// Executes the program again if its environment contains a password; returns if it does not, or on failure.
 pub(crate) fn reexec_without_password(args: &[OsString]) {
     let Some(password) = std::env::var_os(VARIABLE) else { return };
     let password = Zeroizing::new(password.into_vec());
-    if password.len() <= MAX_PIPE
-        && let Err(error) = start_anew(args, &password)
+    if password.len() <= MAX_PASSWORD
+        && let Err(error) = reexec(args, &password)
     {
-        log::debug!("start without the password in the environment: {}", common::error::reason(&error));
+        log::debug!("re-execute without the password in the environment: {}", common::error::reason(&error));
     }
 }
 
-fn start_anew(args: &[OsString], password: &[u8]) -> io::Result<Infallible> {
+fn reexec(args: &[OsString], password: &[u8]) -> io::Result<Infallible> {
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(password)?;
     drop(writer);
@@ -46,13 +45,13 @@ fn start_anew(args: &[OsString], password: &[u8]) -> io::Result<Infallible> {
     Err(command.env_remove(VARIABLE).env(DESCRIPTOR, reader.as_raw_fd().to_string()).exec())
 }
 
-/// The password in the pipe, if this is a start anew. The pipe is closed then.
-pub(super) fn hidden() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+/// The password from the pipe after a re-execution; closes the pipe.
+pub(super) fn password_from_pipe() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let Some(number) = std::env::var(DESCRIPTOR).ok().and_then(|text| text.parse::<u32>().ok()) else {
         return Ok(None);
     };
-    let mut password = Zeroizing::new(Vec::with_capacity(MAX_PIPE + 1));
-    File::open(format!("/proc/self/fd/{number}"))?.take(MAX_PIPE as u64 + 1).read_to_end(&mut password)?;
+    let mut password = Zeroizing::new(Vec::with_capacity(MAX_PASSWORD + 1));
+    File::open(format!("/proc/self/fd/{number}"))?.take(MAX_PASSWORD as u64 + 1).read_to_end(&mut password)?;
     if let Ok(number) = i32::try_from(number) {
         let _ = nix::unistd::close(number);
     }

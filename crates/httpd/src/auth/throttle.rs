@@ -1,7 +1,6 @@
-//! Slowing those who guess: after some failures, an address has to wait before it may try again. No I/O; the time comes in.
+//! Delays logins after failures, per address. No I/O; `now` is an argument.
 //!
-//! The wait doubles with every further failure. The table is bounded: when more addresses fail than it holds, those that
-//! find no place share one.
+//! The delay doubles with every failure. The table is bounded: further addresses share one record.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,28 +8,28 @@ use std::time::{Duration, Instant};
 
 use crate::net::peer::Peer;
 
-/// Failures that cost nothing: people mistype.
-const FREE: u32 = 5;
-/// The longest wait, so that an address that was misused is usable again after lunch.
+/// Failures without a delay, for typing errors.
+const MAX_FREE_FAILURES: u32 = 5;
+/// Longest delay after repeated failures.
 const MAX_WAIT: Duration = Duration::from_secs(300);
-/// An address that has not failed for so long has a clean slate.
-const FORGET: Duration = Duration::from_secs(900);
-/// Addresses that are remembered: about half a megabyte.
+/// Time without failures after which a record is reset.
+const RESET_AFTER: Duration = Duration::from_secs(900);
+/// Addresses in the table; about half a megabyte.
 const MAX_ADDRESSES: usize = 4096;
-/// Logins of one address that are looked at at the same time, so that it cannot try a thousand before the first has failed.
-const AT_ONCE: u32 = 16;
+/// Concurrent attempts of one address, which limits the attempts before the first failure is known.
+const MAX_CONCURRENT: u32 = 16;
 
-/// Whom failures are counted for. A home has a whole /64 of IPv6, so all of it counts as one.
+/// The key of a record. A /64 network of IPv6 counts as one address, because one customer usually has all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Origin {
+enum ThrottleKey {
     V4(u32),
     V6Net(u64),
     Local,
-    /// All for whom there is no place.
-    Crowd,
+    /// Shared record once [`MAX_ADDRESSES`] is reached.
+    Overflow,
 }
 
-impl From<Peer> for Origin {
+impl From<Peer> for ThrottleKey {
     fn from(peer: Peer) -> Self {
         match peer {
             Peer::Ip(IpAddr::V4(ip)) => Self::V4(ip.to_bits()),
@@ -46,80 +45,80 @@ fn network(ip: Ipv6Addr) -> u64 {
 }
 
 #[derive(Debug)]
-struct Record {
+struct FailureRecord {
     failures: u32,
     last: Instant,
-    under_way: u32,
+    concurrent: u32,
 }
 
-impl Record {
-    /// How long it still has to wait.
+impl FailureRecord {
+    /// The remaining delay.
     fn wait(&self, now: Instant) -> Duration {
-        let Some(doublings) = self.failures.checked_sub(FREE) else { return Duration::ZERO };
+        let Some(doublings) = self.failures.checked_sub(MAX_FREE_FAILURES) else { return Duration::ZERO };
         let seconds = 1u64.checked_shl(doublings).unwrap_or(u64::MAX);
         let wait = Duration::from_secs(seconds).min(MAX_WAIT);
         wait.saturating_sub(now.saturating_duration_since(self.last))
     }
 
-    fn is_forgotten(&self, now: Instant) -> bool {
-        self.under_way == 0 && now.saturating_duration_since(self.last) >= FORGET
+    fn is_outdated(&self, now: Instant) -> bool {
+        self.concurrent == 0 && now.saturating_duration_since(self.last) >= RESET_AFTER
     }
 }
 
-/// The permission to try once; see [`LoginThrottle::end`].
+/// The permit for one attempt, to be passed to [`LoginThrottle::end`].
 #[derive(Debug, Clone, Copy)]
 #[must_use]
-pub(super) struct AttemptPermit(Origin);
+pub(super) struct AttemptPermit(ThrottleKey);
 
-/// The failures of all addresses.
+/// Failed logins by address.
 #[derive(Debug, Default)]
 pub(super) struct LoginThrottle {
-    records: HashMap<Origin, Record>,
+    records: HashMap<ThrottleKey, FailureRecord>,
 }
 
 impl LoginThrottle {
-    /// Lets a client try, or says how long it has to wait. Whoever is let through must be brought to [`LoginThrottle::end`].
+    /// Begins an attempt, or returns the remaining delay. Every attempt must be passed to [`LoginThrottle::end`].
     pub(super) fn begin(&mut self, peer: Peer, now: Instant) -> Result<AttemptPermit, Duration> {
-        let origin = self.place_of(peer, now);
-        let record = self.record(origin, now);
+        let key = self.key(peer, now);
+        let record = self.record(key, now);
         let wait = record.wait(now);
         if !wait.is_zero() {
             return Err(wait);
         }
-        if record.under_way >= AT_ONCE {
+        if record.concurrent >= MAX_CONCURRENT {
             return Err(Duration::from_secs(1));
         }
-        record.under_way += 1;
-        Ok(AttemptPermit(origin))
+        record.concurrent += 1;
+        Ok(AttemptPermit(key))
     }
 
-    /// The outcome of a try; `failed` is false also when there was none.
+    /// Ends an attempt; `failed` is false for an attempt without a result.
     pub(super) fn end(&mut self, permit: AttemptPermit, failed: bool, now: Instant) {
-        let AttemptPermit(origin) = permit;
-        let record = self.record(origin, now);
-        record.under_way = record.under_way.saturating_sub(1);
+        let AttemptPermit(key) = permit;
+        let record = self.record(key, now);
+        record.concurrent = record.concurrent.saturating_sub(1);
         if failed {
             record.failures = record.failures.saturating_add(1);
             record.last = now;
-        } else if record.failures == 0 && record.under_way == 0 {
-            self.records.remove(&origin);
+        } else if record.failures == 0 && record.concurrent == 0 {
+            self.records.remove(&key);
         }
     }
 
-    /// Under whose name a client is counted.
-    fn place_of(&mut self, peer: Peer, now: Instant) -> Origin {
-        let origin = Origin::from(peer);
-        if self.records.contains_key(&origin) || self.records.len() < MAX_ADDRESSES {
-            return origin;
+    /// The key of the record of a client.
+    fn key(&mut self, peer: Peer, now: Instant) -> ThrottleKey {
+        let key = ThrottleKey::from(peer);
+        if self.records.contains_key(&key) || self.records.len() < MAX_ADDRESSES {
+            return key;
         }
-        self.records.retain(|_, record| !record.is_forgotten(now));
-        if self.records.len() < MAX_ADDRESSES { origin } else { Origin::Crowd }
+        self.records.retain(|_, record| !record.is_outdated(now));
+        if self.records.len() < MAX_ADDRESSES { key } else { ThrottleKey::Overflow }
     }
 
-    /// The record of an address, with a clean slate if that is due.
-    fn record(&mut self, origin: Origin, now: Instant) -> &mut Record {
-        let record = self.records.entry(origin).or_insert(Record { failures: 0, last: now, under_way: 0 });
-        if record.is_forgotten(now) {
+    /// The record of an address, reset if that is due.
+    fn record(&mut self, key: ThrottleKey, now: Instant) -> &mut FailureRecord {
+        let record = self.records.entry(key).or_insert(FailureRecord { failures: 0, last: now, concurrent: 0 });
+        if record.is_outdated(now) {
             record.failures = 0;
         }
         record
@@ -144,15 +143,15 @@ mod tests {
     }
 
     #[test]
-    fn some_failures_are_free_and_then_the_wait_doubles() {
+    fn some_failures_are_free_and_then_the_delay_doubles() {
         let mut throttle = LoginThrottle::default();
         let mut now = Instant::now();
-        for _ in 0..FREE {
+        for _ in 0..MAX_FREE_FAILURES {
             fail(&mut throttle, address(1), now);
         }
         for seconds in [1, 2, 4, 8] {
             assert_eq!(wait(&mut throttle, address(1), now), Some(Duration::from_secs(seconds)));
-            assert_eq!(wait(&mut throttle, address(2), now), None, "nobody else waits");
+            assert_eq!(wait(&mut throttle, address(2), now), None, "other addresses have no delay");
             now += Duration::from_secs(seconds);
             fail(&mut throttle, address(1), now);
         }
@@ -165,25 +164,25 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_forgotten_after_a_while() {
+    fn a_record_is_reset_after_some_time_without_failures() {
         let mut throttle = LoginThrottle::default();
         let now = Instant::now();
-        for _ in 0..FREE {
+        for _ in 0..MAX_FREE_FAILURES {
             fail(&mut throttle, address(1), now);
         }
         assert!(throttle.begin(address(1), now).is_err());
-        let later = now + FORGET;
-        for _ in 0..FREE {
+        let later = now + RESET_AFTER;
+        for _ in 0..MAX_FREE_FAILURES {
             fail(&mut throttle, address(1), later);
         }
         assert!(throttle.begin(address(1), later).is_err());
     }
 
     #[test]
-    fn only_some_tries_of_an_address_are_under_way_at_once() {
+    fn the_concurrent_attempts_of_an_address_are_limited() {
         let mut throttle = LoginThrottle::default();
         let now = Instant::now();
-        let mut permits: Vec<_> = (0..AT_ONCE).map(|_| throttle.begin(address(1), now).unwrap()).collect();
+        let mut permits: Vec<_> = (0..MAX_CONCURRENT).map(|_| throttle.begin(address(1), now).unwrap()).collect();
         assert_eq!(wait(&mut throttle, address(1), now), Some(Duration::from_secs(1)));
         throttle.end(permits.pop().unwrap(), false, now);
         assert_eq!(wait(&mut throttle, address(1), now), None);
@@ -194,7 +193,7 @@ mod tests {
         let mut throttle = LoginThrottle::default();
         let now = Instant::now();
         let peer = |text: &str| Peer::Ip(text.parse().unwrap());
-        for last in 0..FREE {
+        for last in 0..MAX_FREE_FAILURES {
             fail(&mut throttle, peer(&format!("2001:db8::{last}")), now);
         }
         assert!(throttle.begin(peer("2001:db8::ffff:ffff:ffff:ffff"), now).is_err());
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded_and_those_without_a_place_share_one() {
+    fn the_table_is_bounded_and_further_addresses_share_a_record() {
         let mut throttle = LoginThrottle::default();
         let now = Instant::now();
         for number in 0..u32::try_from(2 * MAX_ADDRESSES).unwrap() {
@@ -211,13 +210,13 @@ mod tests {
             }
         }
         assert!(throttle.records.len() <= MAX_ADDRESSES + 1, "{}", throttle.records.len());
-        assert!(wait(&mut throttle, address(u32::MAX), now).is_some(), "the crowd waits together");
+        assert!(wait(&mut throttle, address(u32::MAX), now).is_some(), "further addresses share a record");
         fail(&mut throttle, address(1), now);
-        assert_eq!(wait(&mut throttle, address(u32::MAX), now + FORGET), None, "and is forgotten like everybody");
+        assert_eq!(wait(&mut throttle, address(u32::MAX), now + RESET_AFTER), None, "which is reset like any other");
     }
 
     #[test]
-    fn who_logs_in_leaves_nothing_behind() {
+    fn a_successful_login_leaves_no_record() {
         let mut throttle = LoginThrottle::default();
         let now = Instant::now();
         assert_eq!(wait(&mut throttle, address(1), now), None);

@@ -1,26 +1,26 @@
-//! Finding out in the blocking lane whether credentials are right (bcrypt).
+//! Verification of credentials on a thread of the blocking pool (bcrypt).
 //!
-//! As many checks run at a time as there are cores but one, so that those who are inside are served meanwhile.
+//! Verifications use all cores but one, so that one core is left for authenticated clients.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::htpasswd::Users;
 use super::throttle::AttemptPermit;
-use super::verified::{CheckResult, Digest, DigestKey};
-use super::{Authenticator, State, UserStore, lock};
+use super::verified::{CheckResult, CredentialDigest, DigestKey};
+use super::{Authenticator, UserStore};
 use crate::proto::credentials::Basic;
 
-/// Credentials about which something has to be found out.
+/// Credentials to be verified.
 pub struct PendingVerification {
     authenticator: Arc<Authenticator>,
-    digest: Digest,
-    /// `None` where the same credentials are being checked already, for another request.
+    digest: CredentialDigest,
+    /// `None` if another request verifies the same credentials.
     check: Option<Check>,
 }
 
-/// What a check needs.
+/// The input of a verification.
 pub(super) struct Check {
     pub(super) users: Arc<Users>,
     pub(super) basic: Basic,
@@ -28,46 +28,47 @@ pub(super) struct Check {
 }
 
 impl PendingVerification {
-    pub(super) fn new(authenticator: &Arc<Authenticator>, digest: Digest, check: Option<Check>) -> Self {
+    pub(super) fn new(authenticator: &Arc<Authenticator>, digest: CredentialDigest, check: Option<Check>) -> Self {
         Self { authenticator: Arc::clone(authenticator), digest, check }
     }
 
-    /// Finds out, so that the authenticator knows when it is asked again; takes as long as bcrypt does, and waits for others who are
-    /// at it.
+    /// Verifies the credentials, so that the authenticator knows the result; waits for a free core first.
     pub fn verify(mut self) {
         let Some(check) = &self.check else { return self.wait() };
-        let known = {
+        let result = {
             let _permit = CorePermit::take(&self.authenticator);
             check.compare(&self.authenticator.key)
         };
-        self.end(Some(&known));
+        self.end(Some(&result));
     }
 
-    /// Waits until the check of the same credentials is over.
+    /// Waits for the verification of the same credentials.
     fn wait(&self) {
-        let is_open = |state: &mut State| state.checking.contains(&self.digest);
-        drop(self.authenticator.found_out.wait_while(lock(&self.authenticator.state), is_open));
+        let mut state = self.authenticator.state.lock();
+        while state.pending.contains(&self.digest) {
+            state = self.authenticator.verification_ended.wait(state);
+        }
     }
 
-    fn end(&mut self, known: Option<&CheckResult>) {
+    fn end(&mut self, result: Option<&CheckResult>) {
         let Some(check) = self.check.take() else { return };
-        let mut state = lock(&self.authenticator.state);
-        state.checking.remove(&self.digest);
-        let is_of_now = matches!(&state.users, UserStore::Listed(users) if Arc::ptr_eq(users, &check.users));
-        match known {
-            Some(known) if is_of_now => {
-                self.authenticator.conclude(&mut state, check.permit, self.digest, known, Instant::now());
+        let mut state = self.authenticator.state.lock();
+        state.pending.remove(&self.digest);
+        let is_current = matches!(&state.users, UserStore::Htpasswd(users) if Arc::ptr_eq(users, &check.users));
+        match result {
+            Some(result) if is_current => {
+                self.authenticator.conclude(&mut state, check.permit, self.digest, result, Instant::now());
             }
-            // After a change of the file, the request is judged by the new one.
+            // The file has changed: the request is authenticated with the new users.
             _ => state.throttle.end(check.permit, false, Instant::now()),
         }
         drop(state);
-        self.authenticator.found_out.notify_all();
+        self.authenticator.verification_ended.notify_all();
     }
 }
 
 impl Drop for PendingVerification {
-    /// An attempt that was never checked, because its connection broke, is no failure.
+    /// A verification without a result, because the connection broke, is no failed login.
     fn drop(&mut self) {
         self.end(None);
     }
@@ -83,7 +84,7 @@ impl Check {
     fn compare(&self, key: &DigestKey) -> CheckResult {
         let user = self.basic.user();
         let record = self.users.find(user);
-        // The one that stands in for an unknown user is always the same one, or repeating the question would tell.
+        // An unknown name is compared with the same record every time; a varying time would reveal that it is unknown.
         let number = key.digest(user).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
         let Some(compared) = record.or_else(|| self.users.any(number)) else { return CheckResult::Invalid };
         let is_equal = bcrypt::verify(self.basic.password(), &compared.hash).unwrap_or(false);
@@ -91,14 +92,14 @@ impl Check {
     }
 }
 
-/// The right to use a core for a check; given back on drop.
-struct CorePermit<'g>(&'g Authenticator);
+/// The permit to use a core for a verification; released on drop.
+struct CorePermit<'a>(&'a Authenticator);
 
-impl<'g> CorePermit<'g> {
-    fn take(authenticator: &'g Authenticator) -> Self {
-        let mut free = lock(&authenticator.permits);
+impl<'a> CorePermit<'a> {
+    fn take(authenticator: &'a Authenticator) -> Self {
+        let mut free = authenticator.free_cores.lock();
         while *free == 0 {
-            free = authenticator.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
+            free = authenticator.core_released.wait(free);
         }
         *free -= 1;
         Self(authenticator)
@@ -107,7 +108,7 @@ impl<'g> CorePermit<'g> {
 
 impl Drop for CorePermit<'_> {
     fn drop(&mut self) {
-        *lock(&self.0.permits) += 1;
-        self.0.freed.notify_one();
+        *self.0.free_cores.lock() += 1;
+        self.0.core_released.notify_one();
     }
 }

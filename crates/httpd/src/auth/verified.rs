@@ -1,7 +1,7 @@
-//! What was found out about credentials lately, so that a page with a hundred images does not cost a hundred checks.
+//! Results of recent verifications, so that a page with a hundred images costs one bcrypt comparison.
 //!
-//! Never a password: what is remembered is a digest under a key that this process made when it started, and that lives
-//! nowhere else. Both memories are bounded; the oldest entry makes room.
+//! Credentials are kept as digests under a random key of this process, never as passwords. The number of entries is
+//! bounded; the oldest one is evicted.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::{hmac, rand};
 
 /// A keyed digest of a user name and a password.
-pub(crate) type Digest = [u8; 32];
+pub(crate) type CredentialDigest = [u8; 32];
 
-/// Credentials of each kind that are remembered: more people than log in at once, and about 200 KB.
-const MOST: usize = 1024;
+/// Entries for valid and for invalid credentials; about 200 KB.
+const MAX_ENTRIES: usize = 1024;
 
 /// The secret of this process under which digests are made.
 #[derive(Clone)]
@@ -29,71 +29,71 @@ impl DigestKey {
     }
 
     /// HMAC-SHA-256 of `bytes` (RFC 2104).
-    pub(crate) fn digest(&self, bytes: &[u8]) -> Digest {
-        let mut digest = Digest::default();
+    pub(crate) fn digest(&self, bytes: &[u8]) -> CredentialDigest {
+        let mut digest = CredentialDigest::default();
         digest.copy_from_slice(hmac::sign(&self.0, bytes).as_ref());
         digest
     }
 }
 
-/// What is known.
+/// The result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CheckResult {
-    /// They are right, and this is the user.
+    /// The credentials are valid; the user.
     Valid(Arc<[u8]>),
-    /// They are wrong.
+    /// The credentials are invalid.
     Invalid,
 }
 
-/// Credentials that were checked.
+/// Digests of verified credentials.
 #[derive(Debug, Default)]
 pub(crate) struct VerifiedCache {
-    right: Bounded<Arc<[u8]>>,
-    wrong: Bounded<()>,
+    right: BoundedMap<Arc<[u8]>>,
+    wrong: BoundedMap<()>,
 }
 
 impl VerifiedCache {
-    /// What is known of these credentials.
-    pub(crate) fn recall(&self, digest: &Digest) -> Option<CheckResult> {
+    /// The result for these credentials, if it is known.
+    pub(crate) fn get(&self, digest: &CredentialDigest) -> Option<CheckResult> {
         if let Some(user) = self.right.entries.get(digest) {
             return Some(CheckResult::Valid(Arc::clone(user)));
         }
         self.wrong.entries.get(digest).map(|()| CheckResult::Invalid)
     }
 
-    /// Remembers what was found out. Wrong ones have a memory of their own, so that guesses push out nobody who is right.
-    pub(crate) fn note(&mut self, digest: Digest, known: CheckResult) {
+    /// Adds a result. Invalid credentials are kept apart, so that guesses evict no valid ones.
+    pub(crate) fn insert(&mut self, digest: CredentialDigest, known: CheckResult) {
         match known {
             CheckResult::Valid(user) => self.right.insert(digest, user),
             CheckResult::Invalid => self.wrong.insert(digest, ()),
         }
     }
 
-    /// Forgets everything.
+    /// Removes all results.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 }
 
 #[derive(Debug)]
-struct Bounded<V> {
-    entries: HashMap<Digest, V>,
-    order: VecDeque<Digest>,
+struct BoundedMap<V> {
+    entries: HashMap<CredentialDigest, V>,
+    order: VecDeque<CredentialDigest>,
 }
 
-impl<V> Default for Bounded<V> {
+impl<V> Default for BoundedMap<V> {
     fn default() -> Self {
         Self { entries: HashMap::new(), order: VecDeque::new() }
     }
 }
 
-impl<V> Bounded<V> {
-    fn insert(&mut self, digest: Digest, value: V) {
+impl<V> BoundedMap<V> {
+    fn insert(&mut self, digest: CredentialDigest, value: V) {
         if self.entries.insert(digest, value).is_some() {
             return;
         }
         self.order.push_back(digest);
-        if self.order.len() > MOST
+        if self.order.len() > MAX_ENTRIES
             && let Some(oldest) = self.order.pop_front()
         {
             self.entries.remove(&oldest);
@@ -114,18 +114,18 @@ mod tests {
     }
 
     #[test]
-    fn guesses_push_out_nobody_who_is_right_and_memory_is_bounded() {
+    fn guesses_evict_no_valid_credentials_and_memory_is_bounded() {
         let key = DigestKey::random().unwrap();
         let mut memory = VerifiedCache::default();
         let right = key.digest(b"ann:secret");
-        memory.note(right, CheckResult::Valid(b"ann".as_slice().into()));
-        for number in 0..10 * MOST {
-            memory.note(key.digest(&number.to_le_bytes()), CheckResult::Invalid);
+        memory.insert(right, CheckResult::Valid(b"ann".as_slice().into()));
+        for number in 0..10 * MAX_ENTRIES {
+            memory.insert(key.digest(&number.to_le_bytes()), CheckResult::Invalid);
         }
-        assert_eq!(memory.recall(&right), Some(CheckResult::Valid(b"ann".as_slice().into())));
-        assert_eq!((memory.wrong.entries.len(), memory.wrong.order.len()), (MOST, MOST));
-        assert_eq!(memory.recall(&key.digest(&0usize.to_le_bytes())), None);
+        assert_eq!(memory.get(&right), Some(CheckResult::Valid(b"ann".as_slice().into())));
+        assert_eq!((memory.wrong.entries.len(), memory.wrong.order.len()), (MAX_ENTRIES, MAX_ENTRIES));
+        assert_eq!(memory.get(&key.digest(&0usize.to_le_bytes())), None);
         memory.clear();
-        assert_eq!(memory.recall(&right), None);
+        assert_eq!(memory.get(&right), None);
     }
 }

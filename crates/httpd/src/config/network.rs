@@ -5,19 +5,18 @@ use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use common::Failure;
+use common::{Error, values};
 
 use super::{TlsConfig, usage};
 use crate::cli::{self, Cli};
 use crate::connection::ConnectionLimits;
 use crate::net::listener::{Bind, ListenConfig};
-use crate::net::token_bucket;
 use crate::net::trusted_proxies::TrustedProxies;
 use crate::proto::cidr::CidrParseError;
 use crate::tls::CertificateFiles;
 
 /// Where the server listens.
-pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Failure> {
+pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Error> {
     if let (Some(port), false) = (cli.redirect_http, has_tls) {
         return Err(usage("--redirect-http", &port.to_string(), "requires --tls-cert or --tls-self-signed"));
     }
@@ -32,7 +31,7 @@ pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Failure> 
     })
 }
 
-fn bind_address(text: &OsStr, port: u16) -> Result<Bind, Failure> {
+fn bind_address(text: &OsStr, port: u16) -> Result<Bind, Error> {
     if let Some(path) = text.as_bytes().strip_prefix(b"unix:") {
         return match path {
             [] => Err(usage("--bind", "unix:", "needs a path after the colon")),
@@ -48,7 +47,7 @@ fn bind_address(text: &OsStr, port: u16) -> Result<Bind, Failure> {
 }
 
 /// The source of the certificate; `None` without TLS.
-pub(super) fn tls(cli: &Cli) -> Result<Option<TlsConfig>, Failure> {
+pub(super) fn tls(cli: &Cli) -> Result<Option<TlsConfig>, Error> {
     match (&cli.tls_cert, &cli.tls_key, cli.tls_self_signed) {
         (Some(certificate), key, _) => {
             let key = key.as_ref().unwrap_or(certificate).clone();
@@ -61,7 +60,7 @@ pub(super) fn tls(cli: &Cli) -> Result<Option<TlsConfig>, Failure> {
 }
 
 /// Time limits and rates of connections.
-pub(super) fn limits(cli: &Cli) -> Result<ConnectionLimits, Failure> {
+pub(super) fn limits(cli: &Cli) -> Result<ConnectionLimits, Error> {
     Ok(ConnectionLimits {
         header_timeout: Duration::from_secs(cli.header_timeout.into()),
         idle_timeout: Duration::from_secs(cli.idle_timeout.into()),
@@ -70,12 +69,12 @@ pub(super) fn limits(cli: &Cli) -> Result<ConnectionLimits, Failure> {
     })
 }
 
-fn max_rate(text: &str) -> Result<u64, Failure> {
-    token_bucket::parse(text).map_err(|why| usage("--limit-rate", text, &why.to_string()))
+fn max_rate(text: &str) -> Result<u64, Error> {
+    values::bytes_per_second(text).map_err(|why| usage("--limit-rate", text, &why.to_string()))
 }
 
 /// The proxies whose information about clients is used.
-pub(super) fn proxies(cli: &Cli) -> Result<TrustedProxies, Failure> {
+pub(super) fn proxies(cli: &Cli) -> Result<TrustedProxies, Error> {
     let mut proxies = TrustedProxies { proxy_protocol: cli.proxy_protocol, ..TrustedProxies::default() };
     for text in &cli.trust_proxy {
         match text.as_str() {
@@ -89,6 +88,6 @@ pub(super) fn proxies(cli: &Cli) -> Result<TrustedProxies, Failure> {
     Ok(proxies)
 }
 
-pub(super) fn at_least_one(option: &'static str, value: usize) -> Result<usize, Failure> {
+pub(super) fn at_least_one(option: &'static str, value: usize) -> Result<usize, Error> {
     if value == 0 { Err(usage(option, "0", "must be at least 1")) } else { Ok(value) }
 }

@@ -1,6 +1,6 @@
 //! Options of the site: files, fields, types, caching, and the paths of health check and metrics.
 
-use common::Failure;
+use common::Error;
 
 use super::usage;
 use crate::cli::Cli;
@@ -12,7 +12,7 @@ use crate::proto::response;
 use crate::proto::target::{self, Path};
 
 /// The rules of the site.
-pub(super) fn site(cli: &Cli) -> Result<Site, Failure> {
+pub(super) fn site(cli: &Cli) -> Result<Site, Error> {
     for name in cli.index.iter().chain(&cli.spa) {
         if name.is_empty() || name.starts_with('/') || name.split('/').any(|segment| segment == "..") {
             return Err(usage("--index or --spa", name, "is not a file name below the root"));
@@ -34,7 +34,7 @@ pub(super) fn site(cli: &Cli) -> Result<Site, Failure> {
 }
 
 /// The field lines of every response.
-fn extra_headers(cli: &Cli) -> Result<Vec<u8>, Failure> {
+fn extra_headers(cli: &Cli) -> Result<Vec<u8>, Error> {
     let mut extra_headers = Vec::new();
     response::field(&mut extra_headers, "X-Content-Type-Options", "nosniff");
     if cli.cors {
@@ -79,7 +79,7 @@ const OWN_FIELDS: [&str; 13] = [
     "x-content-type-options",
 ];
 
-fn header_field(text: &str) -> Result<(&str, &str), Failure> {
+fn header_field(text: &str) -> Result<(&str, &str), Error> {
     let (name, value) = text.split_once(':').ok_or_else(|| usage("--header", text, "has no colon"))?;
     let value = value.trim();
     if name.is_empty() || !name.bytes().all(field::is_token) {
@@ -100,7 +100,7 @@ fn header_field(text: &str) -> Result<(&str, &str), Failure> {
     Ok((name, value))
 }
 
-fn media_type(text: &str) -> Result<(String, String), Failure> {
+fn media_type(text: &str) -> Result<(String, String), Error> {
     let (extension, media_type) = text.split_once('=').ok_or_else(|| usage("--mime", text, "is not EXT=TYPE"))?;
     let extension = extension.trim_start_matches('.').to_ascii_lowercase();
     if extension.is_empty() || !media_type.contains('/') || !media_type.bytes().all(field::is_value) {
@@ -109,7 +109,7 @@ fn media_type(text: &str) -> Result<(String, String), Failure> {
     Ok((extension, media_type.to_owned()))
 }
 
-fn cache_rule(text: &str) -> Result<(String, String), Failure> {
+fn cache_rule(text: &str) -> Result<(String, String), Error> {
     match text.split_once('=') {
         Some((glob, value)) if !glob.is_empty() && !value.is_empty() && value.bytes().all(field::is_value) => {
             Ok((glob.to_owned(), value.to_owned()))
@@ -119,7 +119,7 @@ fn cache_rule(text: &str) -> Result<(String, String), Failure> {
 }
 
 /// The paths of health check and metrics.
-pub(super) fn monitoring_paths(cli: &Cli) -> Result<MonitoringPaths, Failure> {
+pub(super) fn monitoring_paths(cli: &Cli) -> Result<MonitoringPaths, Error> {
     let path = |option, text: &Option<String>| text.as_deref().map(|text| own_path(option, text)).transpose();
     let paths = MonitoringPaths { health: path("--health", &cli.health)?, metrics: path("--metrics", &cli.metrics)? };
     if let (Some(text), true) = (&cli.metrics, paths.health == paths.metrics) {
@@ -129,7 +129,7 @@ pub(super) fn monitoring_paths(cli: &Cli) -> Result<MonitoringPaths, Failure> {
 }
 
 /// A path that is answered by the server itself.
-fn own_path(option: &'static str, text: &str) -> Result<Path<'static>, Failure> {
+fn own_path(option: &'static str, text: &str) -> Result<Path<'static>, Error> {
     let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
     if !text.starts_with('/') || !is_visible {
         return Err(usage(option, text, "is not a path such as /status without a query"));

@@ -13,10 +13,10 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::clock::last_full_second;
 use crate::content::files::Root;
-use crate::file_version::FileVersion;
 use crate::content::representation::{Representation, Selected};
 use crate::content::routing::{Site, with_suffix};
 use crate::content::second_chance::SecondChanceCache;
+use crate::file_version::FileVersion;
 use crate::proto::negotiate::Coding;
 use crate::proto::response::Status;
 

@@ -10,9 +10,8 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use chrono::{DateTime, Local};
-use serde::Serialize;
-use serde_json::ser::Formatter;
+use chrono::{DateTime, Local, SecondsFormat};
+use common::json::JsonString;
 
 use crate::content::BodySink;
 use crate::content::files::Root;
@@ -83,7 +82,13 @@ impl FolderPage {
 }
 
 /// Sorts the entries and writes the listing of the folder at `relative`.
-pub fn write(out: &mut impl Write, format: ListingFormat, relative: &[u8], order: Order, entries: &mut [FolderEntry]) -> io::Result<()> {
+pub fn write(
+    out: &mut impl Write,
+    format: ListingFormat,
+    relative: &[u8],
+    order: Order,
+    entries: &mut [FolderEntry],
+) -> io::Result<()> {
     entries.sort_by(|a, b| order.compare(a, b));
     match format {
         ListingFormat::Html => write_html(out, relative, order, entries),
@@ -195,41 +200,20 @@ fn escape(bytes: &[u8]) -> String {
     text
 }
 
-#[derive(Serialize)]
-struct JsonEntry<'a> {
-    name: std::borrow::Cow<'a, str>,
-    r#type: &'static str,
-    size: Option<u64>,
-    modified: Option<String>,
-}
-
-/// Escapes DEL and the C1 controls too: terminals interpret some of them.
-struct WithoutControls;
-
-impl Formatter for WithoutControls {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        for piece in fragment.split_inclusive(char::is_control) {
-            match piece.char_indices().next_back().filter(|(_, last)| last.is_control()) {
-                Some((at, control)) => write!(out, "{}\\u{:04x}", &piece[..at], u32::from(control))?,
-                None => out.write_all(piece.as_bytes())?,
-            }
-        }
-        Ok(())
-    }
-}
-
 fn write_json(out: &mut impl Write, entries: &[FolderEntry]) -> io::Result<()> {
     out.write_all(b"[")?;
     for (number, entry) in entries.iter().enumerate() {
         out.write_all(if number == 0 { b"\n" } else { b",\n" })?;
-        let line = JsonEntry {
-            name: String::from_utf8_lossy(&entry.name),
-            r#type: if entry.is_folder { "folder" } else { "file" },
-            size: (!entry.is_folder).then_some(entry.size),
-            modified: DateTime::from_timestamp(entry.modified, 0)
-                .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
-        };
-        line.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, WithoutControls))?;
+        let kind = if entry.is_folder { "folder" } else { "file" };
+        write!(out, "{{\"name\":{},\"type\":\"{kind}\",\"size\":", JsonString(&entry.name))?;
+        match entry.is_folder {
+            true => out.write_all(b"null")?,
+            false => write!(out, "{}", entry.size)?,
+        }
+        match DateTime::from_timestamp(entry.modified, 0) {
+            Some(time) => write!(out, ",\"modified\":\"{}\"}}", time.to_rfc3339_opts(SecondsFormat::Secs, true))?,
+            None => out.write_all(b",\"modified\":null}")?,
+        }
     }
     out.write_all(b"\n]\n")
 }

@@ -74,7 +74,12 @@ impl Lookup {
     }
 
     /// What lies at a path, or at the path plus the suffix of `coding`.
-    pub(crate) fn look(&mut self, clock: &Clock, relative: &[u8], coding: Option<Coding>) -> io::Result<PathKind<OpenFile>> {
+    pub(crate) fn look(
+        &mut self,
+        clock: &Clock,
+        relative: &[u8],
+        coding: Option<Coding>,
+    ) -> io::Result<PathKind<OpenFile>> {
         let batch = clock.batch();
         if let Some(file) = self.cache.find(relative, coding, batch, &self.root) {
             return Ok(PathKind::File(OpenFile::Cached(file)));

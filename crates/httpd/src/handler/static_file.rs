@@ -88,8 +88,7 @@ impl StaticFiles {
         }
         if let Some(relative) = relative {
             if self.site.precompressed
-                && let Some(variant) =
-                    self.lookup.precompressed_variant(exchange.clock, relative, &original, accepted)
+                && let Some(variant) = self.lookup.precompressed_variant(exchange.clock, relative, &original, accepted)
             {
                 return self.select_and_send(exchange, variant);
             }
@@ -114,18 +113,11 @@ impl StaticFiles {
     }
 
     /// The response with the compressed form of a file, if that is smaller.
-    fn compressed(
-        &self,
-        exchange: &mut Exchange,
-        relative: &[u8],
-        original: OpenFile,
-        may_be_original: bool,
-    ) -> Reply {
+    fn compressed(&self, exchange: &mut Exchange, relative: &[u8], original: OpenFile, may_be_original: bool) -> Reply {
         let Some(compressor) = &self.compressor else {
             return self.original(exchange, original, may_be_original);
         };
-        let is_fresh =
-            |representation: &Representation| representation.select(exchange.head) == Selected::NotModified;
+        let is_fresh = |representation: &Representation| representation.select(exchange.head) == Selected::NotModified;
         // A client that has either form needs no compression.
         if may_be_original && is_fresh(original.representation()) {
             return self.send(exchange, original, &Selected::NotModified);

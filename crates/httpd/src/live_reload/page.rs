@@ -1,34 +1,33 @@
-//! The script that a page gets. No I/O.
+//! The script that is inserted into pages. No I/O.
 
 const SCRIPT: &str = include_str!("script.js");
 
-/// The script by hash, for a Content-Security-Policy (CSP Level 3).
+/// The hash of the script for a Content-Security-Policy (CSP Level 3).
 pub const HASH: &str = "'sha256-WTX3G7LmGvweitWdtay/swo7ny002WPHJiXxb0RgWyg='";
 
-/// The element that makes a page of this generation listen.
+/// The script element for a page of this generation.
 pub fn script_element(generation: u64) -> String {
     format!("<script data-since=\"{generation}\">{SCRIPT}</script>\n")
 }
 
-/// The page with the script in front of the end of its body, or behind everything. `None` for what is no text of one octet
-/// for each ASCII character.
+/// Inserts the script before the end of the body, or at the end of the page. `None` for UTF-16.
 pub fn inject(page: &[u8], generation: u64) -> Option<Vec<u8>> {
     if page.starts_with(b"\xff\xfe") || page.starts_with(b"\xfe\xff") {
         return None;
     }
-    let place = end_of_body(page).unwrap_or(page.len());
-    let (before, after) = page.split_at(place);
+    let position = end_of_body(page).unwrap_or(page.len());
+    let (before, after) = page.split_at(position);
     Some([before, script_element(generation).as_bytes(), after].concat())
 }
 
-/// Where the last `</body` stands, in any case.
+/// The position of the last `</body`, in any case.
 fn end_of_body(page: &[u8]) -> Option<usize> {
     const TAG: &[u8] = b"</body";
     memchr::memrchr_iter(b'<', page)
         .find(|at| page.get(*at..*at + TAG.len()).is_some_and(|tag| tag.eq_ignore_ascii_case(TAG)))
 }
 
-/// The policy of a page of ours, which knows only scripts by hash, with this one allowed to run and to listen.
+/// Extends the Content-Security-Policy of a page of this server by the script and its connection.
 pub fn policy_with_script(policy: &str) -> String {
     let scripts = policy.replacen("script-src ", &format!("script-src {HASH} "), 1);
     let scripts = if scripts == policy { format!("{policy}; script-src {HASH}") } else { scripts };
@@ -53,11 +52,14 @@ mod tests {
             policy_with_script("default-src 'none'; script-src 'x'"),
             format!("default-src 'none'; script-src {HASH} 'x'; connect-src 'self'")
         );
-        assert_eq!(policy_with_script("default-src 'none'"), format!("default-src 'none'; script-src {HASH}; connect-src 'self'"));
+        assert_eq!(
+            policy_with_script("default-src 'none'"),
+            format!("default-src 'none'; script-src {HASH}; connect-src 'self'")
+        );
     }
 
     #[test]
-    fn the_script_stands_in_front_of_the_last_end_of_the_body() {
+    fn the_script_is_inserted_before_the_last_end_of_the_body() {
         let script = script_element(7);
         assert_eq!(injected("<body>a</body></html>"), format!("<body>a{script}</body></html>"));
         assert_eq!(injected("<!-- </body> -->b</BODY >"), format!("<!-- </body> -->b{script}</BODY >"));
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_put_into_utf_16() {
+    fn utf_16_is_not_changed() {
         assert_eq!(inject(b"\xff\xfe<\0b\0", 7), None);
     }
 }

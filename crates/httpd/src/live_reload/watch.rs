@@ -1,7 +1,7 @@
-//! Seeing files change (inotify(7)): every folder below the root is watched, also those that are made later.
+//! Watches every folder below the root for changes, including folders that are created later (inotify(7)).
 //!
-//! What is not served is not watched: dot-files, and what links lead to outside the root. Changes that follow each other
-//! closely count as one, so that a build that writes a thousand files makes one reload.
+//! Files that are not served are not watched: dot-files, and targets of links outside the root. Changes in quick succession
+//! count as one, so that a build that writes a thousand files causes one reload.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
@@ -22,14 +22,14 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 use super::LiveReload;
 use crate::content::routing::Site;
 
-/// Folders watched: a site under development has fewer, and each costs the kernel about a kilobyte.
+/// Watched folders; each takes about a kilobyte of kernel memory.
 const MAX_FOLDERS: usize = 8192;
-/// Changes count as one when no more than this lies between them,
-const QUIET: Duration = Duration::from_millis(60);
-/// but nobody waits for longer than this.
-const LONGEST: Duration = Duration::from_millis(500);
+/// Time without changes after which an event is sent.
+const QUIET_TIME: Duration = Duration::from_millis(60);
+/// Longest delay of an event.
+const MAX_DELAY: Duration = Duration::from_millis(500);
 
-/// The folders that are watched.
+/// The watched folders.
 struct Watcher {
     inotify: Inotify,
     folders: HashMap<WatchDescriptor, PathBuf>,
@@ -38,54 +38,54 @@ struct Watcher {
     has_warned: bool,
 }
 
-/// What happened in a while.
+/// Changes that are sent as one event.
 #[derive(Default)]
 struct Changes {
     any: bool,
     other_than_styles: bool,
 }
 
-/// The right to watch, before anything is watched.
-pub(crate) struct Unstarted {
+/// An inotify instance before folders are added.
+pub(crate) struct FolderWatch {
     inotify: Inotify,
     root: PathBuf,
 }
 
-/// Opens what changes below `root` will be seen through; whatever can fail does so here.
-pub(crate) fn open(root: &Path) -> Result<Unstarted, Failure> {
-    let fail = |cause: io::Error| Failure::io("watch folder", root.display(), cause).with_kind(Kind::Config);
+/// Opens the inotify instance for `root`.
+pub(crate) fn open(root: &Path) -> Result<FolderWatch, Error> {
+    let fail = |cause: io::Error| Error::io("watch folder", root.display(), cause).with_kind(Kind::Config);
     match Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK) {
-        Ok(inotify) => Ok(Unstarted { inotify, root: root.canonicalize().map_err(fail)? }),
+        Ok(inotify) => Ok(FolderWatch { inotify, root: root.canonicalize().map_err(fail)? }),
         Err(Errno::EMFILE) => {
-            let why = "the limit of this system is reached (sysctl fs.inotify.max_user_instances)";
-            Err(Failure::new(Kind::Config, "watch folder", root.display(), why))
+            let why = "the system limit is reached; raise sysctl fs.inotify.max_user_instances";
+            Err(Error::new(Kind::Config, "watch folder", root.display(), why))
         }
         Err(error) => Err(fail(error.into())),
     }
 }
 
-impl Unstarted {
-    /// Watches the folders in a thread of its own, for as long as the process lives.
-    pub(crate) fn start(self, site: &Arc<Site>, live: Arc<LiveReload>) -> io::Result<()> {
+impl FolderWatch {
+    /// Watches the folders on a new thread until the process ends.
+    pub(crate) fn start(self, site: &Arc<Site>, live_reload: Arc<LiveReload>) -> io::Result<()> {
         let Self { inotify, root } = self;
         let site = Arc::clone(site);
         let mut watcher = Watcher { inotify, folders: HashMap::new(), root: root.clone(), site, has_warned: false };
         watcher.add(&root);
-        log::info!("live reload: {} folders are watched", watcher.folders.len());
-        thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&live))?;
+        log::info!("live reload: watching {} folders", watcher.folders.len());
+        thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&live_reload))?;
         Ok(())
     }
 }
 
 impl Watcher {
-    fn run(mut self, live: &LiveReload) {
+    fn run(mut self, live_reload: &LiveReload) {
         loop {
             let changes = match self.wait(PollTimeout::NONE).and_then(|_| self.gather()) {
                 Ok(changes) => changes,
-                Err(error) => return log::error!("live reload ends: {}", common::error::reason(&error)),
+                Err(error) => return log::error!("live reload stops: {}", common::error::reason(&error)),
             };
             if changes.any {
-                live.changed(!changes.other_than_styles);
+                live_reload.changed(!changes.other_than_styles);
             }
         }
     }
@@ -99,7 +99,7 @@ impl Watcher {
         }
     }
 
-    /// Takes events until it is quiet.
+    /// Reads events until none arrives for [`QUIET_TIME`].
     fn gather(&mut self) -> io::Result<Changes> {
         let (begun, mut changes) = (Instant::now(), Changes::default());
         loop {
@@ -108,8 +108,8 @@ impl Watcher {
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            let quiet = PollTimeout::try_from(QUIET).unwrap_or(PollTimeout::ZERO);
-            if begun.elapsed() > LONGEST || !self.wait(quiet)? {
+            let quiet = PollTimeout::try_from(QUIET_TIME).unwrap_or(PollTimeout::ZERO);
+            if begun.elapsed() > MAX_DELAY || !self.wait(quiet)? {
                 return Ok(changes);
             }
         }
@@ -117,7 +117,7 @@ impl Watcher {
 
     fn take(&mut self, event: &InotifyEvent, changes: &mut Changes) {
         if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
-            // What happened meanwhile nobody knows: everything is looked for anew.
+            // Events were lost, so all folders are added again.
             (changes.any, changes.other_than_styles) = (true, true);
             let root = self.root.clone();
             return self.add(&root);
@@ -146,7 +146,7 @@ impl Watcher {
         changes.other_than_styles |= is_folder || path.extension() != Some(OsStr::new("css"));
     }
 
-    /// Watches a folder and everything below it. The watch comes first, so that nothing is made unseen in between.
+    /// Watches a folder and all folders below it. The watch is added before the folder is read, so no change is missed.
     fn add(&mut self, folder: &Path) {
         const FLAGS: AddWatchFlags = AddWatchFlags::IN_CLOSE_WRITE
             .union(AddWatchFlags::IN_CREATE)
@@ -158,17 +158,18 @@ impl Watcher {
         let mut waiting = vec![folder.to_owned()];
         while let Some(folder) = waiting.pop() {
             if self.folders.len() >= MAX_FOLDERS {
-                return self.warn(&format!("more than {MAX_FOLDERS} folders; changes in the others are not noticed"));
+                return self
+                    .warn(&format!("more than {MAX_FOLDERS} folders; changes in the other folders are not detected"));
             }
             match self.inotify.add_watch(&folder, FLAGS) {
                 Ok(watch) => _ = self.folders.insert(watch, folder.clone()),
                 Err(Errno::ENOSPC) => {
                     return self.warn(
-                        "the limit of this system is reached (sysctl fs.inotify.max_user_watches); \
-                         changes in other folders are not noticed",
+                        "the system limit is reached; raise sysctl fs.inotify.max_user_watches; \
+                         changes in the other folders are not detected",
                     );
                 }
-                // It has gone again, or cannot be read and so not be served.
+                // The folder was removed, or is unreadable and therefore not served.
                 Err(_) => continue,
             }
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };
@@ -179,7 +180,7 @@ impl Watcher {
         }
     }
 
-    /// A folder was moved away, perhaps out of the root: what lies in it is nothing to us any more.
+    /// Stops watching a folder that was moved, perhaps out of the root.
     fn forget(&mut self, folder: &Path) {
         let gone: Vec<_> =
             self.folders.iter().filter(|(_, path)| path.starts_with(folder)).map(|(watch, _)| *watch).collect();
@@ -197,7 +198,7 @@ impl Watcher {
     }
 }
 
-/// Whether a file that was just made will be seen again when it is closed; a link will not.
+/// Whether a new file causes another event when it is closed; a link does not.
 fn is_being_written(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 1)
 }

@@ -1,45 +1,47 @@
-//! How many connections there may be, in all and from one address.
+//! Limits connections, in total and per address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use common::sync::Mutex;
 
 use crate::net::peer::Peer;
 
-/// Connections from one address unless the user says otherwise: enough for a whole office behind one router.
+/// Default limit of connections per address: enough for an office behind one router.
 pub const MAX_PER_ADDRESS: usize = 1024;
 
 #[derive(Debug, Default)]
-struct Counts {
-    all: usize,
+struct LimiterState {
+    total: usize,
     accepted: u64,
-    refused: u64,
-    refused_by_address: u64,
+    rejected: u64,
+    rejected_by_address: u64,
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// The doorkeeper that all workers share.
+/// LimiterState open connections, in total and per address; shared by all workers.
 #[derive(Debug)]
 pub struct ConnectionLimiter {
     total: usize,
     per_address: Option<usize>,
-    counts: Mutex<Counts>,
+    counts: Mutex<LimiterState>,
 }
 
-/// What the doorkeeper has seen so far.
+/// Snapshot of the counters, for /metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionCounts {
-    /// Connections there are.
-    pub now: u64,
-    /// Connections that were let in.
+    /// Open connections.
+    pub open: u64,
+    /// Connections accepted.
     pub accepted: u64,
-    /// Connections turned away because there were too many in all.
-    pub refused: u64,
-    /// Connections turned away because there were too many from their address.
-    pub refused_by_address: u64,
+    /// Connections rejected at the total limit.
+    pub rejected: u64,
+    /// Connections rejected at the limit of their address.
+    pub rejected_by_address: u64,
 }
 
-/// The right to be connected; given back on drop.
+/// The share of one connection in the limit, released on drop.
 #[derive(Debug)]
 pub struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
@@ -52,30 +54,30 @@ impl ConnectionLimiter {
         Arc::new(Self { total, per_address, counts: Mutex::default() })
     }
 
-    /// Lets one more connection of `peer` in; `None` when there are too many. Whoever has no address counts only in all.
+    /// Admits a connection, or `None` at the limit. Peers without an address (Unix sockets) count towards the total only.
     pub fn admit(self: &Arc<Self>, peer: Peer) -> Option<ConnectionPermit> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.all >= self.total {
-            counts.refused += 1;
+        let mut counts = self.counts.lock();
+        if counts.total >= self.total {
+            counts.rejected += 1;
             return None;
         }
-        if counts.here(peer) >= self.limit(peer) {
-            counts.refused_by_address += 1;
+        if counts.open_for(peer) >= self.limit(peer) {
+            counts.rejected_by_address += 1;
             return None;
         }
-        counts.all += 1;
+        counts.total += 1;
         counts.accepted += 1;
-        counts.come(peer);
+        counts.add(peer);
         Some(ConnectionPermit { limiter: Arc::clone(self), peer })
     }
 
-    /// Whether there is room for one more connection of `peer`.
+    /// Whether `peer` is below its limit.
     pub fn has_room(&self, peer: Peer) -> bool {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.here(peer) < self.limit(peer)
+        let counts = self.counts.lock();
+        counts.open_for(peer) < self.limit(peer)
     }
 
-    /// Connections that `peer` may have.
+    /// The limit of `peer`.
     fn limit(&self, peer: Peer) -> usize {
         match (self.per_address, peer.ip()) {
             (_, None) => usize::MAX,
@@ -85,60 +87,60 @@ impl ConnectionLimiter {
         }
     }
 
-    /// How many there are, and what became of those that came.
+    /// The current counters.
     pub fn counts(&self) -> ConnectionCounts {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts.lock();
         ConnectionCounts {
-            now: counts.all as u64,
+            open: counts.total as u64,
             accepted: counts.accepted,
-            refused: counts.refused,
-            refused_by_address: counts.refused_by_address,
+            rejected: counts.rejected,
+            rejected_by_address: counts.rejected_by_address,
         }
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut counts = self.limiter.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.all -= 1;
-        counts.go(self.peer);
+        let mut counts = self.limiter.counts.lock();
+        counts.total -= 1;
+        counts.remove(self.peer);
     }
 }
 
 impl ConnectionPermit {
-    /// Counts for `peer` from now on; whether there was room for it there. If not, it counts as before.
+    /// LimiterState the connection for `peer` from now on; without effect and `false` at the limit of `peer`.
     pub fn count_for(&mut self, peer: Peer) -> bool {
         if self.peer == peer {
             return true;
         }
-        let mut counts = self.limiter.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.here(peer) >= self.limiter.limit(peer) {
-            counts.refused_by_address += 1;
+        let mut counts = self.limiter.counts.lock();
+        if counts.open_for(peer) >= self.limiter.limit(peer) {
+            counts.rejected_by_address += 1;
             return false;
         }
-        counts.go(self.peer);
-        counts.come(peer);
+        counts.remove(self.peer);
+        counts.add(peer);
         self.peer = peer;
         true
     }
 }
 
-impl Counts {
-    fn here(&self, peer: Peer) -> usize {
+impl LimiterState {
+    fn open_for(&self, peer: Peer) -> usize {
         peer.ip().and_then(|ip| self.by_address.get(&ip).copied()).unwrap_or(0)
     }
 
-    fn come(&mut self, peer: Peer) {
+    fn add(&mut self, peer: Peer) {
         if let Some(ip) = peer.ip() {
             *self.by_address.entry(ip).or_default() += 1;
         }
     }
 
-    fn go(&mut self, peer: Peer) {
+    fn remove(&mut self, peer: Peer) {
         let Some(ip) = peer.ip() else { return };
-        if let Some(here) = self.by_address.get_mut(&ip) {
-            *here -= 1;
-            if *here == 0 {
+        if let Some(open) = self.by_address.get_mut(&ip) {
+            *open -= 1;
+            if *open == 0 {
                 self.by_address.remove(&ip);
             }
         }
@@ -158,24 +160,24 @@ mod tests {
     }
 
     #[test]
-    fn places_are_limited_in_all_and_given_back_on_drop() {
+    fn connections_are_limited_in_total_and_released_on_drop() {
         let limiter = limiter(2, None);
         let first = limiter.admit(address(1)).unwrap();
         let _second = limiter.admit(address(2)).unwrap();
         assert!(limiter.admit(address(3)).is_none());
         drop(first);
         assert!(limiter.admit(address(3)).is_some());
-        assert_eq!(limiter.counts(), ConnectionCounts { now: 1, accepted: 3, refused: 1, refused_by_address: 0 });
-        assert!(limiter.counts.lock().unwrap().by_address.len() == 1, "nothing is kept for addresses that left");
+        assert_eq!(limiter.counts(), ConnectionCounts { open: 1, accepted: 3, rejected: 1, rejected_by_address: 0 });
+        assert!(limiter.counts.lock().by_address.len() == 1, "no entry remains for closed connections");
     }
 
     #[test]
-    fn one_address_cannot_take_all_places() {
+    fn one_address_cannot_use_the_whole_limit() {
         let limiter = limiter(10, Some(1));
         let _first = limiter.admit(address(1)).unwrap();
         assert!(limiter.admit(address(1)).is_none());
         assert!(limiter.admit(address(2)).is_some());
-        assert_eq!((limiter.counts().refused, limiter.counts().refused_by_address), (0, 1));
+        assert_eq!((limiter.counts().rejected, limiter.counts().rejected_by_address), (0, 1));
     }
 
     #[test]
@@ -185,15 +187,15 @@ mod tests {
         assert!(through_proxy.count_for(address(1)) && !limiter.has_room(address(1)));
         let mut other = limiter.admit(Peer::Local).unwrap();
         assert!(!other.count_for(address(1)));
-        assert!(through_proxy.count_for(address(1)), "it is counted there already");
+        assert!(through_proxy.count_for(address(1)), "it counts for this address already");
         assert!(through_proxy.count_for(address(2)) && limiter.has_room(address(1)));
         assert!(other.count_for(address(1)));
         drop((through_proxy, other));
-        assert!(limiter.counts.lock().unwrap().by_address.is_empty());
+        assert!(limiter.counts.lock().by_address.is_empty());
     }
 
     #[test]
-    fn without_a_word_from_the_user_loopback_is_not_counted() {
+    fn by_default_loopback_has_no_limit() {
         let limiter = limiter(usize::MAX, None);
         let permits: Vec<_> =
             (0..=MAX_PER_ADDRESS).map(|_| limiter.admit(Peer::Ip(IpAddr::from([127, 0, 0, 1])))).collect();
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_of_a_unix_socket_count_in_all_only() {
+    fn clients_of_a_unix_socket_count_towards_the_total_only() {
         let limiter = limiter(2, Some(1));
         let first = limiter.admit(Peer::Local).unwrap();
         let _second = limiter.admit(Peer::Local).unwrap();

@@ -1,7 +1,7 @@
-//! The sockets at which clients come in: bound here, or taken over from whoever started this process (systemd).
+//! Listening sockets: bound here, or inherited (systemd socket activation).
 //!
-//! A TCP address has one listener per worker, all on the same port (`SO_REUSEPORT`). A unix socket and a socket that was
-//! taken over exist once; all workers wait at it, and the kernel wakes one of them (`EPOLLEXCLUSIVE`).
+//! A TCP address has one socket per worker on the same port (`SO_REUSEPORT`). A unix socket or an inherited socket is shared
+//! by all workers, and the kernel wakes one of them (`EPOLLEXCLUSIVE`).
 
 mod inherited;
 mod unix;
@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
-use common::{Failure, Kind, SafeText};
+use common::{Error, Kind, SafeText};
 use nix::sys::epoll::EpollFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -21,10 +21,10 @@ use inherited::Inherited;
 pub use inherited::notify;
 pub use unix::SocketFile;
 
-/// Connections the kernel completes and keeps until they are accepted.
+/// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
 
-/// What to listen at.
+/// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bind {
     /// A TCP address.
@@ -42,52 +42,52 @@ impl fmt::Display for Bind {
     }
 }
 
-/// Everything there is to listen at, as the command line has it.
+/// The addresses and ports to listen on.
 #[derive(Debug)]
 pub struct ListenConfig {
-    /// The addresses; without any, all addresses of the host at `port`.
+    /// The addresses; without any, all addresses of the host on `port`.
     pub addresses: Vec<Bind>,
-    /// The port of those.
+    /// The default port.
     pub port: u16,
     /// The permissions of unix sockets.
     pub socket_mode: u32,
-    /// For how many workers.
+    /// The number of workers.
     pub workers: usize,
-    /// Whether clients speak TLS, except at unix sockets, where nobody stands between.
+    /// Whether TCP clients use TLS; unix sockets are always in clear.
     pub tls: bool,
-    /// The port at which those who speak HTTP are sent to HTTPS.
+    /// The port that redirects HTTP to HTTPS.
     pub redirect: Option<u16>,
 }
 
-/// What clients find at a listener.
+/// What a listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The site, in clear.
     Plain,
     /// The site, over TLS.
     Tls,
-    /// The way to the https port, which is this.
+    /// A redirect to this HTTPS port.
     Redirect(u16),
 }
 
-/// A socket at which clients come in, as one worker has it.
+/// A listening socket of one worker.
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
-    /// What clients find here.
+    /// What it serves.
     pub role: Role,
-    /// Whether other workers wait at the same socket.
+    /// Whether other workers use the same socket.
     shared: bool,
 }
 
 impl Listener {
-    /// Accepts a client, without waiting for one.
+    /// Accepts a connection without waiting.
     pub fn accept(&self) -> io::Result<(Socket, Peer)> {
         let (socket, address) = self.socket.accept()?;
         Ok((socket, address.as_socket().map_or(Peer::Local, |address| Peer::from(address.ip()))))
     }
 
-    /// What an epoll set waits for at it.
+    /// The epoll events of the socket.
     pub fn interest(&self) -> EpollFlags {
         if self.shared { EpollFlags::EPOLLIN | EpollFlags::EPOLLEXCLUSIVE } else { EpollFlags::EPOLLIN }
     }
@@ -102,41 +102,41 @@ impl AsFd for Listener {
 /// The listeners of all workers.
 #[derive(Debug)]
 pub struct Listeners {
-    /// What is bound, with real ports.
+    /// The bound addresses with their actual ports.
     pub bound: Vec<(Bind, Role)>,
-    /// For each worker its listeners, not blocking.
+    /// The non-blocking listeners of each worker.
     pub by_worker: Vec<Vec<Listener>>,
-    /// The files of unix sockets, gone when this is dropped.
+    /// The files of unix sockets, removed on drop.
     pub files: Vec<SocketFile>,
-    /// Whether `::` takes IPv4 as well.
+    /// Whether `::` includes IPv4.
     dual_stack: bool,
 }
 
-/// Takes over the sockets this process was started with; without any, binds what is wanted.
-pub fn open(wanted: &ListenConfig) -> Result<Listeners, Failure> {
-    let by_worker = (0..wanted.workers).map(|_| Vec::new()).collect();
+/// Uses the inherited sockets; without any, binds the configured addresses.
+pub fn open(config: &ListenConfig) -> Result<Listeners, Error> {
+    let by_worker = (0..config.workers).map(|_| Vec::new()).collect();
     let mut listeners = Listeners { bound: Vec::new(), by_worker, files: Vec::new(), dual_stack: true };
     let inherited = inherited::take_over()?;
     if inherited.is_empty() {
-        listeners.bind_all(wanted)?;
-    } else if let Some(address) = wanted.addresses.first() {
-        let why = "this process was started with sockets of its own (LISTEN_FDS), and takes no others";
-        return Err(Failure::new(Kind::Usage, "--bind", address, why));
+        listeners.bind_all(config)?;
+    } else if let Some(address) = config.addresses.first() {
+        let why = "cannot be combined with inherited sockets (LISTEN_FDS)";
+        return Err(Error::new(Kind::Usage, "--bind", address, why));
     } else {
-        listeners.take_over(inherited, wanted)?;
+        listeners.use_inherited(inherited, config)?;
     }
-    if let Some(port) = wanted.redirect {
-        listeners.bind_redirect(wanted, port)?;
+    if let Some(port) = config.redirect {
+        listeners.bind_redirect(config, port)?;
     }
     Ok(listeners)
 }
 
 impl Listeners {
-    fn take_over(&mut self, inherited: Vec<Inherited>, wanted: &ListenConfig) -> Result<(), Failure> {
-        let role = if wanted.tls { Role::Tls } else { Role::Plain };
-        // Those that serve come first: the others have to know where they send to.
+    fn use_inherited(&mut self, inherited: Vec<Inherited>, config: &ListenConfig) -> Result<(), Error> {
+        let role = if config.tls { Role::Tls } else { Role::Plain };
+        // Serving sockets first: a redirect needs the HTTPS port.
         let (redirecting, serving): (Vec<_>, Vec<_>) =
-            inherited.into_iter().partition(|socket| wanted.tls && socket.redirects);
+            inherited.into_iter().partition(|socket| config.tls && socket.redirects);
         for Inherited { socket, bind, .. } in serving {
             let role = if matches!(bind, Bind::Tcp(_)) { role } else { Role::Plain };
             self.share(&socket, bind, role)?;
@@ -148,25 +148,25 @@ impl Listeners {
         Ok(())
     }
 
-    fn bind_all(&mut self, wanted: &ListenConfig) -> Result<(), Failure> {
-        let role = if wanted.tls { Role::Tls } else { Role::Plain };
-        if wanted.addresses.is_empty() {
-            return self.bind_everywhere(wanted.port, role);
+    fn bind_all(&mut self, config: &ListenConfig) -> Result<(), Error> {
+        let role = if config.tls { Role::Tls } else { Role::Plain };
+        if config.addresses.is_empty() {
+            return self.bind_everywhere(config.port, role);
         }
-        for (place, bind) in wanted.addresses.iter().enumerate() {
+        for (index, bind) in config.addresses.iter().enumerate() {
             let has_own_port = !matches!(bind, Bind::Tcp(address) if address.port() == 0);
-            if has_own_port && wanted.addresses[..place].contains(bind) {
+            if has_own_port && config.addresses[..index].contains(bind) {
                 continue;
             }
             match bind {
                 Bind::Tcp(address) => {
-                    // Beside an IPv4 address of the same port `::` is IPv6 alone; as dual stack it would claim that as well.
+                    // A dual-stack `::` would conflict with an IPv4 address on the same port.
                     let shares = |other: &Bind| matches!(other, Bind::Tcp(other) if other.is_ipv4() && other.port() == address.port());
-                    self.dual_stack = address.port() == 0 || !wanted.addresses.iter().any(shares);
-                    self.bind(*address, role).map_err(|error| explain(bind, error))?;
+                    self.dual_stack = address.port() == 0 || !config.addresses.iter().any(shares);
+                    self.bind(*address, role).map_err(|error| bind_error(bind, error))?;
                 }
                 Bind::Unix(path) => {
-                    let (socket, file) = unix::bind(path, wanted.socket_mode)?;
+                    let (socket, file) = unix::bind(path, config.socket_mode)?;
                     self.files.push(file);
                     self.share(&socket, bind.clone(), Role::Plain)?;
                 }
@@ -175,10 +175,10 @@ impl Listeners {
         Ok(())
     }
 
-    /// The port of HTTP beside every address at which TLS is spoken.
-    fn bind_redirect(&mut self, wanted: &ListenConfig, port: u16) -> Result<(), Failure> {
+    /// Binds the redirect port on every address that serves HTTPS.
+    fn bind_redirect(&mut self, config: &ListenConfig, port: u16) -> Result<(), Error> {
         let role = Role::Redirect(self.https_port());
-        let mut addresses: Vec<_> = wanted
+        let mut addresses: Vec<_> = config
             .addresses
             .iter()
             .filter_map(|bind| if let Bind::Tcp(address) = bind { Some(address.ip()) } else { None })
@@ -191,7 +191,7 @@ impl Listeners {
         self.dual_stack = !addresses.iter().any(IpAddr::is_ipv4);
         for ip in addresses {
             let address = SocketAddr::new(ip, port);
-            self.bind(address, role).map_err(|error| explain(&Bind::Tcp(address), error))?;
+            self.bind(address, role).map_err(|error| bind_error(&Bind::Tcp(address), error))?;
         }
         Ok(())
     }
@@ -204,20 +204,20 @@ impl Listeners {
         self.bound.iter().find_map(port).unwrap_or(443)
     }
 
-    fn bind_everywhere(&mut self, port: u16, role: Role) -> Result<(), Failure> {
+    fn bind_everywhere(&mut self, port: u16, role: Role) -> Result<(), Error> {
         self.dual_stack = true;
         let mut address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-        let mut outcome = self.bind(address, role);
-        // A host without IPv6 has no such address or no such family.
-        if outcome.as_ref().is_err_and(is_unsupported) {
+        let mut result = self.bind(address, role);
+        // The host has no IPv6.
+        if result.as_ref().is_err_and(is_unsupported) {
             address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-            outcome = self.bind(address, role);
+            result = self.bind(address, role);
         }
-        outcome.map_err(|error| explain(&Bind::Tcp(address), error))
+        result.map_err(|error| bind_error(&Bind::Tcp(address), error))
     }
 
     fn bind(&mut self, wanted: SocketAddr, role: Role) -> io::Result<()> {
-        // Sockets with SO_REUSEPORT share a port with each other. One without tells whether somebody else has it.
+        // A socket without SO_REUSEPORT detects another process on the port.
         if wanted.port() != 0 {
             socket(wanted, self.dual_stack)?.bind(&wanted.into())?;
         }
@@ -236,9 +236,9 @@ impl Listeners {
         Ok(())
     }
 
-    /// Gives one listening socket to all workers.
-    fn share(&mut self, socket: &Socket, bind: Bind, role: Role) -> Result<(), Failure> {
-        let fail = |error| explain(&bind, error);
+    /// Shares one socket among all workers.
+    fn share(&mut self, socket: &Socket, bind: Bind, role: Role) -> Result<(), Error> {
+        let fail = |error| bind_error(&bind, error);
         socket.set_nonblocking(true).map_err(fail)?;
         if matches!(bind, Bind::Tcp(_)) {
             socket.set_tcp_nodelay(true).map_err(fail)?;
@@ -253,7 +253,7 @@ impl Listeners {
 
 fn socket(address: SocketAddr, dual_stack: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A server that was just ended leaves connections in TIME_WAIT, which must not keep it from starting again.
+    // Connections in TIME_WAIT of an earlier process must not prevent the start.
     socket.set_reuse_address(true)?;
     if let IpAddr::V6(ip) = address.ip() {
         socket.set_only_v6(!(ip.is_unspecified() && dual_stack))?;
@@ -269,10 +269,10 @@ fn is_unsupported(error: &io::Error) -> bool {
     )
 }
 
-fn explain(bind: &Bind, error: io::Error) -> Failure {
-    let place = match bind {
+fn bind_error(bind: &Bind, error: io::Error) -> Error {
+    let address = match bind {
         Bind::Tcp(address) if address.ip().is_unspecified() => format!("port {}", address.port()),
         other => other.to_string(),
     };
-    Failure::io("listen on", place, error).with_kind(Kind::Config)
+    Error::io("listen on", address, error).with_kind(Kind::Config)
 }

@@ -1,20 +1,18 @@
-//! Who is at the other end of a connection.
+//! The address of a client.
 
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::{Serialize, Serializer};
-
-/// A client, as far as its socket tells.
+/// The peer of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {
-    /// Its address; IPv4 is IPv4 also where the socket is dual.
+    /// An IP address; IPv4-mapped addresses are stored as IPv4.
     Ip(IpAddr),
-    /// A process of this machine, by a unix socket: it has no address.
+    /// A local process, by a unix socket: it has no address.
     Local,
 }
 
-/// What stands for a client without an address, in logs and elsewhere: the word that nginx uses.
+/// The text for a peer without an address, as in nginx.
 const LOCAL: &str = "unix:";
 
 impl Peer {
@@ -42,20 +40,14 @@ impl fmt::Display for Peer {
     }
 }
 
-impl Serialize for Peer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv4_client_of_a_dual_socket_is_shown_as_ipv4() {
+    fn an_ipv4_client_of_a_dual_stack_socket_is_shown_as_ipv4() {
         let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
         assert_eq!(Peer::from(mapped).to_string(), "192.0.2.1");
-        assert_eq!(serde_json::to_string(&Peer::Local).unwrap(), "\"unix:\"");
+        assert_eq!(Peer::Local.to_string(), "unix:");
     }
 }

@@ -1,8 +1,7 @@
-//! What carries bytes between the server and one client: a TCP or a unix socket, in clear or with TLS around it.
+//! The byte stream of one client: a TCP or unix socket, in clear or with TLS.
 //!
-//! The socket is blocking. Workers use it with `MSG_DONTWAIT` and never wait; the blocking lane uses the same socket with a
-//! send timeout. Everything above this file is the same for every kind of connection. A handshake needs no code of its own
-//! there: it happens while the first request is received, and its records are the first that are sent.
+//! The socket is in blocking mode. Workers use it with `MSG_DONTWAIT` and never wait; the blocking pool uses it with a send
+//! timeout. The TLS handshake happens while the first request is received.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -16,11 +15,11 @@ use socket2::Socket;
 
 use crate::tls::session::{BURST, Records, Session};
 
-const AT_ONCE: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
-/// Records received in one go: three of the largest.
-const RECEIVE: usize = 64 * 1024;
+const NO_WAIT: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_NOSIGNAL);
+/// Bytes of TLS records received at a time: three records of the largest size.
+const RECEIVE_SIZE: usize = 64 * 1024;
 
-/// A connection to a client.
+/// The byte stream of one client.
 #[derive(Debug)]
 pub struct ClientStream {
     socket: Socket,
@@ -32,14 +31,14 @@ enum Layer {
     Plain,
     Secure {
         session: Box<Session>,
-        /// Records that have not been sent.
+        /// Records that are not sent yet.
         unsent: Vec<u8>,
     },
-    /// TLS was expected, and the client began to speak HTTP.
+    /// The client sent HTTP in clear instead of TLS.
     PlainHttpOnTlsPort,
 }
 
-/// Space for the records of whichever connection a thread is serving, so that none has to hold its own.
+/// Buffers for the records of the connection that a thread is serving, so that idle connections hold none.
 struct Scratch {
     incoming: Vec<u8>,
     outgoing: Records,
@@ -50,27 +49,27 @@ thread_local! {
 }
 
 impl ClientStream {
-    /// A stream in clear over a socket that was just accepted.
+    /// A stream in clear.
     pub fn new(socket: Socket) -> Self {
         Self { socket, layer: Layer::Plain }
     }
 
-    /// A stream with TLS around it; the client has to begin.
+    /// A stream with TLS before the handshake.
     pub fn secure(socket: Socket, session: Session) -> Self {
         Self { socket, layer: Layer::Secure { session: Box::new(session), unsent: Vec::new() } }
     }
 
-    /// Whether what is sent goes out as it is.
+    /// Whether bytes are sent in clear.
     pub fn is_plain(&self) -> bool {
         !matches!(self.layer, Layer::Secure { .. })
     }
 
-    /// Whether a handshake is awaited that has not begun.
+    /// Whether the TLS handshake has not begun.
     pub fn is_new(&self) -> bool {
         matches!(&self.layer, Layer::Secure { session, .. } if session.is_new())
     }
 
-    /// Whether data can be sent: no handshake is under way.
+    /// Whether data can be sent: without TLS, or after the handshake.
     pub fn is_open(&self) -> bool {
         match &self.layer {
             Layer::Secure { session, .. } => session.is_established(),
@@ -78,22 +77,22 @@ impl ClientStream {
         }
     }
 
-    /// Whether the client speaks HTTP where TLS was expected.
+    /// Whether the client sent HTTP in clear instead of TLS.
     pub fn is_plain_http_on_tls_port(&self) -> bool {
         matches!(self.layer, Layer::PlainHttpOnTlsPort)
     }
 
-    /// Whether something that counts as sent has not gone out.
+    /// Whether records of data that counts as sent are not sent yet.
     pub fn has_backlog(&self) -> bool {
         matches!(&self.layer, Layer::Secure { unsent, .. } if !unsent.is_empty())
     }
 
-    /// Receives what has arrived: the number of octets, 0 at the end, `WouldBlock` when there is nothing, `InvalidData` when
-    /// it is not what TLS demands; the client was told so then.
+    /// Receives without waiting: the number of bytes, 0 at the end of the stream. `WouldBlock` if nothing has arrived;
+    /// `InvalidData` for a TLS error, after which the alert was sent.
     pub fn receive_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Layer::Secure { session, unsent } = &mut self.layer else { return receive_at_once(&self.socket, buffer) };
+        let Layer::Secure { session, unsent } = &mut self.layer else { return receive_no_wait(&self.socket, buffer) };
         let received =
-            SCRATCH.with_borrow_mut(|space| receive_records(&self.socket, session, unsent, space, buffer))?;
+            SCRATCH.with_borrow_mut(|scratch| receive_records(&self.socket, session, unsent, scratch, buffer))?;
         match received {
             Received::Opened(count) => Ok(count),
             Received::InClear(count) => {
@@ -103,10 +102,10 @@ impl ClientStream {
         }
     }
 
-    /// Sends what goes out at once of `pieces` in order: the number of octets, 0 when the socket is full. With TLS more may
-    /// count as sent than has gone out; then there is a [backlog](Self::has_backlog).
+    /// Sends `pieces` in order without waiting: the number of bytes, 0 if the socket is full. With TLS, bytes may count as
+    /// sent whose records are in the [backlog](Self::has_backlog).
     pub fn send_now(&mut self, pieces: &[&[u8]]) -> io::Result<usize> {
-        let Layer::Secure { session, unsent } = &mut self.layer else { return send_at_once(&self.socket, pieces) };
+        let Layer::Secure { session, unsent } = &mut self.layer else { return send_no_wait(&self.socket, pieces) };
         SCRATCH.with_borrow_mut(|Scratch { outgoing, .. }| {
             outgoing.clear();
             outgoing.extend(unsent);
@@ -116,7 +115,7 @@ impl ClientStream {
                 let mut left = *piece;
                 while !left.is_empty() {
                     if outgoing.bytes().len() >= BURST {
-                        dispatch(&self.socket, outgoing, unsent)?;
+                        send_records(&self.socket, outgoing, unsent)?;
                         if !unsent.is_empty() {
                             return Ok(sent);
                         }
@@ -126,41 +125,40 @@ impl ClientStream {
                     left = &left[count..];
                 }
             }
-            dispatch(&self.socket, outgoing, unsent)?;
+            send_records(&self.socket, outgoing, unsent)?;
             Ok(sent)
         })
     }
 
-    /// Says that nothing more will be sent, and that nothing was cut off.
+    /// Ends sending: close_notify, then shutdown(2).
     pub fn finish_sending(&mut self) {
         self.send_close_notify();
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// Says what TLS has to say before a connection is closed; whoever has gone already does not hear it.
+    /// Sends the close_notify alert of TLS; errors are ignored.
     pub fn send_close_notify(&mut self) {
         let Layer::Secure { session, unsent } = &mut self.layer else { return };
         SCRATCH.with_borrow_mut(|Scratch { outgoing, .. }| {
             outgoing.clear();
             outgoing.extend(unsent);
             *unsent = Vec::new();
-            let _ = session.finish(outgoing).and_then(|()| dispatch(&self.socket, outgoing, unsent));
+            let _ = session.finish(outgoing).and_then(|()| send_records(&self.socket, outgoing, unsent));
         });
     }
 
-    /// What has to be sent for `plain`: how much of it, and as which octets. Records go into `records`, which is used anew;
-    /// a backlog comes first.
+    /// Encrypts the beginning of `plain` into `records`, behind the backlog: the number of bytes, and the bytes to be sent.
     pub fn seal<'a>(&mut self, plain: &'a [u8], records: &'a mut Records) -> io::Result<(usize, &'a [u8])> {
         let Layer::Secure { session, unsent } = &mut self.layer else { return Ok((plain.len(), plain)) };
         records.clear();
         records.extend(unsent);
-        // A new one: a burst is much for an idle connection to hold.
+        // A new allocation, because an idle connection must not hold a large buffer.
         *unsent = Vec::new();
         let count = if plain.is_empty() { 0 } else { session.seal(plain, records)? };
         Ok((count, records.bytes()))
     }
 
-    /// How long one send of the blocking lane may wait.
+    /// Sets the longest wait of one blocking send.
     pub fn set_send_timeout(&self, timeout: Duration) -> io::Result<()> {
         self.socket.set_write_timeout(Some(timeout))
     }
@@ -172,7 +170,7 @@ impl AsFd for ClientStream {
     }
 }
 
-/// What came in where records were expected, as octets for the server.
+/// Bytes received on a stream with TLS.
 enum Received {
     Opened(usize),
     InClear(usize),
@@ -185,15 +183,15 @@ fn receive_records(
     Scratch { incoming, outgoing }: &mut Scratch,
     buffer: &mut [u8],
 ) -> io::Result<Received> {
-    incoming.resize(RECEIVE, 0);
-    // All that is received has to fit into the buffer once it is opened.
+    incoming.resize(RECEIVE_SIZE, 0);
+    // The decrypted data must fit into the buffer.
     let kept = session.partial().len();
-    let room = incoming.get_mut(kept..buffer.len().min(RECEIVE)).filter(|room| !room.is_empty());
-    let count = receive_at_once(socket, room.ok_or(io::ErrorKind::WouldBlock)?)?;
+    let room = incoming.get_mut(kept..buffer.len().min(RECEIVE_SIZE)).filter(|room| !room.is_empty());
+    let count = receive_no_wait(socket, room.ok_or(io::ErrorKind::WouldBlock)?)?;
     if count == 0 {
         return Ok(Received::Opened(0));
     }
-    if session.is_new() && begins_in_clear(&incoming[..count]) {
+    if session.is_new() && is_plain_http(&incoming[..count]) {
         buffer[..count].copy_from_slice(&incoming[..count]);
         return Ok(Received::InClear(count));
     }
@@ -207,11 +205,11 @@ fn receive_records(
     if let Ok(opened) = &opened
         && opened.length > 0
     {
-        // An answer follows, and takes the records along that end the handshake.
+        // The records that end the handshake are sent with the response.
         *unsent = outgoing.bytes().to_vec();
         return Ok(Received::Opened(opened.length));
     }
-    dispatch(socket, outgoing, unsent)?;
+    send_records(socket, outgoing, unsent)?;
     match opened {
         Ok(opened) if opened.is_end => Ok(Received::Opened(0)),
         Ok(_) => Err(io::ErrorKind::WouldBlock.into()),
@@ -219,23 +217,22 @@ fn receive_records(
     }
 }
 
-/// Whether these first octets of a connection are text: a record of a handshake begins with 22 (RFC 8446 section 5.1), a
-/// method with a letter.
-fn begins_in_clear(arrived: &[u8]) -> bool {
-    arrived.first().is_some_and(u8::is_ascii_alphabetic)
+/// Whether a connection begins with text instead of a handshake record, whose first byte is 22 (RFC 8446, section 5.1).
+fn is_plain_http(received: &[u8]) -> bool {
+    received.first().is_some_and(u8::is_ascii_alphabetic)
 }
 
-/// Sends what the socket takes of the records and keeps the rest.
-fn dispatch(socket: &Socket, outgoing: &mut Records, unsent: &mut Vec<u8>) -> io::Result<()> {
+/// Sends records without waiting and keeps the rest in `unsent`.
+fn send_records(socket: &Socket, outgoing: &mut Records, unsent: &mut Vec<u8>) -> io::Result<()> {
     let records = outgoing.bytes();
-    let sent = if records.is_empty() { 0 } else { send_at_once(socket, &[records])? };
-    // A new one, because what is kept here is kept for a slow client, and what is not kept need not be held.
+    let sent = if records.is_empty() { 0 } else { send_no_wait(socket, &[records])? };
+    // A new allocation, so that the buffer is as small as the rest.
     *unsent = records[sent..].to_vec();
     outgoing.clear();
     Ok(())
 }
 
-fn receive_at_once(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+fn receive_no_wait(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
     match recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
         Ok(count) => Ok(count),
         Err(Errno::EAGAIN | Errno::EINTR) => Err(io::ErrorKind::WouldBlock.into()),
@@ -243,12 +240,12 @@ fn receive_at_once(socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-fn send_at_once(socket: &Socket, pieces: &[&[u8]]) -> io::Result<usize> {
+fn send_no_wait(socket: &Socket, pieces: &[&[u8]]) -> io::Result<usize> {
     let sent = match pieces {
-        [only] => send(socket.as_raw_fd(), only, AT_ONCE),
+        [only] => send(socket.as_raw_fd(), only, NO_WAIT),
         several => {
             let slices: Vec<IoSlice> = several.iter().map(|piece| IoSlice::new(piece)).collect();
-            sendmsg::<SockaddrIn>(socket.as_raw_fd(), &slices, &[], AT_ONCE, None)
+            sendmsg::<SockaddrIn>(socket.as_raw_fd(), &slices, &[], NO_WAIT, None)
         }
     };
     match sent {

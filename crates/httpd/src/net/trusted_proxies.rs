@@ -1,31 +1,28 @@
-//! Which proxies stand in front and are believed. No I/O.
-//!
-//! Whatever a proxy says about its client decides about logs, limits and logins, so it counts only from addresses that the
-//! command line names.
+//! Proxies whose information about clients is used for logs, limits and logins. No I/O.
 
 use crate::net::peer::Peer;
 use crate::proto::cidr::Network;
 use crate::proto::field::Fields;
 use crate::proto::forwarded;
 
-/// The proxies that are trusted.
+/// The trusted proxies.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
-    /// Where they are.
+    /// Their addresses.
     pub networks: Vec<Network>,
-    /// Whether those that come by a unix socket are among them.
+    /// Whether clients of unix sockets are trusted proxies.
     pub unix_sockets: bool,
-    /// Whether they begin each connection with a PROXY header.
+    /// Whether each connection begins with a PROXY header.
     pub proxy_protocol: bool,
 }
 
 impl TrustedProxies {
-    /// Whether there are any.
+    /// Whether there are no trusted proxies.
     pub fn is_empty(&self) -> bool {
         self.networks.is_empty() && !self.unix_sockets
     }
 
-    /// Whether `peer` is one of them.
+    /// Whether `peer` is a trusted proxy.
     pub fn trusts(&self, peer: Peer) -> bool {
         match peer {
             Peer::Ip(ip) => self.networks.iter().any(|network| network.contains(ip)),
@@ -33,13 +30,13 @@ impl TrustedProxies {
         }
     }
 
-    /// As whom a connection from `peer` counts before anything is known of its client: a trusted proxy brings the connections
-    /// of many, so it counts as nobody in particular.
+    /// The peer for which a connection is counted before its client is known: a trusted proxy has no limit of its own,
+    /// because it forwards many clients.
     pub fn counted(&self, peer: Peer) -> Peer {
         if self.trusts(peer) { Peer::Local } else { peer }
     }
 
-    /// Who sent a request with these fields over a connection of `peer`.
+    /// The client that sent a request with these fields over a connection of `peer`.
     pub fn client(&self, peer: Peer, fields: &Fields) -> Peer {
         if !self.trusts(peer) {
             return peer;
@@ -60,13 +57,20 @@ mod tests {
     }
 
     #[test]
-    fn only_those_who_are_trusted_are_believed() {
+    fn fields_of_trusted_proxies_only_are_used() {
         let peer = |text: &str| Peer::Ip(text.parse().unwrap());
-        let proxies = TrustedProxies { networks: vec!["10.0.0.0/8".parse().unwrap()], unix_sockets: false, proxy_protocol: false };
+        let proxies = TrustedProxies {
+            networks: vec!["10.0.0.0/8".parse().unwrap()],
+            unix_sockets: false,
+            proxy_protocol: false,
+        };
         assert_eq!(client(&proxies, peer("10.1.1.1")), "192.0.2.1");
         assert_eq!(client(&proxies, peer("11.1.1.1")), "11.1.1.1");
         assert_eq!(client(&proxies, Peer::Local), "unix:");
-        assert_eq!(client(&TrustedProxies { unix_sockets: true, ..TrustedProxies::default() }, Peer::Local), "192.0.2.1");
+        assert_eq!(
+            client(&TrustedProxies { unix_sockets: true, ..TrustedProxies::default() }, Peer::Local),
+            "192.0.2.1"
+        );
         assert_eq!(client(&TrustedProxies::default(), peer("10.1.1.1")), "10.1.1.1");
         assert_eq!((proxies.counted(peer("10.1.1.1")), proxies.counted(peer("::1"))), (Peer::Local, peer("::1")));
     }

@@ -1,7 +1,7 @@
-//! What can be counted while serving, and its text form for Prometheus (exposition format 0.0.4).
+//! Counters of responses, and the text format of Prometheus (exposition format 0.0.4).
 //!
-//! Each worker counts for itself, in memory that no other worker writes: an addition is a load and a store, and no cache
-//! line travels between cores. The sums are made when somebody asks.
+//! Each worker has its own counters on its own cache lines: an addition is a load and a store. The sums are made when the
+//! metrics are requested.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use crate::content::lookup::CacheStatus;
 use crate::net::connection_limit::ConnectionLimiter;
 use crate::shutdown::Shutdown;
 
-/// How an answer came about.
+/// Which thread served a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServedBy {
-    /// A worker gave it from memory, without waiting for anything.
+    /// A worker, from memory.
     Memory,
-    /// It was written in the blocking lane.
+    /// A thread of the blocking pool.
     Blocking,
 }
 
 impl ServedBy {
     const ALL: [Self; 2] = [Self::Memory, Self::Blocking];
 
-    /// Its name in metrics and logs.
+    /// The name in metrics and logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -34,7 +34,7 @@ impl ServedBy {
     }
 }
 
-/// The upper bounds of the latency buckets, in microseconds: from an answer out of memory to a large download.
+/// The upper bounds of the latency buckets in microseconds, from a cached response to a large download.
 const BOUNDS: [u64; 18] = [
     25,
     50,
@@ -55,18 +55,16 @@ const BOUNDS: [u64; 18] = [
     30_000_000,
     120_000_000,
 ];
-/// Status codes are counted from here on (RFC 9110 section 15)...
+/// The lowest status code (RFC 9110, section 15).
 const FIRST_STATUS: u16 = 100;
-/// ...as many of them.
+/// Status codes that are counted.
 const STATUSES: usize = 500;
 
-/// What one worker counts.
-///
-/// Only that worker adds to it. It begins on a cache line of its own, in pairs as processors fetch them.
+/// The counters of one worker, which alone adds to them. Aligned to the pairs of cache lines that processors fetch.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Counters {
-    lanes: [ServedByCounters; 2],
+    responses: [ServedByCounters; 2],
     body_bytes: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -93,7 +91,7 @@ impl Default for ServedByCounters {
 impl Default for Counters {
     fn default() -> Self {
         Self {
-            lanes: Default::default(),
+            responses: Default::default(),
             body_bytes: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -102,13 +100,13 @@ impl Default for Counters {
     }
 }
 
-/// Adds without a locked instruction: nobody else writes here.
+/// Adds without a locked instruction, because only one thread writes.
 fn add(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
 }
 
 impl Counters {
-    /// Counts one answer.
+    /// Counts one response.
     pub fn count_response(
         &self,
         status: u16,
@@ -117,9 +115,9 @@ impl Counters {
         cache: Option<CacheStatus>,
         duration: Duration,
     ) {
-        let counters = &self.lanes[served_by as usize];
-        let place = usize::from(status.saturating_sub(FIRST_STATUS)).min(STATUSES - 1);
-        add(&counters.by_status[place], 1);
+        let counters = &self.responses[served_by as usize];
+        let index = usize::from(status.saturating_sub(FIRST_STATUS)).min(STATUSES - 1);
+        add(&counters.by_status[index], 1);
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let bucket = BOUNDS.partition_point(|bound| bound * 1000 < nanoseconds);
         add(&counters.by_duration[bucket], 1);
@@ -132,13 +130,13 @@ impl Counters {
         }
     }
 
-    /// Notes how many octets the worker keeps in memory now.
+    /// Sets the size of the cache for small files.
     pub fn set_cache_size(&self, bytes: u64) {
         self.cache_bytes.store(bytes, Ordering::Relaxed);
     }
 }
 
-/// The counters of all workers, and what else is told.
+/// The counters of all workers, of connections and of logins.
 #[derive(Debug)]
 pub struct Metrics {
     workers: Vec<Arc<Counters>>,
@@ -152,7 +150,7 @@ impl Metrics {
     /// The media type of [`Metrics::render`].
     pub const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
-    /// Metrics of this many workers.
+    /// Metrics of `workers` workers.
     pub fn new(
         workers: usize,
         limiter: Arc<ConnectionLimiter>,
@@ -173,9 +171,9 @@ impl Metrics {
         values.fold(0, u64::wrapping_add)
     }
 
-    /// Everything, in the text format of Prometheus.
+    /// All metrics in the text format of Prometheus.
     pub fn render(&self) -> String {
-        let mut text = Text(String::with_capacity(8 * 1024));
+        let mut text = MetricsText(String::with_capacity(8 * 1024));
         text.family("httpd_build_info", "gauge", "The version of the program, as a label.");
         text.line("httpd_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
         let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -185,76 +183,72 @@ impl Metrics {
             &[],
             format_args!("{}.{:03}", started.as_secs(), started.subsec_millis()),
         );
-        text.family("httpd_draining", "gauge", "1 once a stop was asked for, else 0.");
+        text.family("httpd_draining", "gauge", "1 while the server drains or stops, else 0.");
         text.line("httpd_draining", &[], u8::from(self.stop.is_draining()));
         self.requests(&mut text);
         self.durations(&mut text);
-        text.one(
+        text.single(
             "httpd_response_body_bytes_total",
             "counter",
-            "Octets of bodies sent.",
-            self.sum(|one| &one.body_bytes),
+            "Bytes of response bodies sent.",
+            self.sum(|worker| &worker.body_bytes),
         );
-        let limiter = self.limiter.counts();
-        text.one("httpd_connections", "gauge", "Connections there are.", limiter.now);
-        text.one("httpd_connections_accepted_total", "counter", "Connections that were let in.", limiter.accepted);
-        text.family(
-            "httpd_connections_refused_total",
-            "counter",
-            "Connections turned away, by the limit they were over.",
-        );
-        text.line("httpd_connections_refused_total", &[("limit", "all")], limiter.refused);
-        text.line("httpd_connections_refused_total", &[("limit", "address")], limiter.refused_by_address);
-        let (hits, misses) = (self.sum(|one| &one.hits), self.sum(|one| &one.misses));
-        text.one("httpd_cache_hits_total", "counter", "Answers from files in memory.", hits);
-        text.one("httpd_cache_misses_total", "counter", "Answers for which a small file was read.", misses);
-        let bytes = self.sum(|one| &one.cache_bytes);
-        text.one("httpd_cache_bytes", "gauge", "Memory that small files take, over all workers.", bytes);
+        let connections = self.limiter.counts();
+        text.single("httpd_connections", "gauge", "Open connections.", connections.open);
+        text.single("httpd_connections_accepted_total", "counter", "Connections accepted.", connections.accepted);
+        text.family("httpd_connections_refused_total", "counter", "Connections rejected, by the limit.");
+        text.line("httpd_connections_refused_total", &[("limit", "all")], connections.rejected);
+        text.line("httpd_connections_refused_total", &[("limit", "address")], connections.rejected_by_address);
+        let (hits, misses) = (self.sum(|worker| &worker.hits), self.sum(|worker| &worker.misses));
+        text.single("httpd_cache_hits_total", "counter", "Responses from the cache for small files.", hits);
+        text.single("httpd_cache_misses_total", "counter", "Responses for which a small file was read.", misses);
+        let bytes = self.sum(|worker| &worker.cache_bytes);
+        text.single("httpd_cache_bytes", "gauge", "Memory of the caches for small files, over all workers.", bytes);
         self.logins(&mut text);
         text.0
     }
 
-    fn logins(&self, text: &mut Text) {
+    fn logins(&self, text: &mut MetricsText) {
         const NAME: &str = "httpd_logins_total";
         let Some(authenticator) = &self.authenticator else { return };
-        let judged = authenticator.login_counts();
-        text.family(NAME, "counter", "Credentials that were checked, and requests told to wait after failures.");
-        text.line(NAME, &[("outcome", "right")], judged.right);
-        text.line(NAME, &[("outcome", "wrong")], judged.wrong);
-        text.line(NAME, &[("outcome", "slowed")], judged.slowed);
+        let counts = authenticator.login_counts();
+        text.family(NAME, "counter", "Credentials verified, and requests rate limited after failures.");
+        text.line(NAME, &[("outcome", "right")], counts.right);
+        text.line(NAME, &[("outcome", "wrong")], counts.wrong);
+        text.line(NAME, &[("outcome", "slowed")], counts.rate_limited);
     }
 
-    fn requests(&self, text: &mut Text) {
+    fn requests(&self, text: &mut MetricsText) {
         const NAME: &str = "httpd_requests_total";
-        text.family(NAME, "counter", "Answers, by status and by the lane in which they were given.");
-        for lane in ServedBy::ALL {
-            for (status, place) in (FIRST_STATUS..).zip(0..STATUSES) {
-                let count = self.sum(|one| &one.lanes[lane as usize].by_status[place]);
-                // The one that rates are made of is there from the beginning.
+        text.family(NAME, "counter", "Responses, by status and lane: from memory or by a blocking thread.");
+        for served_by in ServedBy::ALL {
+            for (status, index) in (FIRST_STATUS..).zip(0..STATUSES) {
+                let count = self.sum(|worker| &worker.responses[served_by as usize].by_status[index]);
+                // Present from the start, because rates are computed from it.
                 if count > 0 || status == 200 {
-                    text.line(NAME, &[("status", &status.to_string()), ("lane", lane.name())], count);
+                    text.line(NAME, &[("status", &status.to_string()), ("lane", served_by.name())], count);
                 }
             }
         }
     }
 
-    fn durations(&self, text: &mut Text) {
+    fn durations(&self, text: &mut MetricsText) {
         const NAME: &str = "httpd_request_duration_seconds";
-        text.family(
-            NAME,
-            "histogram",
-            "From the wake-up for a request to its answer: ready, or sent by the blocking lane.",
-        );
-        for lane in ServedBy::ALL {
+        text.family(NAME, "histogram", "Time from the wake-up of the worker until the response is ready or sent.");
+        for served_by in ServedBy::ALL {
             let mut count = 0;
             for (bucket, bound) in BOUNDS.iter().map(Some).chain([None]).enumerate() {
-                count += self.sum(|one| &one.lanes[lane as usize].by_duration[bucket]);
+                count += self.sum(|worker| &worker.responses[served_by as usize].by_duration[bucket]);
                 let bound = bound.map_or("+Inf".to_owned(), |bound| seconds(bound * 1000));
-                text.line("httpd_request_duration_seconds_bucket", &[("lane", lane.name()), ("le", &bound)], count);
+                text.line(
+                    "httpd_request_duration_seconds_bucket",
+                    &[("lane", served_by.name()), ("le", &bound)],
+                    count,
+                );
             }
-            let nanoseconds = self.sum(|one| &one.lanes[lane as usize].nanoseconds);
-            text.line("httpd_request_duration_seconds_sum", &[("lane", lane.name())], seconds(nanoseconds));
-            text.line("httpd_request_duration_seconds_count", &[("lane", lane.name())], count);
+            let nanoseconds = self.sum(|worker| &worker.responses[served_by as usize].nanoseconds);
+            text.line("httpd_request_duration_seconds_sum", &[("lane", served_by.name())], seconds(nanoseconds));
+            text.line("httpd_request_duration_seconds_count", &[("lane", served_by.name())], count);
         }
     }
 }
@@ -265,10 +259,10 @@ fn seconds(nanoseconds: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Lines of the text format. Labels hold words of this program only, so there is nothing to escape.
-struct Text(String);
+/// Writes the text format. Labels contain words of this program only and need no escaping.
+struct MetricsText(String);
 
-impl Text {
+impl MetricsText {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -276,13 +270,13 @@ impl Text {
 
     fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         self.0.push_str(name);
-        for (place, (label, text)) in labels.iter().enumerate() {
-            let _ = write!(self.0, "{}{label}=\"{text}\"", if place == 0 { '{' } else { ',' });
+        for (index, (label, text)) in labels.iter().enumerate() {
+            let _ = write!(self.0, "{}{label}=\"{text}\"", if index == 0 { '{' } else { ',' });
         }
         let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
     }
 
-    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: u64) {
         self.family(name, kind, help);
         self.line(name, &[], value);
     }
@@ -327,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_does_not_exist_is_counted_somewhere_and_harms_nothing() {
+    fn an_unknown_status_is_counted_without_a_panic() {
         let metrics = metrics(1);
         for status in [0, 99, 600, u16::MAX] {
             metrics.of_worker(0).count_response(status, ServedBy::Memory, 0, None, Duration::MAX);

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -87,7 +87,7 @@ fn day(seconds: i64) -> String {
 
 impl CertificateFiles {
     /// Reads and checks both.
-    pub fn load(&self) -> Result<Identity, Failure> {
+    pub fn load(&self) -> Result<Identity, Error> {
         let certificates = read(&self.certificate)?;
         let key = if self.key == self.certificate { certificates.clone() } else { read(&self.key)? };
         let chain = self.chain(&certificates)?;
@@ -95,7 +95,7 @@ impl CertificateFiles {
         Identity::new(chain, key).map_err(|unfit| self.explain(unfit))
     }
 
-    fn chain(&self, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    fn chain(&self, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
         let mut chain = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(text) {
             chain.push(certificate.map_err(|error| unusable("--tls-cert", &self.certificate, &damage(&error)))?);
@@ -110,7 +110,7 @@ impl CertificateFiles {
         Ok(chain)
     }
 
-    fn private_key(&self, text: &[u8]) -> Result<PrivateKeyDer<'static>, Failure> {
+    fn private_key(&self, text: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
         private_key(text).map_err(|error| match error {
             _ if is_encrypted(text) => {
                 let why = "the key is encrypted, and this server asks for no passphrase; \
@@ -125,7 +125,7 @@ impl CertificateFiles {
         })
     }
 
-    fn explain(&self, unfit: Unfit) -> Failure {
+    fn explain(&self, unfit: Unfit) -> Error {
         match unfit {
             Unfit::Key(why) => unusable("--tls-key", &self.key, &format!("this key cannot be used: {why}")),
             Unfit::Certificate(why) => {
@@ -178,9 +178,9 @@ impl Identity {
     }
 
     /// The same from the DER form of one certificate and its key.
-    pub fn from_der(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Result<Self, Failure> {
+    pub fn from_der(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Result<Self, Error> {
         Self::new(vec![certificate], key)
-            .map_err(|unfit| Failure::new(Kind::System, "make", "a certificate", format!("{unfit:?}")))
+            .map_err(|unfit| Error::new(Kind::System, "make", "a certificate", format!("{unfit:?}")))
     }
 }
 
@@ -205,8 +205,8 @@ fn validity(certificate: &CertificateDer<'_>) -> Option<Validity> {
     Some(Validity { from, until })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let fail = |error| Failure::io("read", path.display(), error).with_kind(Kind::Config);
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let fail = |error| Error::io("read", path.display(), error).with_kind(Kind::Config);
     let metadata = fs::metadata(path).map_err(fail)?;
     if metadata.len() > MAX_FILE || !metadata.is_file() {
         return Err(unusable("read", path, "this is no certificate and no key"));
@@ -238,6 +238,6 @@ fn plain(error: &rustls::Error) -> String {
     error.to_string().trim_start_matches("unexpected error: ").to_owned()
 }
 
-fn unusable(operation: &'static str, path: &Path, why: &str) -> Failure {
-    Failure::new(Kind::Config, operation, path.display(), why.to_owned())
+fn unusable(operation: &'static str, path: &Path, why: &str) -> Error {
+    Error::new(Kind::Config, operation, path.display(), why.to_owned())
 }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::Failure;
+use common::Error;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
@@ -42,14 +42,15 @@ impl CertificateReloader {
     }
 
     /// A reloader of what lies in these files, now and later.
-    pub fn of_files(files: CertificateFiles) -> Result<Self, Failure> {
+    pub fn of_files(files: CertificateFiles) -> Result<Self, Error> {
         // Looked at before they are read, so that a change in between is seen as one.
         let versions = versions(&files);
         Ok(Self::new(files.load()?, Some(files), versions))
     }
 
     fn new(identity: Identity, watched: Option<CertificateFiles>, versions: FileVersions) -> Self {
-        let state = State { validity: identity.validity, status: ValidityStatus::Valid, read: versions, seen: versions };
+        let state =
+            State { validity: identity.validity, status: ValidityStatus::Valid, read: versions, seen: versions };
         Self { current: RwLock::new(Arc::new(identity.certified)), watched, state: Mutex::new(state) }
     }
 

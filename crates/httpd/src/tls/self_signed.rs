@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{Datelike, Days, Utc};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -14,8 +14,8 @@ use super::Identity;
 const DAYS: u64 = 365;
 
 /// An identity for these names and addresses, with the SHA-256 fingerprint of its certificate as people compare it.
-pub fn self_signed(names: &[String], addresses: &[IpAddr]) -> Result<(Identity, String), Failure> {
-    let fail = |error: rcgen::Error| Failure::new(Kind::System, "make", "a certificate", error);
+pub fn self_signed(names: &[String], addresses: &[IpAddr]) -> Result<(Identity, String), Error> {
+    let fail = |error: rcgen::Error| Error::new(Kind::System, "make", "a certificate", error);
     let subjects: Vec<_> = names.iter().cloned().chain(addresses.iter().map(ToString::to_string)).collect();
     let mut params = CertificateParams::new(subjects).map_err(fail)?;
     params.distinguished_name.push(DnType::CommonName, "httpd, self-signed");

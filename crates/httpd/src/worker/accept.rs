@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use socket2::Socket;
 
-use super::slots::{FIRST_LISTENER, Slots};
 use super::Worker;
+use super::slots::{FIRST_LISTENER, Slots};
 use crate::connection::{Connection, Phase};
 use crate::net::listener::{Listener, Role};
 use crate::net::peer::Peer;

@@ -93,9 +93,9 @@ mod tests {
         header.write(&mut archive);
         assert_eq!(archive.len() % BLOCK, 0);
         let mut archive = tar::Archive::new(archive.as_slice());
-        let header = archive.entries().unwrap().next().unwrap().unwrap();
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
         let header = entry.header();
-        (header.path_bytes().into_owned(), header.size().unwrap(), header.mtime().unwrap(), header.mode().unwrap())
+        (entry.path_bytes().into_owned(), header.size().unwrap(), header.mtime().unwrap(), header.mode().unwrap())
     }
 
     #[test]

@@ -34,7 +34,12 @@ pub(super) fn read_entries(folder: OwnedFd, relative: &[u8], root: &Root, site: 
         // Entries that have vanished or cannot be examined are left out.
         if let Some((kind, version)) = root.describe(&join(relative, name)) {
             let is_folder = kind == Kind::Folder;
-            entries.push(FolderEntry { name: name.to_vec(), is_folder, size: version.size, modified: version.modified.0 });
+            entries.push(FolderEntry {
+                name: name.to_vec(),
+                is_folder,
+                size: version.size,
+                modified: version.modified.0,
+            });
         }
     }
     Ok(entries)

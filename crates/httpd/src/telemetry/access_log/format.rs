@@ -1,30 +1,30 @@
-//! The forms of a line of the access log.
+//! The formats of a line of the access log.
 //!
-//! Whatever a client has sent is escaped here, so that it can neither end a line nor give orders to a terminal.
+//! Bytes from clients are escaped, so that they can neither end a line nor control a terminal.
 
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Serialize;
+use common::json::JsonString;
 
 use super::LogEntry;
 use crate::clock::Clock;
-use crate::content::lookup::CacheStatus;
 use crate::content::size::human_size;
 use crate::net::peer::Peer;
 use crate::proto::response::number;
 
+/// The Common Log Format.
 pub(super) fn common(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry) {
-    // Pushed piece by piece: this runs for every request, and formatting by traits takes several times as long.
+    // Without format traits, which take several times as long: this runs for every request.
     match entry.peer {
         Peer::Ip(ip) => address(out, ip),
         peer @ Peer::Local => _ = write!(out, "{peer}"),
     }
     out.extend_from_slice(b" - ");
     match &entry.user {
-        // The name is a field between spaces, so there is none in it.
-        Some(user) if !user.is_empty() => escape_spaced(out, user),
+        // Spaces separate fields, so they are escaped.
+        Some(user) if !user.is_empty() => escape_with_spaces(out, user),
         _ => out.push(b'-'),
     }
     out.extend_from_slice(b" [");
@@ -37,6 +37,7 @@ pub(super) fn common(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry) {
     number(out, entry.bytes);
 }
 
+/// The Combined Log Format.
 pub(super) fn combined(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry) {
     common(out, clock, entry);
     for value in [entry.referer, entry.user_agent] {
@@ -46,6 +47,7 @@ pub(super) fn combined(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry) {
     }
 }
 
+/// A short format for terminals.
 pub(super) fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, color: bool) {
     let (on, off) = match (color, entry.status) {
         (false, _) => ("", ""),
@@ -60,61 +62,37 @@ pub(super) fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, color: boo
     escape(out, line);
     let _ = write!(out, " {} (", human_size(entry.bytes));
     if let Some(user) = &entry.user {
-        escape_spaced(out, user);
+        escape_with_spaces(out, user);
         out.push(b' ');
     }
     let _ = write!(out, "{})", entry.peer);
 }
 
-#[derive(Serialize)]
-struct Line {
-    time: String,
-    remote: Peer,
-    request: String,
-    status: u16,
-    bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    referer: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
-    lane: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache: Option<&'static str>,
-    /// In seconds.
-    duration: f64,
-}
-
+/// One JSON object; fields without a value are left out. `duration` is written in seconds.
 pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, duration: Duration) {
-    let line = Line {
-        time: clock.rfc3339(),
-        remote: entry.peer,
-        request: text(entry.line),
-        status: entry.status,
-        bytes: entry.bytes,
-        referer: entry.referer.map(text),
-        user_agent: entry.user_agent.map(text),
-        user: entry.user.as_deref().map(text),
-        lane: entry.served_by.name(),
-        cache: entry.cache.map(CacheStatus::name),
-        duration: duration.as_secs_f64(),
-    };
-    // Neither the type nor a Vec can make this fail.
-    let _ = serde_json::to_writer(out, &line);
-}
-
-/// Text for JSON, where DEL and the controls above ASCII would stand as they are; a terminal takes some of them for orders.
-fn text(bytes: &[u8]) -> String {
-    let is_raw_control = |character: char| matches!(character, '\u{7f}'..='\u{9f}');
-    String::from_utf8_lossy(bytes).replace(is_raw_control, "\u{fffd}")
+    let (time, peer, request) = (clock.rfc3339(), entry.peer, JsonString(entry.line));
+    let (status, bytes) = (entry.status, entry.bytes);
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{{\"time\":\"{time}\",\"remote\":\"{peer}\",\"request\":{request}");
+    let _ = write!(out, ",\"status\":{status},\"bytes\":{bytes}");
+    let optional = [("referer", entry.referer), ("user_agent", entry.user_agent), ("user", entry.user.as_deref())];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            let _ = write!(out, ",\"{name}\":{}", JsonString(value));
+        }
+    }
+    let _ = write!(out, ",\"lane\":\"{}\"", entry.served_by.name());
+    if let Some(cache) = entry.cache {
+        let _ = write!(out, ",\"cache\":\"{}\"", cache.name());
+    }
+    let _ = write!(out, ",\"duration\":{}}}", duration.as_secs_f64());
 }
 
 fn address(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(v4) => {
-            for (place, octet) in v4.octets().into_iter().enumerate() {
-                if place > 0 {
+            for (index, octet) in v4.octets().into_iter().enumerate() {
+                if index > 0 {
                     out.push(b'.');
                 }
                 number(out, octet.into());
@@ -127,7 +105,7 @@ fn address(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// Appends bytes with everything escaped that is not printable ASCII, and quotes and backslashes as well.
+/// Escapes quotes, backslashes and everything except printable ASCII.
 fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..=0x1f | 0x7f..);
     if !bytes.iter().any(is_special) {
@@ -143,10 +121,10 @@ fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// The same with spaces escaped as well.
-fn escape_spaced(out: &mut Vec<u8>, bytes: &[u8]) {
-    for (place, piece) in bytes.split(|byte| *byte == b' ').enumerate() {
-        if place > 0 {
+/// Escapes spaces as well.
+fn escape_with_spaces(out: &mut Vec<u8>, bytes: &[u8]) {
+    for (index, piece) in bytes.split(|byte| *byte == b' ').enumerate() {
+        if index > 0 {
             out.extend_from_slice(b"\\x20");
         }
         escape(out, piece);
@@ -156,6 +134,7 @@ fn escape_spaced(out: &mut Vec<u8>, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::lookup::CacheStatus;
     use std::time::Instant;
 
     use crate::telemetry::metrics::ServedBy;
@@ -183,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_combined_format_escapes_what_a_client_can_put_into_it() {
+    fn the_combined_format_escapes_bytes_from_clients() {
         let (text, time) = line(combined);
         let expected =
             "127.0.0.1 - - [TIME] \"GET /a\\x22b\\x1B HTTP/1.1\" 200 12 \"-\" \"x\\x5C\\x0A\\xFF\\xC2\\x9B\"";
@@ -191,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_user_is_one_field_whatever_is_in_it() {
+    fn the_name_of_a_user_is_one_field_for_any_bytes() {
         let clock = Clock::new(Instant::now());
         for (user, field) in [(&b"ann"[..], "ann"), (b"a b\"\xc3", "a\\x20b\\x22\\xC3"), (b"", "-")] {
             let mut out = Vec::new();
@@ -209,7 +188,7 @@ mod tests {
         assert_eq!((value["lane"].as_str(), value["cache"].as_str()), (Some("memory"), Some("hit")));
         assert_eq!(value["duration"].as_f64(), Some(0.0015));
         assert!(value.get("referer").is_none());
-        assert!(!text.chars().any(char::is_control), "no order to a terminal: {text:?}");
+        assert!(!text.chars().any(char::is_control), "terminal control: {text:?}");
     }
 
     #[test]
