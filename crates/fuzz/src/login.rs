@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use httpd::auth::htpasswd::{MAX_COST, Mistake, Users};
+use httpd::auth::htpasswd::{MAX_COST, HtpasswdError, Users};
 use httpd::proto::credentials::{Basic, MAX_CREDENTIALS};
 
 /// A name holds no colon, neither part a control character, and both together are what was sent.
@@ -33,7 +33,7 @@ pub fn htpasswd(data: &[u8]) {
             }
             assert!(users.count() > 0);
         }
-        Err(Mistake::Line { line, what }) => {
+        Err(HtpasswdError::Line { line, what }) => {
             assert!((1..=lines.len()).contains(&line));
             assert!(!what.chars().any(char::is_control), "{what:?}");
             let mut parts = lines[line - 1].split(|byte| *byte == b':').map(String::from_utf8_lossy);
@@ -42,6 +42,6 @@ pub fn htpasswd(data: &[u8]) {
             let is_hash = hash.len() >= 12 && hash.starts_with(['$', '{']) && !name.contains(&*hash);
             assert!(!is_hash || !what.contains(&*hash), "{what}");
         }
-        Err(Mistake::Empty) => {}
+        Err(HtpasswdError::Empty) => {}
     }
 }

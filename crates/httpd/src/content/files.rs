@@ -211,11 +211,6 @@ mod tests {
         [root(), Root { resolve: None, ..root() }]
     }
 
-    fn root(folder: &tempfile::TempDir, symlinks: Symlinks) -> Root {
-        let [root, _] = roots(folder, symlinks);
-        root
-    }
-
     fn is_file(root: &Root, path: &str) -> bool {
         let by_name = root.version(path.as_bytes()).is_some();
         let opened = matches!(root.open(path.as_bytes()).unwrap(), Opened::File(..));

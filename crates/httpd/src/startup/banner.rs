@@ -1,4 +1,4 @@
-//! What the server says when it is ready: what is served, and every URL under which it can be reached.
+//! The text at the start: the served folder and its URLs.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,14 +9,14 @@ use nix::ifaddrs::getifaddrs;
 use crate::net::listener::{Bind, Role};
 use crate::startup::qr;
 
-/// The URLs for these bound addresses: an unspecified address stands for loopback and every address of this host.
+/// The URLs of bound addresses; an unspecified address gives localhost and all addresses of this host.
 pub(crate) fn urls(bound: &[(Bind, Role)]) -> Vec<String> {
     let mut urls = Vec::new();
     for (bind, role) in bound {
         let scheme = match role {
             Role::Plain => "http",
             Role::Tls => "https",
-            // Nothing is served there.
+            // A redirect is no URL of the site.
             Role::Redirect(_) => continue,
         };
         let Bind::Tcp(address) = bind else {
@@ -31,13 +31,13 @@ pub(crate) fn urls(bound: &[(Bind, Role)]) -> Vec<String> {
         let own = own_addresses().into_iter().filter(|own| own.is_ipv4() || address.is_ipv6());
         urls.extend(own.map(|own| url(scheme, own, address.port())));
     }
-    // 0.0.0.0 and :: beside each other name the IPv4 addresses both.
+    // 0.0.0.0 and :: both give the IPv4 addresses.
     let mut seen = std::collections::HashSet::new();
     urls.retain(|url| seen.insert(url.clone()));
     urls
 }
 
-/// Under which names and addresses this host can be reached, for a certificate: also those that are to be bound.
+/// Names and addresses of this host for a certificate, including the configured addresses.
 pub(crate) fn own_names(wanted: &[Bind]) -> (Vec<String>, Vec<IpAddr>) {
     let mut names = vec!["localhost".to_owned()];
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
@@ -53,7 +53,7 @@ pub(crate) fn own_names(wanted: &[Bind]) -> (Vec<String>, Vec<IpAddr>) {
     (names, addresses)
 }
 
-/// The code of the first address that other machines can reach, and the address below it, or why there is none.
+/// The QR code and text of the first URL that other machines can reach, or why there is none.
 pub(crate) fn qr(urls: &[String]) -> String {
     let reachable = |url: &&String| {
         let host = url.split_once("://").map(|(_, host)| host).unwrap_or_default();
@@ -78,11 +78,11 @@ pub(crate) fn banner(root: &Path, urls: &[String], fingerprint: Option<&str>, co
         let _ = writeln!(text, "    {url}");
     }
     if let Some(fingerprint) = fingerprint {
-        // In two lines, because it is longer than a terminal is wide.
+        // Two lines, because it is wider than a terminal.
         let (first, second) = fingerprint.split_at(fingerprint.len().min(48));
-        let _ = writeln!(text, "\n  its certificate is signed by itself; SHA-256:\n    {first}\n    {second}");
+        let _ = writeln!(text, "\n  self-signed certificate; SHA-256:\n    {first}\n    {second}");
     }
-    let _ = writeln!(text, "\n  {dim}Ctrl-C stops it.{off}\n");
+    let _ = writeln!(text, "\n  {dim}Press Ctrl-C to stop.{off}\n");
     text
 }
 
@@ -90,7 +90,7 @@ fn url(scheme: &str, ip: IpAddr, port: u16) -> String {
     format!("{scheme}://{}/", SocketAddr::new(ip, port))
 }
 
-/// The addresses of the interfaces that are of use to others: no loopback, no link-local IPv6, which needs a zone.
+/// The addresses of the interfaces except loopback and link-local IPv6, which needs a zone.
 fn own_addresses() -> Vec<IpAddr> {
     let Ok(interfaces) = getifaddrs() else { return Vec::new() };
     let ip = |interface: nix::ifaddrs::InterfaceAddress| {

@@ -1,7 +1,7 @@
-//! Opening a browser for whoever started the server. Whatever goes wrong with it is told and otherwise ignored.
+//! Opens the site in a browser (`--open`); failures are only logged.
 //!
-//! It is started before the process is confined, because a browser must not inherit that, and in a process group of its own,
-//! because Ctrl-C is for the server.
+//! The browser is started before the process is confined, because it would inherit that, and in a new process group, because
+//! Ctrl-C is for the server.
 
 use std::env;
 use std::io;
@@ -15,29 +15,28 @@ pub(crate) struct Browser {
     child: Child,
 }
 
-/// Starts the first browser of `$BROWSER` that can be started, else `xdg-open`, with the first of these addresses that it
-/// understands.
+/// Opens the first HTTP URL in the first browser of `$BROWSER` that starts, else with `xdg-open`.
 pub(crate) fn open(urls: &[String]) -> Option<Browser> {
     let Some(url) = urls.iter().find(|url| url.starts_with("http")) else {
-        log::warn!("open a browser: no address is one for browsers");
+        log::warn!("open a browser: there is no HTTP URL");
         return None;
     };
     let wanted = env::var("BROWSER").unwrap_or_default();
     let names = wanted.split(':').filter(|name| !name.trim().is_empty()).chain(["xdg-open"]);
-    let mut outcome = None;
+    let mut last_error = None;
     for name in names {
         match start(name, url) {
             Ok(child) => return Some(Browser { name: name.to_owned(), child }),
-            Err(error) => outcome = Some((name, error)),
+            Err(error) => last_error = Some((name, error)),
         }
     }
-    if let Some((name, error)) = outcome {
+    if let Some((name, error)) = last_error {
         log::warn!("open {url} by {name}: {}", common::error::reason(&error));
     }
     None
 }
 
-/// Starts one; `%s` in its words stands for the URL, which else comes last. No shell has a part in it.
+/// Starts a browser without a shell; `%s` in its arguments is replaced by the URL, which else is the last argument.
 fn start(name: &str, url: &str) -> io::Result<Child> {
     let mut words: Vec<String> = name.split_whitespace().map(|word| word.replace("%s", url)).collect();
     if !name.contains("%s") {
@@ -49,7 +48,7 @@ fn start(name: &str, url: &str) -> io::Result<Child> {
 }
 
 impl Browser {
-    /// Waits for its end in the background, so that it leaves no process behind and a failure is told.
+    /// Waits for the browser on a new thread, to reap the process and log a failure.
     pub(crate) fn watch(self) {
         let Self { name, mut child } = self;
         let wait = move || match child.wait() {
