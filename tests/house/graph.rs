@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::source::{self, File, is_word, item_end, occurrences};
 
 /// Imports of a crate by module; a module is a file and has the name `folder::file`, the crate root is `lib`.
-pub struct Graph {
-    pub imports: BTreeMap<String, BTreeSet<String>>,
+pub(crate) struct Graph {
+    pub(crate) imports: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Graph {
     /// Reads the crate in `crates/NAME`, without its unit tests.
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let folder = format!("crates/{name}/src/");
         let files: Vec<File> = source::rust(&[&folder]).into_iter().filter(|file| !file.is_test()).collect();
         let sources: BTreeMap<Vec<String>, String> = files
@@ -32,7 +32,7 @@ impl Graph {
     }
 
     /// Groups of modules that import each other, directly or through others.
-    pub fn loops(&self) -> Vec<Vec<&String>> {
+    pub(crate) fn loops(&self) -> Vec<Vec<&String>> {
         let reached: BTreeMap<&String, BTreeSet<&String>> =
             self.imports.keys().map(|from| (from, self.reached(from))).collect();
         let mut found: Vec<Vec<&String>> = Vec::new();

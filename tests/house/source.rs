@@ -9,31 +9,31 @@ use std::path::{Path, PathBuf};
 const NOT_READ: [&str; 6] = ["target", "seeds", "artifacts", "corpus", "golden", "fixtures"];
 
 /// The workspace folder.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// A text file of the project.
-pub struct File {
+pub(crate) struct File {
     /// From the workspace folder, with `/` between the parts.
-    pub path: String,
-    pub text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl File {
     /// The program part of a Rust source: comments, string literals and unit tests are replaced by spaces.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         without_tests(&code(&self.text))
     }
 
     /// Whether the whole file is compiled for tests only.
-    pub fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         !self.path.starts_with("crates/") || self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
     }
 }
 
 /// Every readable text file below these folders, sorted by path.
-pub fn files(folders: &[&str]) -> Vec<File> {
+pub(crate) fn files(folders: &[&str]) -> Vec<File> {
     let mut found = Vec::new();
     let mut pending: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
     while let Some(path) = pending.pop() {
@@ -53,17 +53,17 @@ pub fn files(folders: &[&str]) -> Vec<File> {
 }
 
 /// The Rust sources below these folders.
-pub fn rust(folders: &[&str]) -> Vec<File> {
+pub(crate) fn rust(folders: &[&str]) -> Vec<File> {
     files(folders).into_iter().filter(|file| Path::new(&file.path).extension().is_some_and(|end| end == "rs")).collect()
 }
 
 /// Fails with one offence a line, so that a run lists all of them.
-pub fn assert_none(offences: &[String], rule: &str) {
+pub(crate) fn assert_none(offences: &[String], rule: &str) {
     assert!(offences.is_empty(), "{rule}; {} offences:\n{}", offences.len(), offences.join("\n"));
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     Code,
     Comment,
     Literal,
@@ -71,15 +71,15 @@ pub enum Kind {
 
 /// A run of bytes of one kind.
 #[derive(Debug)]
-pub struct Piece<'a> {
-    pub kind: Kind,
+pub(crate) struct Piece<'a> {
+    pub(crate) kind: Kind,
     /// Line number of its first byte, from 1.
-    pub line: usize,
-    pub text: &'a str,
+    pub(crate) line: usize,
+    pub(crate) text: &'a str,
 }
 
 /// Splits a Rust source; literals are pieces without their quotes.
-pub fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let (mut start, mut at, mut line) = (0, 0, 1);
     while at < text.len() {
@@ -144,7 +144,7 @@ fn unescaped(content: &str, end: char) -> Option<usize> {
 }
 
 /// The code with everything else replaced by spaces, so that lines keep their numbers.
-pub fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let blank = |c: char| if c == '\n' { '\n' } else { ' ' };
     let mut code = String::with_capacity(text.len());
     for piece in pieces(text) {
@@ -171,7 +171,7 @@ fn without_tests(code: &str) -> String {
 }
 
 /// Where the first item of `code` ends: its semicolon or its closing brace.
-pub fn item_end(code: &str) -> usize {
+pub(crate) fn item_end(code: &str) -> usize {
     let mut depth = 0_usize;
     for (at, c) in code.char_indices() {
         match c {
@@ -185,12 +185,12 @@ pub fn item_end(code: &str) -> usize {
     code.len()
 }
 
-pub fn is_word(c: char) -> bool {
+pub(crate) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
 /// Where `item` stands in `text` as a whole word or path.
-pub fn occurrences<'a>(text: &'a str, item: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn occurrences<'a>(text: &'a str, item: &'a str) -> impl Iterator<Item = usize> + 'a {
     let ends_in_word = item.chars().next_back().is_some_and(is_word);
     text.match_indices(item).map(|(at, _)| at).filter(move |at| {
         let before = text[..*at].chars().next_back().is_none_or(|c| !is_word(c));
@@ -200,12 +200,12 @@ pub fn occurrences<'a>(text: &'a str, item: &'a str) -> impl Iterator<Item = usi
 }
 
 /// The line of the byte at `at`, from 1.
-pub fn line(text: &str, at: usize) -> usize {
+pub(crate) fn line(text: &str, at: usize) -> usize {
     text[..at].matches('\n').count() + 1
 }
 
 /// The lines in which `item` stands as a whole word or path.
-pub fn lines<'a>(text: &'a str, item: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn lines<'a>(text: &'a str, item: &'a str) -> impl Iterator<Item = usize> + 'a {
     occurrences(text, item).map(|at| line(text, at))
 }
 
