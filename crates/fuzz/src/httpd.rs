@@ -129,7 +129,7 @@ pub fn accept_encoding(data: &[u8]) {
 /// A body ends at the same octet however it arrives, and a chunked one ends where httparse sees its end.
 pub fn framing(data: &[u8]) {
     let [kind, pieces, body @ ..] = data else { return };
-    let length = if *kind == 0 { BodyLength::Chunked } else { BodyLength::Octets(u64::from(kind - 1) * 250) };
+    let length = if *kind == 0 { BodyLength::Chunked } else { BodyLength::Bytes(u64::from(kind - 1) * 250) };
     let Some(mut drain) = Drain::new(length) else { panic!("no length here is above {MAX_DRAIN}") };
     let whole = drain.clone().feed(body);
     let mut eaten = 0;
@@ -149,7 +149,7 @@ pub fn framing(data: &[u8]) {
         assert_eq!(whole, in_pieces);
     }
     match (whole, length) {
-        (Drained::Done(end), BodyLength::Octets(length)) => assert_eq!(end as u64, length),
+        (Drained::Done(end), BodyLength::Bytes(length)) => assert_eq!(end as u64, length),
         (Drained::Done(end), BodyLength::Chunked) => assert_eq!(reference::end_of_chunks(body), Some(end)),
         _ => {}
     }

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use httpd::auth::htpasswd::{MAX_COST, HtpasswdError, Users};
+use httpd::auth::htpasswd::{HtpasswdError, MAX_COST, Users};
 use httpd::proto::credentials::{Basic, MAX_CREDENTIALS};
 
 /// A name holds no colon, neither part a control character, and both together are what was sent.

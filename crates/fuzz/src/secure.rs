@@ -46,12 +46,12 @@ pub fn session(data: &[u8]) {
         for piece in pieces {
             let mut incoming = [session.partial(), piece].concat();
             let mut plain = vec![0; incoming.len()];
-            let opened = session.open(&mut incoming, &mut plain, &mut outgoing);
+            let opened = session.decrypt(&mut incoming, &mut plain, &mut outgoing);
             assert_eq!(opened.is_err(), session.has_failed());
             if let Ok(opened) = opened {
                 assert!(opened.length <= incoming.len());
             }
-            assert_eq!(session.seal(b"answer", &mut outgoing).is_ok(), session.is_established());
+            assert_eq!(session.encrypt(b"answer", &mut outgoing).is_ok(), session.is_established());
             if session.has_failed() {
                 break;
             }

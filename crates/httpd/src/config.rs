@@ -13,12 +13,12 @@ use common::Error;
 use crate::auth::Login;
 use crate::cli::{self, Cli};
 use crate::connection::ConnectionLimits;
-use crate::content::files::Symlinks;
+use crate::content::files::SymlinkPolicy;
 use crate::content::routing::Site;
 use crate::handler::MonitoringPaths;
 use crate::net::listener::ListenConfig;
 use crate::net::trusted_proxies::TrustedProxies;
-use crate::telemetry::access_log::LogFormat;
+use crate::telemetry::access_log::LineFormat;
 use crate::tls::CertificateFiles;
 
 /// A checked configuration.
@@ -27,7 +27,7 @@ pub struct Config {
     /// The served folder.
     pub root: PathBuf,
     /// How symbolic links are treated.
-    pub symlinks: Symlinks,
+    pub symlinks: SymlinkPolicy,
     /// The rules of the site.
     pub site: Site,
     /// Bytes for small files, over all workers.
@@ -51,7 +51,7 @@ pub struct Config {
     /// Where the access log goes.
     pub access_log: LogTarget,
     /// The format of the access log.
-    pub log_format: LogFormat,
+    pub log_format: LineFormat,
     /// The paths of health check and metrics.
     pub monitoring: MonitoringPaths,
     /// Time of serving after a stop is requested.
@@ -109,9 +109,9 @@ impl Config {
         Ok(Self {
             site: site::site(&cli)?,
             symlinks: match cli.symlinks {
-                cli::Symlinks::Inside => Symlinks::Inside,
-                cli::Symlinks::Any => Symlinks::Any,
-                cli::Symlinks::None => Symlinks::None,
+                cli::Symlinks::Inside => SymlinkPolicy::Inside,
+                cli::Symlinks::Any => SymlinkPolicy::Any,
+                cli::Symlinks::None => SymlinkPolicy::None,
             },
             cache_memory: cli.cache_memory.saturating_mul(1 << 20),
             live_reload: cli.live_reload,
@@ -137,14 +137,13 @@ impl Config {
 }
 
 /// The format of the access log; by default `dev` on a terminal and `combined` elsewhere.
-fn log_format(cli: &Cli, target: &LogTarget) -> LogFormat {
+fn log_format(cli: &Cli, target: &LogTarget) -> LineFormat {
     match cli.log_format {
-        Some(cli::LogFormat::Dev) => LogFormat::Dev,
-        Some(cli::LogFormat::Combined) => LogFormat::Combined,
-        Some(cli::LogFormat::Common) => LogFormat::Common,
-        Some(cli::LogFormat::Json) => LogFormat::Json,
-        None if *target == LogTarget::Stdout && io::stdout().is_terminal() => LogFormat::Dev,
-        None => LogFormat::Combined,
+        Some(cli::LogFormat::Dev) => LineFormat::Dev,
+        Some(cli::LogFormat::Common) => LineFormat::Common,
+        Some(cli::LogFormat::Json) => LineFormat::Json,
+        None if *target == LogTarget::Stdout && io::stdout().is_terminal() => LineFormat::Dev,
+        Some(cli::LogFormat::Combined) | None => LineFormat::Combined,
     }
 }
 

@@ -10,6 +10,7 @@ mod exchange;
 mod https_redirect;
 mod live_reload;
 mod monitoring;
+mod recorder;
 mod response_body;
 mod static_file;
 
@@ -27,15 +28,18 @@ use crate::net::connection_limit::ConnectionLimiter;
 use crate::net::peer::Peer;
 use crate::net::trusted_proxies::TrustedProxies;
 use crate::proto::Rejection;
-use crate::proto::request::{Head, Method};
+use crate::proto::request::{self, Head, Method};
 use crate::proto::response::{Response, Status};
 use crate::proto::target::{self, Path, Target};
+use crate::telemetry::access_log::LogEntry;
+use crate::telemetry::metrics::ServedBy;
 use directory::Directories;
 use exchange::Exchange;
 use static_file::StaticFiles;
 
 pub use https_redirect::PlainHttp;
-pub use monitoring::{Monitoring, MonitoringPaths, Recorder};
+pub use monitoring::{Monitoring, MonitoringPaths};
+pub use recorder::Recorder;
 pub use response_body::{DeferredHead, FilePart, Reply, ResponseBody};
 
 const OVER_LIMIT: &str = "There are too many connections. Try again.";
@@ -114,6 +118,48 @@ impl Handler {
             Ok(reply) => reply,
             Err(rejection) => exchange.error(rejection.status, rejection.reason),
         }
+    }
+
+    /// Answers a request that was sent in clear instead of over HTTPS.
+    pub fn redirect_to_https(&mut self, port: PlainHttp, head: &Head, peer: Peer, response: &mut Response) -> Reply {
+        let client = self.access.proxies.client(peer, &head.fields);
+        let mut exchange = Exchange::new(head, client, response, &self.site, &self.clock, &mut self.recorder);
+        https_redirect::respond(&mut exchange, port)
+    }
+
+    /// Answers input that is no request with the last response of the connection.
+    pub fn reject(&mut self, rejection: Rejection, input: &[u8], peer: Peer, response: &mut Response) {
+        response.close();
+        let (status, sentence) = (rejection.status, rejection.reason);
+        let body = error_page::write_page_head(response, self.clock.date(), status, sentence, &[], false);
+        response.field_lines(&self.site.extra_headers);
+        response.end_head();
+        response.body(&body);
+        let entry = LogEntry {
+            peer,
+            line: request::first_line(input),
+            status: status.code(),
+            bytes: body.len() as u64,
+            referer: None,
+            user_agent: None,
+            user: None,
+            served_by: ServedBy::Memory,
+            cache: None,
+            begun: self.clock.woke(),
+        };
+        self.recorder.record(&self.clock, &entry);
+    }
+
+    /// Answers a client above the connection limit.
+    pub fn reject_over_limit(&mut self, input: &[u8], peer: Peer, response: &mut Response) {
+        let rejection = Rejection { status: Status::SERVICE_UNAVAILABLE, reason: OVER_LIMIT };
+        self.reject(rejection, input, peer, response);
+    }
+
+    /// Answers a request whose head did not arrive in time.
+    pub fn time_out(&mut self, pending: &[u8], peer: Peer, response: &mut Response) {
+        let rejection = Rejection { status: Status::REQUEST_TIMEOUT, reason: "The request did not arrive in time." };
+        self.reject(rejection, pending, peer, response);
     }
 
     /// The current generation of the files; 0 without --live-reload.

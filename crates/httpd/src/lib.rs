@@ -44,30 +44,30 @@ use common::{exit, logger};
 use auth::Login;
 use cli::Cli;
 use config::Config;
-use startup::{Opened, browser, sandbox};
+use startup::{Resources, browser, sandbox};
 use threads::WorkerThreads;
 
 /// Runs the program: reads the command line and serves until a signal arrives.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    exit::run("httpd", exit_code::of, || serve(args.into_iter().collect()))
+    exit::run("httpd", exit_code::of, || serve(&args.into_iter().collect::<Vec<_>>()))
 }
 
-fn serve(args: Vec<OsString>) -> Result<u8> {
+fn serve(args: &[OsString]) -> Result<u8> {
     let started = Instant::now();
-    let cli = Cli::try_parse_from(&args)?;
+    let cli = Cli::try_parse_from(args)?;
     let color = cli.color;
     logger::init("httpd", logger::level(cli.verbose, cli.quiet), color);
     let config = Config::new(cli)?;
     if matches!(config.login, Some(Login::SingleUser(_))) {
-        auth::reexec_without_password(&args);
+        auth::reexec_without_password(args);
     }
-    let mut opened = Opened::open(&config)?;
-    startup::warn_of_passwords_in_clear(&config, &opened.listeners.bound);
+    let mut resources = Resources::open(&config)?;
+    startup::warn_of_passwords_in_clear(&config, &resources.listeners.bound);
     if let Some(user) = &config.user {
         sandbox::become_user(user)?;
-        opened.check_access(&config, user)?;
+        resources.check_access(&config, user)?;
     }
-    let urls = startup::banner::urls(&opened.listeners.bound);
+    let urls = startup::banner::urls(&resources.listeners.bound);
     // Before confinement, which a browser would inherit.
     let browser = config.startup_output.open.then(|| browser::open(&urls)).flatten();
     if config.sandbox {
@@ -76,12 +76,12 @@ fn serve(args: Vec<OsString>) -> Result<u8> {
     if let Some(browser) = browser {
         browser.watch();
     }
-    opened.watch_folders(&config)?;
-    startup::announce(&config, &urls, opened.fingerprint.as_deref(), color);
-    let socket_files = std::mem::take(&mut opened.listeners.files);
-    let threads = WorkerThreads::start(config, opened, color, started)?;
+    resources.watch_folders(&config)?;
+    startup::announce(&config, &urls, resources.fingerprint.as_deref(), color);
+    let socket_files = std::mem::take(&mut resources.listeners.files);
+    let threads = WorkerThreads::start(config, resources, color, started)?;
     startup::notify("READY=1");
     let code = threads.handle_signals();
     drop(socket_files);
-    code
+    Ok(code?)
 }

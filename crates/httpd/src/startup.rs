@@ -25,7 +25,7 @@ use crate::telemetry::access_log::Sink;
 use crate::tls::{self, CertificateFiles, CertificateReloader};
 
 /// Resources opened before privileges are dropped.
-pub(crate) struct Opened {
+pub(crate) struct Resources {
     pub(crate) root: Root,
     pub(crate) sink: Option<Arc<Sink>>,
     pub(crate) authenticator: Option<Arc<Authenticator>>,
@@ -37,7 +37,7 @@ pub(crate) struct Opened {
     pub(crate) folder_watch: Option<FolderWatch>,
 }
 
-impl Opened {
+impl Resources {
     /// Opens everything that the configuration names, and raises the limit of open files.
     pub(crate) fn open(config: &Config) -> Result<Self, Error> {
         let root = Root::open_root(&config.root, config.symlinks).map_err(|error| cannot_open(&config.root, error))?;
@@ -170,7 +170,7 @@ pub(crate) fn announce(config: &Config, urls: &[String], fingerprint: Option<&st
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Notifies systemd (sd_notify(3)); a failure is only logged.
+/// Notifies systemd (`sd_notify(3)`); a failure is only logged.
 pub(crate) fn notify(state: &str) {
     if let Err(error) = listener::notify(state) {
         log::warn!("notify systemd of {state}: {}", common::error::reason(&error));

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use common::exit;
 use common::logger::Color;
 use common::signals::{Signal, Signals};
+use common::{Error, Kind, exit};
 
 use crate::auth::Authenticator;
 use crate::blocking::pool::BlockingPool;
@@ -21,7 +20,7 @@ use crate::live_reload::LiveReload;
 use crate::net::connection_limit::ConnectionLimiter;
 use crate::net::listener::Listener;
 use crate::shutdown::{GRACE_PERIOD, Shutdown};
-use crate::startup::{self, Opened};
+use crate::startup::{self, Resources};
 use crate::telemetry::access_log::{AccessLog, Sink};
 use crate::telemetry::metrics::Metrics;
 use crate::tls::{self, CertificateReloader};
@@ -66,8 +65,13 @@ struct WorkerFactory {
 
 impl WorkerThreads {
     /// Starts one thread per worker, and the watch of the folders for --live-reload.
-    pub(crate) fn start(mut config: Config, opened: Opened, color: Color, started: Instant) -> Result<Self> {
-        let Opened { root, sink, authenticator, certificate, signals, listeners, folder_watch, .. } = opened;
+    pub(crate) fn start(
+        mut config: Config,
+        resources: Resources,
+        color: Color,
+        started: Instant,
+    ) -> Result<Self, Error> {
+        let Resources { root, sink, authenticator, certificate, signals, listeners, folder_watch, .. } = resources;
         let (site, root) = (Arc::new(std::mem::take(&mut config.site)), Arc::new(root));
         let (shutdown, workers) = (Arc::new(Shutdown::default()), config.listen.workers);
         let limiter = ConnectionLimiter::new(config.max_connections, config.max_per_address);
@@ -89,25 +93,30 @@ impl WorkerThreads {
         };
         let (mut wakers, mut ready) = (Vec::new(), Vec::new());
         for (number, listeners) in listeners.by_worker.into_iter().enumerate() {
-            let waker = Waker::new().context("eventfd")?;
-            ready.push(factory.worker(number, listeners, Arc::clone(&waker)).context("epoll")?);
+            let waker = Waker::new().map_err(|error| Error::io("create", "an eventfd", error))?;
+            ready.push(
+                factory
+                    .worker(number, listeners, Arc::clone(&waker))
+                    .map_err(|error| Error::io("create", "an epoll set", error))?,
+            );
             wakers.push(waker);
         }
         let mut threads = Vec::new();
         // After all workers are built: the first clients of one could take the descriptors that the next one needs.
         for (number, worker) in ready.into_iter().enumerate() {
             let builder = thread::Builder::new().name(format!("worker {number}"));
-            threads.push(builder.spawn(move || worker.run()).context("start a worker")?);
+            threads.push(builder.spawn(move || worker.run()).map_err(|error| Error::io("start", "a worker", error))?);
         }
         if let (Some(folder_watch), Some(live_reload)) = (folder_watch, &factory.live_reload) {
-            folder_watch.start(&site, Arc::clone(live_reload)).context("start a watcher")?;
+            let started = folder_watch.start(&site, Arc::clone(live_reload));
+            started.map_err(|error| Error::io("start", "the folder watch", error))?;
         }
         let drain = factory.config.drain;
         Ok(Self { threads, wakers, root, shutdown, certificate, authenticator, sink, signals, drain })
     }
 
     /// Handles signals until the server stops. SIGHUP reloads files; SIGINT and SIGTERM stop.
-    pub(crate) fn handle_signals(self) -> Result<u8> {
+    pub(crate) fn handle_signals(self) -> Result<u8, Error> {
         let mut has_warned = false;
         loop {
             if !has_warned && self.root.is_deleted() {
@@ -118,13 +127,17 @@ impl WorkerThreads {
             if let Some(authenticator) = &self.authenticator {
                 authenticator.refresh();
             }
-            match self.signals.wait(CHECK_INTERVAL).context("wait for signals")? {
+            match self.wait(CHECK_INTERVAL)? {
                 None if self.threads.iter().any(JoinHandle::is_finished) => return self.join(),
                 None => self.certificate.iter().for_each(|certificate| certificate.check()),
                 Some(Signal::SIGHUP) => self.reload(),
                 Some(_) => return self.stop(),
             }
         }
+    }
+
+    fn wait(&self, timeout: Duration) -> Result<Option<Signal>, Error> {
+        self.signals.wait(timeout).map_err(|error| Error::io("wait for", "signals", error))
     }
 
     fn reload(&self) {
@@ -138,7 +151,7 @@ impl WorkerThreads {
     }
 
     /// Drains, then lets responses finish within the grace period; a second signal ends the process at once.
-    fn stop(self) -> Result<u8> {
+    fn stop(self) -> Result<u8, Error> {
         startup::notify("STOPPING=1");
         if !self.drain.is_zero() && self.drain()? {
             return Ok(exit::SUCCESS);
@@ -148,7 +161,7 @@ impl WorkerThreads {
         self.wakers.iter().for_each(|waker| waker.wake());
         // Workers check the time themselves, but with --workers 1 a worker may block in a send.
         while !self.threads.iter().all(JoinHandle::is_finished) && !self.shutdown.is_long_overdue() {
-            if is_stop(self.signals.wait(JOIN_INTERVAL)?) {
+            if is_stop(self.wait(JOIN_INTERVAL)?) {
                 return Ok(exit::SUCCESS);
             }
         }
@@ -156,13 +169,13 @@ impl WorkerThreads {
     }
 
     /// Serves while the health check fails, so that load balancers notice; whether a second signal arrived.
-    fn drain(&self) -> Result<bool> {
+    fn drain(&self) -> Result<bool, Error> {
         log::info!("draining for {} s", self.drain.as_secs());
         self.shutdown.start_draining();
         let until = Instant::now() + self.drain;
         while Instant::now() < until && !self.threads.iter().any(JoinHandle::is_finished) {
             let left = until.saturating_duration_since(Instant::now());
-            if is_stop(self.signals.wait(left.min(CHECK_INTERVAL))?) {
+            if is_stop(self.wait(left.min(CHECK_INTERVAL))?) {
                 return Ok(true);
             }
         }
@@ -170,11 +183,11 @@ impl WorkerThreads {
     }
 
     /// The result of the workers that have ended.
-    fn join(self) -> Result<u8> {
+    fn join(self) -> Result<u8, Error> {
         for thread in self.threads.into_iter().filter(JoinHandle::is_finished) {
             match thread.join() {
-                Ok(result) => result.context("a worker failed")?,
-                Err(_) => bail!("a worker panicked"),
+                Ok(result) => result.map_err(|error| Error::io("run", "a worker", error))?,
+                Err(_) => return Err(Error::new(Kind::System, "run", "a worker", "panicked")),
             }
         }
         Ok(exit::SUCCESS)

@@ -26,9 +26,10 @@ use crate::connection::{Connection, ConnectionLimits, Phase};
 use crate::handler::Handler;
 use crate::net::connection_limit::ConnectionLimiter;
 use crate::net::listener::Listener;
+use crate::proto::response::{Framing, Response};
 use crate::shutdown::Shutdown;
 use crate::waker::Waker;
-use accept::Listeners;
+use accept::Acceptor;
 use http1::{Buffers, Http1};
 use server_sent_events::EventBroadcast;
 use slots::{FIRST_LISTENER, Slots, WAKER};
@@ -41,7 +42,7 @@ const LINGER_TIMEOUT: u32 = 2;
 /// One worker.
 pub struct Worker {
     slots: Slots,
-    listeners: Listeners,
+    acceptor: Acceptor,
     handler: Handler,
     buffers: Buffers,
     events: EventBroadcast,
@@ -83,11 +84,11 @@ impl Worker {
     pub fn new(parts: WorkerParts) -> io::Result<Self> {
         let WorkerParts { listeners, handler, limiter, limits, waker, pool, shutdown, tls } = parts;
         let slots = Slots::new(&waker)?;
-        let listeners = Listeners::new(listeners);
-        listeners.watch(&slots)?;
+        let acceptor = Acceptor::new(listeners);
+        acceptor.watch(&slots)?;
         Ok(Self {
             slots,
-            listeners,
+            acceptor,
             handler,
             buffers: Buffers::default(),
             events: EventBroadcast::default(),
@@ -129,7 +130,7 @@ impl Worker {
     /// epoll timeout in ms: at most 1 s, so that deadlines are checked; shorter while accepting is paused.
     fn poll_timeout(&self) -> u16 {
         let second = Duration::from_secs(1);
-        let timeout = self.listeners.pause_left().map_or(second, |left| left.min(second));
+        let timeout = self.acceptor.pause_left().map_or(second, |left| left.min(second));
         u16::try_from(timeout.as_millis()).unwrap_or(1000)
     }
 
@@ -137,7 +138,7 @@ impl Worker {
         if !self.shutdown.is_requested() {
             return false;
         }
-        if !self.listeners.is_empty() {
+        if !self.acceptor.is_empty() {
             self.stop_accepting();
         }
         let is_busy = self.slots.iter().any(|connection| !connection.is_idle());
@@ -154,13 +155,10 @@ impl Worker {
     /// Processes what a connection has received, then stores, closes or offloads it. A panic closes this connection only.
     fn serve(&mut self, mut connection: Connection, slot: Option<usize>) {
         let mut http1 = Http1 { handler: &mut self.handler, buffers: &mut self.buffers, limits: &self.limits };
-        let job = match catch_unwind(AssertUnwindSafe(|| http1.process_requests(&mut connection))) {
-            Ok(job) => job,
-            Err(_) => {
-                connection.phase = Phase::Closed;
-                None
-            }
-        };
+        let job = catch_unwind(AssertUnwindSafe(|| http1.process_requests(&mut connection))).unwrap_or_else(|_| {
+            connection.phase = Phase::Closed;
+            None
+        });
         match (job, &connection.phase) {
             (Some(job), _) => {
                 self.slots.release(&connection, slot);
@@ -230,7 +228,7 @@ impl Worker {
     }
 
     fn end_of_batch(&mut self) {
-        if let Err(error) = self.listeners.resume(&self.slots) {
+        if let Err(error) = self.acceptor.resume(&self.slots) {
             log::error!("epoll: {}", common::error::reason(&error));
         }
         if self.handler.clock.uptime() != self.checked_at {
@@ -252,7 +250,8 @@ impl Worker {
             }
             if matches!(connection.phase, Phase::Head) {
                 self.buffers.output.clear();
-                self.handler.time_out(&connection.pending, connection.peer, &mut self.buffers.output);
+                let mut response = Response::new(&mut self.buffers.output, Framing::LAST);
+                self.handler.time_out(&connection.pending, connection.peer, &mut response);
                 let _ = connection.send_now(&[&self.buffers.output]);
             }
             self.slots.close(slot);

@@ -172,7 +172,7 @@ fn is_dated_early(representation: &Representation, now: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::files::{Opened, Symlinks};
+    use crate::content::files::{Opened, SymlinkPolicy};
     use std::time::SystemTime;
 
     struct Fixture {
@@ -184,7 +184,7 @@ mod tests {
     impl Fixture {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let root = Root::open_root(folder.path(), Symlinks::Inside).unwrap();
+            let root = Root::open_root(folder.path(), SymlinkPolicy::Inside).unwrap();
             Self { folder, root, site: Site::default() }
         }
 

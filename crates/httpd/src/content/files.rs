@@ -19,7 +19,7 @@ use crate::file_version::FileVersion;
 
 /// How symbolic links are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Symlinks {
+pub enum SymlinkPolicy {
     /// Followed inside the root.
     #[default]
     Inside,
@@ -36,7 +36,7 @@ const MAX_TRIES: usize = 8;
 #[derive(Debug)]
 pub struct Root {
     folder: OwnedFd,
-    symlinks: Symlinks,
+    symlinks: SymlinkPolicy,
     /// The flags of openat2; `None` where it does not exist.
     resolve: Option<ResolveFlag>,
 }
@@ -54,12 +54,12 @@ pub enum Opened {
 
 impl Root {
     /// Opens the root folder.
-    pub fn open_root(path: &Path, symlinks: Symlinks) -> io::Result<Self> {
+    pub fn open_root(path: &Path, symlinks: SymlinkPolicy) -> io::Result<Self> {
         let folder = open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let resolve = match symlinks {
-            Symlinks::Inside => ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-            Symlinks::Any => ResolveFlag::RESOLVE_NO_MAGICLINKS,
-            Symlinks::None => ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS,
+            SymlinkPolicy::Inside => ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+            SymlinkPolicy::Any => ResolveFlag::RESOLVE_NO_MAGICLINKS,
+            SymlinkPolicy::None => ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS,
         };
         let mut root = Self { folder, symlinks, resolve: Some(resolve) };
         // Some seccomp filters return EPERM for calls they do not know.
@@ -206,7 +206,7 @@ mod tests {
     }
 
     /// The root with openat2, and without.
-    fn roots(folder: &tempfile::TempDir, symlinks: Symlinks) -> [Root; 2] {
+    fn roots(folder: &tempfile::TempDir, symlinks: SymlinkPolicy) -> [Root; 2] {
         let root = || Root::open_root(&folder.path().join("root"), symlinks).unwrap();
         [root(), Root { resolve: None, ..root() }]
     }
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn links_are_followed_inside_the_root_only() {
         let folder = site();
-        for root in roots(&folder, Symlinks::Inside) {
+        for root in roots(&folder, SymlinkPolicy::Inside) {
             assert!(is_file(&root, "a.txt") && is_file(&root, "sub/b.txt") && is_file(&root, "sub/inside"));
             assert!(is_file(&root, "sub/chain") && is_file(&root, "way/b.txt"));
             let outside = [
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_path_of_thousands_of_folders_is_absent_without_openat2() {
         let folder = site();
-        let [_, root] = roots(&folder, Symlinks::Inside);
+        let [_, root] = roots(&folder, SymlinkPolicy::Inside);
         let deep = vec!["d"; walk::MAX_DEPTH + 10].join("/");
         std::fs::create_dir_all(folder.path().join("root").join(&deep)).unwrap();
         assert!(!root.is_folder(deep.as_bytes()));
@@ -253,10 +253,10 @@ mod tests {
     #[test]
     fn symlinks_none_follows_no_link_and_symlinks_any_follows_every_link() {
         let folder = site();
-        for none in roots(&folder, Symlinks::None) {
+        for none in roots(&folder, SymlinkPolicy::None) {
             assert!(!is_file(&none, "sub/inside") && !is_file(&none, "way/b.txt") && is_file(&none, "sub/b.txt"));
         }
-        for any in roots(&folder, Symlinks::Any) {
+        for any in roots(&folder, SymlinkPolicy::Any) {
             assert!(is_file(&any, "outside") && is_file(&any, "absolute") && is_file(&any, "up/secret"));
             assert!(!is_file(&any, "magic/etc/passwd"), "magic links are never followed");
         }
@@ -266,10 +266,10 @@ mod tests {
     fn a_fifo_or_a_device_is_absent_and_does_not_block() {
         let folder = site();
         nix::unistd::mkfifo(&folder.path().join("root/fifo"), Mode::S_IRWXU).unwrap();
-        for root in roots(&folder, Symlinks::Inside) {
+        for root in roots(&folder, SymlinkPolicy::Inside) {
             assert!(!is_file(&root, "fifo"));
         }
-        let dev = Root::open_root(Path::new("/dev"), Symlinks::Inside).unwrap();
+        let dev = Root::open_root(Path::new("/dev"), SymlinkPolicy::Inside).unwrap();
         assert!(!is_file(&dev, "null"));
     }
 }

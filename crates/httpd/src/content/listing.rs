@@ -206,9 +206,10 @@ fn write_json(out: &mut impl Write, entries: &[FolderEntry]) -> io::Result<()> {
         out.write_all(if number == 0 { b"\n" } else { b",\n" })?;
         let kind = if entry.is_folder { "folder" } else { "file" };
         write!(out, "{{\"name\":{},\"type\":\"{kind}\",\"size\":", JsonString(&entry.name))?;
-        match entry.is_folder {
-            true => out.write_all(b"null")?,
-            false => write!(out, "{}", entry.size)?,
+        if entry.is_folder {
+            out.write_all(b"null")?;
+        } else {
+            write!(out, "{}", entry.size)?;
         }
         match DateTime::from_timestamp(entry.modified, 0) {
             Some(time) => write!(out, ",\"modified\":\"{}\"}}", time.to_rfc3339_opts(SecondsFormat::Secs, true))?,

@@ -2,17 +2,12 @@
 
 use super::exchange::Exchange;
 use super::response_body::Reply;
-use super::{Handler, OVER_LIMIT};
 use crate::content::error_page::{self, POLICY};
-use crate::net::peer::Peer;
-use crate::proto::Rejection;
 use crate::proto::field::{Fields, Name};
 use crate::proto::percent::percent_encode;
-use crate::proto::request::{self, Method};
-use crate::proto::response::{Framing, Response, Status};
+use crate::proto::request::Method;
+use crate::proto::response::{Response, Status};
 use crate::proto::target::Path;
-use crate::telemetry::access_log::LogEntry;
-use crate::telemetry::metrics::ServedBy;
 
 /// Seconds after which a client may retry a 503 response.
 const RETRY_AFTER: &str = "1";
@@ -70,44 +65,8 @@ impl Exchange<'_, '_, '_> {
     }
 }
 
-impl Handler {
-    /// The response to input that is no request; the last one of the connection.
-    pub fn reject(&mut self, rejection: Rejection, input: &[u8], peer: Peer, out: &mut Vec<u8>) {
-        let response = &mut Response::new(out, Framing::LAST);
-        let body = write_page_head(response, self.clock.date(), rejection.status, rejection.reason, &[], false);
-        response.field_lines(&self.site.extra_headers);
-        response.end_head();
-        response.body(&body);
-        let entry = LogEntry {
-            peer,
-            line: request::first_line(input),
-            status: rejection.status.code(),
-            bytes: body.len() as u64,
-            referer: None,
-            user_agent: None,
-            user: None,
-            served_by: ServedBy::Memory,
-            cache: None,
-            begun: self.clock.woke(),
-        };
-        self.recorder.record(&self.clock, &entry);
-    }
-
-    /// The response to a client above the connection limit.
-    pub fn reject_over_limit(&mut self, input: &[u8], peer: Peer, out: &mut Vec<u8>) {
-        let rejection = Rejection { status: Status::SERVICE_UNAVAILABLE, reason: OVER_LIMIT };
-        self.reject(rejection, input, peer, out);
-    }
-
-    /// The response to a request whose head did not arrive in time.
-    pub fn time_out(&mut self, pending: &[u8], peer: Peer, out: &mut Vec<u8>) {
-        let rejection = Rejection { status: Status::REQUEST_TIMEOUT, reason: "The request did not arrive in time." };
-        self.reject(rejection, pending, peer, out);
-    }
-}
-
 /// Writes the head of a page up to the fields of the site; returns the body.
-fn write_page_head(
+pub(super) fn write_page_head(
     response: &mut Response,
     date: &[u8],
     status: Status,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::monitoring::Recorder;
+use super::recorder::Recorder;
 use super::response_body::Reply;
 use crate::clock::Clock;
 use crate::content::routing::Site;

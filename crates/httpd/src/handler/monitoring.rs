@@ -1,19 +1,16 @@
-//! Health check, metrics, and the record of every response.
+//! Health check and metrics.
 //!
 //! The paths belong to the server: files of the same name are not served.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::exchange::Exchange;
 use super::response_body::Reply;
-use crate::clock::Clock;
 use crate::proto::request::Method;
 use crate::proto::response::Status;
 use crate::proto::target::Path;
 use crate::shutdown::Shutdown;
-use crate::telemetry::access_log::{AccessLog, LogEntry};
-use crate::telemetry::metrics::{Counters, Metrics};
+use crate::telemetry::metrics::Metrics;
 
 /// The paths of health check and metrics, if the command line names them.
 #[derive(Debug, Clone, Default)]
@@ -67,42 +64,4 @@ fn send_text(exchange: &mut Exchange, status: Status, content_type: &str, body: 
     exchange.response.number_field("Content-Length", body.len() as u64);
     exchange.response.field("Cache-Control", "no-store");
     exchange.finish_with(status, body.as_bytes())
-}
-
-/// Counts and logs the responses of one worker.
-#[derive(Debug)]
-pub struct Recorder {
-    log: AccessLog,
-    /// The counters of this worker, if there are metrics.
-    counters: Option<Arc<Counters>>,
-}
-
-impl Recorder {
-    /// A recorder for one worker; `counters` only if there are metrics.
-    pub fn new(log: AccessLog, counters: Option<Arc<Counters>>) -> Self {
-        Self { log, counters }
-    }
-
-    /// Counts a response and adds it to the access log.
-    pub fn record(&mut self, clock: &Clock, entry: &LogEntry) {
-        let is_timed = self.counters.is_some() || self.log.has_durations();
-        let duration = if is_timed { entry.begun.elapsed() } else { Duration::ZERO };
-        if let Some(counters) = &self.counters {
-            counters.count_response(entry.status, entry.served_by, entry.bytes, entry.cache, duration);
-        }
-        self.log.add(clock, entry, duration);
-    }
-
-    /// Ends a wake-up: writes log lines, publishes the size of the cache.
-    pub(super) fn end_of_batch(&mut self, clock: &Clock, cache_weight: usize) {
-        self.log.end_of_batch(clock);
-        if let Some(counters) = &self.counters {
-            counters.set_cache_size(cache_weight as u64);
-        }
-    }
-
-    /// Writes all log lines.
-    pub fn flush(&mut self) {
-        self.log.flush();
-    }
 }

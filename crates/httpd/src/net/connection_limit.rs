@@ -20,7 +20,7 @@ struct LimiterState {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// LimiterState open connections, in total and per address; shared by all workers.
+/// Counts open connections, in total and per address; shared by all workers.
 #[derive(Debug)]
 pub struct ConnectionLimiter {
     total: usize,
@@ -108,7 +108,7 @@ impl Drop for ConnectionPermit {
 }
 
 impl ConnectionPermit {
-    /// LimiterState the connection for `peer` from now on; without effect and `false` at the limit of `peer`.
+    /// Counts the connection for `peer` from now on; without effect and `false` at the limit of `peer`.
     pub fn count_for(&mut self, peer: Peer) -> bool {
         if self.peer == peer {
             return true;

@@ -120,7 +120,7 @@ impl ClientStream {
                             return Ok(sent);
                         }
                     }
-                    let count = session.seal(left, outgoing)?;
+                    let count = session.encrypt(left, outgoing)?;
                     sent += count;
                     left = &left[count..];
                 }
@@ -130,13 +130,13 @@ impl ClientStream {
         })
     }
 
-    /// Ends sending: close_notify, then shutdown(2).
+    /// Ends sending: `close_notify`, then shutdown(2).
     pub fn finish_sending(&mut self) {
         self.send_close_notify();
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// Sends the close_notify alert of TLS; errors are ignored.
+    /// Sends the `close_notify` alert of TLS; errors are ignored.
     pub fn send_close_notify(&mut self) {
         let Layer::Secure { session, unsent } = &mut self.layer else { return };
         SCRATCH.with_borrow_mut(|Scratch { outgoing, .. }| {
@@ -154,7 +154,7 @@ impl ClientStream {
         records.extend(unsent);
         // A new allocation, because an idle connection must not hold a large buffer.
         *unsent = Vec::new();
-        let count = if plain.is_empty() { 0 } else { session.seal(plain, records)? };
+        let count = if plain.is_empty() { 0 } else { session.encrypt(plain, records)? };
         Ok((count, records.bytes()))
     }
 
@@ -201,7 +201,7 @@ fn receive_records(
     incoming[..kept].copy_from_slice(session.partial());
     outgoing.clear();
     outgoing.extend(unsent);
-    let opened = session.open(&mut incoming[..kept + count], buffer, outgoing);
+    let opened = session.decrypt(&mut incoming[..kept + count], buffer, outgoing);
     if let Ok(opened) = &opened
         && opened.length > 0
     {

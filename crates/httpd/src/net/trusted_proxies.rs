@@ -30,7 +30,7 @@ impl TrustedProxies {
         }
     }
 
-    /// The peer for which a connection is counted before its client is known: a trusted proxy has no limit of its own,
+    /// The peer for which a connection is counted before its client is known: a trusted proxy has no limit,
     /// because it forwards many clients.
     pub fn counted(&self, peer: Peer) -> Peer {
         if self.trusts(peer) { Peer::Local } else { peer }

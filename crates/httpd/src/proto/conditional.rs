@@ -57,7 +57,7 @@ pub fn range_applies(fields: &Fields, validators: Validators) -> bool {
 }
 
 fn date_of(fields: &Fields, name: Name) -> Option<i64> {
-    fields.only(name).and_then(|value| date::parse(value))
+    fields.only(name).and_then(date::parse)
 }
 
 /// A tag without its weakness flag, for the weak comparison.

@@ -2,7 +2,6 @@
 //!
 //! Times are whole seconds since 1970-01-01 00:00:00 UTC, without leap seconds, up to the end of year 9999.
 
-use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
 use httpdate::HttpDate;
@@ -16,12 +15,9 @@ pub const LENGTH: usize = 29;
 /// Writes `Sun, 06 Nov 1994 08:49:37 GMT`; times out of range become the nearest one in range.
 pub fn format(seconds: i64) -> [u8; LENGTH] {
     let seconds = u64::try_from(seconds.clamp(0, LAST_SECOND)).unwrap_or(0);
-    let mut date = [b' '; LENGTH];
-    if let Some(time) = UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
-        // The buffer has exactly the length of a date.
-        let _ = write!(date.as_mut_slice(), "{}", HttpDate::from(time));
-    }
-    date
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH);
+    let text = HttpDate::from(time).to_string();
+    text.as_bytes().try_into().unwrap_or(*b"Thu, 01 Jan 1970 00:00:00 GMT")
 }
 
 /// Reads a date in any of the three forms; `None` for other text, for days that do not exist and for years before 1970.

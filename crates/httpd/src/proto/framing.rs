@@ -3,8 +3,6 @@
 //! This server has no use for request bodies, but must know their length exactly: what follows a body is the next request,
 //! and a body must never be taken for one. [`Drain`] eats a body that arrives in pieces.
 
-use std::io::Write;
-
 use super::Rejection;
 use super::field::{self, Name, decimal};
 use super::request::{Head, Version};
@@ -19,7 +17,7 @@ const MAX_CHUNK_LINE: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyLength {
     /// So many octets follow the head; 0 when the request has no body.
-    Octets(u64),
+    Bytes(u64),
     /// The body is chunked.
     Chunked,
 }
@@ -31,7 +29,7 @@ pub enum BodyLength {
 pub fn body_length(head: &Head) -> Result<BodyLength, Rejection> {
     let fields = &head.fields;
     if fields.first(Name::TransferEncoding).is_none() {
-        return content_length(head).map(BodyLength::Octets);
+        return content_length(head).map(BodyLength::Bytes);
     }
     if head.version == Version::Http10 {
         return Err(Rejection::bad_request("Transfer-Encoding is not part of HTTP/1.0."));
@@ -98,15 +96,15 @@ pub fn expectation(head: &Head) -> Result<Expectation, Rejection> {
 /// Eats a request body piece by piece.
 #[derive(Debug, Clone)]
 pub struct Drain {
-    state: State,
+    state: DrainState,
     /// Octets still allowed, framing included.
     budget: u64,
 }
 
 #[derive(Debug, Clone)]
-enum State {
+enum DrainState {
     /// So many octets of a body or chunk are left; then what follows.
-    Octets {
+    Bytes {
         left: u64,
         chunked: bool,
     },
@@ -137,9 +135,9 @@ impl Drain {
     /// A drain for a body of this length; `None` when it is certain to be too large.
     pub fn new(length: BodyLength) -> Option<Self> {
         let state = match length {
-            BodyLength::Octets(left) if left > MAX_DRAIN => return None,
-            BodyLength::Octets(left) => State::Octets { left, chunked: false },
-            BodyLength::Chunked => State::ChunkSize(Line::new()),
+            BodyLength::Bytes(left) if left > MAX_DRAIN => return None,
+            BodyLength::Bytes(left) => DrainState::Bytes { left, chunked: false },
+            BodyLength::Chunked => DrainState::ChunkSize(Line::new()),
         };
         Some(Self { state, budget: MAX_DRAIN })
     }
@@ -148,11 +146,11 @@ impl Drain {
     pub fn feed(&mut self, bytes: &[u8]) -> Drained {
         let mut rest = bytes;
         loop {
-            if let State::Done = self.state {
+            if let DrainState::Done = self.state {
                 return Drained::Done(bytes.len().saturating_sub(rest.len()));
             }
-            if let State::Octets { left: 0, chunked: false } = self.state {
-                self.state = State::Done;
+            if let DrainState::Bytes { left: 0, chunked: false } = self.state {
+                self.state = DrainState::Done;
                 continue;
             }
             if rest.is_empty() {
@@ -170,38 +168,38 @@ impl Drain {
     /// One step over bytes that are not empty: how many it took, or `None` when they are malformed.
     fn step(&mut self, rest: &[u8]) -> Option<usize> {
         match &mut self.state {
-            State::Done => Some(0),
-            State::Octets { left, chunked } => {
+            DrainState::Done => Some(0),
+            DrainState::Bytes { left, chunked } => {
                 let taken = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
                 *left = left.saturating_sub(taken as u64);
                 if *left == 0 {
-                    self.state = if *chunked { State::ChunkEnd(Line::new()) } else { State::Done };
+                    self.state = if *chunked { DrainState::ChunkEnd(Line::new()) } else { DrainState::Done };
                 }
                 Some(taken)
             }
-            State::ChunkEnd(line) => match take_line(line, rest)? {
+            DrainState::ChunkEnd(line) => match take_line(line, rest)? {
                 (taken, None) => Some(taken),
                 (taken, Some(line)) if line.is_empty() => {
-                    self.state = State::ChunkSize(Line::new());
+                    self.state = DrainState::ChunkSize(Line::new());
                     Some(taken)
                 }
                 _ => None,
             },
-            State::ChunkSize(line) => {
+            DrainState::ChunkSize(line) => {
                 let (taken, line) = take_line(line, rest)?;
                 if let Some(line) = line {
                     self.state = match chunk_size(&line)? {
-                        0 => State::Trailer(Line::new()),
-                        left => State::Octets { left, chunked: true },
+                        0 => DrainState::Trailer(Line::new()),
+                        left => DrainState::Bytes { left, chunked: true },
                     };
                 }
                 Some(taken)
             }
-            State::Trailer(line) => {
+            DrainState::Trailer(line) => {
                 let (taken, line) = take_line(line, rest)?;
                 match line {
-                    Some(line) if line.is_empty() => self.state = State::Done,
-                    Some(_) => self.state = State::Trailer(Line::new()),
+                    Some(line) if line.is_empty() => self.state = DrainState::Done,
+                    Some(_) => self.state = DrainState::Trailer(Line::new()),
                     None => {}
                 }
                 Some(taken)
@@ -255,8 +253,7 @@ pub fn write_chunk(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Appends the line in front of a chunk of `size` bytes.
 pub fn chunk_start(size: u64, out: &mut Vec<u8>) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{size:x}\r\n");
+    out.extend_from_slice(format!("{size:x}\r\n").as_bytes());
 }
 
 #[cfg(test)]
@@ -278,9 +275,9 @@ mod tests {
 
     #[test]
     fn a_length_is_digits_that_fit_and_equal_repeats_are_one() {
-        assert_eq!(length(""), Ok(BodyLength::Octets(0)));
-        assert_eq!(length("Content-Length: 12\r\n"), Ok(BodyLength::Octets(12)));
-        assert_eq!(length("Content-Length: 12\r\nContent-Length: 12\r\n"), Ok(BodyLength::Octets(12)));
+        assert_eq!(length(""), Ok(BodyLength::Bytes(0)));
+        assert_eq!(length("Content-Length: 12\r\n"), Ok(BodyLength::Bytes(12)));
+        assert_eq!(length("Content-Length: 12\r\nContent-Length: 12\r\n"), Ok(BodyLength::Bytes(12)));
         for value in ["+1", "-1", "0x1", "1 2", "", "1,1", "18446744073709551616", "1\r\nContent-Length: 2"] {
             assert_eq!(length(&format!("Content-Length: {value}\r\n")), Err(400), "{value:?}");
         }
@@ -342,9 +339,9 @@ mod tests {
 
     #[test]
     fn a_body_of_known_length_is_eaten_exactly() {
-        drains(BodyLength::Octets(5), b"hello", b"GET / HTTP/1.1");
-        assert_eq!(Drain::new(BodyLength::Octets(0)).unwrap().feed(b"GET"), Drained::Done(0));
-        assert!(Drain::new(BodyLength::Octets(MAX_DRAIN + 1)).is_none());
+        drains(BodyLength::Bytes(5), b"hello", b"GET / HTTP/1.1");
+        assert_eq!(Drain::new(BodyLength::Bytes(0)).unwrap().feed(b"GET"), Drained::Done(0));
+        assert!(Drain::new(BodyLength::Bytes(MAX_DRAIN + 1)).is_none());
     }
 
     #[test]

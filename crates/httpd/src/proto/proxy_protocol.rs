@@ -17,7 +17,7 @@ const MAX_HEADER: usize = 8 * 1024;
 
 /// What is known about the start of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parsed {
+pub enum ParsedProxyHeader {
     /// More has to arrive.
     Partial,
     /// A header of that many octets, and the address of the client; `None` when the proxy speaks for itself (a health check)
@@ -43,11 +43,11 @@ pub enum Malformed {
 }
 
 /// Reads the header at the start of `bytes`.
-pub fn parse(bytes: &[u8]) -> Result<Parsed, Malformed> {
+pub fn parse(bytes: &[u8]) -> Result<ParsedProxyHeader, Malformed> {
     const LINE_START: &[u8] = b"PROXY ";
     let is_start_of = |whole: &[u8]| whole.iter().zip(bytes).all(|(one, other)| one == other);
     if is_start_of(&SIGNATURE) {
-        if bytes.len() < FIXED { Ok(Parsed::Partial) } else { version_2(bytes) }
+        if bytes.len() < FIXED { Ok(ParsedProxyHeader::Partial) } else { version_2(bytes) }
     } else if is_start_of(LINE_START) {
         version_1(bytes)
     } else {
@@ -56,10 +56,10 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Malformed> {
 }
 
 /// `PROXY TCP4 192.0.2.1 198.51.100.1 56324 443`, CRLF.
-fn version_1(bytes: &[u8]) -> Result<Parsed, Malformed> {
+fn version_1(bytes: &[u8]) -> Result<ParsedProxyHeader, Malformed> {
     let window = bytes.get(..MAX_LINE).unwrap_or(bytes);
     let Some(end) = memchr::memchr(b'\n', window) else {
-        return if bytes.len() >= MAX_LINE { Err(Malformed::TooLong) } else { Ok(Parsed::Partial) };
+        return if bytes.len() >= MAX_LINE { Err(Malformed::TooLong) } else { Ok(ParsedProxyHeader::Partial) };
     };
     let line = window.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(Malformed::Syntax)?;
     let line = std::str::from_utf8(line).map_err(|_| Malformed::Syntax)?;
@@ -67,7 +67,7 @@ fn version_1(bytes: &[u8]) -> Result<Parsed, Malformed> {
     let mut words = line.split(' ').skip(1);
     let family = words.next().ok_or(Malformed::Syntax)?;
     if family == "UNKNOWN" {
-        return Ok(Parsed::Complete(length, None));
+        return Ok(ParsedProxyHeader::Complete(length, None));
     }
     let (Some(source), Some(destination), Some(source_port), Some(destination_port), None) =
         (words.next(), words.next(), words.next(), words.next(), words.next())
@@ -83,7 +83,7 @@ fn version_1(bytes: &[u8]) -> Result<Parsed, Malformed> {
         _ => Err(Malformed::Syntax),
     };
     read(destination)?;
-    Ok(Parsed::Complete(length, Some(read(source)?.to_canonical())))
+    Ok(ParsedProxyHeader::Complete(length, Some(read(source)?.to_canonical())))
 }
 
 /// Digits without a zero in front.
@@ -92,10 +92,10 @@ fn is_port(text: &str) -> bool {
     is_plain && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
-fn version_2(bytes: &[u8]) -> Result<Parsed, Malformed> {
+fn version_2(bytes: &[u8]) -> Result<ParsedProxyHeader, Malformed> {
     let Some([command, family, high, low]) = bytes.get(SIGNATURE.len()..).and_then(|rest| rest.first_chunk::<4>())
     else {
-        return Ok(Parsed::Partial);
+        return Ok(ParsedProxyHeader::Partial);
     };
     if command >> 4 != 2 {
         return Err(Malformed::Syntax);
@@ -104,12 +104,12 @@ fn version_2(bytes: &[u8]) -> Result<Parsed, Malformed> {
     if length > MAX_HEADER {
         return Err(Malformed::TooLong);
     }
-    let Some(header) = bytes.get(..length) else { return Ok(Parsed::Partial) };
+    let Some(header) = bytes.get(..length) else { return Ok(ParsedProxyHeader::Partial) };
     let rest = header.get(FIXED..).unwrap_or_default();
     // Families: the upper half is AF_INET (1), AF_INET6 (2) or AF_UNIX (3), the lower one stream or datagram.
     let (source, addresses) = match (command & 0x0f, family >> 4) {
         // LOCAL: the proxy asks on its own behalf, and what stands in the header is to be ignored.
-        (0, _) => return Ok(Parsed::Complete(length, None)),
+        (0, _) => return Ok(ParsedProxyHeader::Complete(length, None)),
         (1, 1) => (v4(rest), 12),
         (1, 2) => (v6(rest), 36),
         (1, 3) => (None, 216),
@@ -118,7 +118,7 @@ fn version_2(bytes: &[u8]) -> Result<Parsed, Malformed> {
     };
     let records = rest.get(addresses..).ok_or(Malformed::Syntax)?;
     check(header, records)?;
-    Ok(Parsed::Complete(length, source))
+    Ok(ParsedProxyHeader::Complete(length, source))
 }
 
 fn v4(addresses: &[u8]) -> Option<IpAddr> {
@@ -164,7 +164,7 @@ mod tests {
 
     fn complete(bytes: &[u8]) -> Option<String> {
         match parse(bytes) {
-            Ok(Parsed::Complete(length, ip)) if length == bytes.len() => ip.map(|ip| ip.to_string()),
+            Ok(ParsedProxyHeader::Complete(length, ip)) if length == bytes.len() => ip.map(|ip| ip.to_string()),
             other => panic!("{other:?}"),
         }
     }
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(complete(b"PROXY UNKNOWN\r\n"), None);
         assert_eq!(complete(b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n"), None);
         let followed = b"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\nGET / HTTP/1.1\r\n";
-        assert_eq!(parse(followed), Ok(Parsed::Complete(39, Some([192, 0, 2, 7].into()))));
+        assert_eq!(parse(followed), Ok(ParsedProxyHeader::Complete(39, Some([192, 0, 2, 7].into()))));
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
     fn every_prefix_of_a_header_wants_more() {
         for whole in [header(0x21, 0x11, &V4), b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n".to_vec()] {
             for end in 0..whole.len() {
-                assert_eq!(parse(&whole[..end]), Ok(Parsed::Partial), "{end}");
+                assert_eq!(parse(&whole[..end]), Ok(ParsedProxyHeader::Partial), "{end}");
             }
         }
     }

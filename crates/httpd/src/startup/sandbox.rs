@@ -13,7 +13,7 @@ use nix::unistd::{User, initgroups, setgid, setuid};
 
 use crate::auth::Login;
 use crate::config::{Config, LogTarget, TlsConfig};
-use crate::content::files::Symlinks;
+use crate::content::files::SymlinkPolicy;
 use crate::net::listener::Bind;
 
 /// Files of the local time zone, for the access log.
@@ -38,7 +38,7 @@ pub(crate) fn confine(config: &Config) -> Result<(), Error> {
     let fail = |cause: io::Error| Error::io("confine", "the process", cause);
     nix::sys::prctl::set_no_new_privs().map_err(|error| fail(error.into()))?;
     let readable = match config.symlinks {
-        Symlinks::Any => "everything except /dev, /proc and /sys".to_owned(),
+        SymlinkPolicy::Any => "everything except /dev, /proc and /sys".to_owned(),
         _ => config.root.display().to_string(),
     };
     let rules = rules(config).map_err(|error| fail(io::Error::other(error)))?;
@@ -51,7 +51,7 @@ fn rules(config: &Config) -> Result<Rules, Box<dyn std::error::Error + Send + Sy
     for path in TIME_ZONES {
         rules = rules.allow(Path::new(path), read)?;
     }
-    if config.symlinks == Symlinks::Any {
+    if config.symlinks == SymlinkPolicy::Any {
         for folder in top_level_folders() {
             rules = rules.allow(&folder, read)?;
         }

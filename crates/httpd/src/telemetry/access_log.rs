@@ -31,7 +31,7 @@ const PIPE_BUF: usize = 4096;
 
 /// The format of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
+pub enum LineFormat {
     /// Short, for terminals: time, status, request, size, client.
     Dev,
     /// The Combined Log Format of Apache and nginx.
@@ -216,7 +216,7 @@ fn append_to(path: &PathBuf) -> io::Result<File> {
 /// The log of one worker.
 #[derive(Debug)]
 pub struct AccessLog {
-    format: LogFormat,
+    format: LineFormat,
     color: bool,
     sink: Option<Arc<Sink>>,
     buffer: Vec<u8>,
@@ -227,14 +227,14 @@ pub struct AccessLog {
 
 impl AccessLog {
     /// A log of this format; without a sink nothing is logged.
-    pub fn new(format: LogFormat, color: bool, sink: Option<Arc<Sink>>) -> Self {
+    pub fn new(format: LineFormat, color: bool, sink: Option<Arc<Sink>>) -> Self {
         let is_interactive = sink.as_ref().is_some_and(|sink| sink.path.is_none()) && io::stdout().is_terminal();
         Self { format, color, sink, buffer: Vec::new(), is_interactive, written_at: 0 }
     }
 
     /// Whether lines contain durations.
     pub fn has_durations(&self) -> bool {
-        self.sink.is_some() && self.format == LogFormat::Json
+        self.sink.is_some() && self.format == LineFormat::Json
     }
 
     /// Adds a line.
@@ -243,10 +243,10 @@ impl AccessLog {
             return;
         }
         match self.format {
-            LogFormat::Dev => dev(&mut self.buffer, clock, entry, self.color),
-            LogFormat::Combined => combined(&mut self.buffer, clock, entry),
-            LogFormat::Common => common(&mut self.buffer, clock, entry),
-            LogFormat::Json => json(&mut self.buffer, clock, entry, duration),
+            LineFormat::Dev => dev(&mut self.buffer, clock, entry, self.color),
+            LineFormat::Combined => combined(&mut self.buffer, clock, entry),
+            LineFormat::Common => common(&mut self.buffer, clock, entry),
+            LineFormat::Json => json(&mut self.buffer, clock, entry, duration),
         }
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER_SIZE {

@@ -115,10 +115,14 @@ impl CertificateFiles {
                 let why = "encrypted keys are not supported; decrypt it with: openssl pkey -in FILE -out NEW";
                 unusable("--tls-key", &self.key, why)
             }
-            pem::Error::NoItemsFound if CertificateDer::from_pem_slice(text).is_ok() => {
-                unusable("--tls-key", &self.key, "the file contains a certificate but no key; name the key with --tls-key")
+            pem::Error::NoItemsFound if CertificateDer::from_pem_slice(text).is_ok() => unusable(
+                "--tls-key",
+                &self.key,
+                "the file contains a certificate but no key; name the key with --tls-key",
+            ),
+            pem::Error::NoItemsFound => {
+                unusable("--tls-key", &self.key, "the file contains no private key in PEM format")
             }
-            pem::Error::NoItemsFound => unusable("--tls-key", &self.key, "the file contains no private key in PEM format"),
             error => unusable("--tls-key", &self.key, &pem_error(&error)),
         })
     }
@@ -167,11 +171,14 @@ impl Identity {
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
             Err(rustls::Error::InconsistentKeys(_)) => {
                 let position = chain.iter().position(|certificate| fits(certificate).is_ok());
-                return Err(position.map_or(UnusableIdentity::Mismatch, |position| UnusableIdentity::Order(position + 1)));
+                return Err(
+                    position.map_or(UnusableIdentity::Mismatch, |position| UnusableIdentity::Order(position + 1))
+                );
             }
             Err(error) => return Err(UnusableIdentity::Certificate(rustls_error(&error))),
         }
-        let validity = validity(first).ok_or_else(|| UnusableIdentity::Certificate("it has no validity period".to_owned()))?;
+        let validity =
+            validity(first).ok_or_else(|| UnusableIdentity::Certificate("it has no validity period".to_owned()))?;
         Ok(Self { certified: CertifiedKey::new(chain, key), validity })
     }
 

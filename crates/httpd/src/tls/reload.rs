@@ -50,8 +50,12 @@ impl CertificateReloader {
     }
 
     fn new(identity: Identity, watched: Option<CertificateFiles>, versions: FileVersions) -> Self {
-        let state =
-            ReloadState { validity: identity.validity, status: ValidityStatus::Valid, read: versions, checked: versions };
+        let state = ReloadState {
+            validity: identity.validity,
+            status: ValidityStatus::Valid,
+            read: versions,
+            checked: versions,
+        };
         Self { current: RwLock::new(Arc::new(identity.certified)), watched, state: Mutex::new(state) }
     }
 

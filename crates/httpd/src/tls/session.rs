@@ -33,7 +33,7 @@ enum Progress {
     New,
     Handshake,
     Established,
-    /// The client has sent close_notify.
+    /// The client has sent `close_notify`.
     Finished,
     Failed,
 }
@@ -46,10 +46,10 @@ impl fmt::Debug for Session {
 
 /// The result of decrypting records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opened {
+pub struct Decrypted {
     /// Bytes of application data.
     pub length: usize,
-    /// Whether the client has sent close_notify.
+    /// Whether the client has sent `close_notify`.
     pub is_end: bool,
 }
 
@@ -82,7 +82,12 @@ impl Session {
 
     /// Decrypts `incoming`, which begins with [`partial`](Self::partial), into `plain`, which must be as large. Handshake
     /// records and alerts for the client are appended to `outgoing`, also after an error.
-    pub fn open(&mut self, incoming: &mut [u8], plain: &mut [u8], outgoing: &mut Records) -> Result<Opened, Error> {
+    pub fn decrypt(
+        &mut self,
+        incoming: &mut [u8],
+        plain: &mut [u8],
+        outgoing: &mut Records,
+    ) -> Result<Decrypted, Error> {
         if self.progress == Progress::New {
             self.progress = Progress::Handshake;
         }
@@ -122,7 +127,7 @@ impl Session {
         }
         // A new allocation, so that an idle connection holds no buffer.
         self.partial = incoming[start..].to_vec();
-        Ok(Opened { length, is_end: self.progress == Progress::Finished })
+        Ok(Decrypted { length, is_end: self.progress == Progress::Finished })
     }
 
     /// Appends the alert after a failure, if rustls has one; nothing else is processed, because rustls must not fail twice.
@@ -136,14 +141,14 @@ impl Session {
     }
 
     /// Encrypts at most [`BURST`] bytes of `plain` into `outgoing`; returns their number.
-    pub fn seal(&mut self, plain: &[u8], outgoing: &mut Records) -> io::Result<usize> {
+    pub fn encrypt(&mut self, plain: &[u8], outgoing: &mut Records) -> io::Result<usize> {
         let plain = &plain[..plain.len().min(BURST)];
         let needed = plain.len() + (plain.len() / MAX_RECORD + 1) * RECORD_OVERHEAD;
         self.write(outgoing, needed, |traffic, space| traffic.encrypt(plain, space))?;
         Ok(plain.len())
     }
 
-    /// Appends the close_notify alert.
+    /// Appends the `close_notify` alert.
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "the lifetime of the method itself is not general enough"

@@ -13,6 +13,7 @@ use crate::connection::{Connection, Phase};
 use crate::net::listener::{Listener, Role};
 use crate::net::peer::Peer;
 use crate::net::stream::ClientStream;
+use crate::proto::response::{Framing, Response};
 use crate::tls::session::Session;
 
 /// Connections accepted at a time, so that a flood of new connections does not delay the others.
@@ -23,7 +24,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const WARNING_INTERVAL: u32 = 60;
 
 /// The listeners of one worker.
-pub(super) struct Listeners {
+pub(super) struct Acceptor {
     listeners: Vec<Listener>,
     /// When accepting continues after a pause.
     paused_until: Option<Instant>,
@@ -31,7 +32,7 @@ pub(super) struct Listeners {
     next_accept_warning: u32,
 }
 
-impl Listeners {
+impl Acceptor {
     pub(super) fn new(listeners: Vec<Listener>) -> Self {
         Self { listeners, paused_until: None, next_accept_warning: 0 }
     }
@@ -78,10 +79,10 @@ impl Worker {
     /// Serves all requests that have arrived, then closes the listeners and all idle connections and event streams.
     pub(super) fn stop_accepting(&mut self) {
         self.handler.clock.tick();
-        for data in (FIRST_LISTENER..).take(self.listeners.listeners.len()) {
+        for data in (FIRST_LISTENER..).take(self.acceptor.listeners.len()) {
             while self.accept(data) && !self.shutdown.is_overdue() {}
         }
-        self.listeners.listeners.clear();
+        self.acceptor.listeners.clear();
         for slot in 0..self.slots.len() {
             self.handler.clock.new_batch();
             self.serve_slot(slot);
@@ -96,7 +97,7 @@ impl Worker {
     pub(super) fn accept(&mut self, data: u64) -> bool {
         let number = usize::try_from(data - FIRST_LISTENER).unwrap_or(usize::MAX);
         for _ in 0..MAX_ACCEPTS {
-            let Some(listener) = self.listeners.listeners.get(number) else { return false };
+            let Some(listener) = self.acceptor.listeners.get(number) else { return false };
             match listener.accept() {
                 Ok((socket, peer)) => {
                     let role = listener.role;
@@ -106,7 +107,7 @@ impl Worker {
                     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
                         Errno::EAGAIN => {}
                         Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM => {
-                            self.listeners.pause(&self.slots, self.handler.clock.uptime(), &error);
+                            self.acceptor.pause(&self.slots, self.handler.clock.uptime(), &error);
                         }
                         // The connection was aborted, or a network error is pending on it (accept(2)).
                         _ => continue,
@@ -157,7 +158,8 @@ impl Worker {
         let arrived = stream.receive_now(&mut self.buffers.input).unwrap_or(0);
         self.buffers.output.clear();
         let input = if role == Role::Tls { &[][..] } else { &self.buffers.input[..arrived] };
-        self.handler.reject_over_limit(input, peer, &mut self.buffers.output);
+        let mut response = Response::new(&mut self.buffers.output, Framing::LAST);
+        self.handler.reject_over_limit(input, peer, &mut response);
         if role != Role::Tls {
             let _ = stream.send_now(&[&self.buffers.output]);
             stream.finish_sending();

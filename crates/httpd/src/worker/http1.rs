@@ -141,7 +141,8 @@ impl Http1<'_> {
         if connection.count_for(self.handler.counted(client)) {
             return true;
         }
-        self.handler.reject_over_limit(&[], client, &mut self.buffers.output);
+        let mut response = Response::new(&mut self.buffers.output, Framing::LAST);
+        self.handler.reject_over_limit(&[], client, &mut response);
         if connection.stream.is_open() {
             connection.phase = Phase::Closing;
         } else {
@@ -186,7 +187,7 @@ impl Http1<'_> {
         let (head, taken, phase) = match parsed {
             Ok(parsed) => parsed,
             Err(rejection) => {
-                self.handler.reject(rejection, input, peer, output);
+                self.handler.reject(rejection, input, peer, &mut Response::new(output, Framing::LAST));
                 let reply = Reply::default();
                 return Some(Answered { taken: input.len(), reply, chunked: false, phase: Phase::Closing });
             }
@@ -246,7 +247,10 @@ impl Http1<'_> {
             return Some(Job { ready, body, chunked, log_entry });
         }
         let is_last = matches!(connection.phase, Phase::Closed | Phase::Closing);
-        if is_last || self.buffers.output.len() > MAX_OUTPUT {
+        if is_last {
+            return self.flush(connection);
+        }
+        if self.buffers.output.len() > MAX_OUTPUT {
             return self.flush_before_next(connection, unread);
         }
         None
@@ -254,21 +258,9 @@ impl Http1<'_> {
 
     /// Sends the responses so far. A client that does not read gets no further response prepared.
     fn flush_before_next(&mut self, connection: &mut Connection, unread: Unread) -> Option<Job> {
-        let is_last = matches!(connection.phase, Phase::Closed | Phase::Closing);
-        let job = self.flush(connection);
-        if is_last {
-            return job;
-        }
-        match job {
-            Some(job) => {
-                connection.pending = self.buffers.input[unread.start..unread.end].to_vec();
-                Some(job)
-            }
-            None => {
-                self.buffers.output.clear();
-                None
-            }
-        }
+        let job = self.flush(connection)?;
+        connection.pending = self.buffers.input[unread.start..unread.end].to_vec();
+        Some(job)
     }
 
     /// Sends the output and keeps an incomplete request for the next wake-up. The time limit of a head starts with its first
@@ -305,7 +297,10 @@ impl Http1<'_> {
             return None;
         }
         match connection.send_now(&[output]) {
-            Ok(sent) if sent == output.len() && !connection.stream.has_backlog() => None,
+            Ok(sent) if sent == output.len() && !connection.stream.has_backlog() => {
+                output.clear();
+                None
+            }
             Ok(sent) => {
                 if matches!(connection.phase, Phase::Closed) {
                     connection.phase = Phase::Closing;
@@ -336,8 +331,8 @@ fn phase_after(head: &Head) -> Result<Phase, Rejection> {
     let length = framing::body_length(head)?;
     let expectation = framing::expectation(head)?;
     Ok(match (length, expectation) {
-        (BodyLength::Octets(0), _) if framing::keeps_alive(head) => Phase::Idle,
-        (BodyLength::Octets(0), _) => Phase::Closed,
+        (BodyLength::Bytes(0), _) if framing::keeps_alive(head) => Phase::Idle,
+        (BodyLength::Bytes(0), _) => Phase::Closed,
         // The client decides whether it sends the body after a final response, so the following bytes are ambiguous.
         (_, Expectation::Continue) => Phase::Closing,
         (length, Expectation::None) => match Drain::new(length) {

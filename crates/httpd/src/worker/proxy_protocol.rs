@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 
 use crate::connection::Connection;
-use crate::proto::proxy_protocol::{self, Parsed};
+use crate::proto::proxy_protocol::{self, ParsedProxyHeader};
 
 /// The result of reading a header.
 pub(super) enum ProxyHeader {
@@ -34,8 +34,8 @@ pub(super) fn read_proxy_header(connection: &mut Connection, input: &mut [u8]) -
     };
     let parsed = proxy_protocol::parse(&input[..arrived]);
     let end = match parsed {
-        Ok(Parsed::Partial) => arrived,
-        Ok(Parsed::Complete(length, _)) => length,
+        Ok(ParsedProxyHeader::Partial) => arrived,
+        Ok(ParsedProxyHeader::Complete(length, _)) => length,
         Err(malformed) => {
             log::info!("{}: {malformed}", connection.peer);
             return ProxyHeader::Failed;
@@ -45,16 +45,12 @@ pub(super) fn read_proxy_header(connection: &mut Connection, input: &mut [u8]) -
         log::debug!("{}: {}", connection.peer, common::error::reason(&error));
         return ProxyHeader::Failed;
     }
-    match parsed {
-        Ok(Parsed::Complete(_, client)) => {
-            connection.pending = Vec::new();
-            ProxyHeader::Complete(client)
-        }
-        _ => {
-            connection.pending = input[..end].to_vec();
-            ProxyHeader::Partial
-        }
+    if let Ok(ParsedProxyHeader::Complete(_, client)) = parsed {
+        connection.pending = Vec::new();
+        return ProxyHeader::Complete(client);
     }
+    connection.pending = input[..end].to_vec();
+    ProxyHeader::Partial
 }
 
 /// Takes bytes from the socket that were peeked before.

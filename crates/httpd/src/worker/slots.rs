@@ -18,7 +18,8 @@ pub(super) const FIRST_LISTENER: u64 = 1 << 32;
 pub(super) struct Slots {
     epoll: Epoll,
     connections: Vec<Option<Connection>>,
-    free_slots: Vec<usize>,
+    /// Slots without a connection.
+    free: Vec<usize>,
 }
 
 impl Slots {
@@ -26,7 +27,7 @@ impl Slots {
     pub(super) fn new(waker: &Waker) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(waker, EpollEvent::new(EpollFlags::EPOLLIN, WAKER))?;
-        Ok(Self { epoll, connections: Vec::new(), free_slots: Vec::new() })
+        Ok(Self { epoll, connections: Vec::new(), free: Vec::new() })
     }
 
     /// Waits for events; `timeout` in ms.
@@ -68,7 +69,7 @@ impl Slots {
             self.connections[slot] = Some(connection);
             return;
         }
-        let slot = self.free_slots.pop().unwrap_or_else(|| {
+        let slot = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
             self.connections.len() - 1
         });
@@ -76,7 +77,7 @@ impl Slots {
             Ok(()) => self.connections[slot] = Some(connection),
             Err(error) => {
                 log::warn!("epoll: {}", common::error::reason(&error.into()));
-                self.free_slots.push(slot);
+                self.free.push(slot);
             }
         }
     }
@@ -91,7 +92,7 @@ impl Slots {
 
     /// Frees the slot of a connection that was taken out.
     pub(super) fn free(&mut self, slot: Option<usize>) {
-        self.free_slots.extend(slot);
+        self.free.extend(slot);
     }
 
     /// Closes a connection.

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_every_length_and_any_octets_are_read_back() {
+    fn names_of_every_length_and_any_bytes_are_read_back() {
         for length in [1, 50, 99, 100, 101, 155, 256, 511, 512, 513, 4000] {
             let name: Vec<u8> = (0..length).map(|place| if place % 7 == 3 { 0xff } else { b'a' }).collect();
             let header = TarHeader { name: &name, size: 5, modified: 1_700_000_000, executable: false };

@@ -13,9 +13,9 @@ use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-use super::{Symlinks, format};
+use super::{SymlinkPolicy, format};
 
-/// Links in one path, as in the kernel (path_resolution(7)).
+/// Links in one path, as in the kernel (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 /// Folders in one path: each holds a descriptor, and a client can request thousands.
 pub(super) const MAX_DEPTH: usize = 256;
@@ -23,8 +23,13 @@ pub(super) const MAX_DEPTH: usize = 256;
 const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 
 /// Opens a path below `root` with the errors of openat2: EXDEV outside the root, ELOOP for a link that is not followed.
-pub(super) fn resolve(root: BorrowedFd<'_>, path: &[u8], flags: OFlag, symlinks: Symlinks) -> Result<OwnedFd, Errno> {
-    if path.first() == Some(&b'/') && symlinks != Symlinks::Any {
+pub(super) fn resolve(
+    root: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlag,
+    symlinks: SymlinkPolicy,
+) -> Result<OwnedFd, Errno> {
+    if path.first() == Some(&b'/') && symlinks != SymlinkPolicy::Any {
         return Err(Errno::EXDEV);
     }
     let mut walk = Walk { root, folders: Vec::new(), parts: parts(path), symlinks, links: 0 };
@@ -42,7 +47,7 @@ struct Walk<'r> {
     folders: Vec<OwnedFd>,
     /// The remaining parts, the next one last.
     parts: Vec<Vec<u8>>,
-    symlinks: Symlinks,
+    symlinks: SymlinkPolicy,
     links: usize,
 }
 
@@ -73,7 +78,7 @@ impl Walk<'_> {
     }
 
     fn back(&mut self) -> Result<(), Errno> {
-        if self.symlinks == Symlinks::Any {
+        if self.symlinks == SymlinkPolicy::Any {
             let parent = openat(self.here(), "..", FOLDER, Mode::empty())?;
             return self.enter(parent);
         }
@@ -92,13 +97,13 @@ impl Walk<'_> {
         self.links += 1;
         // Magic links of /proc do not lead to the path they contain.
         let is_magic = fstatfs(link)?.filesystem_type() == PROC_SUPER_MAGIC;
-        if self.symlinks == Symlinks::None || self.links > MAX_LINKS || is_magic {
+        if self.symlinks == SymlinkPolicy::None || self.links > MAX_LINKS || is_magic {
             return Err(Errno::ELOOP);
         }
         let target = readlinkat(link, "")?;
         let target = target.as_bytes();
         if target.first() == Some(&b'/') {
-            if self.symlinks != Symlinks::Any {
+            if self.symlinks != SymlinkPolicy::Any {
                 return Err(Errno::EXDEV);
             }
             self.folders.clear();

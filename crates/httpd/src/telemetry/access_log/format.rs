@@ -91,11 +91,11 @@ pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, duration:
 fn address(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(v4) => {
-            for (index, octet) in v4.octets().into_iter().enumerate() {
+            for (index, byte) in v4.octets().into_iter().enumerate() {
                 if index > 0 {
                     out.push(b'.');
                 }
-                number(out, octet.into());
+                number(out, byte.into());
             }
         }
         IpAddr::V6(v6) => {
