@@ -45,5 +45,5 @@ for option in -m -s -d -p -5; do
     code=0
     "$BIN/httpd" --auth-file other site 2>refusal || code=$?
     equal "$code $(wc -l <refusal)" "2 1" "a file of htpasswd $option"
-    grep -q 'line 1: the password of ann is .*; only bcrypt is taken, made with: htpasswd -B' refusal || fail "$(cat refusal)"
+    grep -q 'line 1: the password of ann is .*; only bcrypt is supported; create one with: htpasswd -B' refusal || fail "$(cat refusal)"
 done
