@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, Ipv4HeaderSlice};
-use ping::proto::arrival::{Arrival, Expected, Framing, read};
+use ping::proto::reply::{MatchedMessage, Expected, Framing, read};
 use ping::proto::checksum::checksum;
 use ping::proto::extension::{self, Object, Words};
 use ping::proto::ip4::{self, Packet};
@@ -60,7 +60,7 @@ fn expected(framing: Framing) -> Expected {
 /// An echo reply is one for etherparse too, and written as a request it is intact and reads back.
 pub fn icmp4(data: &[u8]) {
     let arrival = read(&expected(Framing::Ip4), Ipv4Addr::LOCALHOST.into(), data);
-    if let Some(Arrival::Reply { length, payload, .. }) = arrival {
+    if let Some(MatchedMessage::Reply { length, payload, .. }) = arrival {
         assert_eq!(length, payload.len() + 8);
         assert!(payload.len() < data.len());
     }

@@ -9,7 +9,9 @@ use common::logger::Color;
 /// The options that iputils does not have.
 const MORE: &str = "Beyond iputils";
 
-pub use crate::many::cli::ManyOptions;
+pub mod multi;
+
+pub use multi::MultiArgs;
 
 /// Send ICMP echo requests to a host and tell what comes back.
 #[derive(Debug, Clone, Parser)]
@@ -167,5 +169,5 @@ pub struct Cli {
     pub color: Color,
     /// What makes a run one of many targets.
     #[command(flatten)]
-    pub many: ManyOptions,
+    pub many: MultiArgs,
 }

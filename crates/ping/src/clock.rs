@@ -5,17 +5,17 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
 
-use crate::pinger::Moment;
+use crate::rtt::Timestamp;
 
 /// This moment on both clocks.
-pub(crate) fn now() -> Result<Moment, Failure> {
+pub(crate) fn now() -> Result<Timestamp, Error> {
     let wall = SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_err(|cause| Failure::new(Kind::System, "read", "the clock", cause))?;
-    Ok(Moment { steady: Instant::now(), wall: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX) })
+        .map_err(|cause| Error::new(Kind::System, "read", "the clock", cause))?;
+    Ok(Timestamp { monotonic: Instant::now(), wall: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX) })
 }
 
 /// Nanoseconds since `start`.
@@ -34,15 +34,15 @@ pub(crate) fn sleep_until(start: Instant, until: u64) {
 
 /// Puts the wall clock of the kernel's stamps on the steady clock of a run.
 ///
-/// Both ends of a round trip go the same way, so what the bridge is wrong by drops out of the difference.
+/// Both ends of a round trip go the same way, so an error of the offset drops out of the difference.
 #[derive(Debug)]
-pub(crate) struct Bridge {
+pub(crate) struct ClockOffset {
     start: Instant,
     /// Wall clock less steady clock, in nanoseconds.
     offset: u64,
 }
 
-impl Bridge {
+impl ClockOffset {
     /// Longest time between two readings of the steady clock around one of the wall clock that counts as none.
     const QUICK: u64 = 2_000;
     /// Smallest change that is followed: less is noise of reading.
@@ -50,21 +50,21 @@ impl Bridge {
     /// Readings until one is taken that was not quick.
     const TRIES: u32 = 100;
 
-    /// A bridge for times since `start`.
-    pub(crate) fn new(start: Instant) -> Result<Self, Failure> {
-        let mut bridge = Self { start, offset: 0 };
+    /// An offset for times since `start`.
+    pub(crate) fn new(start: Instant) -> Result<Self, Error> {
+        let mut clock_offset = Self { start, offset: 0 };
         for try_number in 1..=Self::TRIES {
-            let (offset, is_quick) = bridge.reading()?;
+            let (offset, is_quick) = clock_offset.reading()?;
             if is_quick || try_number == Self::TRIES {
-                bridge.offset = offset;
+                clock_offset.offset = offset;
                 break;
             }
         }
-        Ok(bridge)
+        Ok(clock_offset)
     }
 
     /// Follows a wall clock that is slewed or has stepped.
-    pub(crate) fn follow(&mut self) -> Result<(), Failure> {
+    pub(crate) fn follow(&mut self) -> Result<(), Error> {
         let (offset, is_quick) = self.reading()?;
         if is_quick && offset.abs_diff(self.offset) > Self::NOISE {
             self.offset = offset;
@@ -77,7 +77,7 @@ impl Bridge {
         wall.saturating_sub(self.offset)
     }
 
-    fn reading(&self) -> Result<(u64, bool), Failure> {
+    fn reading(&self) -> Result<(u64, bool), Error> {
         let before = since(self.start);
         let wall = now()?.wall;
         let after = since(self.start);

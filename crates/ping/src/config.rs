@@ -2,18 +2,20 @@
 //!
 //! A value that cannot be used is refused with the option, the value and the reason; nothing is ignored silently.
 
+pub(crate) mod multi;
 mod values;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use common::logger::Color;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use self::values::{bad, flow_label, number, pattern_bytes, seconds};
 use crate::cli::Cli;
-use crate::pinger::{Pace, Plan, Until};
+use crate::family::Family;
 use crate::proto::payload::TIMED;
+use crate::single::plan::{Pace, Plan, Until};
 
 /// Probes of a flood that may be on their way; as many leave in one system call.
 const FLOOD_PRELOAD: u64 = 16;
@@ -29,36 +31,6 @@ const SHORTEST_GROUP_INTERVAL: Duration = Duration::from_secs(1);
 const LARGEST_USER_PRELOAD: u64 = 3;
 /// Shortest time between two look-ups of the target's name; DNS servers are not to be pinged.
 const SHORTEST_RESOLVE: Duration = Duration::from_secs(1);
-
-/// IPv4 or IPv6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4 and ICMP.
-    V4,
-    /// IPv6 and `ICMPv6`.
-    V6,
-}
-
-impl Family {
-    /// The family that the name of the program asks for.
-    pub fn of_program(name: &str) -> Option<Self> {
-        match name {
-            "ping4" => Some(Self::V4),
-            "ping6" => Some(Self::V6),
-            _ => None,
-        }
-    }
-
-    /// The family of `address`.
-    pub fn of(address: IpAddr) -> Self {
-        if address.is_ipv4() { Self::V4 } else { Self::V6 }
-    }
-
-    /// Whether `address` belongs to this family.
-    pub fn is_of(self, address: IpAddr) -> bool {
-        Self::of(address) == self
-    }
-}
 
 /// Where probes shall leave from; `fe80::1%eth0` names both parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -203,9 +175,9 @@ pub struct Config {
 
 impl Config {
     /// Checks what was typed; `called_as` is the family that the name of the program asks for.
-    pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Failure> {
+    pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Error> {
         if cli.many.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
-            return Err(Failure::new(Kind::Usage, "", "usage error", "Destination address required"));
+            return Err(Error::new(Kind::Usage, "", "usage error", "Destination address required"));
         }
         let family = match (cli.v4, cli.v6) {
             (true, _) => Some(Family::V4),
@@ -276,11 +248,11 @@ impl Config {
     }
 
     /// Whether this user may ping a broadcast or multicast address in this way: not often, and not in pieces.
-    pub fn allow_group(&self, is_broadcast: bool, target: IpAddr) -> Result<(), Failure> {
+    pub fn allow_group(&self, is_broadcast: bool, target: IpAddr) -> Result<(), Error> {
         if nix::unistd::Uid::current().is_root() || !(is_broadcast || target.is_multicast()) {
             return Ok(());
         }
-        let refused = |what: &'static str, why: &str| Err(Failure::new(Kind::Denied, what, "", why.to_owned()));
+        let refused = |what: &'static str, why: &str| Err(Error::new(Kind::Denied, what, "", why.to_owned()));
         match self.plan.pace {
             Pace::Every(interval) if interval >= SHORTEST_GROUP_INTERVAL => {}
             _ => return refused("broadcast ping with too short interval", "an ordinary user waits a second"),
@@ -298,7 +270,7 @@ impl Config {
 }
 
 /// The family that options of one family ask for; they have no effect in the other, so there they are refused.
-fn implied_family(cli: &Cli, family: Option<Family>) -> Result<Option<Family>, Failure> {
+fn implied_family(cli: &Cli, family: Option<Family>) -> Result<Option<Family>, Error> {
     let (option, implied) = match (cli.record_route, &cli.header_stamps, &cli.flow_label) {
         (true, _, _) => ("-R", Family::V4),
         (_, Some(_), _) => ("-T", Family::V4),
@@ -309,19 +281,19 @@ fn implied_family(cli: &Cli, family: Option<Family>) -> Result<Option<Family>, F
         family.is_some_and(|family| family != implied) || (cli.flow_label.is_some() && implied == Family::V4);
     if is_other {
         let reason = if implied == Family::V4 { "an option of IPv4" } else { "an option of IPv6" };
-        return Err(Failure::new(Kind::Usage, "", option, reason));
+        return Err(Error::new(Kind::Usage, "", option, reason));
     }
     Ok(Some(implied))
 }
 
-fn plan(cli: &Cli, size: u64) -> Result<Plan, Failure> {
+fn plan(cli: &Cli, size: u64) -> Result<Plan, Error> {
     let is_root = nix::unistd::Uid::current().is_root();
     let pace = pace(cli, is_root)?;
     let usual = if pace == Pace::Flood { (FLOOD_BYTES / size.max(1)).clamp(1, FLOOD_PRELOAD) } else { 1 };
     let preload = cli.preload.as_deref().map_or(Ok(usual), |value| number("-l", value, 1, 65_536))?;
     if !is_root && preload > LARGEST_USER_PRELOAD {
         let reason = format!("{preload}");
-        return Err(Failure::new(Kind::Denied, "", "cannot set preload to value greater than 3", reason));
+        return Err(Error::new(Kind::Denied, "", "cannot set preload to value greater than 3", reason));
     }
     let timeout = seconds("-W", &cli.timeout)?;
     if timeout.is_zero() {
@@ -343,14 +315,14 @@ fn plan(cli: &Cli, size: u64) -> Result<Plan, Failure> {
     })
 }
 
-fn pace(cli: &Cli, is_root: bool) -> Result<Pace, Failure> {
+fn pace(cli: &Cli, is_root: bool) -> Result<Pace, Error> {
     let interval = match &cli.interval {
         Some(typed) => seconds("-i", typed)?,
         None if cli.flood => Duration::ZERO,
         None => Duration::from_secs(1),
     };
     if !is_root && interval < SHORTEST_USER_INTERVAL {
-        return Err(Failure::new(Kind::Denied, "", "cannot flood", "minimal interval allowed for user is 2ms"));
+        return Err(Error::new(Kind::Denied, "", "cannot flood", "minimal interval allowed for user is 2ms"));
     }
     Ok(match interval {
         _ if cli.adaptive => Pace::Adaptive(if is_root { Duration::ZERO } else { SHORTEST_USER_INTERVAL }),
@@ -359,7 +331,7 @@ fn pace(cli: &Cli, is_root: bool) -> Result<Pace, Failure> {
     })
 }
 
-fn path_mtu(text: &str) -> Result<PathMtu, Failure> {
+fn path_mtu(text: &str) -> Result<PathMtu, Error> {
     match text {
         "do" => Ok(PathMtu::Do),
         "dont" => Ok(PathMtu::Dont),
@@ -369,7 +341,7 @@ fn path_mtu(text: &str) -> Result<PathMtu, Failure> {
     }
 }
 
-fn header_option(cli: &Cli) -> Result<Option<HeaderOption>, Failure> {
+fn header_option(cli: &Cli) -> Result<Option<HeaderOption>, Error> {
     Ok(match cli.header_stamps.as_deref() {
         _ if cli.record_route => Some(HeaderOption::RecordRoute),
         None => None,
@@ -380,11 +352,11 @@ fn header_option(cli: &Cli) -> Result<Option<HeaderOption>, Failure> {
 }
 
 /// The words of iputils for a value that is none of the few that there are.
-fn invalid(what: &'static str, value: &str) -> Failure {
-    Failure::new(Kind::Usage, what, "", value.to_owned())
+fn invalid(what: &'static str, value: &str) -> Error {
+    Error::new(Kind::Usage, what, "", value.to_owned())
 }
 
-fn resolve_every(text: &str) -> Result<Duration, Failure> {
+fn resolve_every(text: &str) -> Result<Duration, Error> {
     let period = seconds("--resolve-every", text)?;
     if period < SHORTEST_RESOLVE {
         return Err(bad("--resolve-every", text, "once a second at most"));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::pinger::Source;
+use crate::rtt::StampSource;
 
 /// What a line tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,8 +71,7 @@ pub(crate) fn iso_text(wall: u64) -> String {
 
 /// One line about one target, but for the last one.
 #[derive(Debug, Clone, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the names of the fields in JSON")]
-pub(crate) struct Event<'a> {
+pub(crate) struct Record<'a> {
     /// What happened.
     pub(crate) event: Kind,
     /// When it was seen.
@@ -99,7 +98,7 @@ pub(crate) struct Event<'a> {
     pub(crate) rtt_ms: Option<Duration>,
     /// Which clocks the round-trip time comes from.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "source")]
-    pub(crate) rtt_source: Option<Source>,
+    pub(crate) rtt_source: Option<StampSource>,
     /// Whether a probe that was sent later had been answered before.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) reordered: bool,
@@ -120,7 +119,7 @@ pub(crate) struct Event<'a> {
     pub(crate) reason: Option<&'a str>,
 }
 
-impl<'a> Event<'a> {
+impl<'a> Record<'a> {
     /// An event without any of the optional fields.
     pub(crate) fn new(event: Kind, time: Stamp, target: &'a str, address: Option<IpAddr>) -> Self {
         Self {
@@ -219,11 +218,11 @@ fn milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result
 }
 
 #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn source<S: Serializer>(source: &Option<Source>, serializer: S) -> Result<S::Ok, S::Error> {
+fn source<S: Serializer>(source: &Option<StampSource>, serializer: S) -> Result<S::Ok, S::Error> {
     match source {
-        Some(Source::Kernel) => serializer.serialize_str("kernel"),
-        Some(Source::KernelReceive) => serializer.serialize_str("kernel-receive"),
-        Some(Source::User) => serializer.serialize_str("user"),
+        Some(StampSource::Kernel) => serializer.serialize_str("kernel"),
+        Some(StampSource::KernelReceive) => serializer.serialize_str("kernel-receive"),
+        Some(StampSource::User) => serializer.serialize_str("user"),
         None => serializer.serialize_none(),
     }
 }
@@ -245,11 +244,11 @@ mod tests {
 
     #[test]
     fn an_event_holds_only_what_it_has_and_names_are_escaped() {
-        let event = Event {
+        let event = Record {
             seq: Some(7),
             rtt_ms: Some(Duration::from_nanos(12_345_678)),
-            rtt_source: Some(Source::KernelReceive),
-            ..Event::new(Kind::Reply, Stamp::Unix(1_795_335_927.240_001), "a\"\u{1b}[1m", Some([192, 0, 2, 1].into()))
+            rtt_source: Some(StampSource::KernelReceive),
+            ..Record::new(Kind::Reply, Stamp::Unix(1_795_335_927.240_001), "a\"\u{1b}[1m", Some([192, 0, 2, 1].into()))
         };
         let line = "{\"event\":\"reply\",\"time\":1795335927.240001,\"target\":\"a\\\"\\u001b[1m\",\
                     \"address\":\"192.0.2.1\",\"seq\":7,\"rtt_ms\":12.345678,\"rtt_source\":\"kernel-receive\"}\n";

@@ -11,11 +11,12 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use dns_lookup::{AddrInfoHints, LookupErrorKind};
 use nix::libc;
 
-use crate::config::{Config, Family};
+use crate::config::Config;
+use crate::family::Family;
 
 /// How long the first line with an address may wait for its name: long enough for a hosts file, too short to be seen.
 const PATIENCE: Duration = Duration::from_millis(3);
@@ -36,14 +37,14 @@ pub(crate) struct Target {
 }
 
 /// All addresses of `host` in the order in which they are to be tried.
-pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target>, Failure> {
+pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target>, Error> {
     let literal = literal(host);
     if let Some(address) = literal {
         let fits = family.is_none_or(|family| family.is_of(address.ip()));
         return if fits {
             Ok(vec![Target { address, name: host.to_owned(), is_literal: true }])
         } else {
-            Err(Failure::new(Kind::UnknownHost, "", host, "Address family for hostname not supported"))
+            Err(Error::new(Kind::UnknownHost, "", host, "Address family for hostname not supported"))
         };
     }
     let hints = AddrInfoHints {
@@ -63,12 +64,12 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         };
         let text = io::Error::from(error).to_string();
         let reason = text.rsplit(": ").next().unwrap_or_default().to_owned();
-        Failure::new(kind, "", host, reason)
+        Error::new(kind, "", host, reason)
     })?;
     let mut canonical = None;
     let mut targets = Vec::new();
     for info in found {
-        let info = info.map_err(|cause| Failure::io("resolve", host, cause))?;
+        let info = info.map_err(|cause| Error::io("resolve", host, cause))?;
         // The C library gives the canonical name with the first address only.
         canonical = canonical.or(info.canonname);
         let name = canonical.clone().unwrap_or_else(|| host.to_owned());
@@ -150,7 +151,7 @@ fn start_lookup(address: IpAddr) -> Lookup {
 }
 
 /// Looks the name of the target up again and again.
-pub(crate) struct Watch {
+pub(crate) struct Reresolver {
     host: String,
     family: Family,
     present: IpAddr,
@@ -160,7 +161,7 @@ pub(crate) struct Watch {
     running: Option<Receiver<Vec<Target>>>,
 }
 
-impl Watch {
+impl Reresolver {
     /// Watches the name of the destination, which means `present` now.
     pub(crate) fn new(config: &Config, present: IpAddr, period: Duration) -> Self {
         let family = Family::of(present);

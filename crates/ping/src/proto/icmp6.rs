@@ -23,34 +23,6 @@ pub fn write_request(echo: &Echo<'_>) -> Vec<u8> {
     echo.write(ECHO_REQUEST)
 }
 
-/// What an `ICMPv6` error says, in words; `info` is the second word of its header (MTU or pointer).
-pub fn describe(kind: u8, code: u8, info: u32) -> String {
-    match kind {
-        1 => match code {
-            0 => "Destination unreachable: No route".to_owned(),
-            1 => "Destination unreachable: Administratively prohibited".to_owned(),
-            2 => "Destination unreachable: Beyond scope of source address".to_owned(),
-            3 => "Destination unreachable: Address unreachable".to_owned(),
-            4 => "Destination unreachable: Port unreachable".to_owned(),
-            _ => format!("Destination unreachable: Unknown code {code}"),
-        },
-        2 if code == 0 => format!("Packet too big: mtu={info}"),
-        2 => format!("Packet too big: mtu={info}, code={code}"),
-        3 => match code {
-            0 => "Time exceeded: Hop limit".to_owned(),
-            1 => "Time exceeded: Defragmentation failure".to_owned(),
-            _ => format!("Time exceeded: code {code}"),
-        },
-        4 => match code {
-            0 => format!("Parameter problem: Wrong header field at {info}"),
-            1 => format!("Parameter problem: Unknown header at {info}"),
-            2 => format!("Parameter problem: Unknown option at {info}"),
-            _ => format!("Parameter problem: code {code} at {info}"),
-        },
-        _ => format!("unknown icmp type: {kind}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::indexing_slicing, reason = "a test may panic")]
@@ -66,13 +38,5 @@ mod tests {
         for length in 0..8 {
             assert_eq!(parse_reply(&bytes[..length]), Err(Malformed::Truncated));
         }
-    }
-
-    #[test]
-    fn errors_are_described_in_the_words_people_know() {
-        assert_eq!(describe(1, 3, 0), "Destination unreachable: Address unreachable");
-        assert_eq!(describe(2, 0, 1280), "Packet too big: mtu=1280");
-        assert_eq!(describe(3, 0, 0), "Time exceeded: Hop limit");
-        assert_eq!(describe(4, 1, 40), "Parameter problem: Unknown header at 40");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Echo, Malformed, be32, byte, icmp4};
+use super::{Malformed, be32, byte};
 
 /// Shortest IPv4 header, in bytes.
 pub const MINIMUM_HEADER: usize = 20;
@@ -14,7 +14,7 @@ pub const PROTOCOL_ICMP: u8 = 1;
 
 /// What ping reads of an IPv4 packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packet<'a> {
+pub struct Ipv4Packet<'a> {
     /// Hops that are left.
     pub ttl: u8,
     /// Number of the protocol in the payload.
@@ -29,7 +29,7 @@ pub struct Packet<'a> {
     pub payload: &'a [u8],
 }
 
-impl<'a> Packet<'a> {
+impl<'a> Ipv4Packet<'a> {
     /// Reads header and payload; the total length field is not used, the kernel has cut the packet already.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let first = byte(bytes, 0)?;
@@ -47,14 +47,6 @@ impl<'a> Packet<'a> {
             payload,
         })
     }
-}
-
-/// The echo request quoted in an ICMP error, with the address it was sent to; `None` when something else is quoted.
-pub fn quoted_echo(quote: &[u8]) -> Option<(Ipv4Addr, Echo<'_>)> {
-    let packet = Packet::parse(quote).ok()?;
-    let is_request = packet.protocol == PROTOCOL_ICMP && packet.payload.first() == Some(&icmp4::ECHO_REQUEST);
-    let echo = Echo::parse(packet.payload).ok()?;
-    is_request.then_some((packet.destination, echo))
 }
 
 #[cfg(test)]
@@ -76,31 +68,17 @@ mod tests {
 
     #[test]
     fn options_are_stepped_over() {
-        let mut bytes = packet(15, 68);
-        bytes[60] = icmp4::ECHO_REQUEST;
-        let parsed = Packet::parse(&bytes).unwrap();
+        let bytes = packet(15, 68);
+        let parsed = Ipv4Packet::parse(&bytes).unwrap();
         assert_eq!((parsed.ttl, parsed.options.len(), parsed.payload.len()), (63, 40, 8));
-        assert_eq!(quoted_echo(&bytes).unwrap().0, Ipv4Addr::new(192, 0, 2, 7));
     }
 
     #[test]
     fn a_header_shorter_than_five_words_or_longer_than_the_packet_is_refused() {
-        assert_eq!(Packet::parse(&packet(4, 40)), Err(Malformed::Header));
-        assert_eq!(Packet::parse(&packet(0, 40)), Err(Malformed::Header));
-        assert_eq!(Packet::parse(&packet(15, 59)), Err(Malformed::Header));
-        assert_eq!(Packet::parse(&[0x65; 40]), Err(Malformed::Header));
-        assert_eq!(Packet::parse(&[]), Err(Malformed::Truncated));
-    }
-
-    #[test]
-    fn a_quote_that_ends_inside_its_echo_header_is_no_quote() {
-        let mut bytes = packet(5, 28);
-        bytes[20] = icmp4::ECHO_REQUEST;
-        assert!(quoted_echo(&bytes).is_some());
-        for length in 0..28 {
-            assert_eq!(quoted_echo(&bytes[..length]), None);
-        }
-        bytes[9] = 17;
-        assert_eq!(quoted_echo(&bytes), None);
+        assert_eq!(Ipv4Packet::parse(&packet(4, 40)), Err(Malformed::Header));
+        assert_eq!(Ipv4Packet::parse(&packet(0, 40)), Err(Malformed::Header));
+        assert_eq!(Ipv4Packet::parse(&packet(15, 59)), Err(Malformed::Header));
+        assert_eq!(Ipv4Packet::parse(&[0x65; 40]), Err(Malformed::Header));
+        assert_eq!(Ipv4Packet::parse(&[]), Err(Malformed::Truncated));
     }
 }

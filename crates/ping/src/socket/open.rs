@@ -3,13 +3,13 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use nix::libc;
 use socket2::{Domain, Protocol, Type};
 
 use super::{OpenError, options};
 use crate::config::Config;
-use crate::proto::seal::Seal;
+use crate::proto::payload_mac::PayloadMac;
 
 /// Any port does to ask the kernel for a route; nothing is sent to it.
 const ROUTE_PORT: u16 = 1025;
@@ -17,13 +17,13 @@ const ROUTE_PORT: u16 = 1025;
 const LARGEST_FLOW_LABEL: u32 = 0xf_ffff;
 
 /// A raw socket, else a datagram socket, else the words that help.
-pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socket, bool), Failure> {
+pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socket, bool), Error> {
     let (domain, protocol) = match target {
         SocketAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         SocketAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
     };
     let refused = |cause: &io::Error| cause.kind() == io::ErrorKind::PermissionDenied;
-    let failed = |cause| Failure::io("open", "an ICMP socket", cause);
+    let failed = |cause| Error::io("open", "an ICMP socket", cause);
     match socket2::Socket::new(domain, Type::RAW, Some(protocol)) {
         Ok(socket) => return Ok((socket, true)),
         Err(cause) if !refused(&cause) => return Err(failed(cause)),
@@ -32,13 +32,13 @@ pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socke
         // The IPv4 header, and the answers in it, are seen on a raw socket only.
         Err(_) if config.header_option.is_some() && target.is_ipv4() => {
             let cure = "Operation not permitted (-R and -T need 'setcap cap_net_raw+ep' on this program)";
-            return Err(Failure::new(Kind::Denied, "open", "a raw socket", cure));
+            return Err(Error::new(Kind::Denied, "open", "a raw socket", cure));
         }
         Err(_) => {}
     }
     match socket2::Socket::new(domain, Type::DGRAM, Some(protocol)) {
         Ok(socket) => Ok((socket, false)),
-        Err(cause) if refused(&cause) => Err(Failure::new(
+        Err(cause) if refused(&cause) => Err(Error::new(
             Kind::Denied,
             "open",
             "an ICMP socket",
@@ -50,11 +50,11 @@ pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socke
 }
 
 /// Binds to the interface that was asked for.
-pub(crate) fn bind_interface(socket: &socket2::Socket, config: &Config) -> Result<(), Failure> {
+pub(crate) fn bind_interface(socket: &socket2::Socket, config: &Config) -> Result<(), Error> {
     match &config.origin.interface {
         Some(name) => socket
             .bind_device(Some(name.as_bytes()))
-            .map_err(|cause| Failure::io("SO_BINDTODEVICE", name, cause).with_kind(Kind::System)),
+            .map_err(|cause| Error::io("SO_BINDTODEVICE", name, cause).with_kind(Kind::System)),
         None => Ok(()),
     }
 }
@@ -78,13 +78,13 @@ pub(super) struct Route {
 /// The route that the kernel chooses towards `target`; asking for it sends nothing.
 pub(super) fn route(config: &Config, target: SocketAddr) -> Result<Route, OpenError> {
     let probe = socket2::Socket::new(Domain::for_address(target), Type::DGRAM, None)
-        .map_err(|cause| Failure::io("open", "a socket", cause))?;
+        .map_err(|cause| Error::io("open", "a socket", cause))?;
     bind_interface(&probe, config)?;
     if let Some(mark) = config.mark {
         probe.set_mark(mark).map_err(options::failed("mark"))?;
     }
     if let Some(address) = config.origin.address {
-        probe.bind(&source_towards(target, address).into()).map_err(|cause| Failure::io("bind", "", cause))?;
+        probe.bind(&source_towards(target, address).into()).map_err(|cause| Error::io("bind", "", cause))?;
     }
     let mut there = target;
     there.set_port(ROUTE_PORT);
@@ -110,17 +110,17 @@ pub(super) fn route(config: &Config, target: SocketAddr) -> Result<Route, OpenEr
 fn unreachable(config: &Config, target: SocketAddr, cause: io::Error) -> OpenError {
     if cause.kind() == io::ErrorKind::PermissionDenied && !config.broadcast {
         let hint = "Do you want to ping broadcast? Then -b. If not, check your local firewall rules";
-        return OpenError::from(Failure::new(Kind::Denied, "", target.ip(), hint));
+        return OpenError::from(Error::new(Kind::Denied, "", target.ip(), hint));
     }
     if cause.kind() == io::ErrorKind::InvalidInput && needs_zone(target) {
         let hint = format!("holds on one link only, which {}%INTERFACE or -I INTERFACE names", target.ip());
-        return OpenError::from(Failure::new(Kind::Usage, "", target.ip(), hint));
+        return OpenError::from(Error::new(Kind::Usage, "", target.ip(), hint));
     }
     let is_unroutable = matches!(
         cause.raw_os_error(),
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
     );
-    OpenError { failure: Failure::io("connect", "", cause), is_unroutable }
+    OpenError { error: Error::io("connect", "", cause), is_unroutable }
 }
 
 fn needs_zone(target: SocketAddr) -> bool {
@@ -134,12 +134,12 @@ pub(super) fn bind(
     source: Option<IpAddr>,
     is_raw: bool,
     wanted: Option<u16>,
-) -> Result<u16, Failure> {
+) -> Result<u16, Error> {
     let any: IpAddr = match target {
         SocketAddr::V4(_) => [0; 4].into(),
         SocketAddr::V6(_) => [0; 16].into(),
     };
-    let failed = |cause| Failure::io("bind", "", cause);
+    let failed = |cause| Error::io("bind", "", cause);
     if is_raw {
         if let Some(source) = source {
             socket.bind(&source_towards(target, source).into()).map_err(failed)?;
@@ -156,17 +156,17 @@ pub(super) fn bind(
     Ok(local.as_socket().map_or(0, |address| address.port()))
 }
 
-fn random_identifier() -> Result<u16, Failure> {
+fn random_identifier() -> Result<u16, Error> {
     Ok(u16::from_ne_bytes(random()?))
 }
 
-/// A seal that nobody else can make.
-pub(super) fn seal() -> Result<Seal, Failure> {
-    Ok(Seal::new(random()?))
+/// A mac that nobody else can make.
+pub(super) fn mac() -> Result<PayloadMac, Error> {
+    Ok(PayloadMac::new(random()?))
 }
 
 /// `target` with the flow label that was asked for.
-pub(super) fn with_flow_label(config: &Config, target: SocketAddr) -> Result<SocketAddr, Failure> {
+pub(super) fn with_flow_label(config: &Config, target: SocketAddr) -> Result<SocketAddr, Error> {
     let (SocketAddr::V6(mut v6), Some(wanted)) = (target, config.flow_label) else { return Ok(target) };
     let label = match wanted {
         // Never 0, which would be no label.
@@ -177,8 +177,8 @@ pub(super) fn with_flow_label(config: &Config, target: SocketAddr) -> Result<Soc
     Ok(v6.into())
 }
 
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Failure> {
+fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Error> {
     let mut bytes = [0; LENGTH];
-    getrandom::fill(&mut bytes).map_err(|cause| Failure::new(Kind::System, "draw", "random bytes", cause))?;
+    getrandom::fill(&mut bytes).map_err(|cause| Error::new(Kind::System, "draw", "random bytes", cause))?;
     Ok(bytes)
 }

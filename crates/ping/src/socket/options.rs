@@ -8,15 +8,15 @@ use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
 use std::os::unix::ffi::OsStringExt;
 
-use common::Failure;
+use common::Error;
 use nix::errno::Errno;
-use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{self, SetOsString};
+use nix::sys::socket::{TimestampingFlag, setsockopt};
 use nix::{libc, setsockopt_impl, sockopt_impl};
 
 use crate::config::{Config, HeaderOption, PathMtu};
-use crate::proto::arrival::Framing;
 use crate::proto::options;
+use crate::proto::reply::Framing;
 
 /// Least room for replies that come while a line is printed; the kernel may grant less.
 const LEAST_ROOM: usize = 1 << 18;
@@ -123,7 +123,7 @@ sockopt_impl!(
 
 /// Keeps types other than `wanted` from a raw socket before a copy of the packet is made for it; requests above all, on
 /// loopback. ICMP filters know the types below 32 only and let all others pass.
-pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &[u8]) -> Result<(), Failure> {
+pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &[u8]) -> Result<(), Error> {
     let mut blocked = [u32::MAX; 8];
     for kind in wanted {
         blocked[usize::from(kind / 32)] &= !(1 << (kind % 32));
@@ -141,7 +141,7 @@ pub(super) fn set_all(
     config: &Config,
     target: SocketAddr,
     path_mtu: Option<PathMtu>,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     match target {
         SocketAddr::V4(_) => set_ipv4(socket, config, path_mtu)?,
         SocketAddr::V6(target) => set_ipv6(socket, config, target, path_mtu)?,
@@ -168,7 +168,7 @@ pub(super) fn set_all(
     socket.set_nonblocking(true).map_err(failed("non-blocking mode"))
 }
 
-fn set_ipv4(socket: &socket2::Socket, config: &Config, path_mtu: Option<PathMtu>) -> Result<(), Failure> {
+fn set_ipv4(socket: &socket2::Socket, config: &Config, path_mtu: Option<PathMtu>) -> Result<(), Error> {
     setsockopt(socket, sockopt::Ipv4RecvErr, &true).map_err(named("IP_RECVERR"))?;
     setsockopt(socket, sockopt::Ipv4RecvTtl, &true).map_err(named("IP_RECVTTL"))?;
     if let Some(ttl) = config.ttl {
@@ -196,7 +196,7 @@ fn set_ipv6(
     config: &Config,
     target: SocketAddrV6,
     path_mtu: Option<PathMtu>,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     setsockopt(socket, sockopt::Ipv6RecvErr, &true).map_err(named("IPV6_RECVERR"))?;
     setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true).map_err(named("IPV6_RECVHOPLIMIT"))?;
     if let Some(ttl) = config.ttl {
@@ -218,7 +218,7 @@ fn set_ipv6(
 }
 
 /// Leases the flow label in `target`; the kernel refuses to send one that nobody leased.
-fn lease_flow_label(socket: &socket2::Socket, target: SocketAddrV6) -> Result<(), Failure> {
+fn lease_flow_label(socket: &socket2::Socket, target: SocketAddrV6) -> Result<(), Error> {
     /// Create the label when it does not exist.
     const CREATE: u16 = 1;
     /// For this process alone.
@@ -263,11 +263,37 @@ fn discovery(mode: PathMtu) -> libc::c_int {
     }
 }
 
-/// Words for an option that the kernel refused.
-pub(crate) fn failed(what: &'static str) -> impl Fn(io::Error) -> Failure {
-    move |cause| Failure::io("set", what, cause)
+/// Which sends the kernel stamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SendStamps {
+    /// None; received packets are stamped in any case.
+    Off,
+    /// When the driver hands the packet to the device.
+    Driver,
+    /// The same, and when the packet enters the queue of the device, for drivers that do not stamp.
+    DriverOrQueue,
 }
 
-fn named(what: &'static str) -> impl Fn(Errno) -> Failure {
+/// Requests time stamps of received packets and of `sends` (`SO_TIMESTAMPING`).
+pub(super) fn set_stamps(socket: &socket2::Socket, sends: SendStamps) -> io::Result<()> {
+    let received = TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
+    let driver = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
+        | TimestampingFlag::SOF_TIMESTAMPING_OPT_ID
+        | TimestampingFlag::SOF_TIMESTAMPING_OPT_TSONLY;
+    let flags = received
+        | match sends {
+            SendStamps::Off => TimestampingFlag::empty(),
+            SendStamps::Driver => driver,
+            SendStamps::DriverOrQueue => driver | TimestampingFlag::from_bits_retain(libc::SOF_TIMESTAMPING_TX_SCHED),
+        };
+    Ok(setsockopt(socket, sockopt::Timestamping, &flags)?)
+}
+
+/// The error for an option that the kernel refused.
+pub(crate) fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |cause| Error::io("set", what, cause)
+}
+
+pub(super) fn named(what: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| failed(what)(errno.into())
 }

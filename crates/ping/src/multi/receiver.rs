@@ -1,0 +1,286 @@
+//! The loop of many targets: read what came, keep the books, tell, and sleep until something is due.
+//!
+//! Nothing is parsed here and nothing is decided. While packets leave as fast as they can, it looks for answers a few
+//! thousand times a second instead of being woken by each, which would cost the sending side more than the answer itself.
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use common::Error;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+
+use super::alive_set::AliveSet;
+use super::probe_ring::Probe;
+use super::report::MultiReport;
+use super::report::prometheus::TextFile;
+use super::sender::{Refusal, SenderControl};
+use super::softnet_drops::SoftnetDrops;
+use super::tracker::{Arrival, ProbeTracker};
+use crate::clock::{self, ClockOffset};
+use crate::config::multi::MultiConfig;
+use crate::proto::Echo;
+use crate::proto::icmp_message::{self, IcmpMessage};
+use crate::signals::{Request, Signals};
+use crate::socket::batch_socket::{BatchSocket, Buffer, Incoming};
+
+/// Longest sleep: the time from picture to picture of the table, in nanoseconds.
+const MAX_SLEEP: u64 = 250_000_000;
+/// Sleep while packets leave as fast as they can.
+const FAST_SLEEP: u64 = 300_000;
+/// Batches that are read before the rest is looked at.
+const BATCHES: usize = 16;
+/// Nanoseconds without a drop after which packets may leave a little faster again.
+const SPEEDUP_AFTER: u64 = 20_000_000;
+/// Shortest time between two files for Prometheus, in nanoseconds.
+const FILE_GAP: u64 = 1_000_000_000;
+
+/// Everything the loop needs but the books and the report.
+pub(crate) struct Receiver<'a> {
+    pub(crate) sockets: &'a [BatchSocket],
+    pub(crate) signals: &'a Signals,
+    pub(crate) control: &'a SenderControl,
+    pub(crate) alive: &'a AliveSet,
+    pub(crate) settings: &'a MultiConfig,
+    /// The identifier of the probes in the books.
+    pub(crate) identifier: u16,
+    pub(crate) start: Instant,
+    pub(crate) again: mpsc::Sender<Probe>,
+    pub(crate) refusals: mpsc::Receiver<Refusal>,
+    pub(crate) file: Option<&'a TextFile>,
+    pub(crate) softnet_drops: Option<SoftnetDrops>,
+    /// The thread that sends.
+    pub(crate) sender: &'a Thread,
+    /// Packets leave as fast as they can.
+    pub(crate) is_fast: bool,
+}
+
+/// What the loop remembers from state to state.
+struct LoopState {
+    /// Datagrams thrown away so far, for each socket.
+    dropped: Vec<u32>,
+    /// Rounds that the file for Prometheus knows of.
+    rounds: u64,
+    written: u64,
+    /// When packets were thrown away, or sending was made faster again.
+    last_change: u64,
+    softnet_drops: Option<SoftnetDrops>,
+    clock_offset: ClockOffset,
+}
+
+impl Receiver<'_> {
+    /// Reads and tells until everything is known, or until the user or the deadline says stop.
+    pub(crate) fn run<W: Write>(
+        mut self,
+        tracker: &mut ProbeTracker<'_>,
+        report: &mut MultiReport<'_, W>,
+    ) -> Result<(), Error> {
+        let mut buffer = Buffer::new(self.settings.config.payload.len());
+        let mut state = LoopState {
+            dropped: vec![0; self.sockets.len()],
+            rounds: 1,
+            written: 0,
+            last_change: 0,
+            softnet_drops: self.softnet_drops.take(),
+            clock_offset: ClockOffset::new(self.start)?,
+        };
+        report.start()?;
+        while !self.is_stopped(tracker, report)? {
+            self.read(&mut buffer, &mut state, tracker, report)?;
+            self.take_refusals(tracker, report)?;
+            self.expire(&mut state, tracker, report)?;
+            self.write_file(&mut state, tracker)?;
+            if self.knows_all(tracker) {
+                break;
+            }
+            report.pause(tracker, clock::since(self.start))?;
+            self.wait(tracker)?;
+        }
+        self.end();
+        tracker.close();
+        if let Some(file) = self.file {
+            file.write(tracker, clock::now()?.wall)?;
+        }
+        report.finish(tracker, clock::since(self.start))
+    }
+
+    /// Nothing more shall be sent.
+    fn end(&self) {
+        self.control.stop.store(true, Ordering::Relaxed);
+        self.sender.unpark();
+    }
+
+    fn is_stopped<W: Write>(&self, tracker: &ProbeTracker<'_>, report: &MultiReport<'_, W>) -> Result<bool, Error> {
+        while let Some(request) = self.signals.next()? {
+            match request {
+                Request::Stop => return Ok(true),
+                Request::Status => report.status(tracker),
+            }
+        }
+        Ok(self.settings.config.plan.deadline.is_some_and(|deadline| self.start.elapsed() >= deadline))
+    }
+
+    fn knows_all(&self, tracker: &ProbeTracker<'_>) -> bool {
+        let everybody = self.alive.count() == tracker.targets.count();
+        // In this order: a probe is in its slot before the sender counts it as sent.
+        (self.control.is_over() && tracker.is_settled()) || (self.settings.stops_at_answer() && everybody)
+    }
+
+    fn read<W: Write>(
+        &self,
+        buffer: &mut Buffer,
+        state: &mut LoopState,
+        tracker: &mut ProbeTracker<'_>,
+        report: &mut MultiReport<'_, W>,
+    ) -> Result<(), Error> {
+        state.clock_offset.follow()?;
+        let now = clock::since(self.start);
+        if now > state.last_change + SPEEDUP_AFTER {
+            state.last_change = now;
+            self.control.speed_up();
+        }
+        for (index, socket) in self.sockets.iter().enumerate() {
+            for _ in 0..BATCHES {
+                let mut result = Ok(());
+                let more = socket.receive(buffer, &mut |incoming| {
+                    let taken = self.take(index, incoming, state, tracker, report);
+                    if result.is_ok() {
+                        result = taken;
+                    }
+                })?;
+                result?;
+                if !more {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells books and report what came in, if it is ours.
+    fn take<W: Write>(
+        &self,
+        index: usize,
+        incoming: Incoming<'_>,
+        state: &mut LoopState,
+        tracker: &mut ProbeTracker<'_>,
+        report: &mut MultiReport<'_, W>,
+    ) -> Result<(), Error> {
+        let now = clock::since(self.start);
+        let arrived = match incoming {
+            Incoming::Dropped(count) => {
+                self.count_drops(state, index, count, now, tracker);
+                return Ok(());
+            }
+            Incoming::Sent { number, stamp } => {
+                tracker.stamped(number, state.clock_offset.steady(stamp), now);
+                return Ok(());
+            }
+            Incoming::Datagram { bytes, from, hops, stamp } => {
+                let Some(message) = icmp_message::read(self.sockets[index].framing, bytes) else { return Ok(()) };
+                Arrival { message, from, hops, stamp: stamp.map(|stamp| state.clock_offset.steady(stamp)), now }
+            }
+            Incoming::Error { from, kind, code, info, target, quoted } => {
+                let Ok(echo) = Echo::parse(quoted) else { return Ok(()) };
+                let Echo { identifier, sequence, .. } = echo;
+                let message = IcmpMessage::Error { kind, code, info, target, identifier, sequence };
+                Arrival { message, from: from.unwrap_or(target), hops: None, stamp: None, now }
+            }
+        };
+        let socket = &self.sockets[index];
+        let message = socket.identifier.map_or(arrived.message, |own| arrived.message.known_as(own, self.identifier));
+        match tracker.arrived(&Arrival { message, ..arrived }) {
+            Some(event) => report.tell(&event, tracker.stats(event.target)),
+            None => Ok(()),
+        }
+    }
+
+    /// This socket has thrown so many datagrams away since it was opened.
+    fn count_drops(&self, state: &mut LoopState, index: usize, count: u32, now: u64, tracker: &mut ProbeTracker<'_>) {
+        if count != state.dropped[index] {
+            (state.dropped[index], state.last_change) = (count, now);
+            tracker.dropped(now);
+            self.control.slow_down();
+        }
+    }
+
+    fn take_refusals<W: Write>(
+        &self,
+        tracker: &mut ProbeTracker<'_>,
+        report: &mut MultiReport<'_, W>,
+    ) -> Result<(), Error> {
+        // Emptied before the channel is, so that no wake is missed.
+        let _ = self.control.wake.read();
+        for refusal in self.refusals.try_iter() {
+            if let Some(event) = tracker.refused(refusal.number, refusal.errno) {
+                report.tell(&event, tracker.stats(event.target))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn expire<W: Write>(
+        &self,
+        state: &mut LoopState,
+        tracker: &mut ProbeTracker<'_>,
+        report: &mut MultiReport<'_, W>,
+    ) -> Result<(), Error> {
+        let now = clock::since(self.start);
+        if tracker.next_deadline().is_some_and(|deadline| deadline <= now) {
+            // Before a probe is called lost: was it lost here?
+            for (index, socket) in self.sockets.iter().enumerate() {
+                self.count_drops(state, index, socket.dropped(), now, tracker);
+            }
+            if state.softnet_drops.as_mut().is_some_and(SoftnetDrops::has_dropped) {
+                tracker.dropped(now);
+                self.control.slow_down();
+            }
+        }
+        while let Some((event, again)) = tracker.expire(now) {
+            if let Some(probe) = again {
+                self.control.again.fetch_add(1, Ordering::Release);
+                // The sender lives as long as this loop.
+                let _ = self.again.send(probe);
+                self.sender.unpark();
+            }
+            report.tell(&event, tracker.stats(event.target))?;
+        }
+        Ok(())
+    }
+
+    fn write_file(&self, state: &mut LoopState, tracker: &ProbeTracker<'_>) -> Result<(), Error> {
+        let (rounds, now) = (self.control.rounds.load(Ordering::Relaxed), clock::since(self.start));
+        match self.file {
+            Some(file) if rounds > state.rounds && now >= state.written + FILE_GAP => {
+                (state.rounds, state.written) = (rounds, now);
+                file.write(tracker, clock::now()?.wall)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sleeps until something is due, or comes.
+    fn wait(&self, tracker: &ProbeTracker<'_>) -> Result<(), Error> {
+        let now = clock::since(self.start);
+        if self.is_fast && !self.control.idle.load(Ordering::Relaxed) {
+            clock::sleep_until(self.start, now + FAST_SLEEP);
+            return Ok(());
+        }
+        let end = self.settings.config.plan.deadline.map(|end| u64::try_from(end.as_nanos()).unwrap_or(u64::MAX));
+        let due = [tracker.next_deadline(), end].into_iter().flatten().fold(now + MAX_SLEEP, u64::min);
+        let left = Duration::from_nanos(due.saturating_sub(now).max(1));
+        let mut waiting = vec![
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.control.wake.as_fd(), PollFlags::POLLIN),
+        ];
+        waiting.extend(self.sockets.iter().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)));
+        match ppoll(&mut waiting, Some(left.into()), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(Error::io("wait for", "replies", errno.into())),
+        }
+    }
+}
