@@ -141,10 +141,7 @@ fn what_has_no_meaning_for_many_is_refused_not_ignored() {
     refused("--rate x 127.0.0.1", "invalid argument: --rate 'x': not a number from 0 to 1000000000");
     refused("224.0.0.1 127.0.0.1", "224.0.0.1: a group address, which takes a run of its own");
     refused("-4 127.0.0.1 ::1", "::1: Address family for hostname not supported");
-    refused(
-        "--alive --unreachable 127.0.0.1",
-        "'--alive' cannot be combined with '--unreachable': see --help",
-    );
+    refused("--alive --unreachable 127.0.0.1", "'--alive' cannot be combined with '--unreachable': see --help");
 }
 
 #[test]

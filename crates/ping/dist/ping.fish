@@ -19,8 +19,8 @@ complete -c ping -l timestamp -d 'Time before each line, or in each record: as t
 unix\t''"
 complete -c ping -l until-down -d 'Stop after N probes in a row without a reply [default: 3]' -r
 complete -c ping -l resolve-every -d 'Look the name up again every SECONDS, and follow it to another address' -r
-complete -c ping -l color -d 'When to colour the output' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set to anything but nothing, or `TERM` is `dumb`'
-always\t'Always, even into a pipe'
+complete -c ping -l color -d 'When to colour the output' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set and not empty or `TERM` is `dumb`'
+always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c ping -l targets -d 'Read targets from FILE, - for standard input: words in lines, # begins a comment' -r -F
 complete -c ping -l rate -d 'Probes a second over all targets, 0 for no limit [default: 10000, no limit towards this host itself; 1000 for an ordinary user]' -r

@@ -169,5 +169,5 @@ pub struct Cli {
     pub color: Color,
     /// What makes a run one of many targets.
     #[command(flatten)]
-    pub many: MultiArgs,
+    pub multi: MultiArgs,
 }

@@ -66,12 +66,12 @@ pub(crate) struct MultiConfig {
 
 /// Whether this command line is about many targets.
 pub(crate) fn is_multi(cli: &Cli) -> bool {
-    let many = &cli.many;
-    many.targets.is_some()
-        || many.alive
-        || many.unreachable
-        || many.rate.is_some()
-        || many.prometheus.is_some()
+    let multi = &cli.multi;
+    multi.targets.is_some()
+        || multi.alive
+        || multi.unreachable
+        || multi.rate.is_some()
+        || multi.prometheus.is_some()
         || match cli.destinations.as_slice() {
             [one] => target_spec::is_block(one),
             several => several.len() > 1,
@@ -84,13 +84,13 @@ impl MultiConfig {
         refuse_what_is_for_one(&cli)?;
         let is_root = nix::unistd::Uid::current().is_root();
         let words = cli.destinations.clone();
-        let many = cli.many.clone();
+        let multi = cli.multi.clone();
         let is_json = cli.json;
         let config = Config::new(cli, called_as)?;
         if !matches!(config.plan.pace, Pace::Every(_)) {
             return Err(Error::new(Kind::Usage, "", "-i 0", "only for a single target; --rate 0 knows no limit"));
         }
-        let style = match (many.alive, many.unreachable, is_json) {
+        let style = match (multi.alive, multi.unreachable, is_json) {
             (true, _, _) => Style::Alive,
             (_, true, _) => Style::Unreachable,
             (_, _, true) => Style::Json,
@@ -100,15 +100,15 @@ impl MultiConfig {
         let is_sweep = only_alive || words.iter().any(|word| target_spec::is_block(word));
         let usual = if only_alive { Some(USUAL_TRIES) } else { is_sweep.then_some(1) };
         // Figures for Prometheus are watched, not taken once.
-        let usual = usual.filter(|_| many.prometheus.is_none() || only_alive);
+        let usual = usual.filter(|_| multi.prometheus.is_none() || only_alive);
         Ok(Self {
             count: config.plan.count.or(usual),
-            rate: rate(many.rate.as_deref(), is_root)?,
+            rate: rate(multi.rate.as_deref(), is_root)?,
             is_root,
             words,
-            list: many.targets,
+            list: multi.targets,
             style,
-            prometheus: many.prometheus,
+            prometheus: multi.prometheus,
             config,
         })
     }
