@@ -176,7 +176,7 @@ pub struct Config {
 impl Config {
     /// Checks what was typed; `called_as` is the family that the name of the program asks for.
     pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Error> {
-        if cli.many.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
+        if cli.multi.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
             return Err(Error::new(Kind::Usage, "", "usage error", "Destination address required"));
         }
         let family = match (cli.v4, cli.v6) {

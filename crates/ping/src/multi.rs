@@ -44,13 +44,12 @@ use target_list::{TargetArgs, TargetFile, Targets};
 use target_set::TargetSet;
 use tracker::ProbeTracker;
 
-/// Longest distance of packets, in nanoseconds, at which each send is stamped by the kernel; a stamp costs about a
-/// microsecond, which a slower run has to spare.
+/// Longest gap between packets, in nanoseconds, without kernel send stamps: a stamp costs about a microsecond.
 const STAMPED_GAP: u64 = 50_000;
-/// Bytes written at once where many lines come together.
+/// Size of the output buffer, for runs that print many lines.
 const WRITE_BUFFER: usize = 1 << 16;
 
-/// Pings many targets; the exit code is that of fping: 0 all alive, 1 some did not, 2 a name was not found.
+/// Pings many targets; returns the exit code of fping: 0 all answered, 1 some did not, 2 a name was not found.
 pub(crate) fn run(settings: &MultiConfig) -> Result<u8, Error> {
     logger::init("ping", logger::level(settings.config.verbose.saturating_sub(1), false), Color::Auto);
     let targets = target_list::parse_args(settings)?;
@@ -60,7 +59,7 @@ pub(crate) fn run(settings: &MultiConfig) -> Result<u8, Error> {
     privilege::drop_all(settings.prometheus.as_deref())?;
 
     let file = settings.prometheus.as_deref().map(TextFile::new).transpose()?;
-    // Whatever this waits for, standard input or a name server, an interrupt ends it.
+    // Reads standard input or waits for name servers; SIGINT still ends the process here.
     let Targets { targets, unresolved } = target_list::complete(settings, targets, source)?;
     if targets.count() == 0 {
         return if unresolved > 0 {
@@ -81,13 +80,13 @@ pub(crate) fn run(settings: &MultiConfig) -> Result<u8, Error> {
     })
 }
 
-/// Files that were opened or checked for the time of the run.
+/// Files opened before privileges are dropped.
 struct RunFiles {
     softnet_drops: Option<SoftnetDrops>,
     file: Option<TextFile>,
 }
 
-/// Starts the sender beside the receiver and ends it with it.
+/// Runs the sender thread beside the receive loop and ends both.
 fn sweep<W: Write>(
     settings: &MultiConfig,
     targets: &TargetSet,
@@ -144,14 +143,14 @@ fn sweep<W: Write>(
             is_fast: gap == 0,
         };
         let result = sweep.run(&mut tracker, &mut report);
-        // Also when the loop failed: the scope waits for the thread.
+        // The scope waits for the thread, also after an error of the loop.
         control.stop.store(true, Ordering::Relaxed);
         sending.thread().unpark();
         result
     })
 }
 
-/// A socket for each family that may be needed: names and files may bring either.
+/// Opens a socket for each address family that the targets may need.
 fn open_sockets(settings: &MultiConfig, targets: &TargetArgs) -> Result<Vec<BatchSocket>, Error> {
     let mut sockets = Vec::new();
     let mut failure = None;
@@ -162,7 +161,7 @@ fn open_sockets(settings: &MultiConfig, targets: &TargetArgs) -> Result<Vec<Batc
         }
         match BatchSocket::open(&settings.config, family) {
             Ok(socket) => sockets.push(socket),
-            // A host without IPv6 pings IPv4 all the same.
+            // Without IPv6 on this host, IPv4 targets are still pinged.
             Err(cause) => failure = Some(cause),
         }
     }
@@ -172,7 +171,7 @@ fn open_sockets(settings: &MultiConfig, targets: &TargetArgs) -> Result<Vec<Batc
     }
 }
 
-/// The ring of ring, as large as the run may need; filters and stamps are set on the way.
+/// Makes the probe ring, as large as the run needs, and sets packet filters and send stamps.
 fn ring(
     settings: &MultiConfig,
     targets: &TargetSet,
@@ -185,7 +184,7 @@ fn ring(
         if datagram.is_some() || settings.config.identifier.is_some() { 1 } else { wanted.min(MAX_IDENTIFIERS) };
     let first = match (datagram, settings.config.identifier) {
         (Some(identifier), _) | (None, Some(identifier)) => identifier,
-        // So that the identifiers behind the first one do not wrap.
+        // The identifiers behind the first one must not wrap.
         (None, None) => u16::from_be_bytes(random()?) & !3,
     };
     for socket in sockets.iter_mut() {

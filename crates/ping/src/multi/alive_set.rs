@@ -1,8 +1,8 @@
-//! The set of targets that have alive, one bit each, written by the receiver and read by the sender.
+//! The set of targets that have answered, one bit each; written by the receiver, read by the sender.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// One bit a target.
+/// One bit per target.
 #[derive(Debug)]
 pub(crate) struct AliveSet {
     words: Box<[AtomicU64]>,
@@ -10,13 +10,13 @@ pub(crate) struct AliveSet {
 }
 
 impl AliveSet {
-    /// Nobody of `targets` has alive yet.
+    /// An empty set for `targets` targets.
     pub(crate) fn new(targets: u32) -> Self {
         let words = (0..targets.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         Self { words, count: AtomicU32::new(0) }
     }
 
-    /// Target `index` has alive.
+    /// Adds target `index`.
     pub(crate) fn insert(&self, index: u32) {
         let bit = 1 << (index % 64);
         if self.words[(index / 64) as usize].fetch_or(bit, Ordering::Relaxed) & bit == 0 {
@@ -24,12 +24,12 @@ impl AliveSet {
         }
     }
 
-    /// Whether target `index` has alive.
+    /// Whether target `index` has answered.
     pub(crate) fn contains(&self, index: u32) -> bool {
         self.words[(index / 64) as usize].load(Ordering::Relaxed) >> (index % 64) & 1 == 1
     }
 
-    /// How many have alive.
+    /// Number of targets that have answered.
     pub(crate) fn count(&self) -> u32 {
         self.count.load(Ordering::Relaxed)
     }

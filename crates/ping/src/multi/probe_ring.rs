@@ -1,36 +1,35 @@
-//! The probes on their way: one slot of 16 bytes each, found by identifier and sequence, in the order of sending.
+//! Probes in flight: one slot of 16 bytes each, found by identifier and sequence, in the order of sending.
 //!
-//! The sender fills a slot before the packet leaves; from then on the receiver alone changes its state.
-//! All probes have the same time to be alive, so the order of sending is the order of their deadlines and the ring is
-//! the queue of them. Counters of 64 bits never wrap.
+//! The sender fills a slot before the packet leaves; after that only the receiver changes its state. All probes have
+//! the same timeout, so the ring is also the queue of deadlines. Counters of 64 bits never wrap.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::probe_state::ProbeState;
 
-/// Probes that one identifier tells apart.
+/// Probes per ICMP identifier.
 pub(crate) const BLOCK: u64 = 1 << 16;
-/// Identifiers of one run at most: room for 262,144 probes on their way, more than this kernel sends in a second.
+/// Maximum number of identifiers of a run: 262,144 probes in flight, more than a kernel sends in a second.
 pub(crate) const MAX_IDENTIFIERS: u64 = 4;
 
-/// Who is probed, for which time, and how often this was tried because of this host.
+/// The target and round of a probe, and how often this host had to send it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Probe {
     pub(crate) target: u32,
-    /// Rounds before this one, modulo 2^24.
+    /// Round, from 0, modulo 2^24.
     pub(crate) round: u32,
-    /// Tries before this one, up to 7.
+    /// Earlier tries, up to 7.
     pub(crate) tries: u8,
 }
 
-/// A probe as it stands in its slot.
+/// A copy of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProbeSnapshot {
     pub(crate) probe: Probe,
     pub(crate) state: ProbeState,
     /// Nanoseconds since the start of the run.
     pub(crate) sent: u64,
-    /// Whether `sent` is when the kernel handed it to the device.
+    /// Whether `sent` is a time stamp of the kernel.
     pub(crate) is_stamped: bool,
 }
 
@@ -42,36 +41,36 @@ struct RingSlot {
     word: AtomicU64,
 }
 
-/// The ring of ring.
+/// The ring of slots.
 #[derive(Debug)]
 pub(crate) struct ProbeRing {
     ring: Box<[RingSlot]>,
-    /// The first of the identifiers.
+    /// The first identifier.
     identifier: u16,
     /// Number of the next probe.
     next: AtomicU64,
-    /// Every probe before this one is settled.
+    /// All probes before this one are settled.
     oldest: AtomicU64,
 }
 
 impl ProbeRing {
-    /// A ring with this many identifiers from `identifier` on, a power of two.
+    /// A ring with `identifiers` identifiers from `identifier` on, a power of two.
     pub(crate) fn new(identifier: u16, identifiers: u64) -> Self {
         let ring = (0..identifiers * BLOCK).map(|_| RingSlot::default()).collect();
         Self { ring, identifier, next: AtomicU64::new(0), oldest: AtomicU64::new(0) }
     }
 
-    /// Number of the next probe: all before it are filled.
+    /// Number of the next probe; all slots before it are filled.
     pub(crate) fn next(&self) -> u64 {
         self.next.load(Ordering::Acquire)
     }
 
-    /// How many probes may be sent before the oldest ones are settled.
+    /// Probes that can be sent before the ring is full.
     pub(crate) fn room(&self) -> u64 {
         (self.ring.len() as u64).saturating_sub(self.next() - self.oldest.load(Ordering::Acquire))
     }
 
-    /// The sender is about to send probe `number`.
+    /// Fills the slot of probe `number`, before its packet is sent.
     pub(crate) fn fill(&self, number: u64, probe: Probe, sent: u64) {
         let slot = self.slot(number);
         slot.sent.store(sent, Ordering::Relaxed);
@@ -79,12 +78,12 @@ impl ProbeRing {
         self.next.store(number + 1, Ordering::Release);
     }
 
-    /// Everything before `number` is settled.
+    /// Releases all slots before `number`.
     pub(crate) fn settle_until(&self, number: u64) {
         self.oldest.store(number, Ordering::Release);
     }
 
-    /// Probe `number` and when it was sent.
+    /// A copy of the slot of probe `number`.
     pub(crate) fn read(&self, number: u64) -> ProbeSnapshot {
         let slot = self.slot(number);
         let word = slot.word.load(Ordering::Relaxed);
@@ -92,33 +91,33 @@ impl ProbeRing {
         ProbeSnapshot { probe, state, sent: slot.sent.load(Ordering::Relaxed), is_stamped: word & STAMPED != 0 }
     }
 
-    /// What became of probe `number`.
+    /// Sets the state of probe `number`.
     pub(crate) fn set_state(&self, number: u64, state: ProbeState) {
         let slot = self.slot(number);
         let word = slot.word.load(Ordering::Relaxed);
         slot.word.store(pack(unpack(word).0, state) | word & STAMPED, Ordering::Relaxed);
     }
 
-    /// The kernel says when probe `number` left.
+    /// Replaces the send time of probe `number` by the time stamp of the kernel.
     pub(crate) fn set_sent(&self, number: u64, sent: u64) {
         let slot = self.slot(number);
         slot.sent.store(sent, Ordering::Relaxed);
         slot.word.store(slot.word.load(Ordering::Relaxed) | STAMPED, Ordering::Relaxed);
     }
 
-    /// The sender tries probe `number` once more, because the kernel had no room for it.
+    /// Sets the send time of a probe that is sent again because the kernel had no buffer space.
     pub(crate) fn resend(&self, number: u64, sent: u64) {
         self.slot(number).sent.store(sent, Ordering::Relaxed);
     }
 
-    /// Identifier and sequence of probe `number`.
+    /// Identifier and sequence of probe `number` on the wire.
     pub(crate) fn wire(&self, number: u64) -> (u16, u16) {
         let place = number % self.ring.len() as u64;
         let low = |value: u64| u16::try_from(value & 0xffff).unwrap_or_default();
         (self.identifier.wrapping_add(low(place / BLOCK)), low(place % BLOCK))
     }
 
-    /// The newest probe with this identifier and sequence; `None` when none was sent or it is forgotten.
+    /// The newest probe with this identifier and sequence; `None` when there is none in the ring.
     pub(crate) fn number(&self, identifier: u16, sequence: u16) -> Option<u64> {
         let block = u64::from(identifier.wrapping_sub(self.identifier));
         let length = self.ring.len() as u64;
@@ -134,7 +133,7 @@ impl ProbeRing {
     }
 }
 
-/// The bit that says that the kernel stamped the send.
+/// The bit of a slot with a kernel send stamp.
 const STAMPED: u64 = 1 << 4;
 
 fn pack(probe: Probe, state: ProbeState) -> u64 {

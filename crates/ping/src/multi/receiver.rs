@@ -1,7 +1,7 @@
-//! The loop of many targets: read what came, keep the books, tell, and sleep until something is due.
+//! Receive loop: reads replies, matches them to probes, reports, and sleeps until the next timeout.
 //!
-//! Nothing is parsed here and nothing is decided. While packets leave as fast as they can, it looks for answers a few
-//! thousand times a second instead of being woken by each, which would cost the sending side more than the answer itself.
+//! In a fast run it polls a few thousand times a second instead of being woken by each reply, which would cost more
+//! than the reply itself.
 
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -28,52 +28,52 @@ use crate::proto::icmp_message::{self, IcmpMessage};
 use crate::signals::{Request, Signals};
 use crate::socket::batch_socket::{BatchSocket, Buffer, Incoming};
 
-/// Longest sleep: the time from picture to picture of the table, in nanoseconds.
+/// Longest sleep in nanoseconds: the refresh period of the table.
 const MAX_SLEEP: u64 = 250_000_000;
-/// Sleep while packets leave as fast as they can.
+/// Sleep in a run without a gap between packets, in nanoseconds.
 const FAST_SLEEP: u64 = 300_000;
-/// Batches that are read before the rest is looked at.
+/// Batches read before timeouts are checked.
 const BATCHES: usize = 16;
-/// Nanoseconds without a drop after which packets may leave a little faster again.
+/// Nanoseconds without a drop after which the sender may speed up.
 const SPEEDUP_AFTER: u64 = 20_000_000;
-/// Shortest time between two files for Prometheus, in nanoseconds.
+/// Shortest time between two Prometheus files, in nanoseconds.
 const FILE_GAP: u64 = 1_000_000_000;
 
-/// Everything the loop needs but the books and the report.
+/// The parts of the receive loop.
 pub(crate) struct Receiver<'a> {
     pub(crate) sockets: &'a [BatchSocket],
     pub(crate) signals: &'a Signals,
     pub(crate) control: &'a SenderControl,
     pub(crate) alive: &'a AliveSet,
     pub(crate) settings: &'a MultiConfig,
-    /// The identifier of the probes in the books.
+    /// The ICMP identifier under which the tracker knows the probes.
     pub(crate) identifier: u16,
     pub(crate) start: Instant,
     pub(crate) again: mpsc::Sender<Probe>,
     pub(crate) refusals: mpsc::Receiver<Refusal>,
     pub(crate) file: Option<&'a TextFile>,
     pub(crate) softnet_drops: Option<SoftnetDrops>,
-    /// The thread that sends.
+    /// The sender thread.
     pub(crate) sender: &'a Thread,
-    /// Packets leave as fast as they can.
+    /// Whether packets are sent without a gap.
     pub(crate) is_fast: bool,
 }
 
-/// What the loop remembers from state to state.
+/// State that the loop keeps between iterations.
 struct LoopState {
-    /// Datagrams thrown away so far, for each socket.
+    /// Datagrams dropped so far, per socket.
     dropped: Vec<u32>,
-    /// Rounds that the file for Prometheus knows of.
+    /// Rounds written to the Prometheus file.
     rounds: u64,
     written: u64,
-    /// When packets were thrown away, or sending was made faster again.
+    /// Time of the last drop or the last speed-up, in nanoseconds.
     last_change: u64,
     softnet_drops: Option<SoftnetDrops>,
     clock_offset: ClockOffset,
 }
 
 impl Receiver<'_> {
-    /// Reads and tells until everything is known, or until the user or the deadline says stop.
+    /// Receives and reports until all probes are settled, or until a signal or the deadline.
     pub(crate) fn run<W: Write>(
         mut self,
         tracker: &mut ProbeTracker<'_>,
@@ -108,7 +108,7 @@ impl Receiver<'_> {
         report.finish(tracker, clock::since(self.start))
     }
 
-    /// Nothing more shall be sent.
+    /// Stops the sender.
     fn end(&self) {
         self.control.stop.store(true, Ordering::Relaxed);
         self.sender.unpark();
@@ -126,7 +126,7 @@ impl Receiver<'_> {
 
     fn knows_all(&self, tracker: &ProbeTracker<'_>) -> bool {
         let everybody = self.alive.count() == tracker.targets.count();
-        // In this order: a probe is in its slot before the sender counts it as sent.
+        // Order matters: a probe is in its slot before the sender counts it as sent.
         (self.control.is_over() && tracker.is_settled()) || (self.settings.stops_at_answer() && everybody)
     }
 
@@ -161,7 +161,7 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    /// Tells books and report what came in, if it is ours.
+    /// Matches a datagram to its probe and reports the event.
     fn take<W: Write>(
         &self,
         index: usize,
@@ -199,7 +199,7 @@ impl Receiver<'_> {
         }
     }
 
-    /// This socket has thrown so many datagrams away since it was opened.
+    /// Records the drops of a socket since it was opened, and slows the sender down.
     fn count_drops(&self, state: &mut LoopState, index: usize, count: u32, now: u64, tracker: &mut ProbeTracker<'_>) {
         if count != state.dropped[index] {
             (state.dropped[index], state.last_change) = (count, now);
@@ -213,7 +213,7 @@ impl Receiver<'_> {
         tracker: &mut ProbeTracker<'_>,
         report: &mut MultiReport<'_, W>,
     ) -> Result<(), Error> {
-        // Emptied before the channel is, so that no wake is missed.
+        // The counter is read before the channel, so that no refusal is missed.
         let _ = self.control.wake.read();
         for refusal in self.refusals.try_iter() {
             if let Some(event) = tracker.refused(refusal.number, refusal.errno) {
@@ -231,7 +231,7 @@ impl Receiver<'_> {
     ) -> Result<(), Error> {
         let now = clock::since(self.start);
         if tracker.next_deadline().is_some_and(|deadline| deadline <= now) {
-            // Before a probe is called lost: was it lost here?
+            // Checks for local drops before a probe is declared lost.
             for (index, socket) in self.sockets.iter().enumerate() {
                 self.count_drops(state, index, socket.dropped(), now, tracker);
             }
@@ -243,7 +243,7 @@ impl Receiver<'_> {
         while let Some((event, again)) = tracker.expire(now) {
             if let Some(probe) = again {
                 self.control.again.fetch_add(1, Ordering::Release);
-                // The sender lives as long as this loop.
+                // The sender outlives this loop.
                 let _ = self.again.send(probe);
                 self.sender.unpark();
             }
@@ -263,7 +263,7 @@ impl Receiver<'_> {
         }
     }
 
-    /// Sleeps until something is due, or comes.
+    /// Sleeps until the next timeout or until a packet, a refusal or a signal arrives.
     fn wait(&self, tracker: &ProbeTracker<'_>) -> Result<(), Error> {
         let now = clock::since(self.start);
         if self.is_fast && !self.control.idle.load(Ordering::Relaxed) {

@@ -1,7 +1,6 @@
-//! What a run of many targets prints: names of the living or of the dead, a table, or an object for each event.
+//! Output of a run with many targets: names (`--alive`, `--unreachable`), a table, or JSON records.
 //!
-//! Results go to the writer given; what this host refuses goes to standard error, one line for each reason. Names are
-//! escaped. Nothing is counted here but what the figures at the end sum up.
+//! Results go to the given writer; errors of this host go to standard error, once per reason. Names are escaped.
 
 pub(crate) mod prometheus;
 mod table;
@@ -29,23 +28,23 @@ use crate::probe_state::ReplyClass;
 use crate::proto::icmp_error;
 use crate::proto::reply::Framing;
 
-/// Reasons of this host that are event, each once; more than there are error numbers to expect.
+/// Maximum number of different errors that are printed: more than there are error numbers to expect.
 const MOST_REASONS: usize = 32;
 
-/// Writes what happens in one run.
+/// Writes the events of one run.
 pub(crate) struct MultiReport<'a, W> {
     settings: &'a MultiConfig,
     targets: &'a TargetSet,
     out: W,
-    /// Reasons that were event already.
+    /// Error numbers that were printed already.
     reasons: BTreeSet<i32>,
     table: Option<table::Live>,
-    /// Names that could not be looked up.
+    /// Number of names that did not resolve.
     unresolved: u64,
 }
 
 impl<'a, W: Write> MultiReport<'a, W> {
-    /// A report to `out`; `on_terminal` keeps a table up to date there.
+    /// A report to `out`; `on_terminal` keeps a table up to date.
     pub(crate) fn new(
         settings: &'a MultiConfig,
         targets: &'a TargetSet,
@@ -58,7 +57,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
         Self { settings, targets, out, reasons: BTreeSet::new(), table, unresolved }
     }
 
-    /// The run begins.
+    /// Writes the start record of each target.
     pub(crate) fn start(&mut self) -> Result<(), Error> {
         if self.settings.style != Style::Json {
             return Ok(());
@@ -73,7 +72,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
         self.flush()
     }
 
-    /// Something happened to a probe.
+    /// Writes an event.
     pub(crate) fn tell(&mut self, event: &ProbeEvent, stats: &TargetStats) -> Result<(), Error> {
         if let EventKind::NotSent(NotSent::Refused(errno)) = event.kind {
             self.refused(event.target, errno);
@@ -89,7 +88,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
         }
     }
 
-    /// A pause: what was written becomes visible, and the table is brought up to date.
+    /// Flushes the output and redraws the table.
     pub(crate) fn pause(&mut self, tracker: &ProbeTracker<'_>, now: u64) -> Result<(), Error> {
         if let Some(table) = &mut self.table {
             let Some(text) = table.redraw(tracker, now) else { return Ok(()) };
@@ -98,14 +97,14 @@ impl<'a, W: Write> MultiReport<'a, W> {
         self.flush()
     }
 
-    /// How it stands, on standard error.
+    /// Prints a status line on standard error.
     pub(crate) fn status(&self, tracker: &ProbeTracker<'_>) {
         let totals = Totals::of(tracker);
-        // Whoever closed standard error does not want to know.
+        // A closed standard error is not an error of the run.
         let _ = writeln!(io::stderr().lock(), "{}", self.totals_line(&totals, tracker));
     }
 
-    /// The end.
+    /// Writes the summary.
     pub(crate) fn finish(&mut self, tracker: &ProbeTracker<'_>, elapsed: u64) -> Result<(), Error> {
         match self.settings.style {
             Style::Alive => {}
@@ -142,13 +141,13 @@ impl<'a, W: Write> MultiReport<'a, W> {
         self.out.flush().map_err(Error::output)
     }
 
-    /// This host refused to send; each reason is event once, with the target it was met at.
+    /// Prints an error of this host, once per error number, with the first target concerned.
     fn refused(&mut self, target: u32, errno: i32) {
         if self.settings.config.quiet || self.reasons.len() == MOST_REASONS || !self.reasons.insert(errno) {
             return;
         }
         let reason = sender::words(errno);
-        // Whoever closed standard error does not want to know.
+        // A closed standard error is not an error of the run.
         let _ = writeln!(io::stderr().lock(), "ping: {}: {reason}", self.targets.shown(target));
     }
 
@@ -180,7 +179,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
         json::write_line(&mut self.out, &record).map_err(Error::output)
     }
 
-    /// The figures of one target.
+    /// Writes the summary record of one target.
     fn summary(&mut self, index: u32, stats: &TargetStats, elapsed: u64) -> Result<(), Error> {
         let time = self.stamp()?;
         let address = self.targets.address(index).0;
@@ -206,7 +205,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
         json::write_line(&mut self.out, &line).map_err(Error::output)
     }
 
-    /// The last object: everything together.
+    /// Writes the last record, with the totals.
     fn totals_object(&mut self, tracker: &ProbeTracker<'_>, elapsed: u64) -> Result<(), Error> {
         let totals = Totals::of(tracker);
         let line = Last {
@@ -233,7 +232,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
         json::write_line(&mut self.out, &line).map_err(Error::output)
     }
 
-    /// All targets in one line.
+    /// The totals of all targets in one line.
     fn totals_line(&self, totals: &Totals, tracker: &ProbeTracker<'_>) -> String {
         let several = |count: u64, one, more| format!("{count} {}", if count == 1 { one } else { more });
         let mut line = several(self.targets.count().into(), "target", "targets");
@@ -265,7 +264,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
     }
 }
 
-/// The last object about one target; a time that was never measured is null.
+/// The summary record of a target; times are null without a reply.
 #[derive(Serialize)]
 struct Line<'a> {
     event: Kind,
@@ -276,7 +275,7 @@ struct Line<'a> {
     received: u64,
     late: u64,
     duplicates: u64,
-    /// ICMP errors, refusals of this host and broken answers.
+    /// ICMP errors, local send errors and corrupt replies.
     failures: u64,
     loss_percent: f64,
     min_ms: Option<f64>,
@@ -285,7 +284,7 @@ struct Line<'a> {
     elapsed_ms: f64,
 }
 
-/// The last object of a run.
+/// The record with the totals.
 #[derive(Serialize)]
 struct Last {
     event: &'static str,

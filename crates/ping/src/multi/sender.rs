@@ -1,7 +1,7 @@
-//! The thread that sends: round after round over all targets, paced, in small batches.
+//! The sender thread: sends round after round to all targets, at a fixed rate, in small batches.
 //!
-//! A batch is small so that the time read before it stands for all of its packets. Times to sleep until are absolute, so
-//! that delays do not add up. It learns through shared numbers what the receiver knows: who alive, and when to slow down.
+//! The time read before a batch is the send time of all its packets, so batches are small. Sleeps end at absolute
+//! times, so that delays do not add up.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,55 +24,56 @@ use crate::proto::reply::Framing;
 use crate::proto::{Echo, icmp4, icmp6, payload};
 use crate::socket::batch_socket::{BatchSocket, Outgoing};
 
-/// Packets in one system call; more would save little and blur the time of sending.
+/// Packets per system call; a larger batch saves little and makes send times less exact.
 const BATCH: usize = 8;
-/// The last part of a wait, which is slept to an absolute time; before it the receiver can wake this thread.
+/// The last part of a wait, in nanoseconds, sleeps until an absolute time; before it the receiver can wake this
+/// thread.
 const SLEEP_MARGIN: u64 = 2_000_000;
-/// Wait while there is no room for further probes, in nanoseconds: until the receiver has settled the oldest ones.
+/// Wait while the probe ring is full, in nanoseconds.
 const RING_FULL_WAIT: u64 = 200_000;
-/// Sleep while the kernel has no room for a packet.
+/// Sleep while the kernel has no buffer space.
 const SHORTAGE: Duration = Duration::from_millis(1);
-/// Sleeps of that kind until a probe counts as not sent: as long as a reply would be waited for.
+/// Number of such sleeps after which a probe counts as not sent; together as long as the default timeout.
 const MOST_SHORTAGES: u32 = 1_000;
-/// Largest distance between two packets that drops on this host can lead to.
+/// Largest gap between packets that local drops lead to, in nanoseconds.
 const WIDEST_GAP: u64 = 1_000_000;
-/// First distance after a drop.
+/// Gap after the first drop, in nanoseconds.
 const FIRST_GAP: u64 = 5_000;
 
-/// When to send what.
+/// When to send.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
     /// Probes to each target; `None` for no end.
     pub(crate) rounds: Option<u64>,
-    /// From one probe to a target to the next one, in nanoseconds.
+    /// Time between two probes to the same target, in nanoseconds.
     pub(crate) interval: u64,
-    /// From one packet to the next one, in nanoseconds; 0 for as fast as possible.
+    /// Time between two packets, in nanoseconds; 0 for no limit.
     pub(crate) gap: u64,
-    /// Leave out targets that have alive.
+    /// Whether targets that have answered are skipped.
     pub(crate) stops_at_answer: bool,
 }
 
-/// What sender and receiver tell each other by numbers.
+/// State shared by the sender and receiver threads.
 #[derive(Debug)]
 pub(crate) struct SenderControl {
-    /// Wakes the receiver: everything is sent, or something could not be.
+    /// Wakes the receiver after the last probe or a refused one.
     pub(crate) wake: EventFd,
-    /// The receiver wants the end.
+    /// Set by the receiver to end the sender.
     pub(crate) stop: AtomicBool,
     /// Every round has been sent.
     pub(crate) sent_all: AtomicBool,
-    /// Probes that the receiver asked for again and that have not been sent yet.
+    /// Number of probes that the receiver wants sent again.
     pub(crate) again: AtomicU64,
-    /// The sender waits for the next round, or for the end.
+    /// Whether the sender waits for the next round or the end.
     pub(crate) idle: AtomicBool,
-    /// Rounds that were begun.
+    /// Number of rounds begun.
     pub(crate) rounds: AtomicU64,
-    /// Distance of packets that drops on this host led to, in nanoseconds.
+    /// Gap caused by local drops, in nanoseconds.
     slow: AtomicU64,
 }
 
 impl SenderControl {
-    /// The beginning of a run.
+    /// The state at the start of a run.
     pub(crate) fn new() -> Result<Self, Error> {
         let wake = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
             .map_err(|errno| Error::io("open", "an event counter", errno.into()))?;
@@ -87,13 +88,13 @@ impl SenderControl {
         })
     }
 
-    /// This host throws packets away: send half as fast.
+    /// Doubles the gap, after a local drop.
     pub(crate) fn slow_down(&self) {
         let slow = self.slow.load(Ordering::Relaxed);
         self.slow.store((slow * 2).clamp(FIRST_GAP, WIDEST_GAP), Ordering::Relaxed);
     }
 
-    /// Nothing was thrown away for a while: send a little faster again.
+    /// Reduces the gap, after a time without drops.
     pub(crate) fn speed_up(&self) {
         let slow = self.slow.load(Ordering::Relaxed);
         if slow > 0 {
@@ -101,7 +102,7 @@ impl SenderControl {
         }
     }
 
-    /// Whether all that shall be sent has been sent.
+    /// Whether all probes have been sent.
     pub(crate) fn is_over(&self) -> bool {
         self.sent_all.load(Ordering::Acquire) && self.again.load(Ordering::Acquire) == 0
     }
@@ -114,7 +115,7 @@ pub(crate) struct Refusal {
     pub(crate) errno: i32,
 }
 
-/// Everything the thread needs.
+/// The parts of the sender thread.
 pub(crate) struct Sender<'a> {
     pub(crate) targets: &'a TargetSet,
     pub(crate) ring: &'a ProbeRing,
@@ -129,16 +130,16 @@ pub(crate) struct Sender<'a> {
     pub(crate) refusals: Channel<Refusal>,
 }
 
-/// Where the sender is in its plan.
+/// Position in the schedule.
 struct Position {
     round: u64,
     target: u32,
-    /// When the next packet may leave.
+    /// When the next packet is due.
     due: u64,
 }
 
 impl Sender<'_> {
-    /// Sends until everything is sent and nothing is asked for again, or until it is told to stop.
+    /// Sends until the schedule and the channel of repeated probes are done, or until `stop` is set.
     pub(crate) fn run(self) {
         let mut position = Position { round: 0, target: 0, due: 0 };
         let mut batch = Vec::with_capacity(BATCH);
@@ -146,7 +147,8 @@ impl Sender<'_> {
             let now = self.now();
             let until = self.gather(&mut position, now, &mut batch);
             if batch.is_empty() {
-                // Not before the last batch has left: the receiver ends the run as soon as all that was sent is settled.
+                // Set after the last batch has left, because the receiver ends the run when all sent probes are
+                // settled.
                 if until.is_none() && !self.control.sent_all.swap(true, Ordering::Release) {
                     self.wake_receiver();
                 }
@@ -160,11 +162,11 @@ impl Sender<'_> {
         }
     }
 
-    /// Collects the probes that are due; without any, until when to sleep.
+    /// Collects the probes that are due; without any, returns the time to sleep until.
     fn gather(&self, position: &mut Position, now: u64, batch: &mut Vec<Probe>) -> Option<u64> {
         let gap = self.plan.gap.max(self.control.slow.load(Ordering::Relaxed));
         let room = usize::try_from(self.ring.room()).unwrap_or(BATCH).min(BATCH);
-        // A schedule that fell behind (a suspended machine, a busy one) goes on from here, without a burst.
+        // After a delay (suspend, high load) the schedule continues from now, without a burst.
         position.due = position.due.max(now.saturating_sub(gap * BATCH as u64));
         while batch.len() < room && position.due <= now {
             let probe = match self.again.try_recv() {
@@ -180,7 +182,7 @@ impl Sender<'_> {
         Some(if room == 0 { now + RING_FULL_WAIT } else { position.due })
     }
 
-    /// The next probe of the plan, or when there will be one.
+    /// The next probe of the schedule, or the time of the next round.
     fn next(&self, position: &mut Position, now: u64) -> Result<Probe, Option<u64>> {
         loop {
             if self.plan.rounds.is_some_and(|rounds| position.round >= rounds) {
@@ -193,7 +195,7 @@ impl Sender<'_> {
             if position.target == self.targets.count() {
                 position.target = 0;
                 position.round += 1;
-                // A round that took longer than the interval puts off those behind it; there is no catching up.
+                // A round longer than the interval delays the next rounds; they are not caught up.
                 continue;
             }
             if position.target == 0 {
@@ -208,16 +210,16 @@ impl Sender<'_> {
         }
     }
 
-    /// Sends probes of one family.
+    /// Sends probes of one address family.
     fn send(&self, probes: &[Probe]) {
         let first = self.ring.next();
         let socket = probes.first().and_then(|probe| self.socket(self.family(probe)));
-        // The time in the payload is for people who look at packets; nothing is computed from it.
+        // The time in the payload is informative only.
         let wall = clock::now().map_or(0, |moment| moment.wall);
         let compose =
             |socket| (first..).zip(probes).map(|(number, probe)| self.compose(socket, number, probe, wall)).collect();
         let outgoing: Vec<_> = socket.map(compose).unwrap_or_default();
-        // The ring and the clock come first: a reply over loopback is there before the send returns.
+        // The slot is filled before the send: over loopback the reply arrives before the send returns.
         let now = self.now();
         for (number, probe) in (first..).zip(probes) {
             self.ring.fill(number, *probe, now);
@@ -227,13 +229,13 @@ impl Sender<'_> {
         }
         match socket {
             Some(socket) => self.transmit(socket, &outgoing),
-            // This host does not know the family at all.
+            // This host has no socket for the family.
             None => (first..).zip(probes).for_each(|(number, _)| self.refuse(number, libc::EAFNOSUPPORT)),
         }
     }
 
     fn refuse(&self, number: u64, errno: i32) {
-        // Nobody listens any more when the run is over.
+        // The receiver is gone when the run is over.
         let _ = self.refusals.send(Refusal { number, errno });
         self.wake_receiver();
     }

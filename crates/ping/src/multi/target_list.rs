@@ -1,7 +1,7 @@
-//! From words to targets: the command line, a file, and the names in both.
+//! Builds the target set from the command line, the file of `--targets` and the names in both.
 //!
-//! A wrong word ends the run before anything is sent. A name that cannot be looked up is reported and left out; the others
-//! go on. The file is opened as whoever calls, and read once privileges are gone.
+//! A malformed target ends the run before anything is sent; a name that does not resolve is reported and skipped. The
+//! file is opened with the rights of the caller and read after privileges are dropped.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -171,7 +171,7 @@ impl TargetCollector {
                     .map_err(|cause| Error::new(Kind::Usage, "", "targets", cause))?,
                 Err(failure) => {
                     self.unresolved += 1;
-                    // Whoever closed standard error still has the exit code.
+                    // With standard error closed, the exit code reports the failure.
                     eprintln!("ping: {}", SafeText(failure.to_string().as_bytes()));
                 }
             }
@@ -182,7 +182,7 @@ impl TargetCollector {
 
 type Found = Result<(u128, u32), Error>;
 
-/// Looks names up, several at a time; the answers stand in the order of the names.
+/// Resolves names in parallel; results are in the order of the names.
 fn look_up(names: &[String], family: Option<Family>) -> Vec<Found> {
     let next = AtomicUsize::new(0);
     let answers: Mutex<Vec<Option<Found>>> = Mutex::new(names.iter().map(|_| None).collect());

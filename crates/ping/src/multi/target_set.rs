@@ -1,7 +1,7 @@
-//! The targets of a run: blocks that are counted, not stored; addresses in 4 or 16 bytes; names with their text.
+//! The targets of a run: blocks stored as ranges, addresses in 4 or 16 bytes, names with their text. No I/O.
 //!
-//! A target is a number from 0 on, in the order of typing. The same address or name twice is one target; two names for one
-//! address are two. No I/O.
+//! Targets are numbered from 0 in the order given. A repeated address or name is one target; two names for one address
+//! are two.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -10,12 +10,12 @@ use common::SafeText;
 
 use super::target_spec::{self, MOST_TARGETS};
 
-/// Everything that is pinged.
+/// All targets.
 #[derive(Debug, Default)]
 pub(crate) struct TargetSet {
     segments: Vec<Segment>,
     count: u32,
-    /// Targets that had been named before and were left out.
+    /// Number of targets that were given more than once.
     pub(crate) repeated: u64,
 }
 
@@ -34,11 +34,11 @@ enum Addresses {
     Named(Vec<Named>),
 }
 
-/// A target that is shown by another text than its address.
+/// A target given by name.
 #[derive(Debug)]
 struct Named {
     address: u128,
-    /// Number of the interface of a socket-local address, 0 for any other.
+    /// Interface index of a link-local address, else 0.
     scope: u32,
     text: Box<str>,
 }
@@ -54,20 +54,18 @@ impl Addresses {
     }
 }
 
-/// More targets than one run takes.
+/// More targets than a run supports.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more than the {MOST_TARGETS} addresses that one run takes")]
 pub(crate) struct TooMany;
 
 impl TargetSet {
-    /// How many targets there are.
+    /// Number of targets.
     pub(crate) fn count(&self) -> u32 {
         self.count
     }
 
-    /// The address of target `index`, and the interface it is to be reached by, 0 for any.
-    ///
-    /// The unspecified address for a number that no target has.
+    /// The address of target `index` and its interface index, 0 for any interface; `::` for an invalid index.
     pub(crate) fn address(&self, index: u32) -> (IpAddr, u32) {
         let (number, scope) = self.find(index, |addresses, place| match addresses {
             Addresses::Block { first, .. } => (first + u128::from(place), 0),
@@ -78,7 +76,7 @@ impl TargetSet {
         (target_spec::address(number), scope)
     }
 
-    /// The name of target `index` as it was typed; `None` when that was its address.
+    /// The name of target `index`; `None` when an address was given.
     pub(crate) fn name(&self, index: u32) -> Option<&str> {
         self.find(index, |addresses, place| match addresses {
             Addresses::Named(list) => Some(&*list[place as usize].text),
@@ -94,7 +92,7 @@ impl TargetSet {
         }
     }
 
-    /// Whether all targets are addresses of this host.
+    /// Whether all targets are loopback addresses.
     pub(crate) fn are_all_loopback(&self) -> bool {
         self.segments.iter().all(|segment| match &segment.addresses {
             Addresses::Block { first, count } => {
@@ -117,19 +115,19 @@ impl TargetSet {
     }
 }
 
-/// Collects targets in the order of typing.
+/// Builds the set in the order given.
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     parts: Vec<Addresses>,
     count: u64,
-    /// Blocks taken so far, without overlaps, by their first number.
+    /// Blocks so far, without overlaps, by their first address.
     blocks: Vec<(u128, u128)>,
     names: HashSet<Box<str>>,
     repeated: u64,
 }
 
 impl Builder {
-    /// One address.
+    /// Adds an address.
     pub(crate) fn add_address(&mut self, address: u128) -> Result<(), TooMany> {
         self.grow(1)?;
         match (target_spec::address(address), self.parts.last_mut()) {
@@ -141,7 +139,7 @@ impl Builder {
         Ok(())
     }
 
-    /// A name with its address.
+    /// Adds a name with its address.
     pub(crate) fn add_name(&mut self, text: &str, address: u128, scope: u32) -> Result<(), TooMany> {
         if !self.names.insert(text.into()) {
             self.repeated += 1;
@@ -156,7 +154,7 @@ impl Builder {
         Ok(())
     }
 
-    /// A block; what overlaps with earlier blocks is left out.
+    /// Adds a block without the parts that are present already.
     pub(crate) fn add_block(&mut self, first: u128, count: u32) -> Result<(), TooMany> {
         let mut rest = first;
         let end = first + u128::from(count);
@@ -183,7 +181,7 @@ impl Builder {
         Ok(())
     }
 
-    /// All targets, each once.
+    /// The set, without repetitions.
     pub(crate) fn finish(mut self) -> TargetSet {
         self.drop_repeated_addresses();
         let mut targets = TargetSet { repeated: self.repeated, ..TargetSet::default() };
@@ -208,9 +206,9 @@ impl Builder {
         if self.count > MOST_TARGETS.into() { Err(TooMany) } else { Ok(()) }
     }
 
-    /// Leaves single addresses out that lie in a block or were typed before.
+    /// Removes single addresses that are part of a block or occur twice.
     ///
-    /// Sorting places costs 8 bytes an address for a moment; a hash set would cost several times that.
+    /// Sorting indexes takes 8 bytes per address; a hash set would take several times as much.
     fn drop_repeated_addresses(&mut self) {
         let mut places = Vec::new();
         for (part, addresses) in (0u32..).zip(&self.parts) {

@@ -1,34 +1,33 @@
-//! Targets as they are typed: a name, an address, a CIDR block (RFC 4632, RFC 4291) or a range `FIRST-LAST`.
+//! Target arguments: a name, an address, a CIDR block (RFC 4632, RFC 4291) or a range `FIRST-LAST`. No look-ups.
 //!
-//! Pure text work; names are looked up elsewhere. Addresses are numbers of 128 bits, IPv4 as in `::ffff:0:0/96`, so that
-//! both families go the same ways.
+//! Addresses are numbers of 128 bits, IPv4 mapped to `::ffff:0:0/96`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::family::Family;
 
-/// Addresses that one run takes: an IPv4 /8.
+/// Maximum number of addresses of a run: an IPv4 /8.
 pub const MOST_TARGETS: u32 = 1 << 24;
-/// Where the IPv4 addresses lie among those of IPv6.
+/// The first IPv4-mapped IPv6 address.
 const MAPPED: u128 = 0xffff_0000_0000;
 
-/// One word, understood.
+/// A parsed argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetSpec {
     /// A single address.
     Address(u128),
-    /// This many addresses from the first one on.
+    /// A block or range of addresses.
     Block {
         /// The first address.
         first: u128,
-        /// How many, at least 1.
+        /// Number of addresses, at least 1.
         count: u32,
     },
-    /// Something to look up.
+    /// A name.
     Name(String),
 }
 
-/// Why a word is no target.
+/// Why an argument is not a target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadTarget {
     /// The number behind the slash.
@@ -37,21 +36,21 @@ pub enum BadTarget {
     /// The part before the slash.
     #[error("no address before the slash")]
     Block,
-    /// The end of a range lies before its beginning, or in the other family.
+    /// The last address is below the first, or of another family.
     #[error("the range ends before it begins")]
     Range,
-    /// Too much for one run.
+    /// More addresses than a run supports.
     #[error("{0} addresses, more than the {MOST_TARGETS} that one run takes")]
     TooMany(String),
     /// Multicast or broadcast.
     #[error("a group address, which takes a run of its own")]
     Group,
-    /// `-4` with an IPv6 address or the other way round.
+    /// `-4` with an IPv6 address or `-6` with an IPv4 address.
     #[error("Address family for hostname not supported")]
     Family,
 }
 
-/// Reads one word; `family` is the one that was asked for.
+/// Parses an argument; `family` is the requested address family.
 pub fn parse(word: &str, family: Option<Family>) -> Result<TargetSpec, BadTarget> {
     let target = match word.split_once('/') {
         Some((address, prefix)) => block(address, prefix)?,
@@ -76,7 +75,7 @@ pub fn parse(word: &str, family: Option<Family>) -> Result<TargetSpec, BadTarget
     Ok(target)
 }
 
-/// Whether a single word stands for many targets.
+/// Whether an argument stands for more than one address.
 pub fn is_block(word: &str) -> bool {
     word.contains('/') || range(word).is_ok_and(|range| range.is_some())
 }
@@ -89,14 +88,14 @@ pub fn number(address: IpAddr) -> u128 {
     }
 }
 
-/// The address with this number.
+/// The address of a number.
 pub fn address(number: u128) -> IpAddr {
     Ipv6Addr::from_bits(number).to_canonical()
 }
 
 fn this_host(address: IpAddr) -> IpAddr {
     match address {
-        // The unspecified address means this host, which answers from its loopback address.
+        // The unspecified address means this host.
         IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         other => other,
@@ -107,8 +106,8 @@ fn is_group(address: IpAddr) -> bool {
     address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
-/// A CIDR block; bits behind the prefix are ignored. In IPv4 the addresses of the network and of its broadcast are left
-/// out, as fping does, unless the block has no others.
+/// Parses a CIDR block; host bits are ignored. As in fping, IPv4 network and broadcast addresses are left out if the
+/// block has others.
 fn block(text: &str, prefix: &str) -> Result<TargetSpec, BadTarget> {
     let base = text.parse::<IpAddr>().map_err(|_| BadTarget::Block)?;
     let bits = if base.is_ipv4() { 32 } else { 128 };
@@ -117,7 +116,7 @@ fn block(text: &str, prefix: &str) -> Result<TargetSpec, BadTarget> {
         prefix.parse::<u8>().ok().filter(|length| is_number && *length <= bits).ok_or(BadTarget::Prefix(bits))?;
     let free = u32::from(bits - prefix);
     let Some(size) = 1u128.checked_shl(free).filter(|size| *size <= MOST_TARGETS.into()) else {
-        // 2 to the power of 128 is the only size that 128 bits do not hold.
+        // 2^128 does not fit into 128 bits.
         let size = 1u128.checked_shl(free).map_or("2^128".to_owned(), |size| size.to_string());
         return Err(BadTarget::TooMany(size));
     };
@@ -130,7 +129,7 @@ fn block(text: &str, prefix: &str) -> Result<TargetSpec, BadTarget> {
     Ok(TargetSpec::Block { first, count: u32::try_from(size).unwrap_or(MOST_TARGETS) })
 }
 
-/// `FIRST-LAST`, where LAST is an address or, in IPv4, the last number of one; `None` for anything else.
+/// Parses `FIRST-LAST`, where LAST is an address or, in IPv4, a last byte; `None` when the argument is no range.
 fn range(word: &str) -> Result<Option<TargetSpec>, BadTarget> {
     let Some((first, last)) = word.split_once('-') else { return Ok(None) };
     let Ok(first) = first.parse::<IpAddr>() else { return Ok(None) };

@@ -1,35 +1,34 @@
-//! What is known of one target: 32 bytes, because there may be sixteen million of them.
+//! Statistics of one target in 32 bytes, because a run may have sixteen million targets.
 //!
-//! Shortest and longest time are kept in steps of 16 ns up to 68 s, the sum in nanoseconds. It counts what it is told and
-//! judges nothing.
+//! Minimum and maximum are kept in steps of 16 ns up to 68 s, the sum in nanoseconds.
 
 use std::time::Duration;
 
-/// Nanoseconds in a step of the times that are kept short.
+/// Nanoseconds per step of minimum and maximum.
 const STEP: u64 = 16;
 
-/// Counts and times of one target.
+/// Counts and round-trip times of one target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct TargetStats {
     /// Sum of the round-trip times in nanoseconds.
     sum: u64,
-    /// Probes whose fate is known.
+    /// Settled probes.
     pub(crate) sent: u32,
-    /// Probes that were alive, late ones included.
+    /// Answered probes, late replies included.
     pub(crate) received: u32,
     minimum: u32,
     maximum: u32,
-    /// Answers that came after the time for them, up to 65,535.
+    /// Late replies, up to 65,535.
     pub(crate) late: u16,
-    /// Further answers to alive probes, up to 65,535.
+    /// Duplicate replies, up to 65,535.
     pub(crate) duplicates: u16,
-    /// ICMP type and code of the newest error; 0 and 0 for none, which is an echo reply and no error.
+    /// ICMP type and code of the latest error; (0, 0) without one.
     pub(crate) error: (u8, u8),
-    /// ICMP errors, refusals of this host and broken answers, up to 65,535.
+    /// ICMP errors, local send errors and corrupt replies, up to 65,535.
     pub(crate) failures: u16,
 }
 
-/// Round-trip times of a target or of all.
+/// Round-trip times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) minimum: Duration,
@@ -38,7 +37,7 @@ pub(crate) struct Times {
 }
 
 impl TargetStats {
-    /// A probe was alive for the first time.
+    /// Adds the first reply to a probe.
     pub(crate) fn alive(&mut self, nanoseconds: u64) {
         let step = u32::try_from(nanoseconds / STEP).unwrap_or(u32::MAX);
         self.minimum = if self.received == 0 { step } else { self.minimum.min(step) };
@@ -47,22 +46,22 @@ impl TargetStats {
         self.received = self.received.saturating_add(1);
     }
 
-    /// Something went wrong with a probe; ICMP type and code where it has one.
+    /// Adds an error, with ICMP type and code if it has them.
     pub(crate) fn failed(&mut self, error: Option<(u8, u8)>) {
         self.failures = self.failures.saturating_add(1);
         self.error = error.unwrap_or(self.error);
     }
 
-    /// Whether there was any answer.
+    /// Whether at least one reply arrived.
     pub(crate) fn is_alive(&self) -> bool {
         self.received > 0
     }
 
-    /// The times; `None` before the first answer.
+    /// The round-trip times; `None` without a reply.
     pub(crate) fn times(&self) -> Option<Times> {
         let average = self.sum.checked_div(self.received.into())?;
         let wide = |step: u32| u64::from(step) * STEP;
-        // With one answer all three are the same, to the nanosecond.
+        // With one reply all three are equal, to the nanosecond.
         let (minimum, maximum) = match self.received {
             1 => (average, average),
             _ => (wide(self.minimum).min(average), wide(self.maximum).max(average)),

@@ -1,7 +1,6 @@
-//! The books of a run: which probe an answer belongs to, what became of each, and when all is known.
+//! Matches replies to probes; statistics per target. No I/O and no clock: times are nanoseconds since the start.
 //!
-//! No I/O and no clock: times come in as nanoseconds since the start. The receiver alone keeps the tracker; it shares the
-//! ring and the set of alive targets with the sender.
+//! Only the receiver thread uses the tracker; it shares the ring and the set of answered targets with the sender.
 
 use std::net::IpAddr;
 
@@ -16,20 +15,20 @@ use crate::proto::payload::{self, Comparison};
 use crate::proto::payload_mac::PayloadMac;
 use crate::rtt::{self, SendTime, StampSource};
 
-/// Tries of one probe that was thrown away by this host.
+/// Maximum number of tries of a probe that this host dropped.
 const MOST_TRIES: u8 = 3;
 
-/// Something to tell about a probe.
+/// An event of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProbeEvent {
     /// Number of the target.
     pub(crate) target: u32,
-    /// Number of the probe among those to its target, from 1.
+    /// Number of the probe to its target, from 1.
     pub(crate) sequence: u32,
     pub(crate) kind: EventKind,
 }
 
-/// What there is to tell.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventKind {
     Answer { class: ReplyClass, time: u64, source: StampSource, bytes: usize, hops: Option<u8>, is_truncated: bool },
@@ -41,16 +40,16 @@ pub(crate) enum EventKind {
     Dropped,
 }
 
-/// Why a probe did not leave this host.
+/// Why a probe was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotSent {
-    /// The kernel refused it with this error number.
+    /// The kernel refused it with this errno.
     Refused(i32),
-    /// The kernel took it and never handed it to the device.
+    /// The kernel accepted it and never handed it to the device.
     Vanished,
 }
 
-/// Counts over all targets that no single target needs.
+/// Totals of events over all targets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RunCounts {
     pub(crate) lost: u64,
@@ -59,23 +58,23 @@ pub(crate) struct RunCounts {
     pub(crate) foreign: u64,
     pub(crate) errors: u64,
     pub(crate) not_sent: u64,
-    /// Probes whose answers this host threw away, sent again.
+    /// Probes sent again because this host dropped the reply.
     pub(crate) dropped_locally: u64,
 }
 
-/// An answer or error with all that is known about its coming.
+/// A received message with its circumstances.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     pub(crate) message: IcmpMessage<'a>,
     pub(crate) from: IpAddr,
-    /// Hops left, where the kernel event them.
+    /// Time to live or hop limit, from a control message.
     pub(crate) hops: Option<u8>,
-    /// When the kernel took it from the device; `None` without its stamp.
+    /// The kernel's receive time stamp.
     pub(crate) stamp: Option<u64>,
     pub(crate) now: u64,
 }
 
-/// The books.
+/// The state of all probes.
 pub(crate) struct ProbeTracker<'a> {
     pub(crate) targets: &'a TargetSet,
     ring: &'a ProbeRing,
@@ -83,12 +82,12 @@ pub(crate) struct ProbeTracker<'a> {
     mac: PayloadMac,
     pattern: &'a [u8],
     timeout: u64,
-    /// Whether send stamps are asked for, and have been seen to work.
+    /// Whether send stamps are requested and have been seen.
     expects_stamps: bool,
     stats: Vec<TargetStats>,
     pub(crate) counts: RunCounts,
     oldest: u64,
-    /// When this host was last seen to throw packets away.
+    /// Time of the latest local drop.
     last_drop: Option<u64>,
 }
 
@@ -118,37 +117,37 @@ impl<'a> ProbeTracker<'a> {
         }
     }
 
-    /// What is known of target `index`.
+    /// The statistics of target `index`.
     pub(crate) fn stats(&self, index: u32) -> &TargetStats {
         &self.stats[index as usize]
     }
 
-    /// Whether every probe sent so far is settled.
+    /// Whether all probes sent so far are settled.
     pub(crate) fn is_settled(&self) -> bool {
         self.oldest == self.ring.next()
     }
 
-    /// When the oldest probe on its way is given up.
+    /// When the oldest probe in flight expires.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         (!self.is_settled()).then(|| self.ring.read(self.oldest).sent.saturating_add(self.timeout))
     }
 
-    /// This host threw packets away.
+    /// Records a local drop.
     pub(crate) fn dropped(&mut self, now: u64) {
         self.last_drop = Some(now);
     }
 
-    /// The kernel handed probe `number` to the device at `stamp`.
+    /// Records the kernel's send stamp of probe `number`.
     pub(crate) fn stamped(&mut self, number: u64, stamp: u64, now: u64) {
         self.expects_stamps = true;
         let slot = self.ring.read(number);
-        // A stamp from before the send belongs to an older probe, one from the future to a clock that stepped.
+        // A stamp before the send belongs to an older probe; one in the future comes from a clock step.
         if number < self.ring.next() && (slot.sent..=now).contains(&stamp) {
             self.ring.set_sent(number, stamp);
         }
     }
 
-    /// Takes in what arrived; `None` when it is none of our business.
+    /// Matches a received message; `None` when it is unrelated.
     pub(crate) fn arrived(&mut self, arrived: &Arrival<'_>) -> Option<ProbeEvent> {
         match arrived.message {
             IcmpMessage::Reply { identifier, sequence, payload, hops, is_intact } => {
@@ -179,7 +178,7 @@ impl<'a> ProbeTracker<'a> {
         }
     }
 
-    /// The sender could not send probe `number`.
+    /// Records that probe `number` could not be sent.
     pub(crate) fn refused(&mut self, number: u64, errno: i32) -> Option<ProbeEvent> {
         let slot = self.ring.read(number);
         (slot.state == ProbeState::InFlight).then_some(())?;
@@ -189,9 +188,9 @@ impl<'a> ProbeTracker<'a> {
         Some(event(slot.probe, EventKind::NotSent(NotSent::Refused(errno))))
     }
 
-    /// Gives the oldest probe up whose time is over: what to tell, and whether it is to be tried again.
+    /// Declares the oldest expired probe lost; returns the event and the probe to send again, if any.
     ///
-    /// To be called until it returns `None`.
+    /// Call until it returns `None`.
     pub(crate) fn expire(&mut self, now: u64) -> Option<(ProbeEvent, Option<Probe>)> {
         while !self.is_settled() {
             let number = self.oldest;
@@ -209,7 +208,7 @@ impl<'a> ProbeTracker<'a> {
         None
     }
 
-    /// The run ends: what is on its way stays unknown.
+    /// Ends the run; probes in flight keep no result.
     pub(crate) fn close(&mut self) {
         while !self.is_settled() {
             let slot = self.ring.read(self.oldest);
@@ -240,7 +239,7 @@ impl<'a> ProbeTracker<'a> {
         (event(slot.probe, EventKind::Lost), None)
     }
 
-    /// What is wrong with a reply to probe `number`.
+    /// The reason why a reply does not count, if any.
     fn flaw(
         &mut self,
         number: u64,
@@ -279,7 +278,7 @@ impl<'a> ProbeTracker<'a> {
             ProbeState::InFlight | ProbeState::Failed | ProbeState::NotSent => ReplyClass::Reply,
             ProbeState::Lost => ReplyClass::Late,
             ProbeState::Replied => ReplyClass::Duplicate,
-            // Another probe asks the same again, and its answer counts.
+            // The repeated probe counts instead.
             ProbeState::Retried => return None,
         };
         let stats = &mut self.stats[slot.probe.target as usize];

@@ -1,7 +1,7 @@
-//! The loop of ping: read what came, ask the scheduler, do what it says.
+//! Event loop of one target: reads datagrams, asks the scheduler and carries out its actions.
 //!
-//! One thread sleeps in ppoll on the socket, the signals and an absolute deadline. Nothing is parsed here and nothing is
-//! decided; the fates live in `scheduler`, the words in `report`.
+//! One thread sleeps in ppoll on the socket, the signals and an absolute deadline. States are kept in `scheduler`,
+//! texts in `report`.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -26,16 +26,16 @@ use crate::single::scheduler::{Action, Scheduler};
 use crate::socket::flood::{BATCH, Batch};
 use crate::socket::{Datagram, ErrorQueueEntry, Received, Socket};
 
-/// Largest datagram that IP can carry.
+/// Largest IP datagram.
 const LARGEST_DATAGRAM: usize = 65_535;
-/// Datagrams read before the schedule is looked at again, so that a flood of replies cannot stop the sending.
+/// Datagrams read before the scheduler is asked again, so that a flood of replies cannot stop the sending.
 const MOST_READ: usize = 64;
-/// Room around the payload of a reply: the longest IPv4 header and the ICMP header.
+/// Bytes beside the payload of a reply: the longest IPv4 header and the ICMP header.
 const AROUND_PAYLOAD: usize = 60 + ECHO_HEADER;
-/// Turns of a flood between two looks at everything that is not a reply; each look costs a system call.
+/// Iterations of a flood between two checks of signals and error queue, each of which costs a system call.
 const LEAN_TURNS: u64 = 64;
 
-/// What the loop works with.
+/// The parts of the loop.
 pub(crate) struct EventLoop<'a> {
     config: &'a Config,
     socket: &'a mut Socket,
@@ -44,18 +44,18 @@ pub(crate) struct EventLoop<'a> {
     scheduler: Scheduler,
     report: Box<dyn Report + 'a>,
     buffer: Vec<u8>,
-    /// What a flood sends and reads in one system call; `None` otherwise.
+    /// Buffers for the system calls of a flood; `None` otherwise.
     batch: Option<Batch>,
-    /// Requests of a flood that wait for their batch to be full.
+    /// Requests of a flood waiting for a full batch.
     waiting: Vec<Vec<u8>>,
-    /// The address before the present one, and the last probe that went to it.
+    /// The previous address after a re-resolution, and the last probe sent to it.
     former: Option<(IpAddr, u64)>,
-    /// Datagrams that the kernel had thrown away when we looked last.
+    /// Datagrams dropped by the socket so far.
     overflowed: u32,
 }
 
 impl<'a> EventLoop<'a> {
-    /// A loop that has told what is about to begin; `watch` looks the name of the target up again and again.
+    /// Starts the run; `watch` re-resolves the name of the target.
     pub(crate) fn new(
         config: &'a Config,
         socket: &'a mut Socket,
@@ -63,7 +63,7 @@ impl<'a> EventLoop<'a> {
         watch: Option<Reresolver>,
         mut report: Box<dyn Report + 'a>,
     ) -> Result<Self, Error> {
-        // The first line comes before the clock of the run, as whoever reads it may take his time.
+        // Printed before the clock starts: writing may block.
         report.start()?;
         let scheduler = Scheduler::new(config.plan.clone(), clock::now()?.monotonic);
         let buffer = vec![0; LARGEST_DATAGRAM];
@@ -84,12 +84,12 @@ impl<'a> EventLoop<'a> {
         })
     }
 
-    /// Sends and receives until the scheduler says that it is over; how it went.
+    /// Sends and receives until the scheduler finishes; returns its final state.
     pub(crate) fn run(mut self) -> Result<Scheduler, Error> {
         let mut turn = 0u64;
         let mut was_idle = true;
         loop {
-            // A flood that runs well has nothing but replies to look at.
+            // While a flood has replies, signals and error queue are checked rarely.
             if was_idle || self.batch.is_none() || turn.is_multiple_of(LEAN_TURNS) {
                 self.handle_signals()?;
                 self.re_resolve()?;
@@ -98,7 +98,7 @@ impl<'a> EventLoop<'a> {
             self.receive()?;
             turn += 1;
             was_idle = false;
-            // Over a fast path the replies to a batch are here by now.
+            // Over a fast path the replies to a batch have arrived by now.
             if self.send_batch()? {
                 continue;
             }
@@ -118,7 +118,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// In a flood, gathers the probes that are due and sends them together; whether there were any.
+    /// In a flood, collects the probes that are due and sends them together; returns whether there were any.
     fn send_batch(&mut self) -> Result<bool, Error> {
         if self.batch.is_none() {
             return Ok(false);
@@ -158,7 +158,7 @@ impl<'a> EventLoop<'a> {
         Ok(())
     }
 
-    /// Reads the datagrams that are here, each with the send stamps before it.
+    /// Reads all waiting datagrams, each after the send stamps that precede it.
     fn receive(&mut self) -> Result<(), Error> {
         if let Some(mut batch) = self.batch.take() {
             let is_error = self.socket.receive_batch(&mut batch)?;
@@ -177,7 +177,7 @@ impl<'a> EventLoop<'a> {
                 Received::Datagram(datagram) => {
                     let now = clock::now()?;
                     let (bytes, rest) = buffer.split_at_mut(datagram.length);
-                    // The send stamp of a probe stands in the error queue before its reply is here.
+                    // The send stamp of a probe is in the error queue before its reply arrives.
                     self.read_error_queue_into(rest)?;
                     self.take(&datagram, bytes, now)?;
                 }
@@ -196,7 +196,7 @@ impl<'a> EventLoop<'a> {
         content
     }
 
-    /// Tells scheduler and report what a datagram means, if it is for us.
+    /// Passes a datagram to scheduler and report if it belongs to this run.
     fn take(&mut self, datagram: &Datagram, bytes: &[u8], now: Timestamp) -> Result<(), Error> {
         if let Some(count) = datagram.overflowed.filter(|count| *count != self.overflowed) {
             let more = count.wrapping_sub(std::mem::replace(&mut self.overflowed, count)).into();
@@ -255,7 +255,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Where this probe was sent: elsewhere than the next one, if the name has moved since.
+    /// The address that a probe was sent to; it changes when the name is re-resolved.
     fn target_of(&self, sequence: u64) -> IpAddr {
         let former = self.former.filter(|(_, last)| sequence <= *last);
         former.map_or(self.socket.expected.target, |(address, _)| address)
@@ -266,7 +266,7 @@ impl<'a> EventLoop<'a> {
         self.report.event(&Event::Foreign(why, *packet))
     }
 
-    /// Empties the error queue; whether anything but send stamps was in it.
+    /// Empties the error queue; returns what it held besides send stamps.
     fn read_error_queue_into(&mut self, buffer: &mut [u8]) -> Result<QueueContent, Error> {
         let mut content = QueueContent::Nothing;
         for _ in 0..MOST_READ {
@@ -321,7 +321,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Sends the gathered probes of a flood, the last of which is the newest.
+    /// Sends the collected probes of a flood; the last one is the newest.
     fn send_waiting(&mut self) -> Result<(), Error> {
         let messages = std::mem::take(&mut self.waiting);
         let newest = self.scheduler.counts().transmitted;
@@ -339,16 +339,16 @@ impl<'a> EventLoop<'a> {
         Ok(())
     }
 
-    /// Makes the request with this number and starts its clock.
+    /// Builds the request `sequence` and records its send time.
     fn begin(&mut self, sequence: u64) -> Result<Vec<u8>, Error> {
         self.report.event(&Event::Sent)?;
-        // The probe and the clock come first: a reply over loopback is there before the send returns.
+        // Recorded before the send: over loopback the reply arrives before the send returns.
         let now = clock::now()?;
         self.scheduler.sent(now);
         Ok(self.message(sequence, now.wall))
     }
 
-    /// A send failed because of `cause`, which may be an error about an earlier probe; only then it is tried again.
+    /// Handles a failed send. The error may be about an earlier probe; only then the send is repeated.
     fn send_again(&mut self, sequence: u64, message: &[u8], cause: io::Error) -> Result<(), Error> {
         let result = match self.read_error_queue()? {
             QueueContent::Refusal => Ok(()),
@@ -368,7 +368,7 @@ impl<'a> EventLoop<'a> {
         self.report.event(&Event::NotSent { sequence, cause })
     }
 
-    /// The request with this number, stamped `wall`.
+    /// The request `sequence` with the time `wall` in its payload.
     fn message(&self, sequence: u64, wall: u64) -> Vec<u8> {
         let expected = &self.socket.expected;
         let mut payload = self.config.payload.clone();
@@ -381,7 +381,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Sleeps until `until`, a signal or something on the socket.
+    /// Sleeps until `until`, a signal or a datagram.
     fn wait(&self, until: Instant) -> Result<(), Error> {
         let left = until.saturating_duration_since(Instant::now()).max(Duration::from_nanos(1));
         let mut descriptors =
@@ -393,12 +393,12 @@ impl<'a> EventLoop<'a> {
     }
 }
 
-/// What stood in the error queue.
+/// What the error queue held besides send stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum QueueContent {
     Nothing,
-    /// ICMP errors about earlier probes; the kernel tells each to the next system call, whichever that is.
+    /// ICMP errors about earlier probes; the kernel reports each at the next system call.
     OldError,
-    /// This host's refusal of the newest packet.
+    /// A local error about the newest packet.
     Refusal,
 }

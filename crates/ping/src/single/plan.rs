@@ -1,23 +1,23 @@
-//! What the user asked for: when to send, how long to wait, when to stop.
+//! The schedule that the options ask for.
 
 use std::time::Duration;
 
-/// What the user asked for.
+/// When to send, how long to wait, when to stop.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// When the next probe is due.
     pub pace: Pace,
-    /// Probes that are sent at once at the start, at least 1; later the number that may be on their way in a flood.
+    /// Probes sent at once at the start, at least 1; in a flood also the maximum number in flight.
     pub preload: u64,
-    /// Stop after this many (answers, when there is a deadline).
+    /// Stop after this many probes, or replies if there is a deadline.
     pub count: Option<u64>,
-    /// How long a reply is waited for.
+    /// Time to wait for a reply.
     pub timeout: Duration,
-    /// Stop this long after the start, whatever has come.
+    /// Stop this long after the start.
     pub deadline: Option<Duration>,
-    /// Stop when the target is up, or down.
+    /// Stop when the target goes up or down.
     pub until: Option<Until>,
-    /// Leave the kernel's stamps out of the round-trip time.
+    /// Compute round-trip times without kernel stamps.
     pub user_times: bool,
 }
 
@@ -26,14 +26,14 @@ pub struct Plan {
 pub enum Pace {
     /// At multiples of this time from the start.
     Every(Duration),
-    /// As soon as fewer than `preload` are on their way, but at least a hundred times a second.
+    /// As soon as fewer than `preload` are in flight, but at least a hundred times a second.
     Flood,
-    /// A mean round-trip time after the last, but not sooner than this; before the first reply after one second.
+    /// One mean round-trip time after the last probe, but at least this time; one second before the first reply.
     Adaptive(Duration),
 }
 
 impl Pace {
-    /// The time between two sends that does not depend on replies; 0 where there is none.
+    /// The fixed time between two probes; 0 without one.
     pub fn interval(self) -> Duration {
         match self {
             Self::Every(interval) => interval,
@@ -42,11 +42,11 @@ impl Pace {
     }
 }
 
-/// What ends a run besides count and deadline.
+/// A condition that ends a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// The first reply.
     Up,
-    /// This many probes in a row without a reply.
+    /// This many consecutive probes without a reply.
     Down(u64),
 }

@@ -1,7 +1,7 @@
-//! Telling what happened: one set of events, and one way of printing them for each form of output.
+//! Reports of a run with one target: one set of events, one implementation per output format.
 //!
-//! `text` has the words of iputils, `json` and `csv` are for programs, `graph` is for people who watch. Results go to the
-//! writer given (standard output); what this host itself refuses goes to standard error. Nothing is counted here.
+//! `text` is the text of iputils; `json`, `csv` and `graph` are the others. Results go to the given writer, errors of
+//! this host to standard error.
 
 mod csv;
 mod graph;
@@ -27,72 +27,72 @@ use crate::resolve::{Names, Target};
 use crate::single::scheduler::{Answer, Scheduler};
 use crate::socket::Socket;
 
-/// An echo reply as it came in.
+/// A received echo reply.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReplyPacket<'a> {
-    /// Sequence as it was on the wire.
+    /// Sequence on the wire.
     pub(crate) wire: u16,
-    /// Who sent it.
+    /// Sender.
     pub(crate) from: SocketAddr,
-    /// Hops left, where known.
+    /// Time to live or hop limit, where known.
     pub(crate) hops: Option<u8>,
     /// Length of the ICMP message in bytes.
     pub(crate) length: usize,
-    /// What came back.
+    /// The payload.
     pub(crate) payload: &'a [u8],
     /// The options of its IPv4 header.
     pub(crate) options: &'a [u8],
 }
 
-/// Why a reply is none of ours.
+/// Why a reply does not belong to this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Foreign {
-    /// It comes from another address than the target.
+    /// The source address is not that of the target.
     Address,
-    /// Its payload lacks the code of the probe.
+    /// The MAC in the payload is missing or wrong.
     Code,
-    /// No probe with its sequence is remembered.
+    /// No remembered probe has its sequence.
     Sequence,
 }
 
-/// Something that happened.
+/// An event of the run.
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
-    /// A probe is about to leave.
+    /// A probe is about to be sent.
     Sent,
-    /// An answer to a probe.
+    /// A reply to a probe.
     Reply(&'a Answer, ReplyPacket<'a>),
-    /// What looks like an answer but is none.
+    /// A packet that looks like a reply but does not belong to this run.
     Foreign(Foreign, ReplyPacket<'a>),
     /// An ICMP error about a probe.
     Error { sequence: u64, from: Option<SocketAddr>, kind: u8, code: u8, words: &'a str, objects: Vec<Object> },
-    /// A router named a better next hop for a probe.
+    /// A router named a better next hop.
     Redirect { wire: u16, from: SocketAddr, code: u8, words: &'a str },
-    /// The time for a reply is over.
+    /// No reply within the timeout.
     NoAnswer(u64),
-    /// This host refused a probe through the error queue; `mtu` says why when it was too long.
+    /// A local error from the error queue; `mtu` is set when the packet was too long.
     Refused { sequence: u64, errno: i32, mtu: u32 },
-    /// This host could not send a probe.
+    /// The send failed on this host.
     NotSent { sequence: u64, cause: &'a io::Error },
-    /// Datagrams found no room in the receive buffer.
+    /// Datagrams dropped because the receive buffer was full.
     Overflowed(u64),
-    /// The name of the target means another address now, which probes go to from here on.
+    /// The name of the target resolves to another address now; probes go there from here on.
     Resolved { address: SocketAddr, source: IpAddr },
 }
 
-/// A form of output.
+/// An output format.
 pub(crate) trait Report {
-    /// The run begins.
+    /// Prints the start of the run.
     fn start(&mut self) -> Result<(), Error>;
-    /// Something happened.
+    /// Prints an event.
     fn event(&mut self, event: &Event<'_>) -> Result<(), Error>;
-    /// Nothing is to be done for a while: what is held back is to be shown.
+    /// Flushes held-back output before the loop sleeps.
     fn rest(&mut self, scheduler: &Scheduler) -> Result<(), Error>;
-    /// The run is over.
+    /// Prints the end of the run.
     fn summary(&mut self, scheduler: &Scheduler, now: Instant) -> Result<(), Error>;
 }
 
-/// The report that the configuration asks for; a graph needs a terminal and is text without one.
+/// The report for the configured format; `--graph` falls back to text without a terminal.
 pub(crate) fn new<'a, W: Write + 'a>(context: ReportContext<'a>, out: W) -> Box<dyn Report + 'a> {
     match context.config.format {
         Format::Json => Box::new(json::Json::new(context, out)),
@@ -102,16 +102,16 @@ pub(crate) fn new<'a, W: Write + 'a>(context: ReportContext<'a>, out: W) -> Box<
     }
 }
 
-/// What every form of output knows about the run.
+/// The facts about a run that all formats need.
 pub(crate) struct ReportContext<'a> {
     config: &'a Config,
     target: &'a Target,
-    /// Address the probes go to; not the typed one when that was unspecified.
+    /// Address of the probes; differs from the argument when that was unspecified.
     address: SocketAddr,
     source: IpAddr,
     identifier: u16,
     is_group: bool,
-    /// Bytes of options in each IPv4 header that is sent.
+    /// Bytes of options in the IPv4 header of each probe.
     options: usize,
     flow_label: u32,
     names: Names,
@@ -119,7 +119,7 @@ pub(crate) struct ReportContext<'a> {
 }
 
 impl<'a> ReportContext<'a> {
-    /// Pinging `target` through `socket`.
+    /// The context of pinging `target` through `socket`.
     pub(crate) fn new(config: &'a Config, target: &'a Target, socket: &Socket, names: Names) -> Self {
         let mut address = target.address;
         address.set_ip(socket.expected.target);
@@ -137,7 +137,7 @@ impl<'a> ReportContext<'a> {
         }
     }
 
-    /// The flow label for the first line, empty without one.
+    /// The flow label in the first line, empty without one.
     fn flow_label(&self) -> String {
         match self.flow_label {
             0 => String::new(),
@@ -161,7 +161,7 @@ impl<'a> ReportContext<'a> {
     }
 }
 
-/// The words for a probe that this host refused.
+/// The text of a local send error.
 fn refusal(errno: i32, mtu: u32) -> String {
     if errno == libc::EMSGSIZE {
         format!("message too long, mtu={mtu}")
@@ -170,7 +170,7 @@ fn refusal(errno: i32, mtu: u32) -> String {
     }
 }
 
-/// How it stands, on standard error.
+/// Prints a status line on standard error.
 pub(crate) fn status(scheduler: &Scheduler, is_timed: bool) {
     let counts = scheduler.counts();
     let missing = counts.transmitted.saturating_sub(counts.received);
@@ -182,13 +182,13 @@ pub(crate) fn status(scheduler: &Scheduler, is_timed: bool) {
         put(&mut line, format_args!(", min/avg/ewma/max = {minimum}/{average}/{moving}/{maximum} ms"));
     }
     line.push('\n');
-    // Whoever closed standard error does not want to know.
+    // A closed standard error is not an error of the run.
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// A message for people about this host.
+/// Prints an error of this host.
 fn complain(what: fmt::Arguments<'_>) {
-    // Whoever closed standard error does not want to know.
+    // A closed standard error is not an error of the run.
     let _ = writeln!(io::stderr().lock(), "ping: {what}");
 }
 
@@ -197,7 +197,7 @@ fn put(line: &mut String, what: fmt::Arguments<'_>) {
     let _ = line.write_fmt(what);
 }
 
-/// Writes and flushes, so that whoever reads a pipe sees each line at once.
+/// Writes and flushes, so that each line reaches a pipe at once.
 fn write(out: &mut impl Write, text: &[u8]) -> Result<(), Error> {
     out.write_all(text).and_then(|()| out.flush()).map_err(Error::output)
 }

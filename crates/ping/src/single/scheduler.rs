@@ -1,7 +1,7 @@
-//! When to send, what became of each probe, and when to stop: the scheduler of ping, without I/O.
+//! Scheduler of one target: when to send, the state of each probe, when to stop. No I/O and no clock.
 //!
-//! The loop asks [`Scheduler::step`] what to do and tells what it saw; times come in as arguments. Send times are kept here,
-//! one probe a probe, so nothing that a reply carries can reach a round-trip time. It must not read a clock or print.
+//! The event loop calls [`Scheduler::step`] and reports what it received. Send times are kept here, so that no byte of
+//! a reply can influence a round-trip time.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,69 +13,69 @@ use crate::probe_state::{Integrity, ProbeState, ReplyClass};
 use crate::rtt::{StampSource, Timestamp};
 use crate::stats::Stats;
 
-/// Probes that are remembered: as many as the 16 bits of the sequence tell apart.
+/// Number of probes kept: as many as the 16 bits of the sequence distinguish.
 const REMEMBERED: usize = 65_536;
-/// Probes that may leave together to catch up with a delay, as long as it is short.
+/// Maximum number of probes sent together to catch up with a short delay.
 const CAUGHT_UP: u32 = 10;
-/// Longest delay that is caught up with, where the interval is shorter.
+/// Longest delay that is caught up with, for shorter intervals.
 const SHORT_DELAY: Duration = Duration::from_millis(200);
-/// Shortest time between two sends while nothing comes back, when replies drive the sending.
+/// Shortest interval without replies, where replies trigger the sends.
 const UNANSWERED_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What the loop shall do next.
+/// The next action of the event loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Send the probe with this number, and tell with [`Scheduler::sent`] or [`Scheduler::not_sent`].
+    /// Send this probe, then call [`Scheduler::sent`] or [`Scheduler::not_sent`].
     Send(u64),
-    /// Say that this probe has no answer yet.
+    /// Report that this probe has no reply yet.
     NoAnswer(u64),
-    /// Sleep until then, or until something arrives.
+    /// Sleep until this time or until a datagram arrives.
     Wait(Instant),
-    /// It is over.
+    /// End the run.
     Finish,
 }
 
-/// A reply with its probe and its round-trip time.
+/// A reply matched to its probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
     /// Number of the probe.
     pub sequence: u64,
-    /// First, late or repeated.
+    /// First, late or duplicate.
     pub class: ReplyClass,
-    /// How much of it is right.
+    /// How much of it equals the request.
     pub integrity: Integrity,
-    /// Whether a later probe had been answered before.
+    /// Whether the reply to a later probe arrived before.
     pub is_reordered: bool,
     /// Round-trip time.
     pub time: Duration,
-    /// How it was measured.
+    /// The clocks of the round-trip time.
     pub source: StampSource,
 }
 
-/// Counts of fates, for the summary.
+/// Counters for the summary.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Probes that were sent, or should have been.
+    /// Probes sent, including failed sends.
     pub transmitted: u64,
-    /// Probes that were answered, late ones included.
+    /// Probes answered, late replies included.
     pub received: u64,
-    /// Answers that came after the time for a reply.
+    /// First replies after the timeout.
     pub late: u64,
-    /// Further answers to answered probes.
+    /// Further replies to answered probes.
     pub duplicates: u64,
-    /// First answers to a probe when a later one had been answered before (RFC 4737, type-P-reordered).
+    /// First replies that arrived after the reply to a later probe (RFC 4737, type-P-reordered).
     pub reordered: u64,
-    /// Answers with a wrong ICMP checksum or a changed payload.
+    /// Replies with a wrong ICMP checksum or a changed payload.
     pub corrupt: u64,
-    /// Answers from another address, or without the code of the probe.
+    /// Replies from another address or without a valid MAC.
     pub foreign: u64,
-    /// ICMP errors, and sends that the kernel refused with one.
+    /// ICMP errors and local errors.
     pub errors: u64,
     /// Sends that failed on this host.
     pub not_sent: u64,
-    /// Datagrams for which there was no room in the receive buffer, as the kernel counts them.
+    /// Datagrams dropped because the receive buffer was full.
     pub overflowed: u64,
-    /// The largest number of probes that were on their way when an answer came.
+    /// Maximum number of probes in flight when a reply arrived.
     pub pipe: u64,
 }
 
@@ -84,27 +84,27 @@ pub struct Counts {
 pub struct Scheduler {
     plan: Plan,
     start: Instant,
-    /// The moment at which the schedule counts from; later than `start` after the machine was asleep.
+    /// Origin of the schedule; moves forward after a long delay (suspend).
     base: Instant,
     last_send: Option<Instant>,
     interrupted: bool,
     counts: Counts,
     stats: Stats,
     probes: VecDeque<SentProbe>,
-    /// Number of the probe in the first probe; probes count from 1.
+    /// Number of the oldest probe kept; probes count from 1.
     first: u64,
     /// No probe before this one is in flight.
     oldest: u64,
     in_flight: u64,
-    /// Whether this host refused a probe since the last answer.
+    /// Whether a send failed since the last reply.
     is_refused: bool,
-    /// The highest number that was answered.
+    /// The highest answered probe.
     highest: u64,
-    /// Probes without an answer since the last answer.
+    /// Probes without a reply since the last reply.
     consecutive_losses: u64,
-    /// Whether a device stamped any probe of this run.
+    /// Whether any probe got a kernel send stamp.
     stamps: bool,
-    /// The probes that left `probes`.
+    /// Statistics over probes no longer kept.
     sequence_stats: SequenceStats,
 }
 
@@ -131,7 +131,7 @@ impl Scheduler {
         }
     }
 
-    /// What to do at `now`; to be asked again after each [`Action::Send`] and [`Action::NoAnswer`].
+    /// The action at `now`; call again after each [`Action::Send`] and [`Action::NoAnswer`].
     pub fn step(&mut self, now: Instant) -> Action {
         if self.is_finished(now) {
             return Action::Finish;
@@ -153,11 +153,11 @@ impl Scheduler {
         }
     }
 
-    /// Makes room for the next probe and starts its clock; to be called right before the send.
+    /// Records the send time of the next probe; called right before the send.
     pub fn sent(&mut self, now: Timestamp) {
         if let Pace::Every(interval) = self.plan.pace {
-            // What a busy machine delays is caught up with; after a long pause (a suspended machine) the schedule goes
-            // on from here, without a burst.
+            // Short delays are caught up with; after a long one (suspend) the schedule continues from now, without a
+            // burst.
             let behind = now.monotonic.saturating_duration_since(self.scheduled(interval));
             if behind > interval.saturating_mul(CAUGHT_UP).min(SHORT_DELAY).max(interval) {
                 self.base += behind;
@@ -183,7 +183,7 @@ impl Scheduler {
         self.oldest = self.oldest.max(self.first);
     }
 
-    /// The send of this probe failed on this host.
+    /// Records that the send of a probe failed.
     pub fn not_sent(&mut self, sequence: u64) {
         self.counts.not_sent += 1;
         self.consecutive_losses += 1;
@@ -191,8 +191,7 @@ impl Scheduler {
         self.set_state(sequence, ProbeState::NotSent);
     }
 
-    /// The kernel stamped the send of probe `sequence` at `wall` nanoseconds since 1970: on its way to a device
-    /// (`has_left`), or into the queue before it.
+    /// Records the kernel's send stamp of a probe, from the driver (`has_left`) or from the queue before it.
     pub fn stamped(&mut self, sequence: u64, wall: u64, has_left: bool) {
         if let Some(probe) = self.probe_mut(sequence) {
             probe.stamp(wall, has_left);
@@ -200,21 +199,21 @@ impl Scheduler {
         }
     }
 
-    /// Stamps are numbered anew: those of the probes on their way can no longer be told apart.
+    /// Send stamps start a new numbering: those of probes in flight cannot be matched any more.
     pub fn stamps_restarted(&mut self) {
         for probe in self.probes.iter_mut().filter(|probe| probe.state == ProbeState::InFlight) {
             probe.has_left = true;
         }
     }
 
-    /// The newest probe whose number ends in these 16 bits; `None` when no such is remembered.
+    /// The newest probe with these low 16 bits; `None` when it is not kept.
     pub fn probe(&self, wire: u16) -> Option<u64> {
         let newest = self.counts.transmitted;
         let back = (newest & 0xffff).wrapping_sub(u64::from(wire)) & 0xffff;
         newest.checked_sub(back).filter(|sequence| *sequence >= self.first)
     }
 
-    /// A reply to probe `sequence` arrived, stamped by the kernel at `kernel`; `None` when that is not remembered.
+    /// Records a reply that the kernel stamped at `kernel`; `None` when its probe is not kept.
     pub fn reply(
         &mut self,
         sequence: u64,
@@ -232,7 +231,7 @@ impl Scheduler {
         };
         self.counts.pipe = self.counts.pipe.max(self.counts.transmitted - sequence + 1);
         self.counts.corrupt += u64::from(matches!(integrity, Integrity::Checksum | Integrity::Changed(_)));
-        // As iputils has it: what fails the checksum is shown and counted as such, and answers nothing.
+        // As in iputils, a reply with a wrong checksum is shown and counted, but does not answer the probe.
         let is_answer = integrity != Integrity::Checksum && class != ReplyClass::Duplicate;
         let is_reordered = is_answer && sequence < self.highest;
         if is_answer {
@@ -253,17 +252,17 @@ impl Scheduler {
         Some(Answer { sequence, class, integrity, is_reordered, time, source })
     }
 
-    /// A reply arrived that answers none of our probes, although it looks like it.
+    /// Counts a reply that does not belong to this run.
     pub fn foreign(&mut self) {
         self.counts.foreign += 1;
     }
 
-    /// The kernel has thrown away this many datagrams more, because the receive buffer was full.
+    /// Counts datagrams dropped because the receive buffer was full.
     pub fn overflowed(&mut self, datagrams: u64) {
         self.counts.overflowed += datagrams;
     }
 
-    /// An ICMP error about the probe with these 16 bits arrived; its number, or `None` when no such was sent.
+    /// Records an ICMP error; returns the number of its probe, `None` when it is not kept.
     pub fn error(&mut self, wire: u16) -> Option<u64> {
         let sequence = self.probe(wire)?;
         self.counts.errors += 1;
@@ -279,7 +278,7 @@ impl Scheduler {
         Some(sequence)
     }
 
-    /// The kernel of this host refused the newest packet with an error of its own.
+    /// Records a local error about the newest packet.
     pub fn local_error(&mut self) {
         self.counts.errors += 1;
         self.consecutive_losses += 1;
@@ -287,12 +286,12 @@ impl Scheduler {
         self.set_state(self.counts.transmitted, ProbeState::Failed);
     }
 
-    /// The user wants to stop.
+    /// Ends the run at the next step.
     pub fn interrupt(&mut self) {
         self.interrupted = true;
     }
 
-    /// What was counted so far.
+    /// The counters so far.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
@@ -302,7 +301,7 @@ impl Scheduler {
         &self.stats
     }
 
-    /// What the order of the probes shows, as it stands at `now`.
+    /// Statistics over the sequence of probes at `now`.
     pub fn sequence_stats(&self, now: Instant) -> SequenceStats {
         let mut sequence_stats = self.sequence_stats.clone();
         self.probes.iter().for_each(|probe| sequence_stats.take(probe, self.stamps));
@@ -310,18 +309,18 @@ impl Scheduler {
         sequence_stats
     }
 
-    /// From the start to the last send.
+    /// Time from the start to the last send.
     pub fn elapsed(&self) -> Duration {
         self.last_send.map_or(Duration::ZERO, |last| last.saturating_duration_since(self.start))
     }
 
-    /// Mean time between two sends, where replies drove the sending; `None` before the second.
+    /// Mean time between two sends; `None` before the second.
     pub fn mean_gap(&self) -> Option<Duration> {
         let gaps = self.counts.transmitted.checked_sub(1).filter(|gaps| *gaps > 0)?;
         Some(Duration::from_nanos(nanoseconds(self.elapsed()) / gaps))
     }
 
-    /// Whether as much came back as was asked for.
+    /// Whether enough replies arrived for exit code 0.
     pub fn is_success(&self) -> bool {
         if let Some(until) = self.plan.until {
             return self.is_reached(until);
@@ -347,7 +346,7 @@ impl Scheduler {
         }
         let settled = self.oldest_in_flight().is_none();
         match (self.plan.count, self.plan.deadline) {
-            // Who waits for a change expects errors until then.
+            // A run that waits for a state change goes on after errors.
             (count, Some(_)) => {
                 (errors > 0 && self.plan.until.is_none()) || count.is_some_and(|count| received >= count)
             }
@@ -360,10 +359,10 @@ impl Scheduler {
         self.plan.deadline.is_some() || self.plan.count.is_none_or(|count| self.counts.transmitted < count)
     }
 
-    /// When the next probe is to be sent.
+    /// When the next probe is due.
     fn due(&self) -> Instant {
         let Some(last) = self.last_send else { return self.base };
-        // What this host refuses at once is not tried again at once.
+        // A failed send is not repeated at once.
         let is_full = self.in_flight >= self.plan.preload || self.is_refused;
         match self.plan.pace {
             Pace::Every(interval) => self.scheduled(interval),
@@ -376,7 +375,7 @@ impl Scheduler {
         }
     }
 
-    /// When the next probe is due on a schedule with this step.
+    /// When the next probe of a fixed schedule is due.
     fn scheduled(&self, interval: Duration) -> Instant {
         let steps = self.counts.transmitted.saturating_sub(self.plan.preload.saturating_sub(1));
         let nanoseconds = interval.as_nanos().saturating_mul(u128::from(steps));

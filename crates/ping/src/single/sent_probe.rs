@@ -1,6 +1,6 @@
-//! What is remembered of one probe, in 32 bytes, and how a round-trip time follows from it.
+//! One sent probe in 32 bytes.
 //!
-//! Times are nanoseconds in u64: since the start of the run on the steady clock, since 1970 on the wall clock.
+//! Times are nanoseconds in u64: since the start of the run on the monotonic clock, since 1970 on the wall clock.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::rtt::{self, SendTime, StampSource};
 /// A probe that was sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SentProbe {
-    /// When it was sent, since the start of the run.
+    /// Send time since the start of the run.
     pub(super) sent: u64,
-    /// When it was sent, since 1970: read before the send, then the kernel's stamp once that is known.
+    /// Send time since 1970: the wall clock before the send, later the kernel's stamp.
     wall: u64,
-    /// Its round-trip time, once it was answered.
+    /// Round-trip time, once answered.
     pub(super) time: u64,
     pub(super) state: ProbeState,
-    /// Whether `wall` is the kernel's.
+    /// Whether `wall` is a kernel stamp.
     is_stamped: bool,
-    /// Whether it was handed to a device, or nobody can say that it was not.
+    /// Whether the packet was handed to a device, or this is unknown.
     pub(super) has_left: bool,
 }
 
@@ -29,7 +29,7 @@ impl SentProbe {
         Self { sent, wall, time: 0, state: ProbeState::InFlight, is_stamped: false, has_left: false }
     }
 
-    /// The kernel stamped it; the last stamp is the one nearest to the wire. A stamp from before the send is another's.
+    /// Records a kernel stamp; the last one is nearest to the wire. An earlier one belongs to another probe.
     pub(super) fn stamp(&mut self, wall: u64, has_left: bool) {
         if wall >= self.wall {
             self.wall = wall;

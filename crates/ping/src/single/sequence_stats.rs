@@ -1,31 +1,31 @@
-//! What only the order of the probes shows: jitter, outages, and which of the unanswered ones never left this host.
+//! Statistics that depend on the order of probes: jitter, outages, local drops.
 //!
-//! Probes are taken in the order they were sent, each once, when nothing more is expected of it. Sums are in u128.
+//! Each probe is added once, in sending order, when it is settled. Sums are in u128.
 
 use std::time::Duration;
 
 use super::sent_probe::SentProbe;
 use crate::probe_state::ProbeState;
 
-/// Figures over the probes in the order they were sent.
+/// Statistics over the sequence of probes.
 #[derive(Debug, Clone, Default)]
 pub struct SequenceStats {
     lost: u64,
     in_flight: u64,
-    /// Unanswered because of this host: never handed to a device, or the answer found no room.
+    /// Unanswered because of this host: never handed to a device, or the reply was dropped.
     dropped_locally: u64,
-    /// Sixteen times the jitter, as RFC 3550 (appendix A.8) keeps it.
+    /// Sixteen times the jitter (RFC 3550, appendix A.8).
     jitter: u64,
     differences: u128,
     pairs: u64,
     previous: Option<u64>,
-    /// When the first probe of the present row of unanswered ones was sent.
+    /// Send time of the first probe of the current outage.
     outage: Option<u64>,
     longest: u64,
 }
 
 impl SequenceStats {
-    /// Takes the next probe; `stamps` says whether the kernel stamps the probes of this run.
+    /// Adds the next probe; `stamps` says whether the kernel stamps the probes of this run.
     pub(super) fn take(&mut self, probe: &SentProbe, stamps: bool) {
         match probe.state {
             ProbeState::Replied => return self.answered(probe),
@@ -40,10 +40,9 @@ impl SequenceStats {
         self.outage.get_or_insert(probe.sent);
     }
 
-    /// Ends the row of probes at `now`: an outage that is not over lasts until then.
+    /// Ends the sequence at `now`, which also ends an open outage.
     ///
-    /// `overflowed` datagrams found no room on this host; as many lost probes are not the network's fault. Which ones nobody
-    /// can tell, and some kernels count a datagram twice.
+    /// `overflowed` received datagrams were dropped, so as many losses are local. Some kernels count a datagram twice.
     pub(super) fn end(&mut self, now: u64, overflowed: u64) {
         self.end_outage(now);
         let explained = self.lost.min(overflowed);
@@ -67,34 +66,33 @@ impl SequenceStats {
         }
     }
 
-    /// Probes that were given up, without an error and without a sign that they stayed on this host.
+    /// Probes without a reply, an error or a sign of a local drop.
     pub fn lost(&self) -> u64 {
         self.lost
     }
 
-    /// Probes whose time was not over at the end.
+    /// Probes still in flight at the end.
     pub fn in_flight(&self) -> u64 {
         self.in_flight
     }
 
-    /// Probes that were given up because of this host: the kernel never handed them to a device, or had no room for the
-    /// answer.
+    /// Probes lost on this host: never handed to a device, or the reply was dropped.
     pub fn dropped_locally(&self) -> u64 {
         self.dropped_locally
     }
 
-    /// The interarrival jitter of RFC 3550 over round-trip times; `None` with fewer than two of them.
+    /// The interarrival jitter (RFC 3550) of round-trip times; `None` with fewer than two.
     pub fn jitter(&self) -> Option<Duration> {
         (self.pairs > 0).then(|| Duration::from_nanos(self.jitter / 16))
     }
 
-    /// The mean difference between neighbouring round-trip times; `None` with fewer than two of them.
+    /// The mean difference of successive round-trip times; `None` with fewer than two.
     pub fn mean_difference(&self) -> Option<Duration> {
         let mean = self.differences.checked_div(u128::from(self.pairs))?;
         Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
     }
 
-    /// The longest time without an answer: from the send of the first unanswered probe to that of the next answered one.
+    /// The longest time from the first unanswered probe to the next answered one.
     pub fn longest_outage(&self) -> Duration {
         Duration::from_nanos(self.longest)
     }

@@ -1,7 +1,6 @@
-//! Figures in the text format of Prometheus, for the textfile collector of its node exporter.
+//! Metrics in the Prometheus text format, for the textfile collector of node_exporter.
 //!
-//! The file is written anew beside its place and moved there, so that whoever reads it sees an old one or a new one, never
-//! half of one. Names are escaped as the format asks for.
+//! The file is replaced by a rename, so that a reader never sees a partial file.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -18,12 +17,12 @@ use crate::multi::tracker::ProbeTracker;
 #[derive(Debug)]
 pub(crate) struct TextFile {
     path: PathBuf,
-    /// Where it is written; in the same folder, hidden from the collector by its name.
+    /// The temporary file in the same folder; its name is ignored by the collector.
     beside: PathBuf,
 }
 
 impl TextFile {
-    /// Checks that the file can be written, before the first probe leaves.
+    /// Checks that the file can be written.
     pub(crate) fn new(path: &Path) -> Result<Self, Error> {
         let mut name = OsString::from(".");
         name.push(
@@ -36,7 +35,7 @@ impl TextFile {
         Ok(file)
     }
 
-    /// Writes the figures as they are now; `wall` is the time in nanoseconds since 1970.
+    /// Writes all metrics; `wall` is the time in nanoseconds since 1970.
     pub(crate) fn write(&self, tracker: &ProbeTracker<'_>, wall: u64) -> Result<(), Error> {
         let written = File::create(&self.beside).and_then(|file| {
             let mut out = BufWriter::new(file);
@@ -55,7 +54,7 @@ impl TextFile {
     }
 }
 
-/// Name, type, meaning and value of a figure.
+/// Name, type, help text and value of a metric.
 type Metric = (&'static str, &'static str, &'static str, fn(&TargetStats) -> Option<f64>);
 
 const METRICS: [Metric; 7] = [
@@ -85,11 +84,11 @@ fn write_all(out: &mut impl Write, tracker: &ProbeTracker<'_>, wall: u64) -> io:
 }
 
 fn seconds(time: Duration) -> f64 {
-    // Nanoseconds first: one division of two exact numbers gives the shortest text.
+    // Dividing exact nanoseconds gives the shortest decimal text.
     time.as_nanos() as f64 / 1e9
 }
 
-/// The text of a label: backslash, quote and line end are escaped.
+/// Escapes a label value: backslash, quote and line feed.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

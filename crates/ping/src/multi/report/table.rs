@@ -1,7 +1,7 @@
-//! The table of many targets: kept up to date on a terminal while the run goes on, printed once at its end.
+//! The table of many targets: redrawn on a terminal during the run, printed at its end.
 //!
-//! A table longer than the terminal shows its first rows while it moves. At the end every target of a short run is listed,
-//! and of a long one those that alive; what is left out is said.
+//! While it is redrawn, only the rows that fit are shown. The final table of a long run lists only targets that
+//! answered.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,25 +12,25 @@ use terminal_size::{Height, Width, terminal_size};
 use super::describe;
 use crate::multi::tracker::ProbeTracker;
 
-/// Rows at the end of a run, above which only targets that alive are listed.
+/// Number of targets up to which the final table lists all.
 const SHORT_RUN: u32 = 256;
-/// Nanoseconds between two pictures on a terminal.
+/// Nanoseconds between two redraws.
 const FRAME: u64 = 250_000_000;
-/// Widest column of targets; longer names push the other columns aside.
+/// Maximum width of the target column; longer names shift the other columns.
 const WIDEST: usize = 40;
-/// Lines of the terminal that are kept free: the head of the table, the line below it and the cursor.
+/// Terminal lines kept free: table head, the line below and the cursor.
 const RESERVED: usize = 3;
 
 /// A table on a terminal.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
-    /// Lines of the picture that stands there.
+    /// Number of lines on the screen.
     lines: usize,
     next: u64,
 }
 
 impl Live {
-    /// The next picture over the last one; `None` when it is too early for one.
+    /// The text of the next redraw; `None` when it is not due.
     pub(crate) fn redraw(&mut self, tracker: &ProbeTracker<'_>, now: u64) -> Option<String> {
         if now < self.next {
             return None;
@@ -46,7 +46,7 @@ impl Live {
         }
         let mut text = self.clear();
         for line in table.lines() {
-            // A line that wraps would put the cursor where it is not expected.
+            // A wrapped line would break the cursor movement.
             text.extend(line.chars().take(usize::from(width).saturating_sub(1)));
             text.push('\n');
             self.lines += 1;
@@ -54,15 +54,15 @@ impl Live {
         Some(text)
     }
 
-    /// What takes the last picture away.
+    /// The escape sequence that erases the table.
     pub(crate) fn clear(&mut self) -> String {
         let up = std::mem::take(&mut self.lines);
-        // To the first column as well: a terminal may have shown a key that was pressed.
+        // Back to the first column as well: the terminal may have echoed a key.
         if up == 0 { String::new() } else { format!("\r\x1b[{up}A\x1b[J") }
     }
 }
 
-/// The table at the end; with `all` no target is left out.
+/// Appends the final table; with `all` no target is left out.
 pub(crate) fn write_final(text: &mut String, tracker: &ProbeTracker<'_>, all: bool) {
     let count = tracker.targets.count();
     if all || count <= SHORT_RUN {
@@ -109,7 +109,7 @@ fn write_row(text: &mut String, tracker: &ProbeTracker<'_>, index: u32, width: u
     text.push('\n');
 }
 
-/// Milliseconds with three decimals, cut.
+/// Milliseconds with three decimals, truncated.
 fn milliseconds(time: Duration) -> String {
     let microseconds = time.as_micros();
     format!("{}.{:03}", microseconds / 1_000, microseconds % 1_000)

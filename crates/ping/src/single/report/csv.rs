@@ -1,4 +1,4 @@
-//! The report of `--csv` (RFC 4180): a header, then one record for every event; the summary is left to the reader.
+//! `--csv` (RFC 4180): a header, then one record per event, without a summary.
 
 use std::io::Write;
 use std::time::Instant;
@@ -12,14 +12,14 @@ use crate::single::scheduler::Scheduler;
 
 const HEADER: &str = "time,event,target,address,seq,from,bytes,ttl,rtt_ms,rtt_source,reordered,reason\r\n";
 
-/// Writes one record a line.
+/// Writes CSV records.
 pub(super) struct Csv<'a, W> {
     context: ReportContext<'a>,
     out: W,
 }
 
 impl<'a, W: Write> Csv<'a, W> {
-    /// A report on `out`.
+    /// A report to `out`.
     pub(super) fn new(context: ReportContext<'a>, out: W) -> Self {
         Self { context, out }
     }
@@ -39,7 +39,7 @@ impl<W: Write> Report for Csv<'_, W> {
         }
         let mut reason = String::new();
         let Some(event) = record(&self.context, event, &mut reason)? else { return Ok(()) };
-        // The names of events, clocks and times are those of the JSON lines.
+        // Names and numbers are those of the JSON records.
         let fields = serde_json::to_value(&event).map_err(|cause| Error::output(cause.into()))?;
         let names = HEADER.trim_end().split(',');
         let record: Vec<String> = names
@@ -65,7 +65,7 @@ impl<W: Write> Report for Csv<'_, W> {
     }
 }
 
-/// A field as RFC 4180 wants it; control characters are escaped, so that a record stays on its line.
+/// A quoted field (RFC 4180); control characters are escaped, so that a record is one line.
 fn quoted(text: &str) -> String {
     let text = SafeText(text.as_bytes()).to_string();
     if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }

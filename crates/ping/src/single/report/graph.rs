@@ -1,8 +1,6 @@
-//! `--graph`: a picture of the last round-trip times that moves, in a terminal; a column is a probe.
+//! `--graph`: a live graph of the latest round-trip times, one column per probe, redrawn in place.
 //!
-//! The picture is drawn over itself, so what was on the screen before stays. It grows and shrinks with the window. Times
-//! are bars from below, losses red columns from top to bottom, late answers yellow bars. At the end comes the summary
-//! with a histogram.
+//! Bars are times, red columns losses, yellow bars late replies. The summary adds a histogram.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -18,16 +16,16 @@ use super::{Event, Report, ReportContext, put, write};
 use crate::probe_state::{Integrity, ReplyClass};
 use crate::single::scheduler::Scheduler;
 
-/// Columns that are remembered: more than the widest window shows.
+/// Number of columns kept: more than the widest terminal shows.
 const REMEMBERED: usize = 1_024;
-/// Lines of the picture, without headline and foot.
+/// Maximum height of the graph, without first and last line.
 const TALLEST: usize = 14;
 const LOWEST: usize = 3;
-/// Columns left of the picture: the scale.
+/// Width of the scale on the left.
 const SCALE: usize = 10;
-/// Shortest time between two pictures; nobody sees more.
+/// Shortest time between two redraws.
 const SHORTEST: Duration = Duration::from_millis(50);
-/// Eighths of a line, from one to eight.
+/// Block characters of one to eight eighths of a line.
 const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 const RED: &str = "\x1b[31m";
@@ -35,10 +33,10 @@ const GREEN: &str = "\x1b[32m";
 const YELLOW: &str = "\x1b[33m";
 const BOLD: &str = "\x1b[1m";
 const PLAIN: &str = "\x1b[0m";
-/// To the end of the line.
+/// Erases to the end of the line.
 const ERASE: &str = "\x1b[K";
 
-/// One column of the picture.
+/// One column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
     Reply(Duration),
@@ -46,13 +44,13 @@ enum Column {
     Lost,
 }
 
-/// Draws the run.
+/// Draws the graph.
 pub(super) struct Graph<'a, W> {
     context: ReportContext<'a>,
     columns: VecDeque<Column>,
-    /// What went wrong last, in words.
+    /// The latest error message.
     last_words: String,
-    /// Lines of the picture that is on the screen.
+    /// Number of lines on the screen.
     drawn: usize,
     drawn_at: Option<Instant>,
     out: W,
@@ -100,7 +98,7 @@ impl<'a, W: Write> Graph<'a, W> {
         }
         let foot = self.last_words.clone();
         self.line(&mut text, RED, &cut(&foot, width));
-        // Below a picture that was taller nothing is left of it.
+        // Erases the rest of a taller graph.
         text.push_str("\x1b[J");
         self.drawn = lines + 2;
         write(&mut self.out, text.as_bytes())
@@ -122,7 +120,7 @@ impl<'a, W: Write> Graph<'a, W> {
             Some(Column::Lost) => line.push_str(" no answer"),
             None => {}
         }
-        // What matters least is cut off first.
+        // The least important parts are cut off first.
         put(&mut line, format_args!("  {loss}% of {} lost", counts.transmitted));
         if let Some(figures) = scheduler.stats().figures() {
             let [minimum, average, maximum] = [figures.minimum, figures.average, figures.maximum].map(Milliseconds);
@@ -177,11 +175,11 @@ impl Column {
     }
 }
 
-/// The character of a bar for `time` in `line` (from below) of `lines`, where `most` reaches the top.
+/// The character for `time` in `line` (from below) of `lines`, where `most` reaches the top.
 fn part(time: Duration, most: Duration, line: usize, lines: usize) -> char {
     let whole = most.as_nanos().max(1);
     let eighths = time.as_nanos() * (lines as u128) * 8 / whole;
-    // The shortest time is still seen.
+    // The shortest time is still visible.
     let eighths = usize::try_from(eighths).unwrap_or(usize::MAX).max(1);
     match eighths.saturating_sub(line * 8) {
         0 => ' ',
@@ -189,7 +187,7 @@ fn part(time: Duration, most: Duration, line: usize, lines: usize) -> char {
     }
 }
 
-/// As much of the words as one line holds.
+/// The beginning of a message, as much as fits one line.
 fn cut(words: &str, width: usize) -> String {
     words.chars().take(width.saturating_sub(1)).collect()
 }

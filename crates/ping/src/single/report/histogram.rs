@@ -1,16 +1,16 @@
-//! A histogram of round-trip times in plain characters, for the end of a graph.
+//! Histogram of round-trip times, for the summary of a graph.
 
 use std::time::Duration;
 
 use super::numbers::Milliseconds;
 use super::put;
 
-/// Groups of times, one line each.
+/// Number of groups, one line each.
 pub(super) const GROUPS: usize = 10;
-/// Eighths of a character, from one to eight.
+/// Block characters of one to eight eighths of a character.
 const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
 
-/// One line for each group, with a bar of at most `width` characters.
+/// One line per group, with a bar of at most `width` characters.
 pub(super) fn lines(groups: &[(Duration, u64)], width: usize) -> String {
     let mut text = String::new();
     let most = groups.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
@@ -22,7 +22,7 @@ pub(super) fn lines(groups: &[(Duration, u64)], width: usize) -> String {
     text
 }
 
-/// A bar that is `width` characters long for `most`; the smallest count is still seen.
+/// A bar with `width` characters for `most`; the smallest count is still visible.
 fn bar(count: u64, most: u64, width: usize) -> String {
     let eighths = u128::from(count) * (width as u128) * 8 / u128::from(most);
     let eighths = usize::try_from(eighths).unwrap_or(0).max(usize::from(count > 0));

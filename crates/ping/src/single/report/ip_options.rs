@@ -1,18 +1,18 @@
-//! The options of a reply's IPv4 header, in the words of iputils.
+//! IPv4 options of a reply, in the text of iputils.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{ReportContext, put};
 use crate::proto::options::{Ip4Option, TimeStamp, parse};
 
-/// Writes the options of replies; a route is told once as long as it stays the same.
+/// Writes the options of replies; an unchanged route is printed once.
 #[derive(Debug, Default)]
 pub(super) struct Options {
     route: Vec<Ipv4Addr>,
 }
 
 impl Options {
-    /// Appends the lines for these options.
+    /// Appends the lines of these options.
     pub(super) fn put(&mut self, line: &mut String, bytes: &[u8], context: &mut ReportContext<'_>) {
         for option in parse(bytes) {
             match option {
@@ -52,7 +52,7 @@ fn shown(address: Ipv4Addr, context: &mut ReportContext<'_>) -> String {
     if address.is_unspecified() { address.to_string() } else { context.shown(SocketAddr::new(address.into(), 0)) }
 }
 
-/// The first time of each kind is absolute, the others count from the one before.
+/// The first time of each kind is absolute, the others are relative to the previous one.
 fn times(line: &mut String, stamps: &[TimeStamp], context: &mut ReportContext<'_>) {
     let mut before = [0u32; 2];
     for stamp in stamps {

@@ -1,4 +1,4 @@
-//! The report of `--json`: turns what happened into the lines of the module of that name.
+//! `--json`: converts events to the records of [`crate::json`].
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -12,20 +12,20 @@ use crate::json::{Kind, Record, Stamp, Summary, loss_percent, write_line};
 use crate::probe_state::{Integrity, ReplyClass};
 use crate::single::scheduler::{Answer, Scheduler};
 
-/// Writes one object a line.
+/// Writes JSON lines.
 pub(super) struct Json<'a, W> {
     context: ReportContext<'a>,
     out: W,
 }
 
 impl<'a, W: Write> Json<'a, W> {
-    /// A report on `out`.
+    /// A report to `out`.
     pub(super) fn new(context: ReportContext<'a>, out: W) -> Self {
         Self { context, out }
     }
 
     fn write(&mut self, line: &impl serde::Serialize) -> Result<(), Error> {
-        // One write a line, however many parts it has.
+        // One write per line.
         let mut bytes = Vec::with_capacity(256);
         write_line(&mut bytes, line).map_err(Error::output)?;
         super::write(&mut self.out, &bytes)
@@ -75,7 +75,7 @@ fn stamp(context: &ReportContext<'_>) -> Result<Stamp, Error> {
     Ok(Stamp::new(wall()?, context.config.timestamps == Some(TimeStyle::Iso)))
 }
 
-/// What happened as one record, its reason in `reason`; `None` for what is not worth a line.
+/// The record of an event, with its reason in `reason`; `None` for events without a record.
 pub(super) fn record<'a>(
     context: &ReportContext<'a>,
     happened: &Event<'_>,

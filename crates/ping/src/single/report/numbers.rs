@@ -1,9 +1,9 @@
-//! Numbers as iputils writes them: times in milliseconds, shares in per cent.
+//! Number formats of iputils.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Milliseconds with three decimals, cut.
+/// Milliseconds with three decimals, truncated.
 pub(super) struct Milliseconds(pub(super) Duration);
 
 impl fmt::Display for Milliseconds {
@@ -13,7 +13,7 @@ impl fmt::Display for Milliseconds {
     }
 }
 
-/// A round-trip time in milliseconds: three to no decimals by its size, or always three.
+/// A round-trip time in milliseconds: three to no decimals depending on its size, or always three.
 pub(super) struct Time(pub(super) Duration, pub(super) bool);
 
 impl fmt::Display for Time {
@@ -29,7 +29,7 @@ impl fmt::Display for Time {
     }
 }
 
-/// A percentage as C's `%g` writes it: six significant digits, no zeros at the end.
+/// A percentage like `%g` of C: six significant digits without trailing zeros.
 pub(super) struct SixDigits(pub(super) f64);
 
 impl fmt::Display for SixDigits {

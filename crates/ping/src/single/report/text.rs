@@ -1,6 +1,6 @@
-//! The text of ping, word for word as iputils prints it in the C locale, so that whoever reads it notices no change.
+//! The text of ping, equal to that of iputils in the C locale.
 //!
-//! Names from DNS are escaped. Colour, where it is wanted, goes around whole lines that tell of something wrong.
+//! Names from DNS are escaped. Colours surround whole lines.
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -19,32 +19,32 @@ use crate::proto::extension::{Interface, Object};
 use crate::proto::payload::pattern_start;
 use crate::single::scheduler::{Answer, Scheduler};
 
-/// IPv4 header without options, and ICMP header, for the size in the first line.
+/// IPv4 header without options and ICMP header, for the size in the first line.
 const HEADERS: usize = 28;
-/// Bytes of dots that are held back in a flood.
+/// Bytes of flood dots that are held back.
 const HELD_BACK: usize = 4_096;
-/// Something failed.
+/// Colour of errors.
 const RED: &str = "\x1b[31m";
-/// Something is odd.
+/// Colour of warnings.
 const YELLOW: &str = "\x1b[33m";
 const PLAIN: &str = "\x1b[0m";
 
-/// Writes the lines of one run.
+/// Writes the lines of a run.
 pub(super) struct Text<'a, W> {
     context: ReportContext<'a>,
     options: Options,
-    /// Dots of a flood that are not shown yet.
+    /// Flood dots not written yet.
     dots: String,
     out: W,
 }
 
 impl<'a, W: Write> Text<'a, W> {
-    /// A report on `out`.
+    /// A report to `out`.
     pub(super) fn new(context: ReportContext<'a>, out: W) -> Self {
         Self { context, options: Options::default(), dots: String::new(), out }
     }
 
-    /// What is pinged with how much.
+    /// The first line.
     fn headline(&mut self) -> String {
         let mut line = String::new();
         let config = self.context.config;
@@ -119,7 +119,7 @@ impl<'a, W: Write> Text<'a, W> {
         self.write(YELLOW, &line)
     }
 
-    /// How a line about a reply begins.
+    /// The beginning of a reply line.
     fn opening(&mut self, packet: &ReplyPacket<'_>) -> Result<String, Error> {
         let mut line = self.stamp()?;
         let shown = self.context.shown(packet.from);
@@ -244,7 +244,7 @@ impl<W: Write> Report for Text<'_, W> {
     }
 }
 
-/// The last lines.
+/// The summary.
 pub(super) fn summary(context: &ReportContext<'_>, scheduler: &Scheduler, now: Instant) -> String {
     let counts = scheduler.counts();
     let name = SafeText(context.target.name.as_bytes());
@@ -283,7 +283,7 @@ pub(super) fn summary(context: &ReportContext<'_>, scheduler: &Scheduler, now: I
     text
 }
 
-/// What `--stats full` adds.
+/// The lines of `--stats full`.
 fn put_everything(text: &mut String, scheduler: &Scheduler, now: Instant, is_timed: bool) {
     let (counts, stats, sequence_stats) = (scheduler.counts(), scheduler.stats(), scheduler.sequence_stats(now));
     let percentiles = [50, 90, 99].map(|percent| stats.percentile(percent).filter(|_| is_timed));
@@ -312,7 +312,7 @@ fn put_everything(text: &mut String, scheduler: &Scheduler, now: Instant, is_tim
     text.push('\n');
 }
 
-/// Tells the first byte behind time and code that came back changed, and shows them all.
+/// Prints the first changed byte behind time and MAC, and all bytes.
 fn difference(line: &mut String, sent: &[u8], received: &[u8]) {
     let start = pattern_start(sent.len());
     let pairs = sent.iter().zip(received).enumerate().skip(start);
@@ -326,7 +326,7 @@ fn difference(line: &mut String, sent: &[u8], received: &[u8]) {
     }
 }
 
-/// One extension of an error, on a line of its own.
+/// Prints an extension object of an ICMP error on a line.
 fn put_object(line: &mut String, object: &Object) {
     match object {
         Object::Mpls(stack) => {
