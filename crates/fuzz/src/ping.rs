@@ -32,7 +32,7 @@ pub fn ip4_header(data: &[u8]) {
 
 /// The walk makes progress, ends within the list, and addresses come from the filled part of their option.
 fn options(data: &[u8]) {
-    let bytes = &data[..data.len().min(options::MOST)];
+    let bytes = &data[..data.len().min(options::MAX_OPTIONS)];
     let found = options::parse(data);
     assert_eq!(found, options::parse(bytes));
     let least: usize = found.iter().map(size).sum();

@@ -1,7 +1,6 @@
-//! The packets of ping: ICMP (RFC 792), `ICMPv6` (RFC 4443) and the IPv4 header around them (RFC 791).
+//! Packets: ICMP (RFC 792), `ICMPv6` (RFC 4443) and the IPv4 header (RFC 791).
 //!
-//! Everything here works on slices with checked offsets and never panics, whatever the network sends. It does no I/O,
-//! reads no clock and keeps no state.
+//! All offsets into slices are checked; no input causes a panic.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod checksum;
@@ -19,10 +18,10 @@ pub mod reply;
 /// Length of the ICMP and `ICMPv6` echo header: type, code, checksum, identifier, sequence.
 pub const ECHO_HEADER: usize = 8;
 
-/// Why bytes are not the packet they should be.
+/// Why bytes are not a valid packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// The packet ends before the field that was wanted.
+    /// The packet ends before a required field.
     #[error("packet too short")]
     Truncated,
     /// The IPv4 version is not 4, or the header length is below 20 bytes or beyond the packet.
@@ -33,16 +32,16 @@ pub enum Malformed {
 /// Identifier and sequence of an echo request or reply, with what follows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Echo<'a> {
-    /// Tells the runs of ping on one host apart.
+    /// Distinguishes the runs of ping on one host.
     pub identifier: u16,
     /// Number of the probe, modulo 65,536.
     pub sequence: u16,
-    /// Everything behind the header.
+    /// The payload.
     pub payload: &'a [u8],
 }
 
 impl<'a> Echo<'a> {
-    /// Reads identifier, sequence and payload of the ICMP or `ICMPv6` message in `bytes`, type and code unseen.
+    /// Parses identifier, sequence and payload of an ICMP or `ICMPv6` message; type and code are not checked.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let payload = bytes.get(ECHO_HEADER..).ok_or(Malformed::Truncated)?;
         Ok(Self { identifier: be16(bytes, 4)?, sequence: be16(bytes, 6)?, payload })

@@ -1,7 +1,7 @@
-//! The ICMP socket: raw where the right is there, the unprivileged datagram socket (`net.ipv4.ping_group_range`) else.
+//! ICMP sockets: raw with the right to it, else the unprivileged datagram socket (`net.ipv4.ping_group_range`).
 //!
-//! All options and the packet filter are set before the first send. The error queue (`IP_RECVERR`, RFC 4443 errors and
-//! the kernel's send stamps alike) is read here and handed on as plain values. It must not decide what anything means.
+//! All options and packet filters are set before the first send. ICMP errors and send stamps are read from the error
+//! queue.
 
 pub(crate) mod batch_socket;
 mod control;
@@ -27,18 +27,18 @@ use crate::proto::payload_mac::PayloadMac;
 use crate::proto::reply::Expected;
 use crate::single::plan::Pace;
 
-/// Room for the control messages of one datagram: stamps, TTL and an error with its address take about 200 bytes.
+/// Buffer for the control messages of one datagram: about 200 bytes are needed.
 const CONTROL_SPACE: usize = 512;
 
-/// `SCM_TSTAMP_SND` (linux/errqueue.h): the stamp of a send was made by the driver of the device.
+/// `SCM_TSTAMP_SND` (linux/errqueue.h): the driver of the device made the send stamp.
 const STAMPED_BY_DEVICE: u32 = 0;
-/// Datagrams that are thrown away before the start at most.
-const MOST_DRAINED: usize = 10_000;
+/// Maximum number of datagrams drained before the start.
+const MAX_DRAINED: usize = 10_000;
 
-/// Why no socket could be opened.
+/// Why a socket could not be opened.
 pub(crate) struct OpenError {
     pub(crate) error: Error,
-    /// There is no route to this address; another address of the same host may have one.
+    /// Whether the address has no route; another address of the host may have one.
     pub(crate) is_unroutable: bool,
 }
 
@@ -48,58 +48,59 @@ impl From<Error> for OpenError {
     }
 }
 
-/// The socket of one run, with what it knows about its ends.
+/// The socket of a run with one target.
 pub(crate) struct Socket {
     descriptor: socket2::Socket,
     destination: SockAddr,
-    /// What makes a datagram ours.
+    /// Identifies datagrams of this run.
     pub(crate) expected: Expected,
-    /// The address that probes leave from.
+    /// The source address of the probes.
     pub(crate) source: IpAddr,
     connected: bool,
-    /// Marks the payloads of this run.
+    /// Computes the MAC in each payload.
     pub(crate) mac: PayloadMac,
     /// Bytes of options in the IPv4 header of each probe.
     pub(crate) options: usize,
     /// Whether the target is a broadcast address.
     pub(crate) is_broadcast: bool,
-    /// Whether the kernel stamps what is sent.
+    /// Whether the kernel stamps sends.
     stamps: bool,
-    /// The number of the probe that bears the kernel's stamp key 0.
+    /// The probe with the kernel's stamp key 0.
     first_key: u64,
 }
 
-/// A datagram as it came in.
+/// A received datagram.
 pub(crate) struct Datagram {
-    /// Bytes of it in the caller's buffer.
+    /// Its length in the caller's buffer.
     pub(crate) length: usize,
-    /// Who sent it.
+    /// The sender.
     pub(crate) from: SocketAddr,
-    /// Hops left, where the kernel tells.
+    /// Time to live or hop limit, where known.
     pub(crate) hops: Option<u8>,
-    /// When the kernel took it from the device, in nanoseconds since 1970.
+    /// The kernel's receive time stamp, in nanoseconds since 1970.
     pub(crate) stamp: Option<u64>,
-    /// Datagrams that found no room in the receive buffer so far, as the kernel counts them.
+    /// Datagrams dropped because the receive buffer was full, so far.
     pub(crate) overflowed: Option<u32>,
 }
 
-/// What a look at the receive queue gave.
+/// The result of a read.
 pub(crate) enum Received {
     /// A datagram.
     Datagram(Datagram),
-    /// An ICMP error, whose details wait in the error queue.
+    /// An ICMP error; details are in the error queue.
     Error,
-    /// Nothing more.
+    /// The queue is empty.
     Nothing,
 }
 
 /// An entry of the error queue.
 #[derive(Debug)]
 pub(crate) enum ErrorQueueEntry {
-    /// Probe `sequence` was handed to the device (`has_left`), or put into its queue, at `stamp` nanoseconds since 1970.
+    /// The send stamp of probe `sequence`, from the driver (`has_left`) or from the queue before it, in nanoseconds
+    /// since 1970.
     Sent { sequence: u64, stamp: u64, has_left: bool },
-    /// An ICMP error about one of our packets; the quoted ICMP message lies in the caller's buffer.
-    /// `extensions` says where in them what the router added begins.
+    /// An ICMP error; the quoted ICMP message is in the caller's buffer, `extensions` is the offset of the RFC 4884
+    /// extensions in it.
     Icmp {
         from: Option<SocketAddr>,
         kind: u8,
@@ -109,20 +110,20 @@ pub(crate) enum ErrorQueueEntry {
         extensions: Option<usize>,
         about: Option<IpAddr>,
     },
-    /// This host refused a packet; `mtu` says why when it was too long.
+    /// A local error; `mtu` is set when the packet was too long.
     Refused { errno: i32, mtu: u32 },
-    /// Something that ping has no use for.
+    /// Any other entry.
     Other,
 }
 
 impl Socket {
-    /// Opens a socket towards `target` and sets everything the configuration asks for.
+    /// Opens a socket towards `target` and sets all options.
     pub(crate) fn open(config: &Config, target: SocketAddr) -> Result<Self, OpenError> {
         let target = open::with_flow_label(config, target)?;
         let (socket, is_raw) = open::any(target, config)?;
         open::bind_interface(&socket, config)?;
         let open::Route { source, is_broadcast } = open::route(config, target)?;
-        // The unspecified address means this host, which answers from the address it was asked at.
+        // The unspecified address means this host, which replies from the probed address.
         let target = if target.ip().is_unspecified() { SocketAddr::new(source, 0) } else { target };
         let bound = config.origin.address.or(config.sticky_source.then_some(source));
         let identifier = open::bind(&socket, target, bound, is_raw, config.identifier)?;
@@ -130,7 +131,7 @@ impl Socket {
         if is_broadcast {
             socket.set_broadcast(true).map_err(options::failed("broadcast"))?;
         }
-        // Every host of a group would have to put the pieces together.
+        // Fragments would cost every host of the group.
         let path_mtu = config.path_mtu.or(is_group.then_some(PathMtu::Do));
         options::set_all(&socket, config, target, path_mtu)?;
         let framing = filter::attach_single(&socket, target, is_raw, identifier)?;
@@ -157,11 +158,11 @@ impl Socket {
         Ok(opened)
     }
 
-    /// Throws away what came in before the packet filter was there.
+    /// Reads and ignores datagrams that arrived before the packet filter was set.
     fn drain(&self) -> Result<(), Error> {
         let mut buffer = [0; 1];
-        // A raw socket without a filter takes every ICMP packet; a flood of them shall not hold the start up.
-        for _ in 0..MOST_DRAINED {
+        // Bounded: without a filter a raw socket receives every ICMP packet.
+        for _ in 0..MAX_DRAINED {
             if let Received::Nothing = self.receive(&mut buffer)? {
                 break;
             }
@@ -169,7 +170,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends to another address from now on, one of the same family.
+    /// Sends to another address of the same family from now on.
     pub(crate) fn follow(&mut self, config: &Config, target: SocketAddr) -> Result<(), Error> {
         let destination = SockAddr::from(target);
         if self.connected {
@@ -178,14 +179,14 @@ impl Socket {
         self.destination = destination;
         self.expected.target = target.ip();
         self.expected.source = self.expected.source.map(|_| target.ip());
-        // It is only shown; a mark, which takes a right that is gone, may choose another route.
+        // For display only; with a mark the route may differ, and setting one needs a right dropped before.
         if let Ok(route) = open::route(config, target) {
             self.source = route.source;
         }
         Ok(())
     }
 
-    /// Replies for which there is room in the receive buffer.
+    /// Number of replies that fit the receive buffer.
     pub(crate) fn room(&self, config: &Config) -> u64 {
         options::room(&self.descriptor, config)
     }
@@ -206,8 +207,7 @@ impl Socket {
         sent.map(|_| ())
     }
 
-    /// Numbers the kernel's send stamps anew, probe `next` being the first; after a failed send nobody knows how the
-    /// kernel counted.
+    /// Restarts the numbering of send stamps at probe `next`; after a failed send the kernel's count is unknown.
     pub(crate) fn restart_stamps(&mut self, next: u64) {
         self.first_key = next;
         // Without stamps the times are those of this program, which is good enough to go on.

@@ -1,4 +1,4 @@
-//! What the command line of a run of many targets means; options that have no meaning for it are refused, not ignored.
+//! Meaning of the command line of a run with many targets; options without effect there are refused.
 
 use std::path::PathBuf;
 
@@ -11,60 +11,60 @@ use crate::multi::target_set::TargetSet;
 use crate::multi::target_spec;
 use crate::single::plan::Pace;
 
-/// Packets a second without `--rate`: a /16 in seven seconds, and no network is flooded by mistake.
+/// Default packets per second: a /16 in seven seconds.
 const USUAL_RATE: u64 = 10_000;
-/// The most that an ordinary user may ask for.
-const LARGEST_USER_RATE: u64 = 1_000;
-/// Probes to each target that only has to be found alive.
+/// Maximum packets per second for users other than root.
+const MAX_USER_RATE: u64 = 1_000;
+/// Probes to each target with `--alive` and `--unreachable`.
 const USUAL_TRIES: u64 = 3;
-/// Targets that the usual rate serves in a tenth of a second.
+/// Number of targets that take a tenth of a second at the default rate.
 const FEW_TARGETS: u32 = 1_000;
-/// Highest rate that makes sense to ask for; one packet a nanosecond.
-const LARGEST_RATE: u64 = 1_000_000_000;
+/// Maximum of `--rate`: one packet per nanosecond.
+const MAX_RATE: u64 = 1_000_000_000;
 
 /// What is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// A table, kept up to date on a terminal.
+    /// A table, redrawn on a terminal.
     Table,
-    /// Those that answer.
+    /// Targets that answer.
     Alive,
-    /// Those that do not.
+    /// Targets that do not answer.
     Unreachable,
-    /// An object for each event.
+    /// JSON lines.
     Json,
 }
 
 /// How fast to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rate {
-    /// As fast as this host can.
+    /// Without a limit.
     Unlimited,
-    /// Packets a second.
+    /// Packets per second.
     PerSecond(u64),
-    /// Nobody said; it depends on the targets.
+    /// The default, which depends on the targets.
     Usual,
 }
 
-/// Everything that a run of many targets needs to know.
+/// Everything a run with many targets needs.
 #[derive(Debug, Clone)]
 pub(crate) struct MultiConfig {
-    /// What means the same for one target.
+    /// Options shared with a run of one target.
     pub(crate) config: Config,
     /// Targets from the command line.
     pub(crate) words: Vec<String>,
-    /// A file with more of them, or `-`.
+    /// File with further targets, `-` for standard input.
     pub(crate) list: Option<PathBuf>,
-    /// Probes to each target; `None` when nobody said how many.
+    /// Probes to each target; `None` for no end.
     pub(crate) count: Option<u64>,
     pub(crate) rate: Rate,
-    /// Whether root asks, which is another question once privileges are gone.
+    /// Whether root started the program; privileges are dropped later.
     is_root: bool,
     pub(crate) style: Style,
     pub(crate) prometheus: Option<PathBuf>,
 }
 
-/// Whether this command line is about many targets.
+/// Whether this command line describes a run with many targets.
 pub(crate) fn is_multi(cli: &Cli) -> bool {
     let multi = &cli.multi;
     multi.targets.is_some()
@@ -79,7 +79,7 @@ pub(crate) fn is_multi(cli: &Cli) -> bool {
 }
 
 impl MultiConfig {
-    /// Checks what was typed; `called_as` is the family that the name of the program asks for.
+    /// Checks the command line; `called_as` is the family that the program name chooses.
     pub(crate) fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Error> {
         refuse_what_is_for_one(&cli)?;
         let is_root = nix::unistd::Uid::current().is_root();
@@ -99,7 +99,7 @@ impl MultiConfig {
         let only_alive = matches!(style, Style::Alive | Style::Unreachable);
         let is_sweep = only_alive || words.iter().any(|word| target_spec::is_block(word));
         let usual = if only_alive { Some(USUAL_TRIES) } else { is_sweep.then_some(1) };
-        // Figures for Prometheus are watched, not taken once.
+        // Metrics describe a continuous run.
         let usual = usual.filter(|_| multi.prometheus.is_none() || only_alive);
         Ok(Self {
             count: config.plan.count.or(usual),
@@ -113,19 +113,19 @@ impl MultiConfig {
         })
     }
 
-    /// Whether a target is left alone once it has alive.
+    /// Whether a target gets no further probes after its reply.
     pub(crate) fn stops_at_answer(&self) -> bool {
         matches!(self.style, Style::Alive | Style::Unreachable)
     }
 
-    /// Nanoseconds from one packet to the next.
+    /// Nanoseconds between two packets.
     ///
-    /// Few targets are not worth a hurry that would blur their times, not even on this host.
+    /// Few targets get the default rate even on this host, for exact times.
     pub(crate) fn gap(&self, targets: &TargetSet) -> u64 {
         let rate = match self.rate {
             Rate::Unlimited => return 0,
             Rate::PerSecond(rate) => rate,
-            Rate::Usual if !self.is_root => LARGEST_USER_RATE,
+            Rate::Usual if !self.is_root => MAX_USER_RATE,
             Rate::Usual if targets.count() > FEW_TARGETS && targets.are_all_loopback() => return 0,
             Rate::Usual => USUAL_RATE,
         };
@@ -138,16 +138,16 @@ fn rate(text: Option<&str>, is_root: bool) -> Result<Rate, Error> {
     let wrong = |reason: String| Error::new(Kind::Usage, "", format_args!("invalid argument: --rate '{text}'"), reason);
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let rate = match text.parse::<u64>() {
-        Ok(rate) if is_plain && rate <= LARGEST_RATE => rate,
-        _ => return Err(wrong(format!("not a number from 0 to {LARGEST_RATE}"))),
+        Ok(rate) if is_plain && rate <= MAX_RATE => rate,
+        _ => return Err(wrong(format!("not a number from 0 to {MAX_RATE}"))),
     };
-    if !is_root && !(1..=LARGEST_USER_RATE).contains(&rate) {
+    if !is_root && !(1..=MAX_USER_RATE).contains(&rate) {
         return Err(Error::new(Kind::Denied, "", "cannot flood", "an ordinary user may send 1000 packets a second"));
     }
     Ok(if rate == 0 { Rate::Unlimited } else { Rate::PerSecond(rate) })
 }
 
-/// Options of one target that would have no effect on many.
+/// Refuses options that have no effect on many targets.
 fn refuse_what_is_for_one(cli: &Cli) -> Result<(), Error> {
     let given = [
         ("-3", cli.precise),

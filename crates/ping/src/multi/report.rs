@@ -29,7 +29,7 @@ use crate::proto::icmp_error;
 use crate::proto::reply::Framing;
 
 /// Maximum number of different errors that are printed: more than there are error numbers to expect.
-const MOST_REASONS: usize = 32;
+const MAX_REASONS: usize = 32;
 
 /// Writes the events of one run.
 pub(crate) struct MultiReport<'a, W> {
@@ -143,7 +143,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
 
     /// Prints an error of this host, once per error number, with the first target concerned.
     fn refused(&mut self, target: u32, errno: i32) {
-        if self.settings.config.quiet || self.reasons.len() == MOST_REASONS || !self.reasons.insert(errno) {
+        if self.settings.config.quiet || self.reasons.len() == MAX_REASONS || !self.reasons.insert(errno) {
             return;
         }
         let reason = sender::words(errno);

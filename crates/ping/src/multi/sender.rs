@@ -34,9 +34,9 @@ const RING_FULL_WAIT: u64 = 200_000;
 /// Sleep while the kernel has no buffer space.
 const SHORTAGE: Duration = Duration::from_millis(1);
 /// Number of such sleeps after which a probe counts as not sent; together as long as the default timeout.
-const MOST_SHORTAGES: u32 = 1_000;
+const MAX_SHORTAGES: u32 = 1_000;
 /// Largest gap between packets that local drops lead to, in nanoseconds.
-const WIDEST_GAP: u64 = 1_000_000;
+const MAX_GAP: u64 = 1_000_000;
 /// Gap after the first drop, in nanoseconds.
 const FIRST_GAP: u64 = 5_000;
 
@@ -91,7 +91,7 @@ impl SenderControl {
     /// Doubles the gap, after a local drop.
     pub(crate) fn slow_down(&self) {
         let slow = self.slow.load(Ordering::Relaxed);
-        self.slow.store((slow * 2).clamp(FIRST_GAP, WIDEST_GAP), Ordering::Relaxed);
+        self.slow.store((slow * 2).clamp(FIRST_GAP, MAX_GAP), Ordering::Relaxed);
     }
 
     /// Reduces the gap, after a time without drops.
@@ -251,7 +251,7 @@ impl Sender<'_> {
                     continue;
                 }
                 Err(Errno::EINTR) => continue,
-                Err(Errno::ENOBUFS | Errno::EAGAIN | Errno::ENOMEM) if shortages < MOST_SHORTAGES => {
+                Err(Errno::ENOBUFS | Errno::EAGAIN | Errno::ENOMEM) if shortages < MAX_SHORTAGES => {
                     shortages += 1;
                     self.control.slow_down();
                     thread::sleep(SHORTAGE);

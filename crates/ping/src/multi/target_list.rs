@@ -22,7 +22,7 @@ use crate::resolve;
 /// Names looked up at the same time: a slow name server answers several questions as fast as one.
 const LOOKUPS: usize = 16;
 /// Longest line of a file; no name is that long (RFC 1035: 255 bytes).
-const LONGEST_LINE: u64 = 64 * 1024;
+const MAX_LINE: u64 = 64 * 1024;
 
 /// The targets of the command line, parsed.
 #[derive(Debug)]
@@ -110,13 +110,13 @@ fn read_lines(mut input: impl BufRead, name: &str, collector: &mut TargetCollect
     let mut line = Vec::new();
     for number in 1u64.. {
         line.clear();
-        let mut limited = input.by_ref().take(LONGEST_LINE);
+        let mut limited = input.by_ref().take(MAX_LINE);
         let read = limited.read_until(b'\n', &mut line).map_err(|cause| Error::io("read", name, cause))?;
         if read == 0 {
             break;
         }
         let wrong = |reason: String| Error::new(Kind::BadData, "", format_args!("{name}:{number}"), reason);
-        if read as u64 == LONGEST_LINE {
+        if read as u64 == MAX_LINE {
             return Err(wrong("a line without end".to_owned()));
         }
         let text = std::str::from_utf8(&line).map_err(|_| wrong("not UTF-8 text".to_owned()))?;

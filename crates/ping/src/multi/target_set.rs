@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use common::SafeText;
 
-use super::target_spec::{self, MOST_TARGETS};
+use super::target_spec::{self, MAX_TARGETS};
 
 /// All targets.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ impl Addresses {
 
 /// More targets than a run supports.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than the {MOST_TARGETS} addresses that one run takes")]
+#[error("more than the {MAX_TARGETS} addresses that one run takes")]
 pub(crate) struct TooMany;
 
 impl TargetSet {
@@ -192,7 +192,7 @@ impl Builder {
                 Addresses::Named(list) => list.shrink_to_fit(),
                 Addresses::Block { .. } => {}
             }
-            let count = u32::try_from(addresses.count()).unwrap_or(MOST_TARGETS);
+            let count = u32::try_from(addresses.count()).unwrap_or(MAX_TARGETS);
             if count > 0 {
                 targets.segments.push(Segment { base: targets.count, addresses });
                 targets.count += count;
@@ -203,7 +203,7 @@ impl Builder {
 
     fn grow(&mut self, count: u32) -> Result<(), TooMany> {
         self.count += u64::from(count);
-        if self.count > MOST_TARGETS.into() { Err(TooMany) } else { Ok(()) }
+        if self.count > MAX_TARGETS.into() { Err(TooMany) } else { Ok(()) }
     }
 
     /// Removes single addresses that are part of a block or occur twice.
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn more_than_a_run_takes_is_refused() {
         let mut builder = Builder::default();
-        builder.add_block(0, MOST_TARGETS).unwrap();
+        builder.add_block(0, MAX_TARGETS).unwrap();
         assert_eq!(builder.add_address(1 << 40), Err(TooMany));
     }
 

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::family::Family;
 
 /// Maximum number of addresses of a run: an IPv4 /8.
-pub const MOST_TARGETS: u32 = 1 << 24;
+pub const MAX_TARGETS: u32 = 1 << 24;
 /// The first IPv4-mapped IPv6 address.
 const MAPPED: u128 = 0xffff_0000_0000;
 
@@ -40,7 +40,7 @@ pub enum BadTarget {
     #[error("the range ends before it begins")]
     Range,
     /// More addresses than a run supports.
-    #[error("{0} addresses, more than the {MOST_TARGETS} that one run takes")]
+    #[error("{0} addresses, more than the {MAX_TARGETS} that one run takes")]
     TooMany(String),
     /// Multicast or broadcast.
     #[error("a group address, which takes a run of its own")]
@@ -115,7 +115,7 @@ fn block(text: &str, prefix: &str) -> Result<TargetSpec, BadTarget> {
     let prefix =
         prefix.parse::<u8>().ok().filter(|length| is_number && *length <= bits).ok_or(BadTarget::Prefix(bits))?;
     let free = u32::from(bits - prefix);
-    let Some(size) = 1u128.checked_shl(free).filter(|size| *size <= MOST_TARGETS.into()) else {
+    let Some(size) = 1u128.checked_shl(free).filter(|size| *size <= MAX_TARGETS.into()) else {
         // 2^128 does not fit into 128 bits.
         let size = 1u128.checked_shl(free).map_or("2^128".to_owned(), |size| size.to_string());
         return Err(BadTarget::TooMany(size));
@@ -126,7 +126,7 @@ fn block(text: &str, prefix: &str) -> Result<TargetSpec, BadTarget> {
     };
     let first = base & !(size - 1);
     let (first, size) = if bits == 32 && size > 2 { (first + 1, size - 2) } else { (first, size) };
-    Ok(TargetSpec::Block { first, count: u32::try_from(size).unwrap_or(MOST_TARGETS) })
+    Ok(TargetSpec::Block { first, count: u32::try_from(size).unwrap_or(MAX_TARGETS) })
 }
 
 /// Parses `FIRST-LAST`, where LAST is an address or, in IPv4, a last byte; `None` when the argument is no range.
@@ -147,7 +147,7 @@ fn range(word: &str) -> Result<Option<TargetSpec>, BadTarget> {
     let (first, last) = (number(first), number(last));
     let steps = last.checked_sub(first).ok_or(BadTarget::Range)?;
     match u32::try_from(steps) {
-        Ok(steps) if steps < MOST_TARGETS => Ok(Some(TargetSpec::Block { first, count: steps + 1 })),
+        Ok(steps) if steps < MAX_TARGETS => Ok(Some(TargetSpec::Block { first, count: steps + 1 })),
         _ => Err(BadTarget::TooMany(steps.saturating_add(1).to_string())),
     }
 }
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(ends("10.0.0.77/30"), ("10.0.0.77".to_owned(), 2));
         assert_eq!(ends("10.0.0.7/31"), ("10.0.0.6".to_owned(), 2));
         assert_eq!(ends("10.0.0.7/32"), ("10.0.0.7".to_owned(), 1));
-        assert_eq!(ends("127.0.0.0/8"), ("127.0.0.1".to_owned(), MOST_TARGETS - 2));
+        assert_eq!(ends("127.0.0.0/8"), ("127.0.0.1".to_owned(), MAX_TARGETS - 2));
         assert_eq!(ends("2001:db8::5/120"), ("2001:db8::".to_owned(), 256));
     }
 

@@ -16,7 +16,7 @@ use crate::proto::payload_mac::PayloadMac;
 use crate::rtt::{self, SendTime, StampSource};
 
 /// Maximum number of tries of a probe that this host dropped.
-const MOST_TRIES: u8 = 3;
+const MAX_TRIES: u8 = 3;
 
 /// An event of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +222,7 @@ impl<'a> ProbeTracker<'a> {
 
     fn give_up(&mut self, number: u64) -> (ProbeEvent, Option<Probe>) {
         let slot = self.ring.read(number);
-        if self.last_drop.is_some_and(|drop| drop >= slot.sent) && slot.probe.tries < MOST_TRIES {
+        if self.last_drop.is_some_and(|drop| drop >= slot.sent) && slot.probe.tries < MAX_TRIES {
             self.counts.dropped_locally += 1;
             self.ring.set_state(number, ProbeState::Retried);
             let again = Probe { tries: slot.probe.tries + 1, ..slot.probe };

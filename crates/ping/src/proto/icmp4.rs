@@ -1,7 +1,4 @@
-//! ICMP for IPv4 (RFC 792, codes also from RFC 1122 and RFC 1812): the echo request and the words for the errors.
-//!
-//! The words are those that people and scripts know from iputils. No I/O; the address of a redirect is taken from the
-//! message, never looked up.
+//! ICMP (RFC 792, RFC 1122, RFC 1812): echo request, echo reply, redirect.
 
 use std::net::Ipv4Addr;
 
@@ -15,27 +12,27 @@ pub const REDIRECT: u8 = 5;
 /// Type of the echo request.
 pub const ECHO_REQUEST: u8 = 8;
 
-/// A message of the two types that the receiving socket lets through.
+/// A message of the types that the socket accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Message<'a> {
-    /// An answer to some echo request.
+    /// An echo reply.
     EchoReply(Echo<'a>),
-    /// A router knows a shorter way for the quoted echo request.
+    /// A redirect that quotes an echo request.
     Redirect {
-        /// For a host or a network.
+        /// Code: for a host or a network.
         code: u8,
         /// The better next hop.
         gateway: Ipv4Addr,
-        /// Where the quoted request was going.
+        /// Destination of the quoted request.
         destination: Ipv4Addr,
         /// The quoted request.
         request: Echo<'a>,
     },
-    /// Anything else.
+    /// Any other message.
     Other,
 }
 
-/// Reads an ICMP message; the checksum is another question, see [`is_intact`].
+/// Parses an ICMP message; the checksum is checked by [`is_intact`].
 pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
     let quote = bytes.get(super::ECHO_HEADER..).ok_or(Malformed::Truncated)?;
     match byte(bytes, 0)? {
@@ -53,7 +50,7 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Malformed> {
     }
 }
 
-/// The echo request quoted in an ICMP error, with the address it was sent to; `None` when something else is quoted.
+/// The echo request quoted by an ICMP error and its destination; `None` when another packet is quoted.
 pub fn quoted_echo(quote: &[u8]) -> Option<(Ipv4Addr, Echo<'_>)> {
     let packet = ip4::Ipv4Packet::parse(quote).ok()?;
     let is_request = packet.protocol == ip4::PROTOCOL_ICMP && packet.payload.first() == Some(&ECHO_REQUEST);
@@ -61,7 +58,7 @@ pub fn quoted_echo(quote: &[u8]) -> Option<(Ipv4Addr, Echo<'_>)> {
     is_request.then_some((packet.destination, echo))
 }
 
-/// Whether the checksum over the whole message is right.
+/// Whether the checksum is valid.
 pub fn is_intact(bytes: &[u8]) -> bool {
     checksum(bytes) == 0
 }

@@ -1,7 +1,6 @@
-//! `ICMPv6` (RFC 4443): the echo request and the words for the errors.
+//! `ICMPv6` (RFC 4443): echo request and echo reply.
 //!
-//! The kernel computes and checks the `ICMPv6` checksum, because only it knows the pseudo-header; here it stays zero. The
-//! words are those that people and scripts know from iputils.
+//! The kernel computes and checks the checksum, which covers a pseudo-header.
 
 use super::{Echo, Malformed, byte};
 
@@ -10,7 +9,7 @@ pub const ECHO_REQUEST: u8 = 128;
 /// Type of the echo reply.
 pub const ECHO_REPLY: u8 = 129;
 
-/// Reads an echo reply; `None` for any other message.
+/// Parses an echo reply; `None` for any other message.
 pub fn parse_reply(bytes: &[u8]) -> Result<Option<Echo<'_>>, Malformed> {
     match byte(bytes, 0)? {
         ECHO_REPLY => Echo::parse(bytes).map(Some),
@@ -18,7 +17,7 @@ pub fn parse_reply(bytes: &[u8]) -> Result<Option<Echo<'_>>, Malformed> {
     }
 }
 
-/// An echo request, the checksum left to the kernel.
+/// An echo request without a checksum.
 pub fn write_request(echo: &Echo<'_>) -> Vec<u8> {
     echo.write(ECHO_REQUEST)
 }

@@ -1,6 +1,4 @@
-//! What a datagram says: an echo reply, or an ICMP error about an echo request; anything else is nothing.
-//!
-//! Nothing is compared with what was sent; `ledger` does that. Offsets are checked, as everywhere in `proto`.
+//! Parses a datagram of a socket for many targets: an echo reply or an ICMP error about an echo request.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,11 +7,11 @@ use crate::proto::{Echo, icmp4, icmp6, ip4};
 
 /// Length of the IPv6 header.
 const IP6_HEADER: usize = 40;
-/// Number of `ICMPv6` in the next header field.
+/// Protocol number of `ICMPv6`.
 const ICMP6: u8 = 58;
 
-/// The ICMP types that mean something here: replies, and the errors unreachable, source quench, time exceeded, parameter
-/// problem; in `ICMPv6` unreachable, too big, time exceeded, parameter problem.
+/// Accepted types: echo reply, unreachable, source quench, time exceeded, parameter problem; in `ICMPv6` also packet
+/// too big.
 pub(crate) fn types(framing: Framing) -> &'static [u8] {
     match framing {
         Framing::Icmp6 => &[1, 2, 3, 4, icmp6::ECHO_REPLY],
@@ -21,7 +19,7 @@ pub(crate) fn types(framing: Framing) -> &'static [u8] {
     }
 }
 
-/// What a datagram says.
+/// A message about a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IcmpMessage<'a> {
     /// An echo reply.
@@ -29,9 +27,9 @@ pub(crate) enum IcmpMessage<'a> {
         identifier: u16,
         sequence: u16,
         payload: &'a [u8],
-        /// Hops left, where the packet itself shows them.
+        /// Time to live from the IPv4 header, where the socket shows it.
         hops: Option<u8>,
-        /// Whether the checksum is right.
+        /// Whether the checksum is valid.
         is_intact: bool,
     },
     /// An error about an echo request to `target`.
@@ -39,7 +37,7 @@ pub(crate) enum IcmpMessage<'a> {
 }
 
 impl IcmpMessage<'_> {
-    /// The same with identifier `shared` in place of `own`, which the kernel gave to the requests of one socket.
+    /// Replaces identifier `own`, which the kernel gave to a datagram socket, by `shared`.
     pub(crate) fn known_as(mut self, own: u16, shared: u16) -> Self {
         let (Self::Reply { identifier, .. } | Self::Error { identifier, .. }) = &mut self;
         if *identifier == own {
@@ -49,7 +47,7 @@ impl IcmpMessage<'_> {
     }
 }
 
-/// Reads a datagram as it came from a socket of this kind.
+/// Parses a datagram of a socket of this kind.
 pub(crate) fn read(framing: Framing, bytes: &[u8]) -> Option<IcmpMessage<'_>> {
     match framing {
         Framing::Ip4 => {
@@ -68,7 +66,7 @@ fn read4(message: &[u8], hops: Option<u8>, is_intact: bool) -> Option<IcmpMessag
         let Echo { identifier, sequence, payload } = echo;
         return Some(IcmpMessage::Reply { identifier, sequence, payload, hops, is_intact });
     }
-    // The echo header is as long as that of an error, so what follows it is the quote.
+    // The header of an error is as long as an echo header, so the payload is the quote.
     let (target, quoted) =
         icmp4::quoted_echo(echo.payload).filter(|_| is_intact && types(Framing::Ip4).contains(&kind))?;
     Some(error(message, kind, target.into(), quoted))
@@ -91,7 +89,7 @@ fn error<'a>(message: &[u8], kind: u8, target: IpAddr, quoted: Echo<'_>) -> Icmp
     IcmpMessage::Error { kind, code, info, target, identifier: quoted.identifier, sequence: quoted.sequence }
 }
 
-/// The echo request quoted by an `ICMPv6` error. Ours have no extension headers, so others are none of ours.
+/// The echo request quoted by an `ICMPv6` error. Probes have no extension headers.
 fn quoted6(quote: &[u8]) -> Option<(Ipv6Addr, Echo<'_>)> {
     let (header, message) = quote.split_at_checked(IP6_HEADER)?;
     let ours = header.first()? >> 4 == 6 && header.get(6) == Some(&ICMP6);

@@ -1,40 +1,39 @@
-//! The IPv4 header (RFC 791, section 3.1), as it stands before an ICMP message and inside a quoting one.
+//! The IPv4 header (RFC 791, section 3.1), of a packet and of the packet quoted in an ICMP error.
 //!
-//! Only the fields that ping uses are read. The header length is checked against 20 bytes and against the packet, for
-//! the outer and for the quoted header alike; options are handed on as they are, see `options`.
+//! The header length is checked against 20 bytes and against the packet, for both.
 
 use std::net::Ipv4Addr;
 
 use super::{Malformed, be32, byte};
 
 /// Shortest IPv4 header, in bytes.
-pub const MINIMUM_HEADER: usize = 20;
+pub const MIN_HEADER: usize = 20;
 /// Protocol number of ICMP.
 pub const PROTOCOL_ICMP: u8 = 1;
 
-/// What ping reads of an IPv4 packet.
+/// The parts of an IPv4 packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ipv4Packet<'a> {
-    /// Hops that are left.
+    /// Time to live.
     pub ttl: u8,
-    /// Number of the protocol in the payload.
+    /// Protocol number.
     pub protocol: u8,
-    /// Sender.
+    /// Source address.
     pub source: Ipv4Addr,
-    /// Receiver.
+    /// Destination address.
     pub destination: Ipv4Addr,
     /// The options, 40 bytes at most.
     pub options: &'a [u8],
-    /// Everything behind header and options.
+    /// The payload.
     pub payload: &'a [u8],
 }
 
 impl<'a> Ipv4Packet<'a> {
-    /// Reads header and payload; the total length field is not used, the kernel has cut the packet already.
+    /// Parses a packet. The total length field is not used: the kernel has cut the packet already.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let first = byte(bytes, 0)?;
         let header = usize::from(first & 0x0f).saturating_mul(4);
-        if first.wrapping_shr(4) != 4 || header < MINIMUM_HEADER {
+        if first.wrapping_shr(4) != 4 || header < MIN_HEADER {
             return Err(Malformed::Header);
         }
         let (head, payload) = bytes.split_at_checked(header).ok_or(Malformed::Header)?;
@@ -43,7 +42,7 @@ impl<'a> Ipv4Packet<'a> {
             protocol: byte(bytes, 9)?,
             source: Ipv4Addr::from(be32(bytes, 12)?),
             destination: Ipv4Addr::from(be32(bytes, 16)?),
-            options: head.get(MINIMUM_HEADER..).unwrap_or_default(),
+            options: head.get(MIN_HEADER..).unwrap_or_default(),
             payload,
         })
     }
@@ -58,7 +57,7 @@ mod tests {
     fn packet(words: u8, total: usize) -> Vec<u8> {
         let mut bytes = vec![0; total];
         bytes[0] = 0x40 | words;
-        if total >= MINIMUM_HEADER {
+        if total >= MIN_HEADER {
             bytes[8] = 63;
             bytes[9] = PROTOCOL_ICMP;
             bytes[16..20].copy_from_slice(&[192, 0, 2, 7]);

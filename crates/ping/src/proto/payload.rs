@@ -10,25 +10,25 @@
 
 use super::payload_mac::MAC_LENGTH;
 
-/// Payload bytes from which there is room for time and code; a shorter payload shows no times, as with iputils.
+/// Minimum payload in bytes with time and MAC; as in iputils a shorter one has no times.
 pub const TIMED: usize = 16;
-/// Payload bytes from which the time has its full width.
+/// Minimum payload in bytes with a full-width time.
 const FULL: usize = 24;
 
-/// What came back, compared with what was sent.
+/// Result of comparing a received payload with the sent one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
-    /// Everything.
+    /// Equal.
     Whole,
-    /// Less than everything, and that right.
+    /// Equal, but shorter.
     Truncated,
-    /// The code is right, or there was no room for one, and byte number `.0` is not.
+    /// The MAC is right or does not fit, and byte number `.0` differs.
     Changed(usize),
-    /// The code is not the one of this probe, or is missing.
+    /// The MAC is wrong or missing.
     WithoutCode,
 }
 
-/// Where the code and the pattern begin in a payload of this length; `None` when there is no room for a code.
+/// Offsets of MAC and pattern in a payload of this length; `None` when the MAC does not fit.
 fn layout(length: usize) -> Option<(usize, usize)> {
     match length {
         0..TIMED => None,
@@ -37,12 +37,12 @@ fn layout(length: usize) -> Option<(usize, usize)> {
     }
 }
 
-/// The first byte that is compared as a pattern, in a payload of this length.
+/// The first byte compared with the pattern, in a payload of this length.
 pub fn pattern_start(length: usize) -> usize {
     layout(length).map_or(0, |(_, pattern)| pattern)
 }
 
-/// Puts the time (nanoseconds since 1970) and the code into a payload that holds the pattern.
+/// Writes the time (nanoseconds since 1970) and the MAC into a payload that holds the pattern.
 pub fn fill(payload: &mut [u8], wall: u64, code: [u8; MAC_LENGTH]) {
     let Some((place, _)) = layout(payload.len()) else { return };
     let (seconds, microseconds) = (wall / 1_000_000_000, wall % 1_000_000_000 / 1_000);
@@ -62,7 +62,7 @@ pub fn fill(payload: &mut [u8], wall: u64, code: [u8; MAC_LENGTH]) {
     }
 }
 
-/// Compares what came back with the pattern that was sent and with the code of the probe.
+/// Compares a received payload with the pattern and the MAC of the probe.
 pub fn compare(sent: &[u8], code: [u8; MAC_LENGTH], received: &[u8]) -> Comparison {
     let (place, start) = match layout(sent.len()) {
         Some((place, start)) => (Some(place), start),
@@ -74,7 +74,7 @@ pub fn compare(sent: &[u8], code: [u8; MAC_LENGTH], received: &[u8]) -> Comparis
         return Comparison::WithoutCode;
     }
     let end = sent.len().min(received.len());
-    // Two slices are compared much faster than their bytes, and nearly all are the same.
+    // Comparing slices is much faster than comparing bytes.
     if sent.get(start..end) != received.get(start..end) {
         let mut pairs = sent.iter().zip(received).enumerate().skip(start);
         if let Some((index, _)) = pairs.find(|(_, (right, wrong))| right != wrong) {
@@ -130,7 +130,7 @@ mod tests {
                 changed[index] ^= 1;
                 let expected = match index {
                     _ if code.contains(&index) => Comparison::WithoutCode,
-                    // The time is not looked at.
+                    // The time is not compared.
                     _ if index < code.start => Comparison::Whole,
                     _ => Comparison::Changed(index),
                 };

@@ -1,29 +1,28 @@
-//! A keyed code in each payload, so that only an answer to a request of this run is taken for one.
+//! The MAC in each payload: only a reply to a probe of this run has the right one.
 //!
-//! SipHash-2-4 with a random key over the target, the identifier and the 64-bit number of the probe. Whoever does not see
-//! the requests cannot make a right code; whoever sees them could answer them anyway.
+//! SipHash-2-4 with a random key over target, identifier and the 64-bit number of the probe.
 
 use std::hash::Hasher;
 use std::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
 
-/// Length of the code in bytes.
+/// Length of the MAC in bytes.
 pub const MAC_LENGTH: usize = 8;
 
-/// The key of one run.
+/// The MAC key of a run.
 #[derive(Clone, Copy)]
 pub struct PayloadMac {
     key: [u8; 16],
 }
 
 impl PayloadMac {
-    /// A mac with this key, which must be random and known to nobody else.
+    /// A MAC with this key, which must be random and secret.
     pub fn new(key: [u8; 16]) -> Self {
         Self { key }
     }
 
-    /// The code for probe `number` with `identifier` to `target`.
+    /// The MAC of probe `number` with `identifier` to `target`.
     pub fn mac(&self, target: IpAddr, identifier: u16, number: u64) -> [u8; MAC_LENGTH] {
         let mut hasher = SipHasher24::new_with_key(&self.key);
         match target {
@@ -38,7 +37,7 @@ impl PayloadMac {
 
 impl std::fmt::Debug for PayloadMac {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The key stays out of every log.
+        // The key is never printed.
         f.write_str("PayloadMac")
     }
 }

@@ -1,68 +1,67 @@
-//! What a datagram that came in means for one run of ping: a reply, a redirect, or none of our business.
+//! Classifies a datagram of a run with one target: a reply, a redirect, or unrelated.
 //!
-//! The rules stand in one place for every kind of socket: right identifier, long enough, from whom, intact. Whether the
-//! payload is ours is another question, see `payload`. It must not decide what is printed or counted.
+//! Checks identifier, length, source address and checksum. The payload is checked in `payload`.
 
 use std::net::IpAddr;
 
 use super::{ECHO_HEADER, Echo, icmp4, icmp6, ip4};
 
-/// How the bytes that a socket delivers begin.
+/// What precedes the ICMP message in received bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
-    /// A raw IPv4 socket: IPv4 header, then ICMP.
+    /// A raw IPv4 socket: the IPv4 header.
     Ip4,
     /// An ICMP datagram socket: ICMP at once, checked by the kernel.
     Icmp4,
-    /// Any `ICMPv6` socket: `ICMPv6` at once, checked by the kernel.
+    /// An `ICMPv6` socket: nothing; the kernel checks the checksum.
     Icmp6,
 }
 
-/// What makes a datagram ours.
+/// Identifies datagrams of this run.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {
-    /// How datagrams begin.
+    /// What precedes the ICMP message.
     pub framing: Framing,
-    /// The identifier in our requests.
+    /// The identifier of the requests.
     pub identifier: u16,
-    /// The address that must answer; `None` for a group, where anybody may.
+    /// The expected source address; `None` for a group, where any host may reply.
     pub source: Option<IpAddr>,
-    /// Where the requests go.
+    /// Destination of the requests.
     pub target: IpAddr,
 }
 
-/// A datagram that is ours.
+/// A datagram of this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MatchedMessage<'a> {
     /// An echo reply to one of our requests.
     Reply {
-        /// Sequence as it was on the wire.
+        /// Sequence on the wire.
         sequence: u16,
-        /// Hops left, where the packet itself shows them.
+        /// Time to live from the IPv4 header, where the socket shows it.
         ttl: Option<u8>,
         /// Length of the ICMP message in bytes.
         length: usize,
-        /// What came back.
+        /// The payload.
         payload: &'a [u8],
-        /// The options of the IPv4 header, where the socket shows it.
+        /// The IPv4 options, where the socket shows them.
         options: &'a [u8],
-        /// Whether the ICMP checksum is right.
+        /// Whether the ICMP checksum is valid.
         is_intact: bool,
-        /// Whether it comes from the address that must answer.
+        /// Whether the source address is the expected one.
         is_from_target: bool,
     },
-    /// A router sent our request on and names a better next hop.
+    /// A router forwarded the request and names a better next hop.
     Redirect {
-        /// Sequence of the request.
+        /// Sequence of the quoted request.
         sequence: u16,
-        /// For a host or a network.
+        /// Code: for a host or a network.
         code: u8,
         /// The better next hop, as 32 bits.
         gateway: u32,
     },
 }
 
-/// Reads what came from `from`; `None` when it is malformed or meant for somebody else.
+/// Classifies bytes received from `from`; `None` when malformed or unrelated.
 pub fn read<'a>(expected: &Expected, from: IpAddr, bytes: &'a [u8]) -> Option<MatchedMessage<'a>> {
     match expected.framing {
         Framing::Ip4 => {
@@ -80,7 +79,7 @@ pub fn read<'a>(expected: &Expected, from: IpAddr, bytes: &'a [u8]) -> Option<Ma
     }
 }
 
-/// What is known of the packet around a message.
+/// The packet around a message.
 struct Around<'a> {
     from: IpAddr,
     ttl: Option<u8>,

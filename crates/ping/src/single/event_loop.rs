@@ -27,9 +27,9 @@ use crate::socket::flood::{BATCH, Batch};
 use crate::socket::{Datagram, ErrorQueueEntry, Received, Socket};
 
 /// Largest IP datagram.
-const LARGEST_DATAGRAM: usize = 65_535;
+const MAX_DATAGRAM: usize = 65_535;
 /// Datagrams read before the scheduler is asked again, so that a flood of replies cannot stop the sending.
-const MOST_READ: usize = 64;
+const MAX_READ: usize = 64;
 /// Bytes beside the payload of a reply: the longest IPv4 header and the ICMP header.
 const AROUND_PAYLOAD: usize = 60 + ECHO_HEADER;
 /// Iterations of a flood between two checks of signals and error queue, each of which costs a system call.
@@ -66,7 +66,7 @@ impl<'a> EventLoop<'a> {
         // Printed before the clock starts: writing may block.
         report.start()?;
         let scheduler = Scheduler::new(config.plan.clone(), clock::now()?.monotonic);
-        let buffer = vec![0; LARGEST_DATAGRAM];
+        let buffer = vec![0; MAX_DATAGRAM];
         let batch = (!socket.has_stamps()).then(|| Batch::new(AROUND_PAYLOAD + config.payload.len()));
         let waiting = Vec::new();
         Ok(Self {
@@ -172,7 +172,7 @@ impl<'a> EventLoop<'a> {
             return Ok(());
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        for _ in 0..MOST_READ {
+        for _ in 0..MAX_READ {
             match self.socket.receive(&mut buffer)? {
                 Received::Datagram(datagram) => {
                     let now = clock::now()?;
@@ -269,7 +269,7 @@ impl<'a> EventLoop<'a> {
     /// Empties the error queue; returns what it held besides send stamps.
     fn read_error_queue_into(&mut self, buffer: &mut [u8]) -> Result<QueueContent, Error> {
         let mut content = QueueContent::Nothing;
-        for _ in 0..MOST_READ {
+        for _ in 0..MAX_READ {
             let Some(entry) = self.socket.next_error(buffer)? else { break };
             match entry {
                 ErrorQueueEntry::Sent { sequence, stamp, has_left } => {

@@ -17,7 +17,7 @@ const SHORT_RUN: u32 = 256;
 /// Nanoseconds between two redraws.
 const FRAME: u64 = 250_000_000;
 /// Maximum width of the target column; longer names shift the other columns.
-const WIDEST: usize = 40;
+const MAX_WIDTH: usize = 40;
 /// Terminal lines kept free: table head, the line below and the cursor.
 const RESERVED: usize = 3;
 
@@ -80,7 +80,7 @@ pub(crate) fn write_final(text: &mut String, tracker: &ProbeTracker<'_>, all: bo
 
 fn write_rows(text: &mut String, tracker: &ProbeTracker<'_>, rows: impl Iterator<Item = u32> + Clone) {
     let width = rows.clone().take(SHORT_RUN as usize).map(|index| tracker.targets.shown(index).len()).max();
-    let width = width.unwrap_or(0).clamp("target".len(), WIDEST);
+    let width = width.unwrap_or(0).clamp("target".len(), MAX_WIDTH);
     let head = ["sent", "recv", "loss", "min ms", "avg ms", "max ms"];
     let _ = write!(text, "{:width$}", "target");
     for (title, wide) in head.iter().zip([6, 6, 5, 9, 9, 9]) {

@@ -19,12 +19,12 @@ use crate::single::scheduler::Scheduler;
 /// Number of columns kept: more than the widest terminal shows.
 const REMEMBERED: usize = 1_024;
 /// Maximum height of the graph, without first and last line.
-const TALLEST: usize = 14;
+const MAX_HEIGHT: usize = 14;
 const LOWEST: usize = 3;
 /// Width of the scale on the left.
 const SCALE: usize = 10;
 /// Shortest time between two redraws.
-const SHORTEST: Duration = Duration::from_millis(50);
+const MIN_REDRAW: Duration = Duration::from_millis(50);
 /// Block characters of one to eight eighths of a line.
 const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
@@ -85,7 +85,7 @@ impl<'a, W: Write> Graph<'a, W> {
         }
         let headline = self.headline(scheduler);
         self.line(&mut text, BOLD, &cut(&headline, width));
-        let lines = height.saturating_sub(4).clamp(LOWEST, TALLEST);
+        let lines = height.saturating_sub(4).clamp(LOWEST, MAX_HEIGHT);
         let most = columns.iter().filter_map(|column| column.time()).max().unwrap_or(Duration::from_millis(1));
         for line in (0..lines).rev() {
             let scale = match line {
@@ -249,7 +249,7 @@ impl<W: Write> Report for Graph<'_, W> {
 
     fn rest(&mut self, scheduler: &Scheduler) -> Result<(), Error> {
         let now = Instant::now();
-        if self.drawn_at.is_some_and(|before| now.saturating_duration_since(before) < SHORTEST) {
+        if self.drawn_at.is_some_and(|before| now.saturating_duration_since(before) < MIN_REDRAW) {
             return Ok(());
         }
         self.drawn_at = Some(now);
