@@ -191,8 +191,8 @@ fn an_error_that_quotes_nothing_of_ours_is_no_error_of_ours() {
             "error-beyond-quote",
             "error-tiny-quote",
             "error-no-quote",
-            "error-stranger",
-            "error-elsewhere",
+            "error-other-identifier",
+            "error-other-destination",
         ] {
             scope.spawn(move || second_is_not_answered(scenario));
         }

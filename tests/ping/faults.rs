@@ -113,7 +113,7 @@ fn a_link_that_goes_down_under_many_targets_does_not_end_their_run() {
     let replies =
         |from: &str| running.stdout().lines().filter(|line| line.contains("\"reply\"") && line.contains(from)).count();
     let wait_for = |from: &str, count: usize| {
-        let deadline = Instant::now() + testkit::process::PATIENCE;
+        let deadline = Instant::now() + testkit::process::WAIT_TIMEOUT;
         while replies(from) < count {
             assert!(Instant::now() < deadline, "{from}: {}", running.stdout());
             sleep(Duration::from_millis(10));

@@ -115,7 +115,7 @@ fn an_error_that_quotes_nothing_of_ours_is_none() {
         ("error-beyond-quote", lost),
         ("error-tiny-quote", lost),
         ("error-no-quote", lost),
-        ("error-stranger", lost),
-        ("error-elsewhere", lost),
+        ("error-other-identifier", lost),
+        ("error-other-destination", lost),
     ]);
 }
