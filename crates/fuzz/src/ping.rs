@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use etherparse::{Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, Ipv4HeaderSlice};
 use ping::proto::reply::{MatchedMessage, Expected, Framing, read};
 use ping::proto::checksum::checksum;
-use ping::proto::extension::{self, Object, Words};
+use ping::proto::extension::{self, Object, LengthUnit};
 use ping::proto::ip4::{self, Packet};
 use ping::proto::options::{self, Ip4Option};
 use ping::proto::payload::{self, Comparison};
@@ -127,7 +127,7 @@ pub fn quote(data: &[u8]) {
 /// Quote and extensions are the whole body, objects fit into the bytes there are, names are short.
 pub fn extension(data: &[u8]) {
     let Some((length, body)) = data.split_first() else { return };
-    for words in [Words::Of32, Words::Of64] {
+    for words in [LengthUnit::Of32, LengthUnit::Of64] {
         let (quote, added) = extension::split(body, *length, words);
         assert!(quote.len() + added.len() == body.len() && body.starts_with(quote) && body.ends_with(added));
         check_objects(added);

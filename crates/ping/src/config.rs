@@ -177,23 +177,9 @@ impl Config {
     /// Checks the command line; `called_as` is the family that the program name chooses.
     pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Error> {
         if cli.multi.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
-            return Err(Error::new(Kind::Usage, "", "usage error", "Destination address required"));
+            return Err(Error::usage("usage error", "Destination address required"));
         }
-        let family = match (cli.v4, cli.v6) {
-            (true, _) => Some(Family::V4),
-            (_, true) => Some(Family::V6),
-            _ => called_as,
-        };
-        let family = implied_family(&cli, family)?;
-        let origin = cli.interface.as_deref().map(Origin::parse).unwrap_or_default();
-        let family = match (family, origin.address) {
-            (Some(family), Some(address)) if !family.is_of(address) => {
-                return Err(bad("-I", &address.to_string(), "an address of the other family"));
-            }
-            // A source address decides the family of a name that has both.
-            (None, Some(address)) => Some(Family::of(address)),
-            (family, _) => family,
-        };
+        let (family, origin) = family_and_origin(&cli, called_as)?;
         let pattern = cli.pattern.as_deref().map(pattern_bytes).transpose()?;
         let size = number("-s", &cli.size, 0, MAX_PAYLOAD)?;
         let plan = plan(&cli, size)?;
@@ -266,6 +252,25 @@ impl Config {
     /// Whether the payload has room for the time, so that times are shown.
     pub fn is_timed(&self) -> bool {
         self.payload.len() >= TIMED
+    }
+}
+
+/// The requested address family, also by option, program name or source address, and the source of the probes.
+fn family_and_origin(cli: &Cli, called_as: Option<Family>) -> Result<(Option<Family>, Origin), Error> {
+    let family = match (cli.v4, cli.v6) {
+        (true, _) => Some(Family::V4),
+        (_, true) => Some(Family::V6),
+        _ => called_as,
+    };
+    let family = implied_family(cli, family)?;
+    let origin = cli.interface.as_deref().map(Origin::parse).unwrap_or_default();
+    match (family, origin.address) {
+        (Some(family), Some(address)) if !family.is_of(address) => {
+            Err(bad("-I", &address.to_string(), "an address of the other family"))
+        }
+        // A source address decides the family of a name that has both.
+        (None, Some(address)) => Ok((Some(Family::of(address)), origin)),
+        (family, _) => Ok((family, origin)),
     }
 }
 
@@ -397,8 +402,8 @@ mod tests {
         assert_eq!(refused(&["-t", "300"]), "invalid argument: -t '300': out of range: 1 <= value <= 255");
         assert_eq!(refused(&["-s", "65508"]), "invalid argument: -s '65508': out of range: 0 <= value <= 65507");
         for interval in ["x", "nan", "inf", "1e3", "-1", ""] {
-            let told = refused(&["-i", interval]);
-            assert!(told.ends_with(": not a number of seconds"), "{told}");
+            let reported = refused(&["-i", interval]);
+            assert!(reported.ends_with(": not a number of seconds"), "{reported}");
         }
         assert_eq!(refused(&["-M", "yes"]), "invalid -M argument: yes");
         assert_eq!(refused(&["-T", "tsprespec"]), "invalid timestamp type: tsprespec");

@@ -111,7 +111,7 @@ pub(crate) struct Record<'a> {
     /// ICMP code of an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) icmp_code: Option<u8>,
-    /// Number of datagrams that the record stands for.
+    /// Number of datagrams, in a record about several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) count: Option<u64>,
     /// The reason as text.

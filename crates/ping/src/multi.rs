@@ -72,7 +72,7 @@ pub(crate) fn run(settings: &MultiConfig) -> Result<u8, Error> {
     let out = BufWriter::with_capacity(WRITE_BUFFER, Output::new(&signals));
     let report = MultiReport::new(settings, &targets, unresolved, std::io::stdout().is_terminal(), out);
     let alive = AliveSet::new(targets.count());
-    sweep(settings, &targets, &alive, sockets, &signals, RunFiles { softnet_drops, file }, report)?;
+    send_and_receive(settings, &targets, &alive, sockets, &signals, RunFiles { softnet_drops, file }, report)?;
     Ok(match (unresolved, alive.count() == targets.count()) {
         (1.., _) => FAILED,
         (0, true) => ANSWERED,
@@ -87,7 +87,7 @@ struct RunFiles {
 }
 
 /// Runs the sender thread beside the receive loop and ends both.
-fn sweep<W: Write>(
+fn send_and_receive<W: Write>(
     settings: &MultiConfig,
     targets: &TargetSet,
     alive: &AliveSet,
@@ -104,19 +104,13 @@ fn sweep<W: Write>(
     let (asked, again) = mpsc::channel();
     let (refused, refusals) = mpsc::channel();
     let mut tracker = ProbeTracker::new(targets, &ring, alive, mac, &config.payload, nanoseconds(config.plan.timeout));
-    let plan = Schedule {
-        rounds: settings.count,
-        interval: nanoseconds(config.plan.pace.interval()),
-        gap,
-        stops_at_answer: settings.stops_at_answer(),
-    };
     let sender = Sender {
         targets,
         ring: &ring,
         alive,
         sockets: &sockets,
         control: &control,
-        plan,
+        plan: Schedule::new(settings, gap),
         mac,
         pattern: &config.payload,
         start,
@@ -127,7 +121,7 @@ fn sweep<W: Write>(
         let builder = thread::Builder::new().name("sender".to_owned());
         let sending = builder.spawn_scoped(scope, || sender.run());
         let sending = sending.map_err(|cause| Error::io("start", "a thread", cause))?;
-        let sweep = Receiver {
+        let receiver = Receiver {
             sockets: &sockets,
             signals,
             control: &control,
@@ -142,7 +136,7 @@ fn sweep<W: Write>(
             sender: sending.thread(),
             is_fast: gap == 0,
         };
-        let result = sweep.run(&mut tracker, &mut report);
+        let result = receiver.run(&mut tracker, &mut report);
         // The scope waits for the thread, also after an error of the loop.
         control.stop.store(true, Ordering::Relaxed);
         sending.thread().unpark();

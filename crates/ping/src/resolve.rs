@@ -1,8 +1,7 @@
-//! Names to addresses before the first probe, and addresses to names beside the replies.
+//! Name resolution: names to addresses before the first probe, addresses to names for reply lines.
 //!
-//! Forward look-ups go through the C library's getaddrinfo (RFC 6724 order, hosts file, search list). Once the run has
-//! begun every look-up has a thread of its own, so that a slow server holds nothing up; what comes late is used from then
-//! on. Names from DNS are escaped by whoever prints them.
+//! Forward look-ups use getaddrinfo of the C library (RFC 6724, hosts file, search list). Later look-ups run in
+//! threads, so that a slow server delays nothing. Names from DNS are escaped where they are printed.
 
 use std::collections::HashMap;
 use std::io;
@@ -122,8 +121,8 @@ impl Names {
     pub(crate) fn name(&mut self, address: IpAddr) -> Option<&str> {
         self.prepare(address);
         let lookup = self.known.get_mut(&address)?;
-        if let Lookup::Running(answer, patience) = lookup {
-            match answer.recv_timeout(std::mem::take(patience)) {
+        if let Lookup::Running(answer, timeout) = lookup {
+            match answer.recv_timeout(std::mem::take(timeout)) {
                 Ok(name) => *lookup = Lookup::Done(name),
                 Err(mpsc::RecvTimeoutError::Disconnected) => *lookup = Lookup::Done(None),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}

@@ -125,9 +125,9 @@ impl Receiver<'_> {
     }
 
     fn knows_all(&self, tracker: &ProbeTracker<'_>) -> bool {
-        let everybody = self.alive.count() == tracker.targets.count();
+        let is_complete = self.alive.count() == tracker.targets.count();
         // Order matters: a probe is in its slot before the sender counts it as sent.
-        (self.control.is_over() && tracker.is_settled()) || (self.settings.stops_at_answer() && everybody)
+        (self.control.is_over() && tracker.is_settled()) || (self.settings.stops_at_answer() && is_complete)
     }
 
     fn read<W: Write>(

@@ -18,6 +18,7 @@ use super::alive_set::AliveSet;
 use super::probe_ring::{Probe, ProbeRing};
 use super::target_set::TargetSet;
 use crate::clock;
+use crate::config::multi::MultiConfig;
 use crate::family::Family;
 use crate::proto::payload_mac::PayloadMac;
 use crate::proto::reply::Framing;
@@ -51,6 +52,19 @@ pub(crate) struct Schedule {
     pub(crate) gap: u64,
     /// Whether targets that have answered are skipped.
     pub(crate) stops_at_answer: bool,
+}
+
+impl Schedule {
+    /// The schedule that the options ask for, with `gap` nanoseconds between packets.
+    pub(crate) fn new(settings: &MultiConfig, gap: u64) -> Self {
+        let interval = settings.config.plan.pace.interval().as_nanos();
+        Self {
+            rounds: settings.count,
+            interval: u64::try_from(interval).unwrap_or(u64::MAX),
+            gap,
+            stops_at_answer: settings.stops_at_answer(),
+        }
+    }
 }
 
 /// State shared by the sender and receiver threads.
@@ -242,12 +256,12 @@ impl Sender<'_> {
 
     fn transmit(&self, socket: &BatchSocket, mut rest: &[Outgoing]) {
         let mut shortages = 0;
-        let mut told = false;
+        let mut reported = false;
         while let Some(first) = rest.first() {
             match socket.send(rest) {
                 Ok(count) => {
                     rest = rest.get(count..).unwrap_or_default();
-                    (shortages, told) = (0, false);
+                    (shortages, reported) = (0, false);
                     continue;
                 }
                 Err(Errno::EINTR) => continue,
@@ -256,12 +270,12 @@ impl Sender<'_> {
                     self.control.slow_down();
                     thread::sleep(SHORTAGE);
                 }
-                // A datagram socket tells an old error to whoever comes next; the packet itself has not been tried.
-                Err(_) if socket.identifier.is_some() && !told => told = true,
+                // A datagram socket reports an old error at the next call; the packet itself was not sent.
+                Err(_) if socket.identifier.is_some() && !reported => reported = true,
                 Err(errno) => {
                     self.refuse(first.number, errno as i32);
                     rest = rest.get(1..).unwrap_or_default();
-                    (shortages, told) = (0, false);
+                    (shortages, reported) = (0, false);
                 }
             }
             let now = self.now();
@@ -325,7 +339,7 @@ impl Sender<'_> {
 /// Why a packet could not be sent, in words.
 pub(crate) fn words(errno: i32) -> String {
     match errno {
-        libc::EACCES => "a broadcast address, which takes a run of its own".to_owned(),
+        libc::EACCES => "a broadcast address; ping it alone with -b".to_owned(),
         _ => common::error::reason(&std::io::Error::from_raw_os_error(errno)),
     }
 }

@@ -1,7 +1,7 @@
-//! Packets that this host threw away between device and socket, because a processor's queue was full.
+//! Packets dropped by this host between device and socket, because the backlog of a processor was full.
 //!
-//! The kernel counts them for each processor in `/proc/net/softnet_stat`, not for a socket or a namespace; a packet of
-//! somebody else makes a probe be sent once more, which does no harm.
+//! `/proc/net/softnet_stat` counts them per processor, not per socket or namespace; a drop of an unrelated packet only
+//! causes one probe to be sent again.
 
 use std::fs::File;
 use std::io::{Read, Seek};

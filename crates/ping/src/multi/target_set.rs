@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_told_from_everything_else() {
+    fn loopback_is_reported_from_everything_else() {
         assert!(targets(&["127.0.0.0/16", "127.1.2.3", "::1"]).are_all_loopback());
         assert!(!targets(&["127.0.0.0/16", "10.0.0.1"]).are_all_loopback());
         assert!(!targets(&["127.255.255.250-128.0.0.1"]).are_all_loopback());

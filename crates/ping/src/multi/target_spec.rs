@@ -43,7 +43,7 @@ pub enum BadTarget {
     #[error("{0} addresses, more than the {MAX_TARGETS} that one run takes")]
     TooMany(String),
     /// Multicast or broadcast.
-    #[error("a group address, which takes a run of its own")]
+    #[error("a multicast address; ping it alone")]
     Group,
     /// `-4` with an IPv6 address or `-6` with an IPv4 address.
     #[error("Address family for hostname not supported")]
@@ -75,7 +75,7 @@ pub fn parse(word: &str, family: Option<Family>) -> Result<TargetSpec, BadTarget
     Ok(target)
 }
 
-/// Whether an argument stands for more than one address.
+/// Whether an argument means more than one address.
 pub fn is_block(word: &str) -> bool {
     word.contains('/') || range(word).is_ok_and(|range| range.is_some())
 }
@@ -199,8 +199,8 @@ mod tests {
         assert_eq!(refused("10.0.0.0/+8"), "no prefix length from 0 to 32 behind the slash");
         assert_eq!(refused("::1/x"), "no prefix length from 0 to 128 behind the slash");
         assert_eq!(refused("host/24"), "no address before the slash");
-        assert_eq!(refused("ff02::1"), "a group address, which takes a run of its own");
-        assert_eq!(refused("224.0.0.0/24"), "a group address, which takes a run of its own");
+        assert_eq!(refused("ff02::1"), "a multicast address; ping it alone");
+        assert_eq!(refused("224.0.0.0/24"), "a multicast address; ping it alone");
         assert!(parse("::1", Some(Family::V4)).is_err());
         assert!(parse("127.0.0.0/24", Some(Family::V6)).is_err());
     }

@@ -19,7 +19,7 @@ const MAX_NAME: usize = 63;
 
 /// Unit of the length field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Words {
+pub enum LengthUnit {
     /// 32 bits: ICMP for IPv4, the length in the sixth byte.
     Of32,
     /// 64 bits: `ICMPv6`, the length in the fifth byte.
@@ -68,10 +68,10 @@ pub struct Interface {
 /// Splits the part behind the 8 header bytes of an ICMP error into quote and extensions; `length` is the length field.
 ///
 /// Without a length, extensions are accepted behind 128 bytes if version and checksum are valid.
-pub fn split(body: &[u8], length: u8, words: Words) -> (&[u8], &[u8]) {
+pub fn split(body: &[u8], length: u8, words: LengthUnit) -> (&[u8], &[u8]) {
     let size = match words {
-        Words::Of32 => usize::from(length).saturating_mul(4),
-        Words::Of64 => usize::from(length).saturating_mul(8),
+        LengthUnit::Of32 => usize::from(length).saturating_mul(4),
+        LengthUnit::Of64 => usize::from(length).saturating_mul(8),
     };
     match body.split_at_checked(if size == 0 { CLASSIC_QUOTE } else { size }) {
         Some((quote, extensions)) if size > 0 || is_intact(extensions) => (quote, extensions),
@@ -80,10 +80,10 @@ pub fn split(body: &[u8], length: u8, words: Words) -> (&[u8], &[u8]) {
 }
 
 /// The length field of an ICMP error message.
-pub fn length_field(message: &[u8], words: Words) -> u8 {
+pub fn length_field(message: &[u8], words: LengthUnit) -> u8 {
     let place = match words {
-        Words::Of32 => 5,
-        Words::Of64 => 4,
+        LengthUnit::Of32 => 5,
+        LengthUnit::Of64 => 4,
     };
     byte(message, place).unwrap_or(0)
 }
@@ -212,14 +212,14 @@ mod tests {
     #[test]
     fn the_length_counts_words_of_the_family_and_the_rest_is_the_extension() {
         let body = [7; 200];
-        assert_eq!(split(&body, 2, Words::Of32).0.len(), 8);
-        assert_eq!(split(&body, 2, Words::Of64).0.len(), 16);
-        assert_eq!(split(&body, 255, Words::Of32), (&body[..], &[][..]));
+        assert_eq!(split(&body, 2, LengthUnit::Of32).0.len(), 8);
+        assert_eq!(split(&body, 2, LengthUnit::Of64).0.len(), 16);
+        assert_eq!(split(&body, 255, LengthUnit::Of32), (&body[..], &[][..]));
         // Without a length only a valid structure counts.
-        assert_eq!(split(&body, 0, Words::Of32), (&body[..], &[][..]));
+        assert_eq!(split(&body, 0, LengthUnit::Of32), (&body[..], &[][..]));
         let mut classic = vec![0; 128];
         classic.extend(structure(&[(1, 1, &[0, 0, 1, 1])]));
-        assert_eq!(split(&classic, 0, Words::Of32).0.len(), 128);
+        assert_eq!(split(&classic, 0, LengthUnit::Of32).0.len(), 128);
     }
 
     #[test]

@@ -161,23 +161,23 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_of_another_run_is_not_ours_and_one_of_another_host_is_told_apart() {
+    fn a_reply_of_another_run_is_not_ours_and_one_of_another_host_is_distinguished() {
         let bytes = raw_reply();
-        let stranger = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8));
+        let other_host = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8));
         let is_from_target = |expected: &Expected, from| match read(expected, from, &bytes) {
             Some(MatchedMessage::Reply { is_from_target, .. }) => Some(is_from_target),
             _ => None,
         };
         assert_eq!(is_from_target(&expected(Framing::Ip4), PEER), Some(true));
-        assert_eq!(is_from_target(&expected(Framing::Ip4), stranger), Some(false));
+        assert_eq!(is_from_target(&expected(Framing::Ip4), other_host), Some(false));
         let other = Expected { identifier: 6, ..expected(Framing::Ip4) };
         assert_eq!(read(&other, PEER, &bytes), None);
         let group = Expected { source: None, ..expected(Framing::Ip4) };
-        assert_eq!(is_from_target(&group, stranger), Some(true));
+        assert_eq!(is_from_target(&group, other_host), Some(true));
     }
 
     #[test]
-    fn a_broken_checksum_is_told() {
+    fn a_broken_checksum_is_reported() {
         let mut bytes = raw_reply();
         bytes[30] ^= 1;
         let message = read(&expected(Framing::Ip4), PEER, &bytes);

@@ -1,7 +1,7 @@
-//! The socket of one family for many targets: packets in batches, errors as packets, send stamps on demand.
+//! The socket of one address family for many targets: batches of packets, ICMP errors, optional send stamps.
 //!
-//! A raw socket leaves `IP_RECVERR` off, because one router's error would fail the next send to anybody; errors come as
-//! packets instead. A datagram socket shows errors in its error queue only. It must not decide what anything means.
+//! On a raw socket `IP_RECVERR` stays off: the error of one target would fail the next send to any other. Errors are
+//! received as packets there, and from the error queue of a datagram socket.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -24,20 +24,20 @@ use crate::config::Config;
 use crate::family::Family;
 use crate::proto::reply::Framing;
 
-/// Send stamps that are told apart at a time: the kernel numbers them, and the numbers stay unique for this long.
+/// Number of send stamps the kernel's keys distinguish at a time.
 const STAMP_KEYS: u64 = 1 << 16;
-/// Datagrams read in one system call.
+/// Datagrams read per system call.
 const READ_BATCH: usize = 64;
-/// Room behind the payload for IP header, options and ICMP header, and for errors that quote as much as they may.
+/// Bytes besides the payload: IP header, options, ICMP header, or the quote of an error.
 const HEADROOM: usize = 600;
-/// Room for the control messages of one datagram: stamp, hops and drops take 120 bytes, an error with its origin 100 more.
+/// Bytes of control messages per datagram: 120 for time stamp, TTL and drops, 100 more for an error.
 const CONTROL_SPACE: usize = 256;
-/// Room for answers while this program is busy or not scheduled, where root may ask for it: a quarter of a second of them.
+/// Receive buffer requested by root: replies of a quarter of a second.
 const RECEIVE_BUFFER: usize = 32 << 20;
-/// What an ordinary user asks for; the kernel may grant less.
+/// Receive buffer requested by other users; the kernel may grant less.
 const MODEST_BUFFER: usize = 4 << 20;
 
-/// Counters that the kernel keeps of a socket, and the place of the dropped datagrams among them (`linux/sock_diag.h`).
+/// Number of counters in `SO_MEMINFO` and index of the drops (`linux/sock_diag.h`).
 const COUNTERS: usize = 9;
 const DROPS: usize = 8;
 
@@ -49,10 +49,10 @@ sockopt_impl!(
     SO_MEMINFO,
     [u32; COUNTERS]
 );
-/// From `asm-generic/socket.h`; the C library has no name for it.
+/// From `asm-generic/socket.h`.
 const SO_MEMINFO: libc::c_int = 55;
 
-/// A message on its way out.
+/// A message to send.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) number: u64,
@@ -60,33 +60,33 @@ pub(crate) struct Outgoing {
     pub(crate) message: Vec<u8>,
 }
 
-/// What came in.
+/// A received datagram or event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Incoming<'a> {
     /// A datagram.
     Datagram { bytes: &'a [u8], from: IpAddr, hops: Option<u8>, stamp: Option<u64> },
-    /// The kernel handed probe `number` to the device.
+    /// The kernel's send stamp of probe `number`.
     Sent { number: u64, stamp: u64 },
     /// An ICMP error from the error queue about the quoted message to `target`.
     Error { from: Option<IpAddr>, kind: u8, code: u8, info: u32, target: IpAddr, quoted: &'a [u8] },
-    /// So many datagrams have been thrown away for want of room, since the socket was opened.
+    /// Number of datagrams dropped because the receive buffer was full, since the socket was opened.
     Dropped(u32),
 }
 
-/// A socket for one family.
+/// A socket of one address family.
 #[derive(Debug)]
 pub(crate) struct BatchSocket {
     socket: socket2::Socket,
     pub(crate) framing: Framing,
-    /// The only identifier of a datagram socket, which the kernel chooses.
+    /// The identifier of a datagram socket, chosen by the kernel.
     pub(crate) identifier: Option<u16>,
-    /// The probes that bear the kernel's stamp keys, by key; empty without send stamps.
+    /// Probe numbers by send stamp key; empty without send stamps.
     keys: Box<[AtomicU64]>,
     next_key: AtomicU64,
 }
 
 impl BatchSocket {
-    /// Opens the socket for `family` with all options but filter and stamps.
+    /// Opens the socket with all options except packet filter and send stamps.
     pub(crate) fn open(config: &Config, family: Family) -> Result<Self, Error> {
         let any: SocketAddr = match family {
             Family::V4 => ([0; 4], 0).into(),
@@ -111,7 +111,7 @@ impl BatchSocket {
         Ok(Self { socket, framing, identifier, keys: Box::default(), next_key: AtomicU64::new(0) })
     }
 
-    /// Lets answers with these identifiers through, and errors; a datagram socket needs no filter.
+    /// Sets the packet filter for these identifiers; a datagram socket needs none.
     pub(crate) fn expect(&self, first: u16, count: u64) -> Result<(), Error> {
         if self.identifier.is_some() {
             return Ok(());
@@ -120,13 +120,13 @@ impl BatchSocket {
         filter::attach_multi(&self.socket, self.framing, first.into()..=last)
     }
 
-    /// Asks the kernel to stamp every send from now on.
+    /// Requests kernel stamps of all sends from now on.
     pub(crate) fn stamp_sends(&mut self) -> Result<(), Error> {
         self.keys = (0..STAMP_KEYS).map(|_| AtomicU64::new(0)).collect();
         self.set_stamps(true).map_err(failed("time stamps"))
     }
 
-    /// Sends as many of these messages as the kernel takes at once; an error is about the first of them.
+    /// Sends as many messages as the kernel accepts; an error concerns the first.
     pub(crate) fn send(&self, batch: &[Outgoing]) -> nix::Result<usize> {
         let key = self.next_key.load(Ordering::Relaxed);
         for (key, outgoing) in (key..).zip(batch) {
@@ -159,19 +159,19 @@ impl BatchSocket {
         Ok(sent.count())
     }
 
-    /// Hands what has arrived to `take`, one batch of it, without waiting; whether there may be more.
+    /// Passes one batch of received datagrams to `take`, without waiting; returns whether there may be more.
     pub(crate) fn receive(&self, buffer: &mut Buffer, take: &mut dyn FnMut(Incoming<'_>)) -> Result<bool, Error> {
         let stamps = if self.reads_errors() { self.read(buffer, MsgFlags::MSG_ERRQUEUE, take)? } else { false };
         Ok(self.read(buffer, MsgFlags::empty(), take)? || stamps)
     }
 
-    /// Whether the error queue is of use: for stamps, and for the errors that a datagram socket does not show elsewhere.
+    /// Whether the error queue is read: for send stamps, and for ICMP errors of a datagram socket.
     fn reads_errors(&self) -> bool {
         !self.keys.is_empty() || self.identifier.is_some()
     }
 
     fn read(&self, buffer: &mut Buffer, queue: MsgFlags, take: &mut dyn FnMut(Incoming<'_>)) -> Result<bool, Error> {
-        // The kernel shortens the room for control messages to what it used, so that each call needs fresh headers.
+        // The kernel reduces the control message space to what it used, so that each call needs fresh headers.
         let mut headers =
             MultiHeaders::<SockaddrStorage>::preallocate(READ_BATCH, Some(Vec::with_capacity(CONTROL_SPACE)));
         let mut slices: Vec<_> =
@@ -179,7 +179,7 @@ impl BatchSocket {
         let flags = queue | MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_WAITFORONE;
         let messages = match recvmmsg(self.socket.as_raw_fd(), &mut headers, &mut slices, flags, None) {
             Ok(messages) => messages,
-            // A datagram socket tells each error here once as well; its details wait in the error queue.
+            // A datagram socket reports each error here once; details are in the error queue.
             Err(errno) if errno == Errno::EAGAIN || self.identifier.is_some() => return Ok(false),
             Err(errno) if is_icmp_error(errno) => return Ok(false),
             Err(errno) => return Err(Error::io("receive", "replies", errno.into())),
@@ -220,20 +220,18 @@ impl BatchSocket {
         Ok(count == READ_BATCH)
     }
 
-    /// How many datagrams were thrown away for want of room, since the socket was opened.
+    /// Number of datagrams dropped because the receive buffer was full, since the socket was opened.
     ///
-    /// The control message for this comes with the next datagram only, and after the last drop there may be none.
+    /// The control message for this arrives with the next datagram only, which may never come.
     pub(crate) fn dropped(&self) -> u32 {
         getsockopt(&self.socket, MemoryInfo).map_or(0, |counters| counters[DROPS])
     }
 
-    /// Numbers the kernel's stamps anew; after a failed send nobody knows how the kernel counted.
-    ///
-    /// Stamps that are still queued are older than the sends that their keys stand for from now on, which shows.
+    /// Restarts the numbering of send stamps, because after a failed send the kernel's count is unknown.
     fn restart_stamps(&self) {
         if !self.keys.is_empty() {
             self.next_key.store(0, Ordering::Relaxed);
-            // Without stamps the times are those of this program, which is good enough to go on.
+            // Without stamps, times of the monotonic clock are used.
             let _ = self.set_stamps(false).and_then(|()| self.set_stamps(true));
         }
     }
@@ -249,12 +247,12 @@ impl AsFd for BatchSocket {
     }
 }
 
-/// Where the probe of a stamp key stands.
+/// Index of a stamp key.
 fn place(key: u64) -> usize {
     usize::try_from(key % STAMP_KEYS).unwrap_or_default()
 }
 
-/// Room for one batch of datagrams.
+/// Buffers for one batch of datagrams.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
@@ -262,7 +260,7 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// Room for answers to requests with this much payload.
+    /// Buffers for replies to requests with this payload length.
     pub(crate) fn new(payload: usize) -> Self {
         let each = payload + HEADROOM;
         Self { bytes: vec![0; each * READ_BATCH], each }

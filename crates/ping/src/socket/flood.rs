@@ -1,4 +1,4 @@
-//! Many messages in one system call, for a flood: sendmmsg and recvmmsg.
+//! Batches of messages per system call, for a flood: sendmmsg and recvmmsg.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::AsRawFd;
@@ -9,22 +9,22 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmm
 
 use super::{CONTROL_SPACE, Datagram, Socket, datagram, is_icmp_error};
 
-/// Messages that are sent, or read, in one system call; more saves nothing that could be measured.
+/// Messages per system call; larger batches gain nothing measurable.
 pub(crate) const BATCH: usize = 16;
 
-/// Room for a batch of datagrams, and those that came in last.
+/// Buffers for a batch, and the datagrams read last.
 pub(crate) struct Batch {
     space: Vec<Vec<u8>>,
     arrived: Vec<Datagram>,
 }
 
 impl Batch {
-    /// Room for datagrams of up to `length` bytes; longer ones are cut.
+    /// Buffers for datagrams of up to `length` bytes; longer ones are truncated.
     pub(crate) fn new(length: usize) -> Self {
         Self { space: vec![vec![0; length]; BATCH], arrived: Vec::with_capacity(BATCH) }
     }
 
-    /// The datagrams that came in last, each with its bytes.
+    /// The datagrams read last, each with its bytes.
     pub(crate) fn datagrams(&self) -> impl Iterator<Item = (&Datagram, &[u8])> {
         let pairs = self.arrived.iter().zip(&self.space);
         pairs.map(|(datagram, bytes)| (datagram, bytes.get(..datagram.length).unwrap_or_default()))
@@ -32,7 +32,7 @@ impl Batch {
 }
 
 impl Socket {
-    /// Sends messages until one cannot be sent; how many were, and why the next one was not.
+    /// Sends messages until one fails; returns the number sent and the error of the next one.
     pub(crate) fn send_batch(&self, messages: &[Vec<u8>]) -> (usize, Option<io::Error>) {
         let slices: Vec<_> = messages.iter().map(|message| [IoSlice::new(message)]).collect();
         let address = if self.connected { None } else { self.destination.as_socket().map(SockaddrStorage::from) };
@@ -45,7 +45,7 @@ impl Socket {
         }
     }
 
-    /// Reads a batch of datagrams without waiting; whether an ICMP error was told instead.
+    /// Reads a batch of datagrams without waiting; returns whether an ICMP error was reported instead.
     pub(crate) fn receive_batch(&self, batch: &mut Batch) -> Result<bool, Error> {
         batch.arrived.clear();
         let control = Vec::with_capacity(CONTROL_SPACE);

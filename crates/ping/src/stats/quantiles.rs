@@ -130,8 +130,8 @@ mod tests {
     fn many_values_give_percentiles_within_half_a_percent() {
         let quantiles = of((1..=100_000).map(|value| value * 1_000));
         for percent in [1, 50, 90, 99, 100] {
-            let (right, told) = (percent * 1_000_000, quantiles.percentile(percent).unwrap());
-            assert!(told.abs_diff(right) * 200 <= right, "p{percent}: {told} instead of {right}");
+            let (right, reported) = (percent * 1_000_000, quantiles.percentile(percent).unwrap());
+            assert!(reported.abs_diff(right) * 200 <= right, "p{percent}: {reported} instead of {right}");
         }
         assert!(quantiles.exact.is_empty());
     }

@@ -1,4 +1,4 @@
-//! Metrics in the Prometheus text format, for the textfile collector of node_exporter.
+//! Metrics in the Prometheus text format, for the textfile collector of the node exporter.
 //!
 //! The file is replaced by a rename, so that a reader never sees a partial file.
 
@@ -103,9 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_no_file_and_a_missing_one_is_told() {
+    fn a_folder_is_no_file_and_a_missing_one_is_reported() {
         assert!(TextFile::new(Path::new("/")).unwrap_err().to_string().starts_with("write /: "));
-        let told = TextFile::new(Path::new("/nosuch/x.prom")).unwrap_err().to_string();
-        assert_eq!(told, "write /nosuch/x.prom: No such file or directory");
+        let reported = TextFile::new(Path::new("/nosuch/x.prom")).unwrap_err().to_string();
+        assert_eq!(reported, "write /nosuch/x.prom: No such file or directory");
     }
 }

@@ -58,7 +58,7 @@ fn class(event: Option<ProbeEvent>) -> Option<ReplyClass> {
 }
 
 #[test]
-fn a_reply_a_duplicate_and_a_late_reply_are_told_apart() {
+fn a_reply_a_duplicate_and_a_late_reply_are_distinguished() {
     let run = Run::new();
     let mut tracker = run.tracker();
     let (first, second) = (payload(0, address(1)), payload(1, address(2)));

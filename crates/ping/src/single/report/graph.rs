@@ -49,7 +49,7 @@ pub(super) struct Graph<'a, W> {
     context: ReportContext<'a>,
     columns: VecDeque<Column>,
     /// The latest error message.
-    last_words: String,
+    last_message: String,
     /// Number of lines on the screen.
     drawn: usize,
     drawn_at: Option<Instant>,
@@ -59,7 +59,7 @@ pub(super) struct Graph<'a, W> {
 impl<'a, W: Write> Graph<'a, W> {
     /// A graph on `out`, which is a terminal.
     pub(super) fn new(context: ReportContext<'a>, out: W) -> Self {
-        Self { context, columns: VecDeque::new(), last_words: String::new(), drawn: 0, drawn_at: None, out }
+        Self { context, columns: VecDeque::new(), last_message: String::new(), drawn: 0, drawn_at: None, out }
     }
 
     fn push(&mut self, column: Column) {
@@ -70,7 +70,7 @@ impl<'a, W: Write> Graph<'a, W> {
     }
 
     fn words(&mut self, words: &str) {
-        words.clone_into(&mut self.last_words);
+        words.clone_into(&mut self.last_message);
     }
 
     fn draw(&mut self, scheduler: &Scheduler) -> Result<(), Error> {
@@ -96,7 +96,7 @@ impl<'a, W: Write> Graph<'a, W> {
             put(&mut text, format_args!("{scale:>SCALE$} "));
             self.row(&mut text, &columns, most, line, lines);
         }
-        let foot = self.last_words.clone();
+        let foot = self.last_message.clone();
         self.line(&mut text, RED, &cut(&foot, width));
         // Erases the rest of a taller graph.
         text.push_str("\x1b[J");

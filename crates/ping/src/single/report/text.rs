@@ -133,7 +133,7 @@ impl<'a, W: Write> Text<'a, W> {
         Ok(line)
     }
 
-    fn told(&mut self, from: SocketAddr, middle: &str, words: &str, objects: &[Object]) -> Result<(), Error> {
+    fn error_line(&mut self, from: SocketAddr, middle: &str, words: &str, objects: &[Object]) -> Result<(), Error> {
         if self.context.config.flood {
             return self.dots(&["\x08E"]);
         }
@@ -204,9 +204,11 @@ impl<W: Write> Report for Text<'_, W> {
             Event::Foreign(why, packet) => self.foreign(*why, packet),
             Event::Error { sequence, from, words, objects, .. } => {
                 let from = from.unwrap_or(SocketAddr::new(self.context.source, 0));
-                self.told(from, &format!(" icmp_seq={}", sequence & 0xffff), words, objects)
+                self.error_line(from, &format!(" icmp_seq={}", sequence & 0xffff), words, objects)
             }
-            Event::Redirect { wire, from, words, .. } => self.told(*from, &format!(": icmp_seq={wire}"), words, &[]),
+            Event::Redirect { wire, from, words, .. } => {
+                self.error_line(*from, &format!(": icmp_seq={wire}"), words, &[])
+            }
             Event::NoAnswer(_) if self.context.config.flood => Ok(()),
             Event::NoAnswer(sequence) => {
                 let line = format!("{}no answer yet for icmp_seq={}\n", self.stamp()?, sequence & 0xffff);
@@ -384,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_are_told_on_lines_of_their_own_with_names_escaped() {
+    fn each_extension_is_a_line_with_its_name_escaped() {
         let mut line = String::new();
         put_object(&mut line, &Object::Mpls(vec![Label { label: 16, class: 1, is_bottom: true, ttl: 2 }; 2]));
         let interface =

@@ -1,4 +1,4 @@
-//! The scheduler told what happened, and asked what to do.
+//! Tests of the scheduler: events in, actions out.
 
 use super::*;
 
@@ -85,7 +85,7 @@ fn preloaded_probes_leave_together_and_the_next_one_an_interval_later() {
 }
 
 #[test]
-fn an_unanswered_probe_is_told_once_and_its_late_reply_still_counts() {
+fn an_unanswered_probe_is_reported_once_and_its_late_reply_still_counts() {
     let mut bench = Bench::new(|_| ());
     bench.send(0);
     bench.send(100);
