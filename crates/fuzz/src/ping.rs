@@ -6,9 +6,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, Ipv4HeaderSlice};
-use ping::proto::arrival::{Arrival, Expected, Framing, read};
+use ping::proto::reply::{MatchedMessage, Expected, Framing, read};
 use ping::proto::checksum::checksum;
-use ping::proto::extension::{self, Object, Words};
+use ping::proto::extension::{self, Object, LengthUnit};
 use ping::proto::ip4::{self, Packet};
 use ping::proto::options::{self, Ip4Option};
 use ping::proto::payload::{self, Comparison};
@@ -32,7 +32,7 @@ pub fn ip4_header(data: &[u8]) {
 
 /// The walk makes progress, ends within the list, and addresses come from the filled part of their option.
 fn options(data: &[u8]) {
-    let bytes = &data[..data.len().min(options::MOST)];
+    let bytes = &data[..data.len().min(options::MAX_OPTIONS)];
     let found = options::parse(data);
     assert_eq!(found, options::parse(bytes));
     let least: usize = found.iter().map(size).sum();
@@ -60,7 +60,7 @@ fn expected(framing: Framing) -> Expected {
 /// An echo reply is one for etherparse too, and written as a request it is intact and reads back.
 pub fn icmp4(data: &[u8]) {
     let arrival = read(&expected(Framing::Ip4), Ipv4Addr::LOCALHOST.into(), data);
-    if let Some(Arrival::Reply { length, payload, .. }) = arrival {
+    if let Some(MatchedMessage::Reply { length, payload, .. }) = arrival {
         assert_eq!(length, payload.len() + 8);
         assert!(payload.len() < data.len());
     }
@@ -127,7 +127,7 @@ pub fn quote(data: &[u8]) {
 /// Quote and extensions are the whole body, objects fit into the bytes there are, names are short.
 pub fn extension(data: &[u8]) {
     let Some((length, body)) = data.split_first() else { return };
-    for words in [Words::Of32, Words::Of64] {
+    for words in [LengthUnit::Of32, LengthUnit::Of64] {
         let (quote, added) = extension::split(body, *length, words);
         assert!(quote.len() + added.len() == body.len() && body.starts_with(quote) && body.ends_with(added));
         check_objects(added);
