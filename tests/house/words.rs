@@ -80,6 +80,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("user nobody", "the Unix user"),
     ("\"nobody\"", "the Unix user"),
     ("nobody:", "the Unix user"),
+    (".octets()", "the method of the standard library"),
     ("octet-stream", "the media type"),
     ("octet_stream", "the media type"),
 ];
