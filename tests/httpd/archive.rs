@@ -57,7 +57,7 @@ fn a_folder_is_sent_with_everything_below_it() {
     );
     assert!(names(&root).contains(&"files/other".to_owned()));
     let redirect = server.get("/d?download=tar");
-    assert_eq!((redirect.status, redirect.field("Location")), (301, Some("/d/?download=tar")));
+    assert_eq!((redirect.status, redirect.field("Location")), (301, Some("d/?download=tar")));
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //! - `freshness`: files that change, grow, shrink and vanish while they are served
 //! - `rate`: a limit to what a connection is sent
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
+//! - `routing`: which file answers a URL
 //! - `running`: start, bad input, log, signals, limits
 //! - `sockets`: unix sockets, sockets that were open at the start
 //! - `proxies`: whose word about a client counts
@@ -37,6 +38,7 @@ mod protocol;
 mod proxies;
 mod rate;
 mod root;
+mod routing;
 mod running;
 mod serving;
 mod sockets;

@@ -82,7 +82,7 @@ fn a_folder_is_its_index_file_and_gets_its_slash() {
     assert_eq!(server.get("/").text(), "root");
     assert_eq!(server.get("/sub%20dir/").text(), "sub");
     let redirect = server.get("/sub%20dir?a=b");
-    assert_eq!((redirect.status, redirect.field("Location")), (301, Some("/sub%20dir/?a=b")));
+    assert_eq!((redirect.status, redirect.field("Location")), (301, Some("sub%20dir/?a=b")));
     assert_eq!(server.get("/index.html/").status, 404);
 }
 
@@ -90,7 +90,7 @@ fn a_folder_is_its_index_file_and_gets_its_slash() {
 fn a_redirect_never_leads_to_another_host() {
     let server = Server::with_files(&[("example.com/x", b"")]);
     for target in ["//example.com", "///example.com", "/./example.com", "/x/..//example.com"] {
-        assert_eq!(server.get(target).field("Location"), Some("/example.com/"), "{target}");
+        assert_eq!(server.get(target).field("Location"), Some("example.com/"), "{target}");
     }
 }
 

@@ -6,7 +6,7 @@ complete -c httpd -l tls-cert -d 'Serve HTTPS with the certificate in FILE (PEM,
 complete -c httpd -l tls-key -d 'The private key of the certificate (PEM, not encrypted). Default: the file of --tls-cert' -r -F
 complete -c httpd -l redirect-http -d 'Answer HTTP on this port with a redirect to HTTPS' -r
 complete -c httpd -l index -d 'File that stands for its folder; may be repeated, the first one found wins' -r
-complete -c httpd -l spa -d 'Answer unknown paths that have no extension with FILE and 200' -r
+complete -c httpd -l spa -d 'Answer unknown paths with FILE and 200, except those with the extension of a known file type. A name with a dot gets it only if the client names text/html in Accept, as browsers do' -r
 complete -c httpd -l symlinks -d 'Which symbolic links are followed' -r -f -a "inside\t'Those that stay beneath the root'
 any\t'All of them, wherever they lead'
 none\t'None: a path with a link in it does not exist'"
@@ -38,7 +38,7 @@ always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c httpd -l tls-self-signed -d 'Serve HTTPS with a certificate made at the start for the names and addresses of this host; its fingerprint is printed'
 complete -c httpd -l no-listing -d 'Answer 404 instead of listing a folder'
-complete -c httpd -l clean-urls -d 'Let /about be answered by about.html'
+complete -c httpd -l clean-urls -d 'Serve about.html at /about, and redirect /about.html and /about/ to it'
 complete -c httpd -l hidden -d 'Also serve files whose names begin with a dot'
 complete -c httpd -l cors -d 'Let pages of other origins read everything'
 complete -c httpd -l cross-origin-isolated -d 'Isolate the pages from other origins, as shared memory and precise timers need it'

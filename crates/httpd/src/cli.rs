@@ -70,11 +70,12 @@ pub struct Cli {
     #[arg(long)]
     pub no_listing: bool,
 
-    /// Answer unknown paths that have no extension with FILE and 200.
+    /// Answer unknown paths with FILE and 200, except those with the extension of a known file type. A name with a dot gets
+    /// it only if the client names text/html in Accept, as browsers do.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "index.html")]
     pub spa: Option<String>,
 
-    /// Let /about be answered by about.html.
+    /// Serve about.html at /about, and redirect /about.html and /about/ to it.
     #[arg(long)]
     pub clean_urls: bool,
 

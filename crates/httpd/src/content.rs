@@ -9,6 +9,7 @@ pub mod cache;
 pub mod compression;
 pub mod error_page;
 pub mod files;
+mod glob;
 pub mod listing;
 pub mod lookup;
 pub mod mime;

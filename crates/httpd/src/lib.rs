@@ -67,6 +67,7 @@ fn serve(args: &[OsString]) -> Result<u8> {
         sandbox::become_user(user)?;
         resources.check_access(&config, user)?;
     }
+    startup::warn_of_missing_pages(&config.site, &resources.root);
     let urls = startup::banner::urls(&resources.listeners.bound);
     // Before confinement, which a browser would inherit.
     let browser = config.startup_output.open.then(|| browser::open(&urls)).flatten();

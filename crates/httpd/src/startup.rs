@@ -18,6 +18,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::auth::{Authenticator, Login};
 use crate::config::{Config, LogTarget, TlsConfig};
 use crate::content::files::Root;
+use crate::content::routing::Site;
 use crate::live_reload::watch::{self, FolderWatch};
 use crate::net::listener::{self, Bind, ListenConfig, Listeners, Role};
 use crate::shutdown;
@@ -148,6 +149,21 @@ pub(crate) fn warn_of_passwords_in_clear(config: &Config, bound: &[(Bind, Role)]
     };
     if config.login.is_some() && config.proxies.is_empty() && bound.iter().any(is_public) {
         log::warn!("passwords are sent in clear; add --tls-cert or --tls-self-signed");
+    }
+}
+
+/// Warns of pages of the command line that do not exist; they may be created later.
+pub(crate) fn warn_of_missing_pages(site: &Site, root: &Root) {
+    let is_missing = |name: &[u8]| root.version(name).is_none();
+    if let Some(name) = site.spa.as_deref().filter(|name| is_missing(name)) {
+        let name = common::SafeText(name);
+        log::warn!(
+            "--spa={name}: no such file in the served folder; until it exists, unknown paths are answered with 404"
+        );
+    }
+    if site.index != Site::default().index && site.index.iter().all(|name| is_missing(name)) {
+        let names: Vec<_> = site.index.iter().map(|name| common::SafeText(name).to_string()).collect();
+        log::warn!("--index {}: no such file in the served folder", names.join(", "));
     }
 }
 

@@ -13,9 +13,11 @@ use crate::proto::target::{self, Path};
 
 /// The rules of the site.
 pub(super) fn site(cli: &Cli) -> Result<Site, Error> {
-    for name in cli.index.iter().chain(&cli.spa) {
-        if name.is_empty() || name.starts_with('/') || name.split('/').any(|segment| segment == "..") {
-            return Err(usage("--index or --spa", name, "is not a file name below the root"));
+    for (option, name) in
+        cli.index.iter().map(|name| ("--index", name)).chain(cli.spa.iter().map(|name| ("--spa", name)))
+    {
+        if name.split('/').any(|segment| matches!(segment, "" | "." | "..") || segment.contains('\0')) {
+            return Err(usage(option, name, "is not a file name below the root"));
         }
     }
     Ok(Site {

@@ -3,7 +3,6 @@
 //! A browser gets HTML, any other client one line of text. A page contains no path of the file system and nothing from the
 //! request.
 
-use crate::proto::field::{Fields, Name};
 use crate::proto::response::Status;
 
 /// The Content-Security-Policy of the page: its own style, by hash.
@@ -34,11 +33,6 @@ pub fn error_page(status: Status, sentence: &str, html: bool) -> ErrorPage {
         let body = format!("{status}\n{sentence}\n");
         ErrorPage { content_type: "text/plain; charset=utf-8", body: body.into_bytes() }
     }
-}
-
-/// Whether the client accepts HTML.
-pub fn wants_html(fields: &Fields) -> bool {
-    fields.list(Name::Accept).any(|range| range.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html")))
 }
 
 #[cfg(test)]

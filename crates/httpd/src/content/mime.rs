@@ -52,9 +52,22 @@ impl MimeTypes {
         if let Some(content_type) = self.overrides.get(&extension) {
             return Cow::Borrowed(content_type);
         }
-        let own = OWN.iter().find(|(known, _)| *known == extension).map(|(_, media_type)| *media_type);
-        with_charset(own.or_else(|| mime_guess::from_ext(&extension).first_raw()).unwrap_or(UNKNOWN))
+        with_charset(by_extension(&extension).unwrap_or(UNKNOWN))
     }
+
+    /// Whether a file name has an extension of a known type.
+    pub fn is_known(&self, name: &[u8]) -> bool {
+        let name = String::from_utf8_lossy(name);
+        name.rsplit_once('.').is_some_and(|(_, extension)| {
+            let extension = extension.to_ascii_lowercase();
+            self.overrides.contains_key(&extension) || by_extension(&extension).is_some()
+        })
+    }
+}
+
+fn by_extension(extension: &str) -> Option<&'static str> {
+    let own = OWN.iter().find(|(known, _)| *known == extension).map(|(_, media_type)| *media_type);
+    own.or_else(|| mime_guess::from_ext(extension).first_raw())
 }
 
 fn with_charset(media_type: &'static str) -> Cow<'static, str> {

@@ -4,14 +4,18 @@
 
 use std::borrow::Cow;
 
+use crate::content::glob::glob_matches;
 use crate::content::mime::MimeTypes;
 use crate::content::representation::Representation;
 use crate::proto::negotiate::Coding;
+use crate::proto::percent::percent_encode;
 use crate::proto::response;
 use crate::proto::target::Path;
 
 /// The name of the site's own page for missing files.
 pub const NOT_FOUND_PAGE: &[u8] = b"404.html";
+/// The extension that clean URLs leave out.
+const HTML: &[u8] = b".html";
 
 /// The rules of a site, from the command line.
 #[derive(Debug)]
@@ -23,9 +27,9 @@ pub struct Site {
     pub listing: bool,
     /// Whether names that begin with a dot are served.
     pub hidden: bool,
-    /// The file that answers unknown paths without an extension.
+    /// The file that answers routes of a single-page application.
     pub spa: Option<Vec<u8>>,
-    /// Whether `/about` may be answered by `about.html`.
+    /// Whether `/about` is the URL of `about.html`.
     pub clean_urls: bool,
     /// Whether precompressed variants are used.
     pub precompressed: bool,
@@ -59,8 +63,8 @@ pub enum Resolved<F> {
     File(F),
     /// The listing of the folder.
     Listing,
-    /// A redirect to the same path with a final slash.
-    AddSlash,
+    /// A redirect to this relative reference (RFC 3986, section 4.2).
+    Redirect(Vec<u8>),
     /// 404, with the site's own page if there is one.
     Missing(Option<F>),
 }
@@ -85,44 +89,97 @@ impl Default for Site {
 }
 
 impl Site {
-    /// Resolves `path`; `look` returns what is at a relative path.
+    /// Resolves `path`; `look` returns what is at a relative path, `names_html` is whether the client names text/html.
     pub fn find<F, E>(
         &self,
         path: &Path,
+        names_html: bool,
         mut look: impl FnMut(&[u8]) -> Result<PathKind<F>, E>,
     ) -> Result<Resolved<F>, E> {
         let relative = path.relative();
         if self.hides(path) {
             return missing(look);
         }
-        if path.is_folder {
-            for index in &self.index {
-                if let PathKind::File(file) = look(&join(relative, index))? {
-                    return Ok(Resolved::File(file));
-                }
-            }
-            if self.listing && matches!(look(relative)?, PathKind::Folder) {
-                return Ok(Resolved::Listing);
-            }
-        } else {
-            match look(relative)? {
-                PathKind::File(file) => return Ok(Resolved::File(file)),
-                PathKind::Folder => return Ok(Resolved::AddSlash),
-                PathKind::Absent => {}
-            }
-            if self.clean_urls
-                && let PathKind::File(file) = look(&[relative, b".html"].concat())?
-            {
-                return Ok(Resolved::File(file));
-            }
+        let found =
+            if path.is_folder { self.find_folder(relative, &mut look)? } else { self.find_file(relative, &mut look)? };
+        if let Some(found) = found {
+            return Ok(found);
         }
         if let Some(fallback) = &self.spa
-            && !has_extension(relative)
+            && self.is_route(last_segment(relative), names_html)
             && let PathKind::File(file) = look(fallback)?
         {
             return Ok(Resolved::File(file));
         }
         missing(look)
+    }
+
+    /// What answers a path with a final slash: an index, the page beside the folder, or the listing.
+    fn find_folder<F, E>(
+        &self,
+        relative: &[u8],
+        look: &mut impl FnMut(&[u8]) -> Result<PathKind<F>, E>,
+    ) -> Result<Option<Resolved<F>>, E> {
+        for index in &self.index {
+            if let PathKind::File(file) = look(&join(relative, index))? {
+                return Ok(Some(Resolved::File(file)));
+            }
+        }
+        let wants_page = self.clean_urls && !relative.is_empty();
+        if !wants_page && !self.listing {
+            return Ok(None);
+        }
+        let kind = look(relative)?;
+        if wants_page
+            && !matches!(kind, PathKind::File(_))
+            && let PathKind::File(_) = look(&[relative, HTML].concat())?
+        {
+            return Ok(Some(Resolved::Redirect(reference(b"../", last_segment(relative), b""))));
+        }
+        Ok((self.listing && matches!(kind, PathKind::Folder)).then_some(Resolved::Listing))
+    }
+
+    /// What answers a path without a final slash; with clean URLs, a page beats a folder of its name.
+    fn find_file<F, E>(
+        &self,
+        relative: &[u8],
+        look: &mut impl FnMut(&[u8]) -> Result<PathKind<F>, E>,
+    ) -> Result<Option<Resolved<F>>, E> {
+        let kind = look(relative)?;
+        if let PathKind::File(file) = kind {
+            let clean = if self.clean_urls { self.clean_reference(relative, look)? } else { None };
+            return Ok(Some(clean.map_or(Resolved::File(file), Resolved::Redirect)));
+        }
+        if self.clean_urls
+            && let PathKind::File(file) = look(&[relative, HTML].concat())?
+        {
+            return Ok(Some(Resolved::File(file)));
+        }
+        let is_folder = matches!(kind, PathKind::Folder);
+        Ok(is_folder.then(|| Resolved::Redirect(reference(b"", last_segment(relative), b"/"))))
+    }
+
+    /// The clean URL of the page at `relative`; `None` if another file answers that URL.
+    fn clean_reference<F, E>(
+        &self,
+        relative: &[u8],
+        look: &mut impl FnMut(&[u8]) -> Result<PathKind<F>, E>,
+    ) -> Result<Option<Vec<u8>>, E> {
+        let Some(path) = relative.strip_suffix(HTML) else { return Ok(None) };
+        if self.index.first().is_some_and(|index| index == last_segment(relative)) {
+            return Ok(Some(b"./".to_vec()));
+        }
+        let name = last_segment(path);
+        if matches!(name, b"" | b"." | b"..") || matches!(look(path)?, PathKind::File(_)) {
+            return Ok(None);
+        }
+        Ok(Some(reference(b"", name, b"")))
+    }
+
+    /// Whether a missing path is a route of a single-page application: its name has no dot, or the client names
+    /// text/html and the name has no extension of a known type.
+    fn is_route(&self, name: &[u8], names_html: bool) -> bool {
+        !name.contains(&b'.') || (names_html && !self.types.is_known(name))
     }
 
     /// Whether a segment of the path is a dot-file, except `/.well-known/` (RFC 8615).
@@ -186,8 +243,19 @@ pub fn with_suffix(path: &[u8], coding: Option<Coding>) -> Cow<'_, [u8]> {
     }
 }
 
-fn has_extension(relative: &[u8]) -> bool {
-    relative.rsplit(|byte| *byte == b'/').next().is_some_and(|name| name.contains(&b'.'))
+/// The part of a path behind the last slash.
+pub fn last_segment(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+/// A relative reference to `name`, which survives any prefix that a proxy removes.
+///
+/// The encoded name contains no colon, which would end a scheme.
+fn reference(before: &[u8], name: &[u8], after: &[u8]) -> Vec<u8> {
+    let mut reference = before.to_vec();
+    percent_encode(name, &mut reference);
+    reference.extend_from_slice(after);
+    reference
 }
 
 /// Cache-Control by path; the last rule that matches wins.
@@ -204,51 +272,12 @@ impl CacheRules {
     }
 
     fn of(&self, path: &[u8]) -> &str {
-        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let name = last_segment(path);
         let matches = |glob: &[u8]| {
             let glob = glob.strip_prefix(b"/").unwrap_or(glob);
             glob_matches(glob, if glob.contains(&b'/') { path } else { name })
         };
         self.0.iter().rev().find(|(glob, _)| matches(glob)).map_or(Self::DEFAULT, |(_, value)| value)
-    }
-}
-
-/// Whether `text` matches `glob`: `*` is any run of bytes within a segment, `**` across segments, `?` one byte.
-///
-/// A mismatch resumes after the last `*` or else the last `**`, so the time is at most the product of the lengths.
-fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut position) = (0, 0);
-    let (mut star, mut double_star) = (None, None);
-    loop {
-        match (glob.get(at..).unwrap_or_default(), text.get(position)) {
-            ([b'*', b'*', ..], _) => {
-                at += 2;
-                (star, double_star) = (None, Some((at, position)));
-                continue;
-            }
-            ([b'*', ..], _) => {
-                at += 1;
-                star = Some((at, position));
-                continue;
-            }
-            ([], None) => return true,
-            ([wanted, ..], Some(byte)) if wanted == byte || (*wanted == b'?' && *byte != b'/') => {
-                (at, position) = (at + 1, position + 1);
-                continue;
-            }
-            _ => {}
-        }
-        match (star, double_star) {
-            (Some((after, start)), _) if text.get(start).is_some_and(|byte| *byte != b'/') => {
-                (at, position) = (after, start + 1);
-                star = Some((at, position));
-            }
-            (_, Some((after, start))) if start < text.len() => {
-                (at, position) = (after, start + 1);
-                (star, double_star) = (None, Some((at, position)));
-            }
-            _ => return false,
-        }
     }
 }
 
@@ -258,8 +287,12 @@ mod tests {
     use crate::proto::target::decode_path;
     use std::convert::Infallible;
 
-    /// Resolves `raw` in a site of these files.
+    /// Resolves `raw` in a site of these files, for a client that does not name text/html.
     fn found(site: &Site, files: &[&str], raw: &str) -> Resolved<String> {
+        resolve(site, files, raw, false)
+    }
+
+    fn resolve(site: &Site, files: &[&str], raw: &str, names_html: bool) -> Resolved<String> {
         let look = |path: &[u8]| -> Result<PathKind<String>, Infallible> {
             let path = String::from_utf8(path.to_vec()).unwrap();
             Ok(if files.contains(&path.as_str()) {
@@ -270,11 +303,15 @@ mod tests {
                 PathKind::Absent
             })
         };
-        site.find(&decode_path(raw.as_bytes()).unwrap(), look).unwrap()
+        site.find(&decode_path(raw.as_bytes()).unwrap(), names_html, look).unwrap()
     }
 
     fn file(name: &str) -> Resolved<String> {
         Resolved::File(name.to_owned())
+    }
+
+    fn redirect(reference: &str) -> Resolved<String> {
+        Resolved::Redirect(reference.into())
     }
 
     const FILES: [&str; 7] =
@@ -286,7 +323,7 @@ mod tests {
         assert_eq!(found(&site, &FILES, "/"), file("index.html"));
         assert_eq!(found(&site, &FILES, "/a.txt"), file("a.txt"));
         assert_eq!(found(&site, &FILES, "/docs/"), file("docs/index.html"));
-        assert_eq!(found(&site, &FILES, "/docs"), Resolved::AddSlash);
+        assert_eq!(found(&site, &FILES, "/docs"), redirect("docs/"));
         assert_eq!(found(&site, &FILES, "/plain/"), Resolved::Listing);
         assert_eq!(found(&site, &FILES, "/a.txt/"), Resolved::Missing(None));
         assert_eq!(found(&site, &FILES, "/nothing"), Resolved::Missing(None));
@@ -315,20 +352,50 @@ mod tests {
     }
 
     #[test]
-    fn a_single_page_application_answers_unknown_paths_without_extension() {
+    fn a_single_page_application_answers_routes() {
         let site = Site { spa: Some(b"index.html".to_vec()), ..Site::default() };
         assert_eq!(found(&site, &FILES, "/users/7"), file("index.html"));
         assert_eq!(found(&site, &FILES, "/users/"), file("index.html"));
-        assert_eq!(found(&site, &FILES, "/missing.js"), Resolved::Missing(None));
         assert_eq!(found(&site, &FILES, "/a.txt"), file("a.txt"));
+        for route in ["/user/john.doe", "/pkg/x@1.2.3", "/v1.2/"] {
+            assert_eq!(resolve(&site, &FILES, route, true), file("index.html"), "{route}");
+        }
+        for path in ["/user/john.doe", "/pkg/x@1.2.3"] {
+            assert_eq!(found(&site, &FILES, path), Resolved::Missing(None), "{path}");
+        }
+        for path in ["/missing.js", "/fonts/a.woff2", "/.env"] {
+            assert_eq!(resolve(&site, &FILES, path, true), Resolved::Missing(None), "{path}");
+        }
     }
 
     #[test]
     fn clean_urls_answer_with_the_html_file_of_that_name() {
         let site = Site { clean_urls: true, ..Site::default() };
         assert_eq!(found(&site, &FILES, "/about"), file("about.html"));
-        assert_eq!(found(&site, &FILES, "/about/"), Resolved::Missing(None));
-        assert_eq!(found(&site, &FILES, "/plain"), Resolved::AddSlash);
+        assert_eq!(found(&site, &FILES, "/plain"), redirect("plain/"));
+        assert_eq!(found(&site, &FILES, "/about.html"), redirect("about"));
+        assert_eq!(found(&site, &FILES, "/about/"), redirect("../about"));
+        assert_eq!(found(&site, &FILES, "/index.html"), redirect("./"));
+        assert_eq!(found(&site, &FILES, "/docs/index.html"), redirect("./"));
+        assert_eq!(found(&site, &FILES, "/docs/"), file("docs/index.html"));
+    }
+
+    #[test]
+    fn with_clean_urls_a_page_beats_a_folder_of_its_name_unless_the_folder_has_an_index() {
+        let site = Site { clean_urls: true, ..Site::default() };
+        let files = ["images.html", "images/a.png", "docs.html", "docs/index.html", "a: b.html", "a: b/x"];
+        assert_eq!(found(&site, &files, "/images"), file("images.html"));
+        assert_eq!(found(&site, &files, "/images/"), redirect("../images"));
+        assert_eq!(found(&site, &files, "/images/a.png"), file("images/a.png"));
+        assert_eq!(found(&site, &files, "/docs"), file("docs.html"));
+        assert_eq!(found(&site, &files, "/docs/"), file("docs/index.html"));
+        assert_eq!(found(&site, &files, "/a:%20b.html"), redirect("a%3A%20b"));
+        assert_eq!(found(&site, &["x", "x.html"], "/x.html"), file("x.html"), "the clean URL is another file");
+        assert_eq!(found(&site, &["x", "x.html"], "/x/"), Resolved::Missing(None));
+        let site = Site { hidden: true, ..site };
+        for name in [".html", "..html", "...html"] {
+            assert_eq!(found(&site, &[name], &format!("/{name}")), file(name));
+        }
     }
 
     #[test]
@@ -339,37 +406,5 @@ mod tests {
         assert_eq!(rules.of(b"deep/style.css"), "a");
         assert_eq!(rules.of(b"assets/y/z.css"), "b");
         assert_eq!(rules.of(b"assets/x.css"), "c");
-    }
-
-    #[test]
-    fn globs_stay_within_a_segment_unless_doubled() {
-        assert!(glob_matches(b"a/*.js", b"a/b.js") && !glob_matches(b"a/*.js", b"a/b/c.js"));
-        assert!(glob_matches(b"a/**.js", b"a/b/c.js") && glob_matches(b"?.js", b"b.js"));
-        assert!(!glob_matches(b"?.js", b".js") && !glob_matches(b"a", b"ab"));
-    }
-
-    #[test]
-    fn a_glob_of_many_stars_takes_no_exponential_time() {
-        let (glob, text) = (b"*a".repeat(50), b"a".repeat(20_000));
-        assert!(glob_matches(&glob, &text) && !glob_matches(&[&glob[..], b"b"].concat(), &text));
-        let glob = b"**a*b/".repeat(20);
-        assert!(glob_matches(&glob, &b"xa/ayb/".repeat(20)) && !glob_matches(&glob, &b"xa/".repeat(1000)));
-    }
-
-    #[test]
-    fn stars_and_double_stars_can_be_mixed() {
-        for (glob, text, expected) in [
-            ("a/**/b*.js", "a/x/y/bc.js", true),
-            ("a/**/b*.js", "a/x/b/c.js", false),
-            ("*/x/**", "a/x/y/z", true),
-            ("*/x/**", "a/b/x/y", false),
-            ("**/x?z", "a/b/xyz", true),
-            ("**/x?z", "a/b/x/z", false),
-            ("***", "a/b", true),
-            ("", "", true),
-            ("*", "", true),
-        ] {
-            assert_eq!(glob_matches(glob.as_bytes(), text.as_bytes()), expected, "{glob} {text}");
-        }
     }
 }

@@ -4,25 +4,22 @@ use super::exchange::Exchange;
 use super::response_body::Reply;
 use crate::content::error_page::{self, POLICY};
 use crate::proto::field::{Fields, Name};
-use crate::proto::percent::percent_encode;
+use crate::proto::negotiate;
 use crate::proto::request::Method;
 use crate::proto::response::{Response, Status};
-use crate::proto::target::Path;
 
 /// Seconds after which a client may retry a 503 response.
 const RETRY_AFTER: &str = "1";
 
 impl Exchange<'_, '_, '_> {
-    /// A redirect to the same path with a final slash. It is relative to the host and never begins with two slashes.
-    pub(super) fn add_slash(&mut self, path: &Path, query: Option<&[u8]>) -> Reply {
-        let mut location = b"/".to_vec();
-        percent_encode(path.relative(), &mut location);
-        location.push(b'/');
+    /// A redirect to a relative reference; the query stays.
+    pub(super) fn redirect(&mut self, mut location: Vec<u8>, query: Option<&[u8]>) -> Reply {
         if let Some(query) = query {
             location.push(b'?');
             location.extend_from_slice(query);
         }
-        self.page(Status::MOVED_PERMANENTLY, "The address of a folder ends in a slash.", &[("Location", location)])
+        let sentence = "This page has another address.";
+        self.page(Status::MOVED_PERMANENTLY, sentence, &[("Location", location)])
     }
 
     pub(super) fn options(&mut self) -> Reply {
@@ -49,7 +46,7 @@ impl Exchange<'_, '_, '_> {
 
     /// A page with further fields.
     pub(super) fn page(&mut self, status: Status, sentence: &str, fields: &[(&str, Vec<u8>)]) -> Reply {
-        let is_html = error_page::wants_html(&self.head.fields);
+        let is_html = negotiate::names_html(&self.head.fields);
         self.write_page(status, sentence, fields, is_html)
     }
 

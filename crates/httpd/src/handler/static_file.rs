@@ -14,7 +14,7 @@ use crate::content::representation::{Representation, Selected};
 use crate::content::routing::{PathKind, Resolved, Site};
 use crate::live_reload::LiveReload;
 use crate::proto::field::Name;
-use crate::proto::negotiate::{Accepted, Coding};
+use crate::proto::negotiate::{self, Accepted, Coding};
 use crate::proto::range::Part;
 use crate::proto::request::{Head, Method};
 use crate::proto::response::{Response, Status};
@@ -60,7 +60,8 @@ impl StaticFiles {
         // The path of the file is needed only for another coding.
         let wants_coding = (self.site.precompressed || self.site.compress) && accepted.codings().next().is_some();
         let lookup = &mut self.lookup;
-        let resolved = self.site.find(path, |relative| {
+        let names_html = self.site.spa.is_some() && negotiate::names_html(&exchange.head.fields);
+        let resolved = self.site.find(path, names_html, |relative| {
             lookup.look(exchange.clock, relative, None).map(|kind| with_path(kind, relative, wants_coding))
         })?;
         match resolved {
@@ -70,7 +71,7 @@ impl StaticFiles {
                 Ok(self.send(exchange, page, &Selected::Whole(Status::NOT_FOUND)))
             }
             Resolved::Missing(None) => Ok(exchange.not_found()),
-            Resolved::AddSlash => Ok(exchange.add_slash(path, query)),
+            Resolved::Redirect(location) => Ok(exchange.redirect(location, query)),
             Resolved::Listing => directories.listing(exchange, path, query),
         }
     }

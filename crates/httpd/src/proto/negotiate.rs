@@ -94,6 +94,12 @@ impl Accepted {
     }
 }
 
+/// Whether Accept names text/html, as browsers do for pages.
+pub fn names_html(fields: &Fields) -> bool {
+    let is_html = |(media_type, weight): (&[u8], Weight)| weight > 0 && media_type.eq_ignore_ascii_case(b"text/html");
+    fields.list(Name::Accept).map(weighted).any(is_html)
+}
+
 /// Whether a client prefers JSON to HTML: the field names `application/json` with a weight that HTML does not reach.
 pub fn prefers_json(fields: &Fields) -> bool {
     let (mut json, mut html) = (0, 0);
