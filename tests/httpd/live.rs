@@ -71,7 +71,8 @@ fn a_page_has_the_script_in_it_and_is_neither_kept_nor_sent_in_parts() {
     let mut client = server.connect();
     let page = client.get("/", "Accept-Encoding: gzip\r\nRange: bytes=0-3\r\n");
     assert_eq!((page.status, page.field("Content-Encoding")), (200, None));
-    let script = page.text().strip_prefix("<!doctype html><title>t</title><body>text<script data-since=").unwrap();
+    let start = "<!doctype html><title>t</title><body>text<script src=\".httpd/live-reload.js\" data-since=";
+    let script = page.text().strip_prefix(start).unwrap();
     assert!(script.ends_with("</script>\n</body></html>"), "{script}");
     assert_eq!((page.field("Cache-Control"), page.field("Last-Modified")), (Some("no-store"), None));
     assert_eq!(page.field("Accept-Ranges"), None);
@@ -92,7 +93,7 @@ fn error_page_and_listing_of_the_site_have_it_too() {
     let listing = client.get("/d/", "");
     generation(listing.text());
     let policy = listing.field("Content-Security-Policy").unwrap();
-    assert!(policy.contains("connect-src 'self'") && policy.matches("'sha256-").count() == 3, "{policy}");
+    assert!(policy.contains("connect-src 'self'") && policy.contains("script-src 'self' 'sha256-"), "{policy}");
     assert!(!client.get("/d/?format=json", "").text().contains("script"));
 }
 
@@ -101,6 +102,46 @@ fn without_the_option_nothing_of_it_is_there() {
     let server = Server::with_files(&[("index.html", PAGE.as_bytes())]);
     assert_eq!(server.get("/").text(), PAGE);
     assert_eq!(server.get("/.httpd/live-reload").status, 404);
+    assert_eq!(server.get("/.httpd/live-reload.js").status, 404);
+}
+
+#[test]
+fn every_html_page_of_the_server_has_the_script_by_a_relative_reference() {
+    let xhtml = "<html xmlns=\"http://www.w3.org/1999/xhtml\"><body>x</body></html>";
+    let files: &[(&str, &[u8])] =
+        &[("a/b/index.html", PAGE.as_bytes()), ("a/x.xhtml", xhtml.as_bytes()), ("a/c/f", b"")];
+    let server = serve(files);
+    let mut client = server.connect();
+    for (target, status, reference) in [
+        ("/a/b/?q=/x/", 200, "src=\"../../.httpd/live-reload.js\""),
+        ("/a/x.xhtml", 200, "src=\"../.httpd/live-reload.js\""),
+        ("/a/c/", 200, "src=\"../../.httpd/live-reload.js\""),
+        ("//nothing", 404, "src=\"../.httpd/live-reload.js\""),
+        ("/nothing", 404, "src=\".httpd/live-reload.js\""),
+        ("/%zz/", 400, "src=\"../.httpd/live-reload.js\""),
+    ] {
+        let page = client.get(target, "Accept: text/html\r\n");
+        assert_eq!(page.status, status, "{target}");
+        assert!(page.text().contains(reference), "{target}: {}", page.text());
+    }
+    let missing = client.get("/nothing", "Accept: text/html\r\n");
+    let policy = missing.field("Content-Security-Policy").unwrap();
+    assert!(policy.ends_with("script-src 'self'; connect-src 'self'"), "{policy}");
+    let script = client.get("/.httpd/live-reload.js", "");
+    assert_eq!(script.field("Content-Type"), Some("text/javascript; charset=utf-8"));
+    assert!(script.text().contains("EventSource"));
+}
+
+#[test]
+fn without_a_login_no_page_names_the_generation() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = folder.path().join("users");
+    fs::write(&users, "ann:$2y$04$9JT6PQR2mLYRb8kC3Bvjq.2pgOeyEjDdyoKzBXh1WVnjUAMqmEdBW\n").unwrap();
+    let options = ["--live-reload", "--auth-file", users.to_str().unwrap()];
+    let server = Server::with_options(&[("index.html", PAGE.as_bytes())], &options);
+    let page = server.connect().get("/", "Accept: text/html\r\n");
+    assert_eq!(page.status, 401);
+    assert!(!page.text().contains("data-since"), "{}", page.text());
 }
 
 #[test]

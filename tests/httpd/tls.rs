@@ -194,6 +194,7 @@ fn certificates_and_keys_that_do_not_fit_are_one_line_each() {
     }
     for (options, why) in [
         (&["--tls-key", &key][..], "--tls-key"),
+        (&["--public-port", "443"], "--public-port 443: requires --tls-cert or --tls-self-signed"),
         (&["--redirect-http", "8080"], "--redirect-http 8080: requires --tls-cert or --tls-self-signed"),
         (&["--tls-self-signed", "--tls-cert", &certificate], "cannot be combined with"),
     ] {
@@ -342,6 +343,20 @@ fn http_is_redirected_to_https_with_its_query_and_a_checked_host() {
         let answer = String::from_utf8(in_clear(redirect, request.as_bytes())).unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}{answer}");
         assert!(answer.contains(&text), "{request}{answer}");
+    }
+}
+
+#[test]
+fn a_redirect_names_the_public_port() {
+    for (public, expected) in
+        [("443", "Location: https://example.com/a\r\n"), ("8443", "https://example.com:8443/a\r\n")]
+    {
+        let port = free_port().to_string();
+        let _server = start(&["--tls-self-signed", "--redirect-http", &port, "--public-port", public]);
+        let redirect = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
+        let answer = in_clear(redirect, b"GET /a HTTP/1.1\r\nHost: example.com:80\r\n\r\n");
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.contains(expected), "{answer}");
     }
 }
 

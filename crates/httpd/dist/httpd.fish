@@ -5,6 +5,7 @@ complete -c httpd -l socket-mode -d 'Permissions of unix sockets; connecting tak
 complete -c httpd -l tls-cert -d 'Serve HTTPS with the certificate in FILE (PEM, its issuers behind it), read again when it changes. Unix sockets stay in clear. A browser that shall never come back in clear is told so by --header \'Strict-Transport-Security: max-age=31536000\'' -r -F
 complete -c httpd -l tls-key -d 'The private key of the certificate (PEM, not encrypted). Default: the file of --tls-cert' -r -F
 complete -c httpd -l redirect-http -d 'Answer HTTP on this port with a redirect to HTTPS' -r
+complete -c httpd -l public-port -d 'The HTTPS port that clients see, if a router or a container maps it to another one; used in redirects' -r
 complete -c httpd -l index -d 'File that stands for its folder; may be repeated, the first one found wins' -r
 complete -c httpd -l spa -d 'Answer unknown paths with FILE and 200, except those with the extension of a known file type. A name with a dot gets it only if the client names text/html in Accept, as browsers do' -r
 complete -c httpd -l symlinks -d 'Which symbolic links are followed' -r -f -a "inside\t'Those that stay beneath the root'

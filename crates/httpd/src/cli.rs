@@ -62,6 +62,10 @@ pub struct Cli {
     #[arg(long, value_name = "PORT")]
     pub redirect_http: Option<u16>,
 
+    /// The HTTPS port that clients see, if a router or a container maps it to another one; used in redirects.
+    #[arg(long, value_name = "PORT")]
+    pub public_port: Option<u16>,
+
     /// File that stands for its folder; may be repeated, the first one found wins.
     #[arg(long, value_name = "NAME", default_value = "index.html")]
     pub index: Vec<String>,

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::content::compression::CacheBudget;
+use crate::content::error_page::ErrorPage;
 use crate::content::files::Root;
 use crate::content::lookup::rejection;
 use crate::content::routing::Site;
@@ -102,9 +103,9 @@ impl Handler {
         let routes = Routes {
             monitoring,
             authenticator: access.authenticator.clone(),
-            live_reload: live_reload.clone(),
-            directories: Directories::new(Arc::clone(&site), Arc::clone(&root), live_reload.clone()),
-            static_files: StaticFiles::new(Arc::clone(&site), root, cache, live_reload),
+            live_reload,
+            directories: Directories::new(Arc::clone(&site), Arc::clone(&root)),
+            static_files: StaticFiles::new(Arc::clone(&site), root, cache),
         };
         Self { site, routes, access, clock, recorder }
     }
@@ -131,15 +132,16 @@ impl Handler {
     pub fn reject(&mut self, rejection: Rejection, input: &[u8], peer: Peer, response: &mut Response) {
         response.close();
         let (status, sentence) = (rejection.status, rejection.reason);
-        let body = error_page::write_page_head(response, self.clock.date(), status, sentence, &[], false);
+        let page = ErrorPage::text(status, sentence);
+        error_page::write_page_head(response, self.clock.date(), status, &page, &[]);
         response.field_lines(&self.site.extra_headers);
         response.end_head();
-        response.body(&body);
+        response.body(&page.body);
         let entry = LogEntry {
             peer,
             line: request::first_line(input),
             status: status.code(),
-            bytes: body.len() as u64,
+            bytes: page.body.len() as u64,
             referer: None,
             user_agent: None,
             user: None,
@@ -202,6 +204,7 @@ impl Routes {
         {
             return Ok(reply);
         }
+        exchange.live_reload.clone_from(&self.live_reload);
         // Before the target is checked, because CONNECT has an authority there.
         if head.method == Method::NotAllowed {
             return Ok(exchange.method_not_allowed());
@@ -219,7 +222,7 @@ impl Routes {
             return Ok(reply);
         }
         if let Some(live_reload) = &self.live_reload
-            && let Some(reply) = live_reload::events(live_reload, exchange, path, query)
+            && let Some(reply) = live_reload::respond(live_reload, exchange, path, query)
         {
             return Ok(reply);
         }

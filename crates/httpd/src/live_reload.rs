@@ -17,6 +17,8 @@ use crate::waker::Waker;
 
 /// The path of the event stream, relative to the root; a file of that name is not served without `--hidden`.
 pub const EVENTS_PATH: &[u8] = b".httpd/live-reload";
+/// The path of the script, relative to the root.
+pub const SCRIPT_PATH: &[u8] = b".httpd/live-reload.js";
 /// Subscribers at a time; each is a connection.
 const MAX_SUBSCRIBERS: usize = 256;
 

@@ -20,6 +20,13 @@ pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Error> {
     if let (Some(port), false) = (cli.redirect_http, has_tls) {
         return Err(usage("--redirect-http", &port.to_string(), "requires --tls-cert or --tls-self-signed"));
     }
+    match cli.public_port {
+        Some(0) => return Err(usage("--public-port", "0", "must be at least 1")),
+        Some(port) if !has_tls => {
+            return Err(usage("--public-port", &port.to_string(), "requires --tls-cert or --tls-self-signed"));
+        }
+        _ => {}
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(ListenConfig {
         addresses: cli.bind.iter().map(|text| bind_address(text, cli.port)).collect::<Result<_, _>>()?,
@@ -28,6 +35,7 @@ pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Error> {
         workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
         tls: has_tls,
         redirect: cli.redirect_http,
+        public_port: cli.public_port,
     })
 }
 

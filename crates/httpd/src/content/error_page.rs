@@ -12,26 +12,31 @@ const STYLE: &str = ":root{color-scheme:light dark}\
     body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:18vh auto 0;padding:0 1.5rem}\
     h1{font-size:1.6rem;margin:0}";
 
-/// A body and its content type.
+/// A page for a status with an explaining sentence.
 pub struct ErrorPage {
     /// The content type.
     pub content_type: &'static str,
+    /// The Content-Security-Policy of an HTML page.
+    pub policy: Option<String>,
     /// The content.
     pub body: Vec<u8>,
 }
 
-/// The page for `status` with an explaining sentence.
-pub fn error_page(status: Status, sentence: &str, html: bool) -> ErrorPage {
-    if html {
+impl ErrorPage {
+    /// One line of text for each of status and sentence.
+    pub fn text(status: Status, sentence: &str) -> Self {
+        let body = format!("{status}\n{sentence}\n").into_bytes();
+        Self { content_type: "text/plain; charset=utf-8", policy: None, body }
+    }
+
+    /// An HTML page that ends with `script`, which may be empty.
+    pub fn html(status: Status, sentence: &str, script: &str) -> Self {
         let body = format!(
             "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\">\n\
-             <title>{status}</title>\n<style>{STYLE}</style>\n<h1>{status}</h1>\n<p>{sentence}</p>\n</html>\n"
+             <title>{status}</title>\n<style>{STYLE}</style>\n<h1>{status}</h1>\n<p>{sentence}</p>\n{script}</html>\n"
         );
-        ErrorPage { content_type: "text/html; charset=utf-8", body: body.into_bytes() }
-    } else {
-        let body = format!("{status}\n{sentence}\n");
-        ErrorPage { content_type: "text/plain; charset=utf-8", body: body.into_bytes() }
+        Self { content_type: "text/html; charset=utf-8", policy: Some(POLICY.to_owned()), body: body.into_bytes() }
     }
 }
 
@@ -49,8 +54,8 @@ mod tests {
 
     #[test]
     fn browsers_get_html_and_other_clients_text() {
-        let text = |html| String::from_utf8(error_page(Status::NOT_FOUND, "Nothing here.", html).body).unwrap();
-        assert_eq!(text(false), "404 Not Found\nNothing here.\n");
-        assert!(text(true).contains("<h1>404 Not Found</h1>"));
+        let text = |page: ErrorPage| String::from_utf8(page.body).unwrap();
+        assert_eq!(text(ErrorPage::text(Status::NOT_FOUND, "Nothing here.")), "404 Not Found\nNothing here.\n");
+        assert!(text(ErrorPage::html(Status::NOT_FOUND, "Nothing here.", "")).contains("<h1>404 Not Found</h1>"));
     }
 }

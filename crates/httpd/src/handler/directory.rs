@@ -9,7 +9,7 @@ use crate::content::archive::{Archive, is_requested};
 use crate::content::files::{Opened, Root};
 use crate::content::listing::{FolderPage, ListingFormat, Order, POLICY};
 use crate::content::routing::Site;
-use crate::live_reload::{LiveReload, page};
+use crate::live_reload::page;
 use crate::proto::disposition::attachment;
 use crate::proto::negotiate;
 use crate::proto::response::Status;
@@ -19,12 +19,11 @@ use crate::proto::target::Path;
 pub(super) struct Directories {
     site: Arc<Site>,
     root: Arc<Root>,
-    live_reload: Option<Arc<LiveReload>>,
 }
 
 impl Directories {
-    pub(super) fn new(site: Arc<Site>, root: Arc<Root>, live_reload: Option<Arc<LiveReload>>) -> Self {
-        Self { site, root, live_reload }
+    pub(super) fn new(site: Arc<Site>, root: Arc<Root>) -> Self {
+        Self { site, root }
     }
 
     /// The archive of a folder, if the query requests it and the folder may be listed.
@@ -60,15 +59,13 @@ impl Directories {
         exchange.response.field("Content-Type", format.content_type());
         exchange.response.field("Cache-Control", "no-cache");
         exchange.response.field("Vary", "Accept");
-        let mut script = Vec::new();
-        match &self.live_reload {
+        let script = if format == ListingFormat::Json { None } else { exchange.script_element() };
+        match &script {
             _ if format == ListingFormat::Json => {}
-            Some(live_reload) => {
-                exchange.response.field("Content-Security-Policy", page::policy_with_script(POLICY));
-                script = page::script_element(live_reload.generation()).into_bytes();
-            }
+            Some(_) => exchange.response.field("Content-Security-Policy", page::policy_with_script(POLICY)),
             None => exchange.response.field("Content-Security-Policy", POLICY),
         }
+        let script = script.unwrap_or_default().into_bytes();
         let (root, site) = (Arc::clone(&self.root), Arc::clone(&self.site));
         let page = FolderPage { root, site, folder, relative: path.relative().to_vec(), order, format, script };
         Ok(stream(exchange, ResponseBody::Listing(page)))

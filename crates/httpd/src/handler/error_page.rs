@@ -2,7 +2,8 @@
 
 use super::exchange::Exchange;
 use super::response_body::Reply;
-use crate::content::error_page::{self, POLICY};
+use crate::content::error_page::{ErrorPage, POLICY};
+use crate::live_reload::page::policy_with_script;
 use crate::proto::field::{Fields, Name};
 use crate::proto::negotiate;
 use crate::proto::request::Method;
@@ -46,32 +47,36 @@ impl Exchange<'_, '_, '_> {
 
     /// A page with further fields.
     pub(super) fn page(&mut self, status: Status, sentence: &str, fields: &[(&str, Vec<u8>)]) -> Reply {
-        let is_html = negotiate::names_html(&self.head.fields);
-        self.write_page(status, sentence, fields, is_html)
+        let page = if negotiate::names_html(&self.head.fields) {
+            let script = if status.is_redirect() { None } else { self.script_element() };
+            let policy = script.as_ref().map(|_| policy_with_script(POLICY));
+            let page = ErrorPage::html(status, sentence, &script.unwrap_or_default());
+            ErrorPage { policy: policy.or(page.policy), ..page }
+        } else {
+            ErrorPage::text(status, sentence)
+        };
+        self.write_page(status, &page, fields)
     }
 
     /// A page as text, for sentences that contain bytes of the request.
     pub(super) fn text_page(&mut self, status: Status, sentence: &str) -> Reply {
-        self.write_page(status, sentence, &[], false)
+        self.write_page(status, &ErrorPage::text(status, sentence), &[])
     }
 
-    fn write_page(&mut self, status: Status, sentence: &str, fields: &[(&str, Vec<u8>)], is_html: bool) -> Reply {
-        let date = self.clock.date();
-        let body = write_page_head(self.response, date, status, sentence, fields, is_html);
-        self.finish_with(status, &body)
+    fn write_page(&mut self, status: Status, page: &ErrorPage, fields: &[(&str, Vec<u8>)]) -> Reply {
+        write_page_head(self.response, self.clock.date(), status, page, fields);
+        self.finish_with(status, &page.body)
     }
 }
 
-/// Writes the head of a page up to the fields of the site; returns the body.
+/// Writes the head of a page up to the fields of the site.
 pub(super) fn write_page_head(
     response: &mut Response,
     date: &[u8],
     status: Status,
-    sentence: &str,
+    page: &ErrorPage,
     fields: &[(&str, Vec<u8>)],
-    is_html: bool,
-) -> Vec<u8> {
-    let page = error_page::error_page(status, sentence, is_html);
+) {
     response.start(status, date);
     response.field("Content-Type", page.content_type);
     response.number_field("Content-Length", page.body.len() as u64);
@@ -82,10 +87,9 @@ pub(super) fn write_page_head(
         response.field("Retry-After", RETRY_AFTER);
     }
     response.field("Cache-Control", "no-cache");
-    if is_html {
-        response.field("Content-Security-Policy", POLICY);
+    if let Some(policy) = &page.policy {
+        response.field("Content-Security-Policy", policy);
     }
-    page.body
 }
 
 /// The fields of the response to a CORS preflight (Fetch, "CORS-preflight fetch"), which allows everything.

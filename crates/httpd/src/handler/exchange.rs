@@ -7,6 +7,7 @@ use super::recorder::Recorder;
 use super::response_body::Reply;
 use crate::clock::Clock;
 use crate::content::routing::Site;
+use crate::live_reload::LiveReload;
 use crate::net::peer::Peer;
 use crate::proto::field::Name;
 use crate::proto::request::{Head, Method};
@@ -25,6 +26,8 @@ pub(super) struct Exchange<'e, 'b, 'o> {
     pub(super) site: &'e Site,
     pub(super) clock: &'e Clock,
     pub(super) recorder: &'e mut Recorder,
+    /// Reloads pages; set once the client is authenticated.
+    pub(super) live_reload: Option<Arc<LiveReload>>,
     begun: Instant,
 }
 
@@ -37,7 +40,7 @@ impl<'e, 'b, 'o> Exchange<'e, 'b, 'o> {
         clock: &'e Clock,
         recorder: &'e mut Recorder,
     ) -> Self {
-        Self { head, peer, user: None, response, site, clock, recorder, begun: clock.woke() }
+        Self { head, peer, user: None, response, site, clock, recorder, live_reload: None, begun: clock.woke() }
     }
 
     /// Whether the response has no body because of the method.

@@ -6,7 +6,7 @@ use super::exchange::Exchange;
 use super::response_body::{Reply, ResponseBody};
 use crate::content::cache::{CachedFile, read_version};
 use crate::content::lookup::OpenFile;
-use crate::live_reload::{EVENTS_PATH, LiveReload, page};
+use crate::live_reload::{EVENTS_PATH, LiveReload, SCRIPT_PATH, page};
 use crate::proto::request::Method;
 use crate::proto::response::Status;
 use crate::proto::target::Path;
@@ -16,13 +16,28 @@ const MAX_PAGE: u64 = 4 << 20;
 /// Reconnection time of the browser, in milliseconds.
 const RETRY: &str = "retry: 1000\n\n";
 
-/// The stream of events, if the path is that of the stream.
-pub(super) fn events(
+/// The script or the stream of events, if the path is one of theirs.
+pub(super) fn respond(
     live_reload: &Arc<LiveReload>,
     exchange: &mut Exchange,
     path: &Path,
     query: Option<&[u8]>,
 ) -> Option<Reply> {
+    if path.relative() == SCRIPT_PATH {
+        return Some(script(exchange));
+    }
+    events(live_reload, exchange, path, query)
+}
+
+fn script(exchange: &mut Exchange) -> Reply {
+    exchange.start(Status::OK);
+    exchange.response.field("Content-Type", "text/javascript; charset=utf-8");
+    exchange.response.number_field("Content-Length", page::SCRIPT.len() as u64);
+    exchange.response.field("Cache-Control", "no-store");
+    exchange.finish_with(Status::OK, page::SCRIPT.as_bytes())
+}
+
+fn events(live_reload: &Arc<LiveReload>, exchange: &mut Exchange, path: &Path, query: Option<&[u8]>) -> Option<Reply> {
     if path.relative() != EVENTS_PATH || exchange.head.method != Method::Get {
         return None;
     }
@@ -48,20 +63,34 @@ pub(super) fn events(
     Some(ResponseBody::Events(subscriber).into())
 }
 
-/// An HTML page with the script; `None` for other files.
+/// A page with the script; `None` for other files and without --live-reload.
 ///
 /// The page differs by generation: no date, no ranges, not cacheable.
-pub(super) fn with_script(live_reload: &LiveReload, file: &OpenFile) -> Option<OpenFile> {
-    let generation = live_reload.generation();
+pub(super) fn with_script(exchange: &Exchange, file: &OpenFile) -> Option<OpenFile> {
+    let generation = exchange.live_reload.as_ref()?.generation();
     let representation = file.representation();
-    if !representation.content_type.starts_with("text/html") || representation.size > MAX_PAGE {
+    let is_xml = representation.content_type.starts_with("application/xhtml+xml");
+    let is_page = is_xml || representation.content_type.starts_with("text/html");
+    if !is_page || representation.size > MAX_PAGE {
         return None;
     }
+    let element = exchange.script_element()?;
     let body = match file {
-        OpenFile::Cached(cached) => page::inject(&cached.body, generation)?,
-        OpenFile::Disk(open, version, _) => page::inject(&read_version(open, *version).ok()??, generation)?,
+        OpenFile::Cached(cached) => page::inject(&cached.body, &element, is_xml)?,
+        OpenFile::Disk(open, version, _) => page::inject(&read_version(open, *version).ok()??, &element, is_xml)?,
     };
     let representation = representation.of_generation(generation, body.len() as u64);
     let page = CachedFile { representation, fields: Vec::new(), body, version: file.version() };
     Some(OpenFile::Cached(Arc::new(page)))
+}
+
+impl Exchange<'_, '_, '_> {
+    /// The script element for a page at the path of this request; `None` without --live-reload.
+    pub(super) fn script_element(&self) -> Option<String> {
+        // A browser resolves references against the raw path, so its slashes count, not the segments of the decoded path.
+        let path = self.head.target.split(|byte| *byte == b'?').next().unwrap_or_default();
+        let slashes = if path.starts_with(b"/") { memchr::memchr_iter(b'/', path).count() } else { 1 };
+        let to_root = "../".repeat(slashes.saturating_sub(1));
+        self.live_reload.as_ref().map(|live_reload| page::script_element(live_reload.generation(), &to_root))
+    }
 }

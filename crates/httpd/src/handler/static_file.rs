@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::directory::Directories;
 use super::exchange::Exchange;
+use super::live_reload::with_script;
 use super::response_body::{DeferredHead, FilePart, Reply, ResponseBody};
 use crate::content::cache::CachedFile;
 use crate::content::compression::{CacheBudget, CompressedState, Compression, Compressor, is_worth};
@@ -12,7 +13,6 @@ use crate::content::files::Root;
 use crate::content::lookup::{Lookup, OpenFile};
 use crate::content::representation::{Representation, Selected};
 use crate::content::routing::{PathKind, Resolved, Site};
-use crate::live_reload::LiveReload;
 use crate::proto::field::Name;
 use crate::proto::negotiate::{self, Accepted, Coding};
 use crate::proto::range::Part;
@@ -28,18 +28,12 @@ pub(super) struct StaticFiles {
     site: Arc<Site>,
     lookup: Lookup,
     compressor: Option<Arc<Compressor>>,
-    live_reload: Option<Arc<LiveReload>>,
 }
 
 impl StaticFiles {
-    pub(super) fn new(
-        site: Arc<Site>,
-        root: Arc<Root>,
-        cache: CacheBudget,
-        live_reload: Option<Arc<LiveReload>>,
-    ) -> Self {
+    pub(super) fn new(site: Arc<Site>, root: Arc<Root>, cache: CacheBudget) -> Self {
         let lookup = Lookup::new(Arc::clone(&site), root, cache.small_files);
-        Self { site, lookup, compressor: cache.compressor, live_reload }
+        Self { site, lookup, compressor: cache.compressor }
     }
 
     /// Bytes in the cache for small files.
@@ -67,7 +61,7 @@ impl StaticFiles {
         match resolved {
             Resolved::File((relative, file)) => Ok(self.negotiate(exchange, relative.as_deref(), file, accepted)),
             Resolved::Missing(Some((_, page))) => {
-                let page = self.with_script(&page).unwrap_or(page);
+                let page = with_script(exchange, &page).unwrap_or(page);
                 Ok(self.send(exchange, page, &Selected::Whole(Status::NOT_FOUND)))
             }
             Resolved::Missing(None) => Ok(exchange.not_found()),
@@ -84,7 +78,7 @@ impl StaticFiles {
         original: OpenFile,
         accepted: Accepted,
     ) -> Reply {
-        if let Some(page) = self.with_script(&original) {
+        if let Some(page) = with_script(exchange, &original) {
             return self.select_and_send(exchange, page);
         }
         if let Some(relative) = relative {
@@ -194,11 +188,6 @@ impl StaticFiles {
                 Reply::default()
             }
         }
-    }
-
-    /// An HTML page with the live-reload script; `None` for other files and without --live-reload.
-    fn with_script(&self, file: &OpenFile) -> Option<OpenFile> {
-        super::live_reload::with_script(self.live_reload.as_ref()?, file)
     }
 }
 

@@ -1,9 +1,10 @@
 (()=>{
-  let since=document.currentScript.dataset.since,source=null;
+  const script=document.currentScript,events=new URL("live-reload",script.src);
+  let since=script.dataset.since,source=null;
   const close=()=>{source?.close();source=null};
   const open=()=>{
     if(source||document.hidden)return;
-    source=new EventSource("/.httpd/live-reload?since="+since);
+    source=new EventSource(events+"?since="+since);
     source.addEventListener("reload",()=>location.reload());
     source.addEventListener("styles",event=>{
       since=event.data;

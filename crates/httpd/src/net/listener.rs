@@ -57,6 +57,8 @@ pub struct ListenConfig {
     pub tls: bool,
     /// The port that redirects HTTP to HTTPS.
     pub redirect: Option<u16>,
+    /// The HTTPS port in redirects; `None`: the bound one.
+    pub public_port: Option<u16>,
 }
 
 /// What a listener serves.
@@ -142,7 +144,7 @@ impl Listeners {
             self.share(&socket, bind, role)?;
         }
         for Inherited { socket, bind, .. } in redirecting {
-            let role = Role::Redirect(self.https_port());
+            let role = Role::Redirect(self.https_port(config));
             self.share(&socket, bind, role)?;
         }
         Ok(())
@@ -177,7 +179,7 @@ impl Listeners {
 
     /// Binds the redirect port on every address that serves HTTPS.
     fn bind_redirect(&mut self, config: &ListenConfig, port: u16) -> Result<(), Error> {
-        let role = Role::Redirect(self.https_port());
+        let role = Role::Redirect(self.https_port(config));
         let mut addresses: Vec<_> = config
             .addresses
             .iter()
@@ -196,12 +198,12 @@ impl Listeners {
         Ok(())
     }
 
-    fn https_port(&self) -> u16 {
+    fn https_port(&self, config: &ListenConfig) -> u16 {
         let port = |(bind, role): &(Bind, Role)| match (bind, role) {
             (Bind::Tcp(address), Role::Tls) => Some(address.port()),
             _ => None,
         };
-        self.bound.iter().find_map(port).unwrap_or(443)
+        config.public_port.or_else(|| self.bound.iter().find_map(port)).unwrap_or(443)
     }
 
     fn bind_everywhere(&mut self, port: u16, role: Role) -> Result<(), Error> {

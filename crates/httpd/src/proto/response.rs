@@ -12,6 +12,7 @@ impl Status {
     pub const NO_CONTENT: Self = Self(204);
     pub const PARTIAL_CONTENT: Self = Self(206);
     pub const MOVED_PERMANENTLY: Self = Self(301);
+    pub const FOUND: Self = Self(302);
     pub const NOT_MODIFIED: Self = Self(304);
     pub const PERMANENT_REDIRECT: Self = Self(308);
     pub const BAD_REQUEST: Self = Self(400);
@@ -37,6 +38,11 @@ impl Status {
         self.0
     }
 
+    /// Whether the client is to request another URL.
+    pub const fn is_redirect(self) -> bool {
+        matches!(self.0, 301 | 302 | 307 | 308)
+    }
+
     /// The reason phrase.
     pub const fn reason(self) -> &'static str {
         match self.0 {
@@ -44,6 +50,7 @@ impl Status {
             204 => "No Content",
             206 => "Partial Content",
             301 => "Moved Permanently",
+            302 => "Found",
             304 => "Not Modified",
             308 => "Permanent Redirect",
             400 => "Bad Request",
