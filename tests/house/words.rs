@@ -62,6 +62,10 @@ const UNWANTED: &[&str] = &[
     "turns away",
     "outweighs",
     "outweigh",
+    "the other side",
+    "and the like",
+    "for good",
+    "in good hands",
     "patience",
     "how-maniest",
     "maniest",
@@ -76,6 +80,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("user nobody", "the Unix user"),
     ("\"nobody\"", "the Unix user"),
     ("nobody:", "the Unix user"),
+    (".octets()", "the method of the standard library"),
     ("octet-stream", "the media type"),
     ("octet_stream", "the media type"),
 ];

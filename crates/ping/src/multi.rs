@@ -31,6 +31,7 @@ use crate::family::Family;
 use crate::output::Output;
 use crate::privilege;
 use crate::proto::payload_mac::PayloadMac;
+use crate::random::random;
 use crate::signals::Signals;
 use crate::socket::batch_socket::BatchSocket;
 use alive_set::AliveSet;
@@ -189,12 +190,6 @@ fn ring(
     }
     log::info!("identifiers from {first} on: {identifiers}, {gap} ns from packet to packet");
     Ok(ProbeRing::new(first, identifiers))
-}
-
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Error> {
-    let mut bytes = [0; LENGTH];
-    getrandom::fill(&mut bytes).map_err(|cause| Error::new(Kind::System, "draw", "random numbers", cause))?;
-    Ok(bytes)
 }
 
 fn nanoseconds(time: std::time::Duration) -> u64 {

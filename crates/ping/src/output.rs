@@ -13,7 +13,7 @@ use crate::signals::{Request, Signals};
 /// Standard output, abandoned when a signal requests the end while the pipe is full.
 pub(crate) struct Output<'a> {
     signals: &'a Signals,
-    /// Set for good: the signal is consumed, and buffered output may follow.
+    /// Never cleared: the signal is consumed, and buffered output may follow.
     is_given_up: Cell<bool>,
 }
 

@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
-use caps::CapSet;
 use common::landlock::{self, Rules};
 use common::{Error, Kind};
 use nix::sys::prctl;
 use nix::unistd::{self, Gid, Uid};
+use rustix::thread::{self as capability, CapabilitySet, CapabilitySets};
 
 /// Files and libraries that the C library reads at the first look-up of a name.
 const NAME_SERVICE_PATHS: [&str; 9] =
@@ -19,19 +19,37 @@ const DNS_PORT: u16 = 53;
 
 /// Drops all privileges, and all access to the file system except name services and the file `written`.
 pub(crate) fn drop_all(written: Option<&Path>) -> Result<(), Error> {
-    // Emptying the bounding set requires CAP_SETPCAP.
-    if caps::has_cap(None, CapSet::Effective, caps::Capability::CAP_SETPCAP).unwrap_or(false) {
-        caps::clear(None, CapSet::Bounding).map_err(denied("empty", "the bounding set"))?;
-    }
+    empty_bounding_set().map_err(denied("empty", "the bounding set"))?;
     drop_user().map_err(|cause| denied("leave", "the user id")(cause))?;
-    for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
-        caps::clear(None, set).map_err(denied("drop", "capabilities"))?;
-    }
+    drop_capabilities().map_err(denied("drop", "capabilities"))?;
     prctl::set_no_new_privs().map_err(denied("set", "no_new_privs"))?;
     // The default timer slack delays each send by up to 50 microseconds.
     let _ = prctl::set_timerslack(1);
     restrict(written).map_err(denied("confine", "the process"))?;
     Ok(())
+}
+
+/// Empties the bounding set (capabilities(7)), which requires `CAP_SETPCAP`; without it the set stays.
+fn empty_bounding_set() -> rustix::io::Result<()> {
+    if !capability::capabilities(None)?.effective.contains(CapabilitySet::SETPCAP) {
+        return Ok(());
+    }
+    for number in 0..u64::BITS {
+        let one = CapabilitySet::from_bits_retain(1 << number);
+        match capability::capability_is_in_bounding_set(one) {
+            Ok(true) => capability::remove_capability_from_bounding_set(one)?,
+            Ok(false) => {}
+            // The first number that this kernel does not know.
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
+fn drop_capabilities() -> rustix::io::Result<()> {
+    let none = CapabilitySet::empty();
+    capability::clear_ambient_capability_set()?;
+    capability::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
 }
 
 fn restrict(written: Option<&Path>) -> Result<(), landlock::RulesetError> {

@@ -11,6 +11,7 @@ use super::{OpenError, options};
 use crate::config::Config;
 use crate::family::Family;
 use crate::proto::payload_mac::PayloadMac;
+use crate::random::random;
 
 /// Any port serves to ask the kernel for a route; nothing is sent.
 const ROUTE_PORT: u16 = 1025;
@@ -187,10 +188,4 @@ pub(super) fn with_flow_label(config: &Config, target: SocketAddr) -> Result<Soc
     };
     v6.set_flowinfo(label.to_be());
     Ok(v6.into())
-}
-
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Error> {
-    let mut bytes = [0; LENGTH];
-    getrandom::fill(&mut bytes).map_err(|cause| Error::new(Kind::System, "draw", "random bytes", cause))?;
-    Ok(bytes)
 }
