@@ -169,6 +169,8 @@ pub struct Config {
     pub resolve_every: Option<Duration>,
     /// Microseconds in each time.
     pub precise: bool,
+    /// Whether root started the program; privileges are dropped later.
+    pub is_root: bool,
     /// Count of `-v`.
     pub verbose: u8,
 }
@@ -229,13 +231,14 @@ impl Config {
             color: cli.color,
             resolve_every: cli.resolve_every.as_deref().map(resolve_every).transpose()?,
             precise: cli.precise,
+            is_root: nix::unistd::Uid::current().is_root(),
             verbose: cli.verbose,
         })
     }
 
     /// Whether this user may ping a broadcast or multicast address with this interval and without fragments.
     pub fn allow_group(&self, is_broadcast: bool, target: IpAddr) -> Result<(), Error> {
-        if nix::unistd::Uid::current().is_root() || !(is_broadcast || target.is_multicast()) {
+        if self.is_root || !(is_broadcast || target.is_multicast()) {
             return Ok(());
         }
         let refused = |what: &'static str, why: &str| Err(Error::new(Kind::Denied, what, "", why.to_owned()));

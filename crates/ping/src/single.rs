@@ -32,7 +32,6 @@ pub(crate) fn run(mut config: Config) -> Result<u8, Error> {
     logger::init("ping", logger::level(config.verbose.saturating_sub(1), false), config.color);
 
     let mut sockets = Sockets::open(&config)?;
-    let signals = Signals::block()?;
     privilege::drop_all(None)?;
 
     let candidates = resolve::addresses(&config.destination, config.family)?;
@@ -42,6 +41,8 @@ pub(crate) fn run(mut config: Config) -> Result<u8, Error> {
         config.plan.preload = config.plan.preload.min(socket.room(&config));
     }
     config.allow_group(socket.is_broadcast, target.address.ip())?;
+    // Until here a signal ends the process, also one that waits for a name server.
+    let signals = Signals::block()?;
 
     let mut names = Names::new(!shows_names(&config, &target));
     names.prepare(socket.expected.target);

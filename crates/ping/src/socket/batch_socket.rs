@@ -3,7 +3,7 @@
 //! On a raw socket `IP_RECVERR` stays off: the error of one target would fail the next send to any other. Errors are
 //! received as packets there, and from the error queue of a datagram socket.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
