@@ -104,7 +104,14 @@ fn send_and_receive<W: Write>(
     let (control, start) = (SenderControl::new()?, Instant::now());
     let (asked, again) = mpsc::channel();
     let (refused, refusals) = mpsc::channel();
-    let mut tracker = ProbeTracker::new(targets, &ring, alive, mac, &config.payload, nanoseconds(config.plan.timeout));
+    let mut tracker = ProbeTracker::new(
+        targets,
+        &ring,
+        alive,
+        mac,
+        &config.payload,
+        config.plan.timeout.map_or(u64::MAX, nanoseconds),
+    );
     let sender = Sender {
         targets,
         ring: &ring,

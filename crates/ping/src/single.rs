@@ -40,12 +40,15 @@ pub(crate) fn run(mut config: Config) -> Result<u8, Error> {
         // Replies to a batch arrive together and need room in the receive buffer.
         config.plan.preload = config.plan.preload.min(socket.room(&config));
     }
+    config.check_size(Family::of(target.address.ip()))?;
     config.allow_group(socket.is_broadcast, target.address.ip())?;
     // Until here a signal ends the process, also one that waits for a name server.
     let signals = Signals::block()?;
 
     let mut names = Names::new(!shows_names(&config, &target));
-    names.prepare(socket.expected.target);
+    if target.is_literal {
+        names.prepare(socket.expected.target);
+    }
     let reresolver = config.resolve_every.filter(|_| !target.is_literal);
     let reresolver = reresolver.map(|period| Reresolver::new(&config, socket.expected.target, period));
     if socket.is_broadcast {
@@ -56,7 +59,7 @@ pub(crate) fn run(mut config: Config) -> Result<u8, Error> {
     Ok(if scheduler.is_success() { ANSWERED } else { UNANSWERED })
 }
 
-/// Whether names are printed: with -H, or on a terminal for a target given by name; never with -n.
+/// Whether reverse names are printed: with -H, or on a terminal for a target given by name; never with -n.
 fn shows_names(config: &Config, target: &Target) -> bool {
     !config.numeric && (config.always_names || (!target.is_literal && std::io::stdout().is_terminal()))
 }
