@@ -5,13 +5,13 @@
 use std::io::Read;
 
 use smtp_send::journal::record::{Heading, Record};
-use smtp_send::merge::rows::Rows;
+use smtp_send::source::csv_table::Rows;
 use smtp_send::message::headers::Headers;
-use smtp_send::message::mailbox::{Places, Unquoted};
+use smtp_send::message::mbox::{Places, Unquoted};
 use smtp_send::message::template::{Columns, Template};
 use smtp_send::message::{Edits, Ready};
 use smtp_send::proto::header;
-use smtp_send::sendmail::queue::ticket::Ticket;
+use smtp_send::sendmail::queue::control_file::Ticket;
 
 /// Messages lie one behind the other, each in front of the next; where blocks are cut changes nothing, and of a line at most
 /// one byte goes.

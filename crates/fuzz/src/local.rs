@@ -16,7 +16,7 @@ use ping::config::Family;
 use ping::many::target::{self, MOST_TARGETS, Target};
 use smtp_send::account::file::{Places, read};
 use smtp_send::proto::dsn::{Envid, Notify};
-use smtp_send::server::Server;
+use smtp_send::net::address::Server;
 
 /// A name of a file adds no markup to the page, however it is sorted, and a program reads the same names out of the JSON.
 pub fn file_names(data: &[u8]) {

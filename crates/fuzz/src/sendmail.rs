@@ -8,7 +8,7 @@ use smtp_send::proto::header::{self, Header};
 use smtp_send::secret::netrc::{Search, password};
 use smtp_send::sendmail::arguments::Arguments;
 use smtp_send::sendmail::input::UntilDot;
-use smtp_send::sendmail::{fields, qualify};
+use smtp_send::sendmail::{header_fields, qualify};
 
 /// A password is a word of the file with its escapes undone; a mistake is in a line that is there.
 pub fn netrc(data: &[u8]) {

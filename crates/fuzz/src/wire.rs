@@ -8,9 +8,9 @@ use smtp_send::proto::deliver_by::DeliverBy;
 use smtp_send::proto::dot::DotStuffing;
 use smtp_send::proto::pin::Pin;
 use smtp_send::proto::proxy::{Dialogue, Identity, Refusal, Scheme, Step, Target};
-use smtp_send::proto::receive::text::Text;
-use smtp_send::proto::receive::{self as reception, MAX_RECIPIENTS, Reception};
-use smtp_send::proxy::ProxyAddress;
+use smtp_send::proto::server_session::text::Text;
+use smtp_send::proto::server_session::{self as reception, MAX_RECIPIENTS, Reception};
+use smtp_send::net::proxy::ProxyAddress;
 
 /// The longest answer that is held without an end: a head of HTTP.
 const LONGEST: usize = 17 * 1024;

@@ -7,7 +7,7 @@
 
 pub mod entry;
 pub mod file;
-pub mod new;
+pub mod setup;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -20,8 +20,8 @@ use nix::unistd::getuid;
 
 use crate::cli::Typed;
 use crate::host;
+use crate::net::address::Server;
 use crate::secret;
-use crate::server::Server;
 use file::{Places, Setting};
 
 /// The account that is used when none is named.

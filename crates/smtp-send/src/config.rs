@@ -15,7 +15,7 @@ use anyhow::{Result, ensure};
 use common::{Failure, Kind};
 
 use crate::cli::{Cli, SeeingArgs, Step, Tls};
-use crate::dkim::Signer;
+use crate::message::dkim_signer::Signer;
 use crate::session::StopAfter;
 
 pub use bulk::Bulk;

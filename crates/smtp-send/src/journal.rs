@@ -8,6 +8,7 @@
 //! belongs to another run is refused, and two runs cannot use the same one at once.
 
 pub mod record;
+pub(crate) mod resume;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};

@@ -6,30 +6,20 @@
 
 pub mod account;
 pub mod cli;
-pub mod compose;
 pub mod config;
-pub mod deliver;
-pub mod direct;
-pub mod dispatch;
-pub mod dkim;
+pub mod delivery;
+pub mod dns;
 pub mod host;
 pub mod journal;
-pub mod merge;
 pub mod message;
-pub mod meter;
-pub mod output;
+pub mod mx;
+pub mod net;
 pub mod proto;
-pub mod proxy;
 pub mod report;
-pub mod resolve;
-mod resume;
 pub mod secret;
 pub mod sendmail;
-pub mod server;
 pub mod session;
-pub mod supply;
-pub mod tls;
-pub mod transport;
+pub mod source;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -41,10 +31,10 @@ use common::{Failure, Kind};
 use account::Account;
 use cli::{AccountAction, AccountCli, AccountNew, Cli, QueueAction, QueueCli, Typed};
 use config::{Config, ReportStyle};
-use dispatch::{Job, Manner};
-use journal::Journal;
-use output::Output;
-use supply::Signing;
+use delivery::{Job, Manner};
+use journal::{Journal, resume};
+use report::output::Output;
+use source::Signing;
 
 /// The exit code for each kind of failure (sysexits.h).
 pub fn code_of(kind: Kind) -> u8 {
@@ -89,7 +79,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
 
 /// `smtp-send account new`.
 fn new_account(wanted: &AccountNew) -> Result<u8> {
-    let told = account::new::new(wanted, |mut options| {
+    let told = account::setup::new(wanted, |mut options| {
         options.insert(0, "smtp-send".to_owned());
         let in_words = |error: anyhow::Error| {
             error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "try", "the server", error.to_string()))
@@ -115,7 +105,7 @@ fn queue(cli: &QueueCli) -> Result<u8> {
 fn run(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
     let Config { mut route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
-    let mut supply = compose::supply(mail, bulk.keep_going)?;
+    let mut supply = source::compose::supply(mail, bulk.keep_going)?;
     if let Some(signer) = signer {
         supply = Box::new(Signing::new(supply, signer));
     }
@@ -127,7 +117,7 @@ fn run(cli: Cli) -> Result<u8> {
             anyhow::Ok(())
         })?;
         if verbose {
-            direct::explain(&route, &*supply)?;
+            mx::explain(&route, &*supply)?;
         }
         return Ok(common::exit::SUCCESS);
     }
@@ -146,7 +136,7 @@ fn run(cli: Cli) -> Result<u8> {
         interval: bulk.interval,
         journal: journal.as_ref(),
     };
-    let failure = direct::send(&mut route, manner, &*supply, &mut |sent| output.show(&sent.report));
+    let failure = mx::send(&mut route, manner, &*supply, &mut |sent| output.show(&sent.report));
     drop(output);
     let failure = failure.or_else(|| resume::remainder(journal.as_ref(), supply.left_out()));
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))

@@ -1,18 +1,19 @@
 //! What became of each recipient of a message: for people, for programs, and as an exit code.
 
-mod table;
+mod csv;
+pub mod output;
 
 use std::io::{self, Write};
 
 use common::{Failure, Kind, SafeText};
 use serde::Serialize;
 
+use crate::net::transport::Encryption;
 use crate::proto::address::Address;
 use crate::proto::reply::Reply;
 use crate::session::{Fate, StopAfter, Trouble};
-use crate::transport::Encryption;
 
-pub use table::CsvReport;
+pub use self::csv::CsvReport;
 
 /// Everything that is known about a message after its last try.
 #[derive(Debug)]

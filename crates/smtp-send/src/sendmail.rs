@@ -6,13 +6,13 @@
 
 pub mod arguments;
 mod dead_letter;
+mod deliver_or_keep;
 mod envelope;
-pub mod fields;
+pub mod header_fields;
 pub mod input;
-mod outcome;
 pub mod qualify;
 pub mod queue;
-mod submission;
+mod smtp_stdio;
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -26,12 +26,12 @@ use common::{Failure, Kind};
 use crate::account::{self, Account};
 use crate::cli::Typed;
 use crate::config::{Route, signer};
-use crate::direct;
-use crate::dispatch::{Job, Manner, Told};
-use crate::dkim::Signer;
+use crate::delivery::{Job, Manner, Told};
+use crate::message::dkim_signer::Signer;
 use crate::message::{Message, Ready, ReadyError, Signed};
+use crate::mx;
 use crate::session::Fate;
-use crate::supply::Single;
+use crate::source::Single;
 use arguments::Arguments;
 use dead_letter::{Letter, NotKept};
 use envelope::Identity;
@@ -91,7 +91,7 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
     logger::init("smtp-send", logger::level(u8::from(arguments.verbose), !arguments.verbose), Color::Auto);
     dead_letter::bury_left_over();
     if arguments.smtp {
-        return submission::serve(&arguments).map(|()| "");
+        return smtp_stdio::serve(&arguments).map(|()| "");
     }
     let setup = Setup::new(&arguments);
     if io::stdin().is_terminal() {
@@ -131,7 +131,7 @@ impl Sending {
             Some(signer) => Message::Signed(Box::new(Signed::new(job.message, Arc::clone(signer)))),
             None => job.message,
         };
-        direct::send(&mut self.route, Manner::default(), &Single::new(Job { message, ..job }), told)
+        mx::send(&mut self.route, Manner::default(), &Single::new(Job { message, ..job }), told)
     }
 
     /// The same to the end; gives the fate of each recipient.
@@ -227,15 +227,15 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
             let place = |failure| placed(failure, setup.account.as_ref());
             let letter = match letter {
                 Ok(letter) if setup.queue => match queue::enqueue(letter, &job, &edits, arguments) {
-                    Ok(entry) => return outcome::queued(setup.sending, entry, place),
+                    Ok(entry) => return deliver_or_keep::queued(setup.sending, entry, place),
                     // Then it is sent or kept as without a queue.
                     Err(letter) => Ok(letter),
                 },
                 letter => letter,
             };
-            outcome::of(setup.sending, job, letter, place)
+            deliver_or_keep::of(setup.sending, job, letter, place)
         }
-        Err(failure) => Err(outcome::buried(
+        Err(failure) => Err(deliver_or_keep::buried(
             letter,
             &failure,
             arguments.sender.as_deref().unwrap_or_default(),
@@ -248,7 +248,12 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
 fn keep_only(failure: &Failure, arguments: &Arguments) -> Result<(), Failure> {
     let kept = Letter::keep(source(arguments, &crate::host::best_name())?).map_err(unreadable)?;
     let letter = kept.map_err(|not_kept| not_kept.why);
-    Err(outcome::buried(letter, failure, arguments.sender.as_deref().unwrap_or_default(), &arguments.recipients))
+    Err(deliver_or_keep::buried(
+        letter,
+        failure,
+        arguments.sender.as_deref().unwrap_or_default(),
+        &arguments.recipients,
+    ))
 }
 
 /// The message as it shall be kept.

@@ -8,10 +8,10 @@ use common::{Failure, Kind};
 
 use super::usage;
 use crate::cli::{Cli, DirectArgs, Tls};
-use crate::direct::Direct;
+use crate::dns::{self, Servers};
+use crate::mx::Direct;
 use crate::proto::address::Address;
 use crate::proto::mta_sts::Policy;
-use crate::resolve::{self, Servers};
 
 /// A longer file is no policy (RFC 8461, section 3.3).
 const LARGEST_POLICY: u64 = 64 * 1024;
@@ -60,7 +60,7 @@ fn servers(typed: &[String], trusted: bool) -> Result<Servers> {
         return Ok(Servers::of_system(trusted).map_err(unreadable)?);
     }
     let wrong = |typed: &str, error| Failure::new(Kind::Usage, "--dns-server", typed, error);
-    let list = typed.iter().map(|one| resolve::parse(one).map_err(|error| wrong(one, error)));
+    let list = typed.iter().map(|one| dns::parse(one).map_err(|error| wrong(one, error)));
     Ok(Servers::given(list.collect::<Result<Vec<_>, _>>()?, trusted))
 }
 

@@ -3,7 +3,7 @@
 use common::{Failure, Kind};
 
 use crate::cli::DkimArgs;
-use crate::dkim::Signer;
+use crate::message::dkim_signer::Signer;
 use crate::proto::address::{Address, is_domain};
 
 /// Reads the key; `None` when nothing is signed.

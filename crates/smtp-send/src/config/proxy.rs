@@ -7,12 +7,12 @@ use common::{Failure, Kind};
 
 use super::usage;
 use crate::cli::{ProxyProtocol, ServerArgs};
+use crate::net::address::Peer;
+use crate::net::proxy::{Proxy, ProxyAddress};
+use crate::net::transport::ProxyHeader;
 use crate::proto::proxy::Scheme;
 use crate::proto::proxy::header::Version;
-use crate::proxy::{Proxy, ProxyAddress};
 use crate::secret;
-use crate::server::Peer;
-use crate::transport::ProxyHeader;
 
 /// The proxy to go through, if there is one; with the password for it when it will be `asked`.
 pub(super) fn proxy(args: &ServerArgs, peer: &Peer, asked: bool) -> Result<Option<Proxy>> {

@@ -9,16 +9,16 @@ use super::direct::direct;
 use super::login::Credentials;
 use super::{proxy, usage};
 use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
-use crate::direct::{Direct, Exchangers};
 use crate::host;
+use crate::mx::{Direct, Exchangers};
+use crate::net::address::{HostPort, Peer, Server};
+use crate::net::tls::{Check, Identity, Trust};
+use crate::net::transport::{Family, Way};
 use crate::proto::command::HeloName;
 use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::{Dsn, Envid, Notify, Ret};
 use crate::proto::pin::Pin;
-use crate::server::{HostPort, Peer, Server};
 use crate::session::Trouble;
-use crate::tls::{Check, Identity, Trust};
-use crate::transport::{Family, Way};
 
 /// Port of SMTP between servers.
 const SMTP: u16 = 25;

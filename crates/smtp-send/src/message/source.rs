@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use nix::fcntl::OFlag;
 use tempfile::SpooledTempFile;
 
-use super::mailbox::Extract;
+use super::mbox::Extract;
 use super::spool::{self, SpoolError};
 
 /// What is read from a stream stays in memory up to this size.

@@ -9,10 +9,10 @@ mod mailboxes;
 mod text;
 
 use super::encode::Encoder;
-use super::facts::Scan;
 use super::headers::Headers;
+use super::mime_walk::{Entity, Kind, Visitor, Walk};
+use super::scan::Scan;
 use super::text::Encoding;
-use super::walk::{Entity, Kind, Visitor, Walk};
 use crate::proto::header::{self, Field, Header};
 use crate::proto::mime::ContentType;
 

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tempfile::SpooledTempFile;
 
-use super::facts::{Facts, Scan};
+use super::scan::{Facts, Scan};
 use super::spool::{self, SpoolError};
 
 /// Texts up to this size stay in memory; that is nearly every text a person or a script writes.

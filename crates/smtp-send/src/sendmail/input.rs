@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
-use super::fields;
+use super::header_fields;
 use crate::proto::header;
 
 /// A header longer than this is not looked at; it is refused later, with words.
@@ -28,7 +28,7 @@ pub fn with_fit_header<R: Read>(mut source: R, domain: &str) -> io::Result<Edite
         let read = source.by_ref().take(missing).read_to_end(&mut start)?;
         complete |= (read as u64) < missing;
         if let Some(header) = header::parse(message(&start), complete) {
-            let mut edited = fields::fit(&header, domain);
+            let mut edited = header_fields::fit(&header, domain);
             let length: usize = header.fields.iter().map(|field| field.raw.len()).sum();
             edited.extend_from_slice(&message(&start)[length..]);
             return Ok(Cursor::new(edited).chain(source));

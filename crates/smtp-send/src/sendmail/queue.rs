@@ -4,8 +4,8 @@
 //! belong to a mail server.
 
 mod attempt;
-mod folder;
-pub mod ticket;
+pub mod control_file;
+mod spool;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -16,13 +16,13 @@ use super::arguments::Arguments;
 use super::dead_letter::{self, Letter};
 use super::{Setup, placed};
 use crate::cli::{QueueAction, QueueDrop, QueueRun};
-use crate::dispatch::Job;
+use crate::delivery::Job;
 use crate::message::Edits;
 use crate::report::Report;
 use attempt::now;
-pub(super) use folder::Entry;
-use folder::{EntryError, Queue};
-use ticket::Ticket;
+use control_file::Ticket;
+pub(super) use spool::Entry;
+use spool::{EntryError, Queue};
 
 pub(super) use attempt::{Attempt, attempt};
 
@@ -73,9 +73,9 @@ fn list(queue: &Queue, ids: &[String]) -> Result<(), Failure> {
                 let why = ticket.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 format!(
                     "{id}  came {}, tried {} times, next {}, from {sender} to {}{why}",
-                    ticket::shown(ticket.arrived),
+                    control_file::shown(ticket.arrived),
                     ticket.attempts,
-                    ticket::shown(ticket.next),
+                    control_file::shown(ticket.next),
                     ticket.recipients.join(", ")
                 )
             }

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use common::{Failure, Kind};
 
-use super::folder::Entry;
-use crate::dispatch::Job;
+use super::spool::Entry;
+use crate::delivery::Job;
 use crate::message::{Message, Ready};
 use crate::report::Report;
 use crate::sendmail::Sending;
@@ -124,7 +124,7 @@ fn is_about_message(kind: Kind) -> bool {
 /// The message with its envelope.
 fn job(entry: &Entry) -> Result<Job, Failure> {
     let name = entry.path();
-    let wrong = |error: super::ticket::TicketError| Failure::new(Kind::BadData, "read", name.display(), error);
+    let wrong = |error: super::control_file::TicketError| Failure::new(Kind::BadData, "read", name.display(), error);
     let edits = entry.ticket.edits().map_err(wrong)?;
     let recipients = entry.ticket.recipients().map_err(wrong)?;
     let reverse_path = entry.ticket.reverse_path().map_err(wrong)?;

@@ -1,0 +1,247 @@
+//! `smtp-send account new`: finds the submission server of an address, tries it, and writes an account for it.
+//!
+//! The domain says by SRV records which server takes its mail (RFC 6186). Whoever can forge an answer of a name server could name
+//! his own, so a host outside of the domain is confirmed by a person, or typed (section 6). A password is never written into
+//! the account; with `--save-password` it goes into a file of its own.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+
+use common::{Failure, Kind, SafeText};
+
+use super::entry::{Entry, append};
+use super::file::Places;
+use crate::cli::AccountNew;
+use crate::dns::{self, LookupError, Resolver, Servers};
+use crate::host;
+use crate::net::address::Server;
+use crate::proto::address::{Address, Mailbox};
+use crate::proto::dns::RecordType;
+use crate::proto::srv::{Offer, Service, choose, is_within};
+use crate::secret;
+
+/// A server that a person waits for answers at once, if ever.
+const PATIENCE: &str = "--timeout=20";
+/// Only their owner may read and change them.
+const OWN_FOLDER: u32 = 0o700;
+const OWN_FILE: u32 = 0o600;
+
+/// A server, and how it is spoken to.
+struct Submission {
+    server: String,
+    tls: &'static str,
+}
+
+/// Writes an account. `probe` tries a server with the arguments that it is given.
+///
+/// # Errors
+/// What cannot be found, read, written or confirmed, or what the server has against us.
+pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Failure>) -> Result<String, Failure> {
+    let mut person = Person(io::stdin().is_terminal());
+    let typed = match &wanted.address {
+        Some(address) => address.clone(),
+        None => person.answer("Your address", "")?.ok_or_else(|| missing("ADDRESS"))?,
+    };
+    let address = Address::parse(&typed).map_err(|error| Failure::new(Kind::BadData, "", &typed, error))?;
+    let file = super::files().into_iter().next().unwrap_or_else(|| super::SYSTEM_FILE.into());
+    let old = super::read(&file)?.unwrap_or_default();
+    let name = match &wanted.name {
+        Some(name) if name.is_empty() || name.contains(char::is_control) => {
+            return Err(Failure::new(Kind::Usage, "--name", name, "not a name for an account"));
+        }
+        Some(name) => name.clone(),
+        None if has_default(&old) => address.domain().to_owned(),
+        None => super::DEFAULT.to_owned(),
+    };
+    let mut keys = connection(wanted, &address, &mut person)?;
+    if !wanted.unchecked {
+        let options = keys.iter().map(|(key, value)| format!("--{key}={value}"));
+        let ends = [format!("--to={address}"), "--stop-after=tls".into(), PATIENCE.into()];
+        probe(options.chain(ends).chain(wanted.verbose.then(|| "--verbose".to_owned())).collect())?;
+    }
+    let user = identity(wanted, &address, &mut person, &mut keys)?;
+    let secret_file = file.with_file_name(format!("{}.password", name.replace('/', "_")));
+    if wanted.save_password {
+        keys.push(("password-file", secret_file.display().to_string()));
+    }
+    let entry = Entry { name, keys };
+    write(&file, &old, &entry, wanted.save_password.then_some((&secret_file, &user)))?;
+    let way = format!("smtp-send --account {} --to {address} --stop-after auth", entry.name);
+    Ok(format!("[account.{}] written into {}\nThis tries its login: {way}\n", entry.name, file.display()))
+}
+
+/// Keys of an account with their values.
+type Keys = Vec<(&'static str, String)>;
+
+/// The server and how it is spoken to.
+fn connection(wanted: &AccountNew, address: &Address, person: &mut Person) -> Result<Keys, Failure> {
+    let found = match &wanted.server {
+        Some(typed) => given(typed)?,
+        None => discovered(wanted, address.domain(), person)?,
+    };
+    let mut keys = vec![("server", found.server), ("tls", found.tls.to_owned())];
+    if let Some(path) = &wanted.tls_ca {
+        keys.push(("tls-ca", fs::canonicalize(path).unwrap_or_else(|_| path.clone()).display().to_string()));
+    }
+    Ok(keys)
+}
+
+/// Adds who writes and who logs in; gives the name of the latter.
+fn identity(wanted: &AccountNew, address: &Address, person: &mut Person, keys: &mut Keys) -> Result<String, Failure> {
+    let full_name = match &wanted.full_name {
+        None => person.answer("Your name, for From", &host::full_user_name().unwrap_or_default())?,
+        given => given.clone(),
+    };
+    let author = Mailbox { name: full_name.filter(|name| !name.trim().is_empty()), address: address.clone() };
+    keys.push(("from", written(&author)));
+    let user = match &wanted.user {
+        None => person.answer("User to log in as", address.as_str())?.unwrap_or_else(|| address.to_string()),
+        Some(user) => user.clone(),
+    };
+    keys.push(("user", user.clone()));
+    let command = match (&wanted.password_command, wanted.save_password) {
+        (None, false) => person.answer("Command that prints the password (empty: ask each time)", "")?,
+        (given, _) => given.clone(),
+    };
+    keys.extend(command.filter(|command| !command.is_empty()).map(|command| ("password-command", command)));
+    Ok(user)
+}
+
+/// Whether a file has the account that is used when none is named. What is wrong with the file is told later.
+fn has_default(text: &str) -> bool {
+    let places = Places { folder: Path::new("/"), home: None };
+    super::file::read(text, "", places).is_ok_and(|(names, _)| names.iter().any(|name| name == super::DEFAULT))
+}
+
+fn missing(what: &'static str) -> Failure {
+    Failure::new(Kind::Usage, "missing", what, "there is no terminal to ask on; see --help")
+}
+
+/// A server that was typed: TLS from the first byte on its port of RFC 8314, else STARTTLS.
+fn given(typed: &str) -> Result<Submission, Failure> {
+    let server = Server::parse(typed).map_err(|error| Failure::new(Kind::Usage, "--server", typed, error))?;
+    let tls = if matches!(server.port, Some(465)) { "implicit" } else { "starttls" };
+    let port = server.port.unwrap_or(587);
+    let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host };
+    Ok(Submission { server: format!("{host}:{port}"), tls })
+}
+
+/// The server that the domain names.
+fn discovered(wanted: &AccountNew, domain: &str, person: &mut Person) -> Result<Submission, Failure> {
+    let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
+    let wrong = |typed: &str, error| Failure::new(Kind::Usage, "--dns-server", typed, error);
+    let servers = match &wanted.dns_server {
+        Some(typed) => Servers::given(vec![dns::parse(typed).map_err(|error| wrong(typed, error))?], false),
+        None => Servers::of_system(false).map_err(|error| Failure::io("read", "/etc/resolv.conf", error))?,
+    };
+    let resolver = Resolver::new(servers, None);
+    let mut refused = false;
+    for service in Service::ALL {
+        let name = service.name(&domain);
+        let answer = match resolver.look_up(&name, RecordType::Srv) {
+            Ok(answer) => answer,
+            Err(LookupError::NoSuchName { .. }) => continue,
+            Err(error) => return Err(error.into_failure(&name)),
+        };
+        match choose(&answer.records, random) {
+            Offer::Unknown => {}
+            Offer::Never => refused = true,
+            Offer::At(host, port) => {
+                let server = format!("{host}:{port}");
+                if !answer.authentic && !is_within(&host, &domain) {
+                    confirm(person, &domain, &server)?;
+                }
+                let tls = if service == Service::Submissions { "implicit" } else { "starttls" };
+                return Ok(Submission { server, tls });
+            }
+        }
+    }
+    let why = if refused {
+        "the domain says that it offers no submission"
+    } else {
+        "the domain names no submission server (RFC 6186); --server HOST:PORT does"
+    };
+    Err(Failure::new(Kind::UnknownHost, "", domain, why))
+}
+
+/// A host elsewhere may be the provider's, or that of somebody who forges answers.
+fn confirm(person: &mut Person, domain: &str, server: &str) -> Result<(), Failure> {
+    let question = format!("{domain} names a server elsewhere, {server}. Is that the one of your provider? Write yes");
+    if person.answer(&question, "")?.as_deref() == Some("yes") {
+        return Ok(());
+    }
+    let why = format!("it is not in {domain} and was not confirmed; --server {server} says that it is meant");
+    Err(Failure::new(Kind::Denied, "", server, why))
+}
+
+/// A number from 0 to `most`.
+fn random(most: u32) -> u32 {
+    let mut bytes = [0; 4];
+    // Without random numbers the first is as good as any.
+    let drawn = getrandom::fill(&mut bytes).map(|()| u32::from_ne_bytes(bytes)).unwrap_or_default();
+    u32::try_from(u64::from(drawn) % (u64::from(most) + 1)).unwrap_or_default()
+}
+
+/// `Name <address>`, the name in quotes where it needs them.
+fn written(author: &Mailbox) -> String {
+    match &author.name {
+        None => author.address.to_string(),
+        Some(name) => {
+            let plain = name.chars().all(|one| one.is_alphanumeric() || one == ' ' || one == '-');
+            let quoted = format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+            format!("{} <{}>", if plain { name.as_str() } else { quoted.as_str() }, author.address)
+        }
+    }
+}
+
+/// Writes the file anew and puts it in the place of the old one at once; the password, if there is one, before that.
+fn write(file: &Path, old: &str, entry: &Entry, secret: Option<(&Path, &String)>) -> Result<(), Failure> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    let home = host::home_folder();
+    let places = Places { folder, home: home.as_deref() };
+    let text = append(old, entry, places).map_err(|why| Failure::new(Kind::Config, "", file.display(), why))?;
+    let failed = |path: &Path, error| Failure::io("write", path.display(), error).with_kind(Kind::System);
+    DirBuilder::new().recursive(true).mode(OWN_FOLDER).create(folder).map_err(|error| failed(folder, error))?;
+    if let Some((path, user)) = secret {
+        let secret = secret::for_keeping(user)?;
+        put(path, format!("{}\n", secret.expose()).as_bytes(), OWN_FILE).map_err(|error| failed(path, error))?;
+    }
+    let mode = fs::metadata(file).map_or(OWN_FILE, |facts| facts.permissions().mode() & 0o777);
+    put(file, text.as_bytes(), mode).map_err(|error| failed(file, error))
+}
+
+/// A file is there whole, or as it was. One that is reached by a link stays where it is.
+fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Who is asked; nobody, where there is no terminal.
+struct Person(bool);
+
+impl Person {
+    /// The answer to a question, or what it is when nothing is typed; `None` is no answer.
+    fn answer(&mut self, question: &str, otherwise: &str) -> Result<Option<String>, Failure> {
+        let usual = Some(otherwise).filter(|text| !text.is_empty());
+        if !self.0 {
+            return Ok(usual.map(str::to_owned));
+        }
+        let hint = usual.map_or_else(String::new, |text| format!(" [{text}]"));
+        eprint!("{}: ", SafeText(format!("{question}{hint}").as_bytes()));
+        let mut line = String::new();
+        let read = io::stdin().lock().read_line(&mut line);
+        if read.map_err(|error| Failure::io("read", "the terminal", error))? == 0 {
+            return Err(Failure::new(Kind::Usage, "", "account new", "given up"));
+        }
+        let line = line.trim();
+        Ok(if line.is_empty() { usual.map(str::to_owned) } else { Some(line.to_owned()) })
+    }
+}

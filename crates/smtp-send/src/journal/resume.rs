@@ -1,0 +1,48 @@
+//! A run with a journal: how it goes on, and what is told of messages whose fate the last one could not learn.
+
+use std::path::Path;
+
+use common::{Failure, Kind};
+
+use crate::config::{Bulk, Route};
+use crate::journal::Journal;
+use crate::source::Supply;
+
+/// So many messages are named; the others are counted.
+const NAMED: usize = 5;
+
+/// Opens the journal and says where the run goes on.
+pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn Supply, route: &Route) -> Result<Journal, Failure> {
+    let server = route.peer.to_string();
+    let journal = Journal::open(path, supply.len(), &supply.digest()?, &server, bulk.resend_unknown)?;
+    if journal.done() > 0 {
+        log::warn!("goes on: {} of {} messages are done", journal.done(), supply.len());
+    }
+    let unknown = journal.unknown();
+    if !unknown.is_empty() {
+        let names = unknown.iter().take(NAMED).map(|number| match supply.name(*number) {
+            Some(name) => name,
+            None => "the message".into(),
+        });
+        let more = if unknown.len() > NAMED { ", ..." } else { "" };
+        log::warn!(
+            "possible duplicates, not sent again without --resend-unknown: {} ({}{more})",
+            unknown.len(),
+            names.collect::<Vec<_>>().join(", ")
+        );
+    }
+    Ok(journal)
+}
+
+/// The error of a run in which everything that was to be sent was sent, when something else was not.
+pub(crate) fn remainder(journal: Option<&Journal>, left_out: usize) -> Option<Failure> {
+    if left_out > 0 {
+        let why = "something is wrong with them, as was told above";
+        return Some(Failure::new(Kind::BadData, "", format!("{left_out} messages were left out"), why));
+    }
+    let unknown = journal.map_or(0, |journal| journal.unknown().len());
+    (unknown > 0).then(|| {
+        let why = "when the last run was stopped their answer had not come; --resend-unknown sends them again";
+        Failure::new(Kind::Temporary, "", format!("{unknown} messages may or may not have been delivered"), why)
+    })
+}

@@ -1,0 +1,152 @@
+//! The message (RFC 5322, MIME by RFC 2045 to 2047): composed once, then streamed as often as it is needed.
+//!
+//! Nothing here knows of a connection. A body is read to its end before anything is sent, because its bytes decide how it
+//! is encoded; beyond a bound it waits in an unlinked temporary file, so memory stays small whatever its size.
+
+pub mod attach;
+pub mod composed;
+mod dkim_signed;
+pub mod dkim_signer;
+pub mod encode;
+mod envelope_fields;
+pub mod existing;
+mod extra_field;
+pub mod headers;
+pub mod html;
+pub mod mbox;
+mod mime_walk;
+mod part;
+pub mod scan;
+mod source;
+pub mod spool;
+pub mod template;
+pub mod text;
+mod transfer_encoding;
+
+use std::io;
+
+pub use attach::Attachment;
+pub use composed::{Composition, Draft, HtmlBody};
+pub use dkim_signed::Signed;
+pub use envelope_fields::FieldError;
+pub use existing::{Edits, Ready, ReadyError};
+pub use extra_field::Extra;
+pub use html::Html;
+pub use mbox::Mailbox as MailboxFile;
+pub use source::Stamp;
+pub use spool::SpoolError;
+pub use template::Template;
+pub use text::Text;
+
+/// A message that can be sent, as often as it is needed.
+#[derive(Debug)]
+pub enum Message {
+    /// Made from options.
+    Composed(Box<Composition>),
+    /// Written by somebody else.
+    Ready(Box<Ready>),
+    /// One of these, signed.
+    Signed(Box<Signed>),
+}
+
+/// A piece of a message on its way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Whole lines of at most 998 bytes, each with its CRLF, none of which begins with a dot. The piece before it ended with
+    /// a line end, too. Such bytes may be sent as they are.
+    Canonical(&'a [u8]),
+    /// Any bytes: line ends are to be made CRLF and dots to be stuffed.
+    Raw(&'a [u8]),
+    /// Any bytes, none of which may be changed: the content of a file, in the form for BINARYMIME.
+    Binary(&'a [u8]),
+}
+
+impl<'a> Piece<'a> {
+    /// The bytes, whatever they are.
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Canonical(bytes) | Self::Raw(bytes) | Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+impl Message {
+    /// The Message-ID with its brackets; empty when a ready message has none.
+    pub fn message_id(&self) -> &str {
+        match self {
+            Self::Composed(message) => message.message_id(),
+            Self::Ready(message) => message.message_id(),
+            Self::Signed(signed) => signed.message().message_id(),
+        }
+    }
+
+    /// Whether the form for servers with 8BITMIME differs from the one for all others.
+    pub fn has_eight_bit_form(&self) -> bool {
+        match self {
+            Self::Composed(message) => message.has_eight_bit_form(),
+            Self::Ready(message) => message.has_eight_bit_form(),
+            Self::Signed(signed) => signed.message().has_eight_bit_form(),
+        }
+    }
+
+    /// Whether the header holds bytes over 127, so that only a server with SMTPUTF8 may get it (RFC 6532).
+    pub fn needs_smtputf8(&self) -> bool {
+        match self {
+            Self::Composed(message) => message.needs_smtputf8(),
+            Self::Ready(message) => message.needs_smtputf8(),
+            Self::Signed(signed) => signed.message().needs_smtputf8(),
+        }
+    }
+
+    /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
+    ///
+    /// Files are read for it only where their bytes have to be encoded anew in quoted-printable.
+    pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
+        match self {
+            Self::Composed(message) => message.size(eight_bit),
+            Self::Ready(message) => message.size(eight_bit),
+            Self::Signed(signed) => signed.size(eight_bit),
+        }
+    }
+
+    /// The size in bytes of the form for BINARYMIME (RFC 3030), when it has one that is smaller: files are in it as they are.
+    pub fn binary_size(&mut self) -> io::Result<Option<u64>> {
+        match self {
+            Self::Composed(message) => message.binary_size(),
+            // What somebody else has encoded stays as it is, and what is signed must have lines (RFC 6376, section 5.3).
+            Self::Ready(_) | Self::Signed(_) => Ok(None),
+        }
+    }
+
+    /// Hands the form for BINARYMIME to `sink`, as [`Message::stream`] does with the others.
+    pub fn stream_binary<E: From<io::Error>>(&mut self, sink: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::Composed(message) => message.stream_binary(sink),
+            Self::Ready(message) => message.stream(true, sink),
+            Self::Signed(signed) => signed.stream(true, sink),
+        }
+    }
+
+    /// Hands the message in one of its forms to `sink`, piece by piece, dots not stuffed.
+    ///
+    /// An error, also after the last piece, says that the message is not complete: a file was changed meanwhile.
+    pub fn stream<E: From<io::Error>>(
+        &mut self,
+        eight_bit: bool,
+        mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.stream_to(eight_bit, &mut sink)
+    }
+
+    fn stream_to<E: From<io::Error>>(
+        &mut self,
+        eight_bit: bool,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Composed(message) => message.stream(eight_bit, sink),
+            Self::Ready(message) => message.stream(eight_bit, sink),
+            Self::Signed(signed) => signed.stream(eight_bit, sink),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The proxy as it is typed: `socks5://[USER@]HOST[:PORT]` or `http://[USER@]HOST:PORT`.
+//!
+//! A password in it is refused, as arguments are seen by everybody on this machine. `socks5h`, by which curl asks for names to be
+//! resolved at the proxy, is the same as `socks5`: they always are.
+
+use std::fmt;
+
+use crate::net::address::{HostPort, Server, ServerError};
+use crate::proto::proxy::{Identity, Scheme};
+use crate::secret::Secret;
+
+/// Port of SOCKS (the one that is registered for it).
+const SOCKS: u16 = 1080;
+
+/// A proxy, and who we are to it.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Which one.
+    pub address: ProxyAddress,
+    /// The password of its user.
+    pub secret: Option<Secret>,
+}
+
+impl Proxy {
+    /// Who we are to it, if it shall know.
+    pub fn identity(&self) -> Option<Identity<'_>> {
+        let password = self.secret.as_ref()?.expose();
+        self.address.user.as_deref().map(|user| Identity { user, password })
+    }
+}
+
+/// A proxy as it is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyAddress {
+    /// What it speaks.
+    pub scheme: Scheme,
+    /// Where it listens.
+    pub at: HostPort,
+    /// Who logs in there, if anybody.
+    pub user: Option<String>,
+}
+
+/// Why a text names no proxy.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyError {
+    /// Neither of the two.
+    #[error("write socks5://HOST:PORT or http://HOST:PORT")]
+    Scheme,
+    /// TLS to the proxy itself.
+    #[error("a proxy is not spoken to by TLS here; the mail inside is encrypted all the same: write http://HOST:PORT")]
+    Https,
+    /// A port that nobody can guess.
+    #[error("the port is missing; write http://HOST:PORT")]
+    NoPort,
+    /// A password in the command line.
+    #[error(
+        "a password does not stand here, where everybody can read it: use SMTP_PROXY_PASSWORD, --proxy-password-file or --proxy-password-command"
+    )]
+    Password,
+    /// A name that is empty, broken or holds controls.
+    #[error("not a user's name; other characters than letters and digits may be written as %40 and the like")]
+    User,
+    /// Something behind the port.
+    #[error("nothing may stand behind the port")]
+    Path,
+    /// The host or the port.
+    #[error("{0}")]
+    Server(#[from] ServerError),
+}
+
+impl ProxyAddress {
+    /// Reads a proxy.
+    pub fn parse(text: &str) -> Result<Self, ProxyError> {
+        let (scheme, rest) = text.split_once("://").ok_or(ProxyError::Scheme)?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "socks5" | "socks5h" => Scheme::Socks5,
+            "http" => Scheme::Http,
+            "https" => return Err(ProxyError::Https),
+            _ => return Err(ProxyError::Scheme),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (user, host) = match rest.rsplit_once('@') {
+            Some((user, _)) if user.contains(':') => return Err(ProxyError::Password),
+            Some((user, host)) => (Some(decoded(user).ok_or(ProxyError::User)?), host),
+            None => (None, rest),
+        };
+        if host.contains('/') {
+            return Err(ProxyError::Path);
+        }
+        let Server { host, port } = Server::parse(host)?;
+        let port = match (port, scheme) {
+            (Some(port), _) => port,
+            (None, Scheme::Socks5) => SOCKS,
+            (None, Scheme::Http) => return Err(ProxyError::NoPort),
+        };
+        Ok(Self { scheme, at: HostPort { host, port }, user })
+    }
+}
+
+impl fmt::Display for ProxyAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at.fmt(f)
+    }
+}
+
+/// A name with its percent escapes (RFC 3986, section 2.1) undone.
+fn decoded(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        bytes.push(u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok().filter(|name| !name.is_empty() && !name.contains(char::is_control))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scheme_user_host_and_port_are_read() {
+        let cases = [
+            ("socks5://proxy.example.com", Scheme::Socks5, None, "proxy.example.com:1080"),
+            ("SOCKS5H://joe@[::1]:9050/", Scheme::Socks5, Some("joe"), "[::1]:9050"),
+            ("http://joe%40example.com@192.0.2.1:3128", Scheme::Http, Some("joe@example.com"), "192.0.2.1:3128"),
+            ("http://joe@example.com@192.0.2.1:3128", Scheme::Http, Some("joe@example.com"), "192.0.2.1:3128"),
+        ];
+        for (text, scheme, user, at) in cases {
+            let proxy = ProxyAddress::parse(text).unwrap();
+            assert_eq!((proxy.scheme, proxy.user.as_deref(), proxy.to_string().as_str()), (scheme, user, at), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_proxy_is_refused() {
+        let cases = [
+            ("proxy.example.com:1080", ProxyError::Scheme),
+            ("socks4://proxy.example.com", ProxyError::Scheme),
+            ("https://proxy.example.com:3128", ProxyError::Https),
+            ("http://proxy.example.com", ProxyError::NoPort),
+            ("http://joe:secret@proxy.example.com:3128", ProxyError::Password),
+            ("http://@proxy.example.com:3128", ProxyError::User),
+            ("http://a%0d@proxy.example.com:3128", ProxyError::User),
+            ("http://a%+1@proxy.example.com:3128", ProxyError::User),
+            ("http://proxy.example.com:3128/x", ProxyError::Path),
+            ("socks5://", ProxyError::Server(ServerError::NoHost)),
+            ("socks5://a:0", ProxyError::Server(ServerError::Port)),
+        ];
+        for (text, error) in cases {
+            assert_eq!(ProxyAddress::parse(text), Err(error), "{text}");
+        }
+    }
+}

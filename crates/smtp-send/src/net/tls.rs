@@ -1,0 +1,224 @@
+//! TLS by rustls: whom to trust, and what a failed handshake means for a person.
+//!
+//! A certificate is always checked, with two exceptions that are visible: `--insecure`, and the mode auto towards a
+//! loopback address. What is sent to this machine itself may go in clear anyway (there is nobody between), so demanding a
+//! certificate that no mail server has for "localhost" would protect nothing and keep people from their own server.
+
+mod client_certificate;
+mod dane;
+mod pin;
+mod verifier;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use common::{Failure, Kind};
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, InvalidMessage, ProtocolVersion, RootCertStore,
+};
+
+use crate::proto::auth::binding::Binding;
+use crate::proto::pin::Pin;
+use crate::proto::tlsa::Association;
+use pin::{NotPinned, Pinned};
+use verifier::{Anybody, Bench};
+
+pub use client_certificate::Identity;
+
+/// Whom to trust.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// File with the certificates of the issuers to trust, instead of those of the system.
+    pub ca: Option<PathBuf>,
+    /// The name that the certificate must carry, when it is not the host.
+    pub server_name: Option<String>,
+    /// When the certificate is checked.
+    pub check: Check,
+    /// The records that say whom to trust in place of any issuer, and the domain that they protect (DANE).
+    pub dane: Option<(Vec<Association>, String)>,
+    /// The keys of which the server must have one, in place of an issuer; or besides one, where `ca` names some.
+    pub pins: Vec<Pin>,
+    /// Our own certificate, shown to servers that ask for one.
+    pub identity: Option<Identity>,
+}
+
+/// When a certificate is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Check {
+    /// Always.
+    #[default]
+    Always,
+    /// Unless the server has a loopback address.
+    OffLoopback,
+    /// Never.
+    Never,
+}
+
+/// The client side of a connection to `host`, before its first byte. Says too whether the certificate will be checked.
+pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnection, bool), Failure> {
+    let checked = match trust.check {
+        Check::Always => true,
+        Check::OffLoopback => !loopback,
+        Check::Never => false,
+    };
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Failure::new(Kind::System, "", "TLS", error))?;
+    let builder = if !trust.pins.is_empty() {
+        builder.dangerous().with_custom_certificate_verifier(Bench::new(pinned(trust, &provider)?, provider))
+    } else if let Some((records, domain)) = &trust.dane {
+        let judge = dane::Dane::new(records, Some(domain), Arc::clone(&provider));
+        builder.dangerous().with_custom_certificate_verifier(Bench::new(judge, provider))
+    } else if checked {
+        builder.with_root_certificates(roots(trust)?)
+    } else {
+        builder.dangerous().with_custom_certificate_verifier(Bench::new(Anybody, provider))
+    };
+    let config = match &trust.identity {
+        Some(identity) => builder.with_client_cert_resolver(Arc::clone(&identity.0) as _),
+        None => builder.with_no_client_auth(),
+    };
+    let name = trust.server_name.as_deref().unwrap_or(host);
+    let server_name = ServerName::try_from(name.to_owned())
+        .map_err(|_| Failure::new(Kind::Usage, "--tls-server-name", name, "not a name that a certificate can carry"))?;
+    let connection = ClientConnection::new(Arc::new(config), server_name)
+        .map_err(|error| Failure::new(Kind::System, "start TLS with", host, error))?;
+    Ok((connection, checked))
+}
+
+/// The pin of the key that the server has shown.
+pub fn pin_of(connection: &ClientConnection) -> Option<Pin> {
+    pin::pin_of(connection.peer_certificates()?.first()?)
+}
+
+/// What a login over this connection can be bound to: a secret of TLS 1.3, before it the certificate of the server.
+pub fn binding(connection: &ClientConnection) -> Option<Binding> {
+    if connection.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+        let secret = connection.export_keying_material([0; 32], Binding::EXPORTER_LABEL, Some(&[]));
+        return secret.ok().map(Binding::exporter);
+    }
+    Binding::end_point(connection.peer_certificates()?.first()?)
+}
+
+fn pinned(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Pinned, Failure> {
+    let issuers = match trust.ca {
+        Some(_) => {
+            let roots = Arc::new(roots(trust)?);
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
+            Some(verifier.map_err(|error| Failure::new(Kind::System, "", "TLS", error))?)
+        }
+        None => None,
+    };
+    Ok(Pinned { pins: trust.pins.clone(), issuers })
+}
+
+fn roots(trust: &Trust) -> Result<RootCertStore, Failure> {
+    let mut roots = RootCertStore::empty();
+    let Some(file) = &trust.ca else {
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            log::debug!("trusted certificates of this system: {error}");
+        }
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            let why = "this system has none (package ca-certificates), and --tls-ca is not given";
+            return Err(Failure::new(Kind::Config, "", "trusted certificates", why));
+        }
+        return Ok(roots);
+    };
+    let unusable = |why: String| Failure::new(Kind::NoInput, "--tls-ca", file.display(), why);
+    let text =
+        std::fs::read(file).map_err(|error| Failure::io("--tls-ca", file.display(), error).with_kind(Kind::NoInput))?;
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable("no certificate in PEM form in this file".into()));
+    }
+    Ok(roots)
+}
+
+/// The day of a certificate, as `2026-11-25`.
+fn day(time: UnixTime) -> String {
+    let time = i64::try_from(time.as_secs()).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    time.map_or_else(|| "a day far away".to_owned(), |time| time.format("%Y-%m-%d").to_string())
+}
+
+/// What went wrong in a handshake with `peer`, and what helps.
+pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
+    let cure = "; --tls-ca FILE names an issuer to trust, --insecure accepts any certificate, --tls off sends in clear";
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            let why = format!("issued by nobody who is trusted here{cure}");
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
+            // The library writes each as `DnsName("mail.example.com")`.
+            let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+            let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
+            let names = if names.is_empty() { "nobody".to_owned() } else { names };
+            let expected = expected.to_str();
+            let why = format!("it is for {names}, not for {expected}; --tls-server-name NAME expects another name");
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        // The library has no variant for this one, though every second self-made certificate looks like that.
+        rustls::Error::InvalidCertificate(CertificateError::Other(other))
+            if other.0.to_string() == "CaUsedAsEndEntity" =>
+        {
+            let why = "signed by itself and marked as an authority (CA:TRUE), which no server's own certificate may be; \
+                       --insecure accepts any certificate, --tls off sends in clear";
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<NotPinned>() => {
+            Failure::new(Kind::Denied, "certificate of", peer, other.0.to_string())
+        }
+        rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+            let why = format!("it was valid until {}, whoever runs the server must renew it{cure}", day(*not_after));
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
+            let why = format!("it is valid from {} on; is the clock of this machine right?{cure}", day(*not_before));
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+            let why = "not the one that the TLSA records of the server name (DANE)";
+            Failure::new(Kind::Denied, "certificate of", peer, why)
+        }
+        rustls::Error::InvalidCertificate(wrong) => {
+            Failure::new(Kind::Denied, "certificate of", peer, format!("{wrong}{cure}"))
+        }
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            let why = "it answers without TLS; use --tls starttls, or --tls off to send in clear";
+            Failure::new(Kind::Protocol, "start TLS with", peer, why)
+        }
+        rustls::Error::AlertReceived(alert) => match about_our_certificate(*alert) {
+            Some(why) => Failure::new(Kind::Denied, "start TLS with", peer, why),
+            None => Failure::new(Kind::Protocol, "start TLS with", peer, error.to_string()),
+        },
+        _ => Failure::new(Kind::Protocol, "start TLS with", peer, error.to_string()),
+    }
+}
+
+/// What a server has against the certificate that we have shown or not shown (RFC 8446, section 6.2).
+///
+/// Under TLS 1.3 this comes only after the handshake, in place of the first reply.
+fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
+    Some(match alert {
+        AlertDescription::CertificateRequired => "it demands a certificate of ours; --tls-client-cert names one",
+        AlertDescription::UnknownCA => "it does not trust the issuer of our certificate (--tls-client-cert)",
+        AlertDescription::CertificateExpired => "it says that our certificate has expired (--tls-client-cert)",
+        AlertDescription::CertificateRevoked => "it says that our certificate was revoked (--tls-client-cert)",
+        AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::AccessDenied => "it does not accept our certificate (--tls-client-cert)",
+        _ => return None,
+    })
+}

@@ -1,0 +1,333 @@
+//! The connection: bytes and replies with a deadline for each whole step, in clear or under TLS.
+//!
+//! A deadline covers the complete reply or block, however many reads it takes, so a server that drips one byte a minute
+//! is ended like one that is silent (RFC 5321, section 4.5.3.2). This file knows nothing of the dialogue.
+
+mod connect;
+mod deadline_stream;
+mod proxy;
+
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use common::{Failure, Kind};
+use rustls::{ClientConnection, StreamOwned};
+
+use crate::net::address::{HostPort, Peer};
+use crate::net::tls::{self, Trust};
+use crate::proto::auth::binding::Binding;
+use crate::proto::pin::Pin;
+use crate::proto::reply::{Reply, ReplyParser};
+use deadline_stream::Timed;
+
+pub use connect::{Family, Known, ProxyHeader, Way};
+
+/// A handshake is a few packets and some arithmetic.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(60);
+/// For saying goodbye; nobody needs it.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(200);
+/// A server that greets later than this may be waiting for us, which is worth a word.
+const GREETING_HINT: Duration = Duration::from_secs(10);
+/// Bytes read at once: a reply is much shorter.
+const READ_BLOCK: usize = 4096;
+/// The name of the step in which the server speaks first.
+const GREETING: &str = "the greeting";
+
+/// What the user allows, besides the patience of each step.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// In place of the patience of every step.
+    pub timeout: Option<Duration>,
+    /// When everything must be over.
+    pub end: Option<Instant>,
+}
+
+impl Limits {
+    fn until(self, patience: Duration) -> Instant {
+        let until = Instant::now() + self.timeout.unwrap_or(patience);
+        self.end.map_or(until, |end| end.min(until))
+    }
+}
+
+#[derive(Debug)]
+enum Stream {
+    Clear(Timed),
+    Tls(Box<StreamOwned<ClientConnection, Timed>>),
+}
+
+impl Stream {
+    fn timed(&mut self) -> &mut Timed {
+        match self {
+            Self::Clear(timed) => timed,
+            Self::Tls(tls) => &mut tls.sock,
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(timed) => timed.read(buffer),
+            Self::Tls(tls) => tls.read(buffer),
+        }
+    }
+}
+
+/// How the connection is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encryption {
+    /// For people: `TLSv1.3`.
+    pub version: String,
+    /// Whether the certificate was checked.
+    pub verified: bool,
+    /// The key of the server.
+    pub pin: Option<Pin>,
+}
+
+/// Bytes that could not all be written.
+#[derive(Debug)]
+pub struct Unwritten {
+    /// Why.
+    pub failure: Failure,
+    /// How many of them may have left.
+    pub written: usize,
+}
+
+/// An open connection to a server.
+#[derive(Debug)]
+pub struct Transport {
+    stream: Stream,
+    input: Vec<u8>,
+    parser: ReplyParser,
+    host: String,
+    peer: String,
+    loopback: bool,
+    limits: Limits,
+    encryption: Option<Encryption>,
+}
+
+impl Transport {
+    /// Connects to the first address of `peer` that answers, or through a proxy.
+    pub fn connect(peer: &Peer, way: &Way, limits: Limits) -> Result<Self, Failure> {
+        Ok(Self::over(connect::connect(peer, None, way, limits)?, peer, limits))
+    }
+
+    /// Connects to the first of the known addresses of `server` that answers.
+    pub fn connect_to(server: &HostPort, known: Known<'_>, way: &Way, limits: Limits) -> Result<Self, Failure> {
+        let peer = Peer::Tcp(server.clone());
+        Ok(Self::over(connect::connect(&peer, Some(known), way, limits)?, &peer, limits))
+    }
+
+    fn over(connected: connect::Connected, peer: &Peer, limits: Limits) -> Self {
+        Self {
+            stream: Stream::Clear(connected.timed),
+            input: connected.early,
+            parser: ReplyParser::default(),
+            host: peer.host().to_owned(),
+            peer: peer.to_string(),
+            loopback: connected.loopback,
+            limits,
+            encryption: None,
+        }
+    }
+
+    /// The other end as it was typed.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Our own address on this connection, if it has one.
+    pub fn local_address(&mut self) -> Option<IpAddr> {
+        self.stream.timed().local_address().map(|address| address.ip())
+    }
+
+    /// Whether others on the way can read what is sent.
+    pub fn is_exposed(&self) -> bool {
+        self.encryption.is_none() && !self.loopback
+    }
+
+    /// How the connection is encrypted, if it is.
+    pub fn encryption(&self) -> Option<&Encryption> {
+        self.encryption.as_ref()
+    }
+
+    /// What a login over this connection can be bound to.
+    pub fn binding(&self) -> Option<Binding> {
+        match &self.stream {
+            Stream::Clear(_) => None,
+            Stream::Tls(stream) => tls::binding(&stream.conn),
+        }
+    }
+
+    /// Starts TLS. Bytes that came before it and were not asked for are an attack or a broken server.
+    pub fn start_tls(&mut self, trust: &Trust) -> Result<(), Failure> {
+        let failed = |kind, why| Failure::new(kind, "start TLS with", &self.peer, why);
+        if !self.input.is_empty() {
+            let why = "it sent bytes in clear behind its answer to STARTTLS; nothing was sent";
+            return Err(failed(Kind::Protocol, why));
+        }
+        let Stream::Clear(clear) = &self.stream else {
+            return Err(failed(Kind::Protocol, "TLS is there already"));
+        };
+        let (mut connection, verified) = tls::client(trust, &self.host, self.loopback)?;
+        let mut timed = clear
+            .another(self.limits.until(HANDSHAKE_PATIENCE))
+            .map_err(|error| Failure::io("start TLS with", &self.peer, error).with_kind(Kind::System))?;
+        while connection.is_handshaking() {
+            if let Err(error) = connection.complete_io(&mut timed) {
+                return Err(handshake_failed(&self.peer, error));
+            }
+        }
+        let version = connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
+        let pin = tls::pin_of(&connection);
+        let encryption = Encryption { version: version.replace("TLSv1_", "TLSv1."), verified, pin };
+        let known = if verified { "certificate checked" } else { "certificate not checked" };
+        let key = pin.map(|pin| format!(", its key is {pin}")).unwrap_or_default();
+        log::info!("{} with {}, {known}{key}", encryption.version, self.peer);
+        self.stream = Stream::Tls(Box::new(StreamOwned::new(connection, timed)));
+        self.encryption = Some(encryption);
+        Ok(())
+    }
+
+    /// Writes all of `bytes` within `patience`.
+    pub fn send(&mut self, bytes: &[u8], patience: Duration) -> Result<(), Unwritten> {
+        self.stream.timed().until = self.limits.until(patience);
+        let (result, written) = match &mut self.stream {
+            Stream::Clear(timed) => timed.write_counted(bytes),
+            // What has left of a record is not known; all of it may have.
+            Stream::Tls(tls) => (tls.write_all(bytes).and_then(|()| tls.flush()), bytes.len()),
+        };
+        result.map_err(|error| {
+            let failure = Failure::io("send to", &self.peer, error).with_kind(Kind::Temporary);
+            Unwritten { failure, written }
+        })
+    }
+
+    /// Reads one reply within `patience`, all its lines together.
+    pub fn reply(&mut self, patience: Duration, awaited: &str) -> Result<Reply, Failure> {
+        let until = self.limits.until(patience);
+        let allowed = until.saturating_duration_since(Instant::now());
+        let hint = self.encryption.is_none() && awaited == GREETING && allowed > GREETING_HINT;
+        self.stream.timed().until = if hint { Instant::now() + GREETING_HINT } else { until };
+        if self.encryption.is_some() {
+            // What servers send behind a handshake (session tickets) is not answered by anything, and until it is acknowledged
+            // many of them hold back the next reply (RFC 896); without this, acknowledging would take its 40 ms.
+            self.stream.timed().acknowledge_at_once();
+        }
+        loop {
+            if let Some(reply) = self.parsed()? {
+                return Ok(reply);
+            }
+            match self.fill() {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && Instant::now() < until => {
+                    log::warn!(
+                        "{} has not greeted for {}; a server that expects TLS from the first byte never does \
+                         (--tls implicit)",
+                        self.peer,
+                        seconds(GREETING_HINT)
+                    );
+                    self.stream.timed().until = until;
+                }
+                Err(error) => return Err(self.no_reply(error, awaited, allowed)),
+            }
+        }
+    }
+
+    /// A reply that came together with the last one, or with a record that was read while writing; asks nobody for more.
+    pub fn buffered_reply(&mut self) -> Result<Option<Reply>, Failure> {
+        self.take_decrypted();
+        self.parsed()
+    }
+
+    /// A reply that is there although none is awaited; does not wait for one.
+    pub fn early_reply(&mut self) -> Result<Option<Reply>, Failure> {
+        if let Some(reply) = self.buffered_reply()? {
+            return Ok(Some(reply));
+        }
+        if !self.stream.timed().is_readable() {
+            return Ok(None);
+        }
+        self.stream.timed().until = Instant::now() + Duration::from_millis(1);
+        match self.fill() {
+            // Under TLS what has arrived may be no data at all, such as a session ticket.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            Err(error) => return Err(self.no_reply(error, "the message", Duration::ZERO)),
+            Ok(()) => {}
+        }
+        self.parsed()
+    }
+
+    /// Says goodbye to TLS and closes.
+    pub fn close(mut self) {
+        self.stream.timed().until = Instant::now() + CLOSE_PATIENCE;
+        if let Stream::Tls(tls) = &mut self.stream {
+            tls.conn.send_close_notify();
+            let _ = tls.flush();
+        }
+    }
+
+    /// Plaintext that TLS has decrypted already is not seen by a look at the socket.
+    fn take_decrypted(&mut self) {
+        if let Stream::Tls(tls) = &mut self.stream {
+            let mut block = [0; READ_BLOCK];
+            while let Ok(length @ 1..) = tls.conn.reader().read(&mut block) {
+                self.input.extend_from_slice(&block[..length]);
+            }
+        }
+    }
+
+    fn parsed(&mut self) -> Result<Option<Reply>, Failure> {
+        let wrong = |error| Failure::new(Kind::Protocol, "read reply of", &self.peer, error);
+        let (taken, reply) = self.parser.push(&self.input).map_err(wrong)?;
+        self.input.drain(..taken);
+        Ok(reply)
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let mut block = [0; READ_BLOCK];
+        loop {
+            match self.stream.read(&mut block) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => {
+                    self.input.extend_from_slice(&block[..length]);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn no_reply(&self, error: io::Error, awaited: &str, allowed: Duration) -> Failure {
+        if let Some(refused @ rustls::Error::AlertReceived(_)) = tls_error(&error) {
+            return tls::explain(&self.peer, refused);
+        }
+        let why = match error.kind() {
+            io::ErrorKind::TimedOut if awaited == GREETING && self.encryption.is_none() => format!(
+                "no complete greeting within {}; a server that expects TLS from the first byte is silent too (--tls implicit)",
+                seconds(allowed)
+            ),
+            io::ErrorKind::TimedOut => format!("no complete reply to {awaited} within {}", seconds(allowed)),
+            io::ErrorKind::UnexpectedEof if awaited == GREETING => "it closed the connection at once".to_owned(),
+            io::ErrorKind::UnexpectedEof => format!("it closed the connection instead of answering {awaited}"),
+            _ => return Failure::io("read reply of", &self.peer, error).with_kind(Kind::Temporary),
+        };
+        Failure::new(Kind::Temporary, "read reply of", &self.peer, why)
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 10.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
+}
+
+fn handshake_failed(peer: &str, error: io::Error) -> Failure {
+    match tls_error(&error) {
+        Some(inner) => tls::explain(peer, inner),
+        None => Failure::io("start TLS with", peer, error).with_kind(Kind::Temporary),
+    }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}

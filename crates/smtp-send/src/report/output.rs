@@ -1,0 +1,85 @@
+//! What a run shows on the way: lines or JSON on standard output, rows of CSV, and how far it is on a terminal.
+//!
+//! What was delivered stays delivered, so a report that cannot be written is only warned about.
+
+mod progress_bar;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use common::{Failure, Kind};
+
+use crate::config::{FileSource, ReportStyle};
+use crate::report::{CsvReport, Report};
+use progress_bar::Progress;
+
+/// Where the results of a run go.
+pub struct Output {
+    style: ReportStyle,
+    csv: Option<CsvReport<Box<dyn Write + Send>>>,
+    progress: Option<Progress>,
+    /// Whether something could not be written, and was told.
+    warned: bool,
+}
+
+impl Output {
+    /// For a run with so many messages. `goes_on` says that an earlier one has begun the report.
+    ///
+    /// # Errors
+    /// The file of the report cannot be written.
+    pub fn new(
+        style: ReportStyle,
+        csv: Option<&FileSource>,
+        messages: Option<usize>,
+        goes_on: bool,
+    ) -> Result<Self, Failure> {
+        let to_stdout = csv == Some(&FileSource::Stdin);
+        let csv = csv.map(|target| match target {
+            FileSource::Stdin => Ok(CsvReport::new(Box::new(io::stdout()) as Box<dyn Write + Send>, true)),
+            FileSource::File(path) => table(path, goes_on),
+        });
+        let style = if to_stdout { ReportStyle::Quiet } else { style };
+        Ok(Self { style, csv: csv.transpose()?, progress: messages.and_then(Progress::new), warned: false })
+    }
+
+    /// One more message has come to its end.
+    pub fn show(&mut self, report: &Report) {
+        let Self { style, csv, progress, .. } = self;
+        let mut show = || {
+            let mut out = io::stdout().lock();
+            let shown = match style {
+                ReportStyle::Lines => report.write_lines(&mut out),
+                ReportStyle::Json => report.write_json(&mut out),
+                ReportStyle::Quiet => Ok(()),
+            };
+            let shown = shown.and_then(|()| out.flush());
+            drop(out);
+            let told = csv.as_mut().map_or(Ok(()), |csv| csv.write(report));
+            shown.and(told)
+        };
+        let written = match progress {
+            Some(progress) => progress.beside(&mut show),
+            None => show(),
+        };
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+            && !std::mem::replace(&mut self.warned, true)
+        {
+            log::warn!("the report is not complete: {}", Failure::output(error));
+        }
+        if let Some(progress) = &self.progress {
+            progress.step();
+        }
+    }
+}
+
+/// The file of a report, begun anew or continued.
+fn table(path: &Path, goes_on: bool) -> Result<CsvReport<Box<dyn Write + Send>>, Failure> {
+    let open = || -> io::Result<_> {
+        let file = File::options().create(true).write(true).append(goes_on).truncate(!goes_on).open(path)?;
+        let is_new = file.metadata()?.len() == 0;
+        Ok(CsvReport::new(Box::new(BufWriter::new(file)) as Box<dyn Write + Send>, is_new))
+    };
+    open().map_err(|error| Failure::io("write", path.display(), error).with_kind(Kind::System))
+}

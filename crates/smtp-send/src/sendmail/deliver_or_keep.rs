@@ -1,0 +1,165 @@
+//! What becomes of a message that was read: sent, or kept with the names of those who are still to get it.
+//!
+//! The sending runs in a thread of its own, so that a signal can be answered while it waits for a server: the message is kept,
+//! one line says where, and the program ends.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread;
+
+use common::{Failure, Kind};
+use nix::sys::signal::{SigSet, Signal};
+
+use super::Sending;
+use super::dead_letter::{Letter, Note};
+use super::queue::{self, Attempt, Entry};
+use crate::delivery::Job;
+use crate::session::Fate;
+
+/// The signals that end a program and can be answered.
+const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
+/// How many recipients an error names; the letter itself names all of them.
+const NAMED: usize = 5;
+
+/// What happened first.
+enum Event {
+    Done(Vec<Fate>, Option<Failure>),
+    Signal(Signal),
+}
+
+/// Sends `job` and discards its letter, or buries it when somebody has not got the message. `place` puts the line of the
+/// configuration in front of an error where it belongs.
+pub(super) fn of(
+    sending: Sending,
+    job: Job,
+    letter: Result<Letter, String>,
+    place: impl FnOnce(Failure) -> Failure,
+) -> Result<(), Failure> {
+    let recipients: Vec<String> = job.recipients.iter().map(ToString::to_string).collect();
+    let sender = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
+    if let Ok(letter) = &letter {
+        letter.note(&sender, &recipients);
+    }
+    let failure = match until_signal(move || send(sending, job), ended) {
+        Event::Done(_, None) => {
+            if let Ok(letter) = letter {
+                letter.discard();
+            }
+            return Ok(());
+        }
+        Event::Done(fates, Some(failure)) => {
+            let has_it = |at: usize| matches!(fates.get(at), Some(Fate::Accepted(_)));
+            let left = recipients.into_iter().enumerate().filter(|(at, _)| !has_it(*at)).map(|(_, one)| one);
+            return Err(buried(letter, &place(failure), &sender, &left.collect::<Vec<_>>()));
+        }
+        Event::Signal(signal) => {
+            let why = "the message may or may not have been delivered";
+            Failure::new(Kind::Temporary, "", format!("ended by {}", signal.as_str()), why)
+        }
+    };
+    Err(buried(letter, &failure, &sender, &recipients))
+}
+
+/// Tries a message that is in the queue. Unless it is refused for good there is nothing to say: it is in good hands.
+pub(super) fn queued(
+    mut sending: Sending,
+    entry: Entry,
+    place: impl FnOnce(Failure) -> Failure,
+) -> Result<(), Failure> {
+    let id = entry.id.clone();
+    let attempt = until_signal(
+        move || Queued::Tried(queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {})),
+        || Queued::Ended,
+    );
+    match attempt {
+        Queued::Tried(Attempt::Buried(failure)) => Err(place(failure)),
+        Queued::Tried(Attempt::Waits { failure, .. }) => {
+            log::info!("queued as {id}: {}", place(failure));
+            Ok(())
+        }
+        Queued::Tried(Attempt::Sent) | Queued::Ended => Ok(()),
+    }
+}
+
+/// What happened first to a message in the queue.
+enum Queued {
+    Tried(Attempt),
+    Ended,
+}
+
+impl From<Signal> for Queued {
+    fn from(_: Signal) -> Self {
+        Self::Ended
+    }
+}
+
+impl From<Signal> for Event {
+    fn from(signal: Signal) -> Self {
+        Self::Signal(signal)
+    }
+}
+
+/// Does `work` until it is done or a signal comes; `ended` is what it comes to when it breaks off.
+fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Send + 'static, ended: fn() -> T) -> T {
+    let (tell, told) = mpsc::channel();
+    let awaited = awaited();
+    // Before the threads are there, so that they have it from their start.
+    if awaited.thread_block().is_ok() {
+        let tell = tell.clone();
+        thread::spawn(move || {
+            if let Ok(signal) = awaited.wait() {
+                // When nobody listens any more the program has ended in another way.
+                let _ = tell.send(signal.into());
+            }
+        });
+    }
+    thread::spawn(move || {
+        let sent = catch_unwind(AssertUnwindSafe(work));
+        let _ = tell.send(sent.unwrap_or_else(|_| ended()));
+    });
+    told.recv().unwrap_or_else(|_| ended())
+}
+
+fn send(mut sending: Sending, job: Job) -> Event {
+    let (fates, failure) = sending.deliver(job);
+    Event::Done(fates, failure)
+}
+
+fn ended() -> Event {
+    Event::Done(Vec::new(), Some(Failure::new(Kind::System, "", "the sending", "ended without a result")))
+}
+
+/// The signals to wait for: those that this program was not told to ignore when it was started, as nohup does.
+fn awaited() -> SigSet {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    ENDING.into_iter().filter(|signal| ignored >> (*signal as u32 - 1) & 1 == 0).collect()
+}
+
+/// `failure` with the place where the message is kept now, and for whom; or why it is not kept.
+pub(super) fn buried(
+    letter: Result<Letter, String>,
+    failure: &Failure,
+    sender: &str,
+    recipients: &[String],
+) -> Failure {
+    let whom = match recipients {
+        [] => String::new(),
+        few if few.len() <= NAMED => format!(" for {}", few.join(", ")),
+        many => format!(" for {} recipients", many.len()),
+    };
+    let why = failure.to_string();
+    let end = match letter {
+        Err(why) => format!("the message{whom} is lost, for it could not be kept: {why}"),
+        Ok(letter) => match letter.bury(&Note { sender, recipients, why: &why }) {
+            Ok(path) => format!("the message{whom} is kept in {}", path.display()),
+            Err((path, cause)) => {
+                let cause = common::error::reason(&cause);
+                format!("the message{whom} is kept in {} (without a note: {cause})", path.display())
+            }
+        },
+    };
+    Failure::new(failure.kind(), "", why, end)
+}

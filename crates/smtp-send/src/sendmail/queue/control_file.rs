@@ -1,0 +1,224 @@
+//! What the queue knows about a message besides the message: who sends, who is still to get it, how often that was tried, and
+//! when it is tried again.
+//!
+//! It is a small JSON object in a file of its own, which is written anew as a whole. What it says is checked when it is read:
+//! a file that somebody has edited must not bring a line of its own into a header or a dialogue.
+
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset, Local, TimeZone};
+use serde::{Deserialize, Serialize};
+
+use crate::delivery;
+use crate::message::Edits;
+use crate::proto::address::{Address, Mailbox};
+
+/// What this program writes, and reads.
+const VERSION: u8 = 1;
+/// The pauses of the dialogue's own tries are for seconds; a queue waits for minutes.
+const MINUTES: u32 = 60;
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 3600);
+
+/// What is known about a message in the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    version: u8,
+    /// Where bounces go; nothing for the null path.
+    sender: Option<String>,
+    /// Who is still to get it.
+    pub(super) recipients: Vec<String>,
+    /// The author of a message without From.
+    author_name: Option<String>,
+    author: String,
+    /// The date of a message without one.
+    date: String,
+    /// The Message-ID of a message without one.
+    message_id: String,
+    /// The account that sends it; the default one when there is none.
+    pub(super) account: Option<String>,
+    /// What is asked of delivery reports.
+    pub(super) notify: Option<String>,
+    pub(super) ret: Option<String>,
+    pub(super) envelope_id: Option<String>,
+    /// When it came, in seconds since 1970.
+    pub(super) arrived: i64,
+    /// How often it was tried.
+    pub(super) attempts: u32,
+    /// When it is to be tried again, in seconds since 1970.
+    pub(super) next: i64,
+    /// Why the last try did not succeed.
+    pub(super) why: Option<String>,
+}
+
+/// A ticket that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TicketError {
+    /// It is no such object.
+    #[error("not what the queue writes: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is of another version of this program.
+    #[error("version {0} is not known")]
+    Version(u8),
+    /// A field holds what it cannot hold.
+    #[error("the field {0} is not valid")]
+    Field(&'static str),
+}
+
+impl Ticket {
+    /// The ticket of a message that comes `now`, in seconds since 1970.
+    pub(super) fn new(edits: &Edits, sender: Option<&Address>, recipients: &[Address], now: i64) -> Self {
+        let author = edits.from.as_ref();
+        let date = edits.date.unwrap_or_else(|| Local::now().fixed_offset());
+        Self {
+            version: VERSION,
+            sender: sender.map(ToString::to_string),
+            recipients: recipients.iter().map(ToString::to_string).collect(),
+            author_name: author.and_then(|author| author.name.clone()),
+            author: author.map(|author| author.address.to_string()).unwrap_or_default(),
+            date: date.to_rfc2822(),
+            message_id: edits.message_id.clone().unwrap_or_default(),
+            account: None,
+            notify: None,
+            ret: None,
+            envelope_id: None,
+            arrived: now,
+            attempts: 0,
+            next: now,
+            why: None,
+        }
+    }
+
+    /// Reads a ticket.
+    pub fn parse(json: &[u8]) -> Result<Self, TicketError> {
+        let ticket: Self = serde_json::from_slice(json)?;
+        if ticket.version != VERSION {
+            return Err(TicketError::Version(ticket.version));
+        }
+        ticket.reverse_path()?;
+        ticket.recipients()?;
+        ticket.edits()?;
+        for (field, value) in [
+            ("account", &ticket.account),
+            ("notify", &ticket.notify),
+            ("ret", &ticket.ret),
+            ("envelope_id", &ticket.envelope_id),
+        ] {
+            if value.as_ref().is_some_and(|value| value.contains(char::is_control)) {
+                return Err(TicketError::Field(field));
+            }
+        }
+        if ticket.recipients.is_empty() { Err(TicketError::Field("recipients")) } else { Ok(ticket) }
+    }
+
+    /// The ticket as it is written.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Where bounces go; `None` is the null path.
+    pub fn reverse_path(&self) -> Result<Option<Address>, TicketError> {
+        let address = self.sender.as_deref().map(Address::parse).transpose();
+        address.map_err(|_| TicketError::Field("sender"))
+    }
+
+    /// Who is still to get it.
+    pub fn recipients(&self) -> Result<Vec<Address>, TicketError> {
+        let addresses = self.recipients.iter().map(|one| Address::parse(one)).collect::<Result<_, _>>();
+        addresses.map_err(|_| TicketError::Field("recipients"))
+    }
+
+    /// What its message lacks, the same at every try.
+    pub fn edits(&self) -> Result<Edits, TicketError> {
+        let date = DateTime::parse_from_rfc2822(&self.date).map_err(|_| TicketError::Field("date"))?;
+        let address = Address::parse(&self.author).map_err(|_| TicketError::Field("author"))?;
+        let name = self.author_name.clone();
+        if name.as_ref().is_some_and(|name| name.contains(char::is_control)) {
+            return Err(TicketError::Field("author_name"));
+        }
+        let id = &self.message_id;
+        if !(id.starts_with('<') && id.ends_with('>') && id.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(TicketError::Field("message_id"));
+        }
+        Ok(Edits {
+            remove_bcc: true,
+            from: Some(Mailbox { name, address }),
+            date: Some(date),
+            message_id: Some(id.clone()),
+        })
+    }
+
+    /// The sender as it is shown.
+    pub(super) fn sender(&self) -> &str {
+        self.sender.as_deref().unwrap_or_default()
+    }
+
+    /// A try came to nothing for now.
+    pub(super) fn postpone(&mut self, now: i64, why: String) {
+        self.attempts = self.attempts.saturating_add(1);
+        let pause = delivery::backoff(self.attempts).saturating_mul(MINUTES).min(LONGEST_PAUSE);
+        self.next = now.saturating_add(i64::try_from(pause.as_secs()).unwrap_or(i64::MAX));
+        self.why = Some(why);
+    }
+}
+
+/// A time for people.
+pub(super) fn shown(seconds: i64) -> String {
+    let time: Option<DateTime<FixedOffset>> = Local.timestamp_opt(seconds, 0).single().map(|time| time.fixed_offset());
+    time.map_or_else(|| seconds.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket() -> Ticket {
+        let author = Mailbox::parse("Jörg <jo@example.org>").unwrap();
+        let edits = Edits {
+            from: Some(author.clone()),
+            date: Some(DateTime::parse_from_rfc3339("2026-11-25T12:00:00+01:00").unwrap()),
+            message_id: Some("<1@example.org>".into()),
+            ..Edits::default()
+        };
+        Ticket::new(&edits, Some(&author.address), &[Address::parse("bob@example.com").unwrap()], 1_000_000)
+    }
+
+    #[test]
+    fn a_ticket_is_read_as_it_was_written() {
+        let ticket = ticket();
+        let read = Ticket::parse(ticket.json().as_bytes()).unwrap();
+        assert_eq!(read, ticket);
+        assert_eq!(read.edits().unwrap().message_id.as_deref(), Some("<1@example.org>"));
+        assert_eq!(read.recipients().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_ticket_that_was_tampered_with_is_refused() {
+        let json = ticket().json();
+        for (from, to) in [
+            ("<1@example.org>", "<1@example.org>\\r\\nBcc: x@y"),
+            ("bob@example.com", "bob@example.com>\\r\\nRCPT TO:<x@y"),
+            ("\"version\": 1", "\"version\": 2"),
+            ("Jörg", "J\\nB"),
+            ("\"recipients\": [", "\"recipients\": [], \"x\": ["),
+            ("Wed, 25 Nov", "25 of Nov"),
+        ] {
+            let tampered = json.replace(from, to);
+            assert_ne!(tampered, json, "{from}");
+            assert!(Ticket::parse(tampered.as_bytes()).is_err(), "{tampered}");
+        }
+        assert!(Ticket::parse(b"{").is_err());
+    }
+
+    #[test]
+    fn pauses_grow_from_a_minute_to_hours() {
+        let mut ticket = ticket();
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            ticket.postpone(0, "busy".into());
+            pauses.push(ticket.next);
+        }
+        assert!((45..=75).contains(&pauses[0]) && (90..=150).contains(&pauses[1]), "{pauses:?}");
+        assert!(pauses[11] <= 4 * 3600 && pauses[11] > 3 * 3600, "{pauses:?}");
+    }
+}

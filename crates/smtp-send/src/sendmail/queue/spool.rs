@@ -1,0 +1,241 @@
+//! The queue on disk: two files for each message, `ID.msg` with the message as it came and `ID.json` with its ticket.
+//!
+//! A message is in the queue as soon as, and as long as, its `.msg` is there; the ticket is written before and removed behind.
+//! Both are on disk, not only in the memory of the system, before anybody is told that the message is kept. Whoever works on
+//! one holds a lock on its `.msg`. The folder is `$XDG_STATE_HOME/smtp-send/queue`, by default in ~/.local/state; for who has
+//! no home, one of its own in /var/tmp. Only the owner may read it.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::geteuid;
+
+use super::control_file::{Ticket, TicketError};
+use crate::host;
+
+/// A queue with more messages takes no other: something is wrong, and the disk belongs to others too.
+const MOST_MESSAGES: usize = 10_000;
+/// The same for its bytes.
+const MOST_BYTES: u64 = 1 << 30;
+/// A ticket without a message is left over from a run that was killed when it is so old.
+const LEFT_OVER: Duration = Duration::from_secs(3600);
+
+/// The queue of a user.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    folder: PathBuf,
+}
+
+/// A message in the queue that nobody else works on.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Its name.
+    pub(crate) id: String,
+    folder: PathBuf,
+    /// The lock is on this file.
+    _message: Flock<File>,
+    /// What is known about it.
+    pub(crate) ticket: Ticket,
+}
+
+/// Why an entry cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EntryError {
+    /// Somebody else is at work on it.
+    #[error("it is being sent")]
+    Busy,
+    /// There is none of this name.
+    #[error("no such message in the queue")]
+    Missing,
+    /// Its files cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Its ticket says nothing of use.
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
+}
+
+impl Queue {
+    /// That of the user; made if it is not there.
+    pub(crate) fn open() -> io::Result<Self> {
+        let folder = folder();
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        // In a place that others can write to, somebody else may have made it.
+        let facts = fs::symlink_metadata(&folder)?;
+        if !facts.is_dir() || facts.uid() != geteuid().as_raw() || facts.mode() & 0o022 != 0 {
+            let why = format!("{} belongs to somebody else, or others may write to it", folder.display());
+            return Err(io::Error::other(why));
+        }
+        Ok(Self { folder })
+    }
+
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The names of its messages, the oldest first. What a killed run has left of others is removed.
+    pub(crate) fn ids(&self) -> io::Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("msg") => ids.push(name),
+                Some("json" | "partial") if !path.with_extension("msg").exists() && is_old(&path) => {
+                    let _ = fs::remove_file(&path);
+                }
+                _ => {}
+            }
+        }
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Takes a message that is in a file of its own, held open as `message`. On disk when this returns.
+    ///
+    /// # Errors
+    /// There is no room. Then the message is where it was.
+    pub(crate) fn take(&self, path: &Path, message: Flock<File>, ticket: Ticket) -> Result<Entry, Flock<File>> {
+        let id = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        match self.put(path, &message, &id, &ticket) {
+            Ok(()) => Ok(Entry { id, folder: self.folder.clone(), _message: message, ticket }),
+            Err(error) => {
+                log::warn!("{}: {}", self.folder.display(), common::error::reason(&error));
+                Err(message)
+            }
+        }
+    }
+
+    fn put(&self, path: &Path, message: &File, id: &str, ticket: &Ticket) -> io::Result<()> {
+        self.has_room(message.metadata()?.len())?;
+        message.sync_all()?;
+        write_ticket(&self.folder, id, ticket)?;
+        if let Err(error) = fs::rename(path, self.folder.join(format!("{id}.msg"))) {
+            let _ = fs::remove_file(self.folder.join(format!("{id}.json")));
+            return Err(error);
+        }
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn has_room(&self, bytes: u64) -> io::Result<()> {
+        let (mut count, mut sum) = (0, bytes);
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.path().extension().is_some_and(|extension| extension == "msg") {
+                count += 1;
+                sum += entry.metadata().map_or(0, |facts| facts.len());
+            }
+        }
+        if count >= MOST_MESSAGES || sum > MOST_BYTES {
+            return Err(io::Error::other(format!("the queue is full: {count} messages with {} MiB", sum >> 20)));
+        }
+        Ok(())
+    }
+
+    /// The ticket of a message, whoever works on it.
+    pub(crate) fn ticket(&self, id: &str) -> Result<Ticket, EntryError> {
+        if !is_name(id) || !self.folder.join(format!("{id}.msg")).exists() {
+            return Err(EntryError::Missing);
+        }
+        Ok(Ticket::parse(&fs::read(self.folder.join(format!("{id}.json")))?)?)
+    }
+
+    /// Locks the file of a message.
+    fn hold(&self, id: &str) -> Result<Flock<File>, EntryError> {
+        let path = self.folder.join(format!("{id}.msg"));
+        let missing = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => EntryError::Missing,
+            _ => error.into(),
+        };
+        if !is_name(id) {
+            return Err(EntryError::Missing);
+        }
+        let file = File::options().read(true).write(true).open(&path).map_err(missing)?;
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+            Errno::EWOULDBLOCK => EntryError::Busy,
+            error => EntryError::Io(error.into()),
+        })?;
+        // Between the two somebody else may have sent it.
+        if path.exists() { Ok(file) } else { Err(EntryError::Missing) }
+    }
+
+    /// A message to work on.
+    pub(crate) fn entry(&self, id: &str) -> Result<Entry, EntryError> {
+        let message = self.hold(id)?;
+        Ok(Entry { id: id.to_owned(), folder: self.folder.clone(), ticket: self.ticket(id)?, _message: message })
+    }
+
+    /// Removes a message unsent, even one whose ticket cannot be read.
+    pub(crate) fn drop_entry(&self, id: &str) -> Result<(), EntryError> {
+        let held = self.hold(id)?;
+        remove(&self.folder, id)?;
+        drop(held);
+        Ok(())
+    }
+}
+
+impl Entry {
+    /// The file with the message.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.join(format!("{}.msg", self.id))
+    }
+
+    /// Writes what is known now.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        write_ticket(&self.folder, &self.id, &self.ticket)
+    }
+
+    /// The message is in other hands.
+    pub(crate) fn remove(self) -> io::Result<()> {
+        remove(&self.folder, &self.id)
+    }
+}
+
+fn remove(folder: &Path, id: &str) -> io::Result<()> {
+    fs::remove_file(folder.join(format!("{id}.msg")))?;
+    let _ = fs::remove_file(folder.join(format!("{id}.json")));
+    File::open(folder)?.sync_all()
+}
+
+/// Writes a ticket so that at any time there is the old one or the new one, as a whole.
+fn write_ticket(folder: &Path, id: &str, ticket: &Ticket) -> io::Result<()> {
+    let partial = folder.join(format!("{id}.partial"));
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&partial)?;
+        file.write_all(ticket.json().as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&partial, folder.join(format!("{id}.json")))?;
+        File::open(folder)?.sync_all()
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&partial)))
+}
+
+/// A name leads to no other folder.
+fn is_name(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn is_old(path: &Path) -> bool {
+    let modified = fs::metadata(path).and_then(|facts| facts.modified());
+    modified.is_ok_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFT_OVER))
+}
+
+fn folder() -> PathBuf {
+    let set = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let home = || host::home_folder().filter(|home| home.is_dir()).map(|home| home.join(".local/state"));
+    match set.or_else(home) {
+        Some(state) if is_ours(&state) => state.join("smtp-send/queue"),
+        _ => PathBuf::from(format!("/var/tmp/smtp-send-queue-{}", geteuid())),
+    }
+}
+
+/// Whether the folder can be made or is there: the home of many a service belongs to root.
+fn is_ours(state: &Path) -> bool {
+    DirBuilder::new().recursive(true).mode(0o700).create(state.join("smtp-send")).is_ok()
+}

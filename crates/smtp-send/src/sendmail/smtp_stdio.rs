@@ -1,0 +1,271 @@
+//! `sendmail -bs`: SMTP on standard input and output, for programs that speak it to a child process (Symfony Mailer, swaks).
+//!
+//! The answer to a message tells the truth: 250 only when the server has taken it for everybody, or when it is in the queue. A
+//! client that hears 4xx or 5xx still has its message, so none is kept here, unless some recipients have got it: then a dead
+//! letter is for the others.
+
+use std::cell::Cell;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::rc::Rc;
+
+use common::{Failure, Kind, SafeText};
+
+use super::dead_letter::{Letter, NotKept};
+use super::queue::{self, Attempt};
+use super::{Arguments, Setup, deliver_or_keep, input, placed};
+use crate::delivery::Job;
+use crate::host;
+use crate::message::{Edits, Message, Ready};
+use crate::proto::server_session::text::Text;
+use crate::proto::server_session::{Envelope, MAX_LINE, Reception, Step};
+use crate::session::Fate;
+
+/// What the message is called in errors.
+const MESSAGE: &str = "the message";
+/// Characters of a reason in a reply.
+const LONGEST_REASON: usize = 400;
+/// The answer to a line that another server could take for two, or for a part of one.
+const BARE: &str = "500 5.5.2 A line ends with CR LF, both of them";
+
+/// Holds the session up to QUIT or the end of standard input.
+///
+/// # Errors
+/// When the account is of no use, standard output is closed, or standard input ends within a message.
+pub(super) fn serve(arguments: &Arguments) -> Result<(), Failure> {
+    // Whoever starts this with a broken account shall hear it at once.
+    let setup = match Setup::new(arguments) {
+        Ok(setup) => setup,
+        Err(failure) => {
+            say(&format!("421 4.3.5 {}", reason(&failure)))?;
+            return Err(failure);
+        }
+    };
+    let mut session = Reception::new(&host::best_name(), setup.identity.domain());
+    say(&session.greeting())?;
+    let mut setup = Some(setup);
+    loop {
+        let Some(line) = line(&mut session)? else { return Ok(()) };
+        match line {
+            Step::Say(reply) => say(&reply)?,
+            Step::End(reply) => return say(&reply),
+            Step::Data(reply) => {
+                say(&reply)?;
+                // Each message has a route of its own: the first the one that was tried out, others a new one.
+                let setup = setup.take().map_or_else(|| Setup::new(arguments), Ok);
+                say(&received(setup, session.take_envelope(), arguments)?)?;
+            }
+        }
+    }
+}
+
+fn say(reply: &str) -> Result<(), Failure> {
+    log::info!("-> {}", reply.replace("\r\n", " | "));
+    let mut out = io::stdout().lock();
+    out.write_all(format!("{reply}\r\n").as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
+}
+
+/// What the next command leads to; `None` at the end of the input.
+fn line(session: &mut Reception) -> Result<Option<Step>, Failure> {
+    let mut input = io::stdin().lock();
+    let mut line = Vec::new();
+    let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
+    input.by_ref().take(limit).read_until(b'\n', &mut line).map_err(super::unreadable)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.len() == MAX_LINE && !line.ends_with(b"\n") {
+        while !line.ends_with(b"\n") && !line.is_empty() {
+            line.clear();
+            input.by_ref().take(limit).read_until(b'\n', &mut line).map_err(super::unreadable)?;
+        }
+        return Ok(Some(session.mistake("500 5.5.2 The line is too long".to_owned())));
+    }
+    let typed = line.strip_suffix(b"\n").filter(|_| io::stdin().is_terminal());
+    let Some(command) = line.strip_suffix(b"\r\n").or(typed) else {
+        return Ok(Some(session.mistake(BARE.to_owned())));
+    };
+    log::info!("<- {}", SafeText(command));
+    Ok(Some(session.command(command)))
+}
+
+/// Reads the message and sends it. The text is the answer.
+fn received(setup: Result<Setup, Failure>, envelope: Envelope, arguments: &Arguments) -> Result<String, Failure> {
+    let end = Rc::new(Cell::new(End::Missing));
+    let data = Data {
+        text: Text::default(),
+        lines: io::stdin().is_terminal(),
+        out: Vec::new(),
+        read: 0,
+        end: Rc::clone(&end),
+    };
+    let setup = match setup {
+        Ok(setup) => setup,
+        Err(failure) => {
+            drain(data)?;
+            return Ok(refusal(&failure));
+        }
+    };
+    let source = input::with_fit_header(data, setup.identity.domain()).map_err(super::unreadable)?;
+    let kept = Letter::keep(source).map_err(super::unreadable)?;
+    let letter = match kept {
+        Ok(letter) => letter,
+        Err(NotKept { message, why }) => {
+            drain(message)?;
+            return Ok(format!("452 4.3.1 It could not be kept: {}", shortened(&why)));
+        }
+    };
+    if end.get() == End::Bare {
+        letter.discard();
+        return Ok("550 5.6.11 Every line of a message ends with CR LF, both of them; nothing was sent".to_owned());
+    }
+    let edits = setup.identity.edits()?;
+    match Ready::open(letter.path(), &edits) {
+        Ok(ready) => {
+            let (reverse_path, recipients) = envelope;
+            let job = Job { reverse_path, recipients, message: Message::Ready(Box::new(ready)) };
+            Ok(sent(setup, job, letter, &edits, arguments))
+        }
+        Err(error) => {
+            letter.discard();
+            Ok(refusal(&error.into_failure(MESSAGE)))
+        }
+    }
+}
+
+fn sent(setup: Setup, job: Job, letter: Letter, edits: &Edits, arguments: &Arguments) -> String {
+    let Setup { mut sending, queue, account, .. } = setup;
+    let letter = if queue {
+        match queue::enqueue(letter, &job, edits, arguments) {
+            Ok(entry) => {
+                let id = entry.id.clone();
+                return match queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {}) {
+                    Attempt::Sent => format!("250 2.0.0 Ok: sent as {id}"),
+                    Attempt::Waits { .. } => format!("250 2.0.0 Ok: queued as {id}"),
+                    Attempt::Buried(failure) => refusal(&placed(failure, account.as_ref())),
+                };
+            }
+            // Then it is sent now or not at all.
+            Err(letter) => letter,
+        }
+    } else {
+        letter
+    };
+    let recipients: Vec<String> = job.recipients.iter().map(ToString::to_string).collect();
+    let sender = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
+    letter.note(&sender, &recipients);
+    let (fates, failure) = sending.deliver(job);
+    let Some(failure) = failure else {
+        letter.discard();
+        return format!("250 2.0.0 Ok: {}", queue_id(&fates));
+    };
+    let failure = placed(failure, account.as_ref());
+    let has_it = |at: &usize| matches!(fates.get(*at), Some(Fate::Accepted(_)));
+    let left: Vec<String> =
+        (0..recipients.len()).filter(|at| !has_it(at)).filter_map(|at| recipients.get(at).cloned()).collect();
+    if left.len() == recipients.len() && !fates.contains(&Fate::Unknown) {
+        letter.discard();
+        return refusal(&failure);
+    }
+    // Another try of the client would give it twice to those who have it.
+    let told = deliver_or_keep::buried(Ok(letter), &failure, &sender, &left).with_kind(Kind::Refused);
+    refusal(&told)
+}
+
+/// What the server calls it.
+fn queue_id(fates: &[Fate]) -> String {
+    let id = fates.iter().find_map(|fate| match fate {
+        Fate::Accepted(reply) => reply.queue_id(),
+        _ => None,
+    });
+    id.map_or_else(|| "the server has taken it".to_owned(), |id| format!("queued as {}", SafeText(id.as_bytes())))
+}
+
+/// The reply that says the same as a failure.
+fn refusal(failure: &Failure) -> String {
+    let code = match failure.kind() {
+        Kind::Temporary | Kind::System | Kind::NoInput => "451 4.3.0",
+        // Whoever set this up can mend it; the message is not to blame.
+        Kind::Config | Kind::Denied | Kind::Protocol | Kind::Usage => "451 4.3.5",
+        Kind::UnknownUser => "550 5.1.1",
+        Kind::UnknownHost => "550 5.1.2",
+        Kind::BadData => "550 5.6.0",
+        _ => "554 5.0.0",
+    };
+    format!("{code} {}", reason(failure))
+}
+
+fn reason(failure: &Failure) -> String {
+    shortened(&failure.to_string())
+}
+
+fn shortened(text: &str) -> String {
+    let safe = SafeText(text.as_bytes()).to_string();
+    safe.chars().map(|character| if character.is_ascii() { character } else { '?' }).take(LONGEST_REASON).collect()
+}
+
+fn drain(mut source: impl Read) -> Result<(), Failure> {
+    io::copy(&mut source, &mut io::sink()).map(drop).map_err(super::unreadable)
+}
+
+/// How the message ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It has not.
+    Missing,
+    /// As it should.
+    Good,
+    /// With a bare CR or LF somewhere in it.
+    Bare,
+}
+
+/// The message behind DATA. An input that ends before it is an error: an incomplete message is never sent.
+struct Data {
+    text: Text,
+    /// On a terminal lines end with LF.
+    lines: bool,
+    /// What was read and not yet handed on, from `read` on.
+    out: Vec<u8>,
+    read: usize,
+    end: Rc<Cell<End>>,
+}
+
+impl Data {
+    fn fill(&mut self) -> io::Result<()> {
+        self.out.clear();
+        self.read = 0;
+        let mut input = io::stdin().lock();
+        let there = input.fill_buf()?;
+        if there.is_empty() {
+            let why = "it ends within a message, which was not sent";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
+        }
+        let (taken, ended) = if self.lines {
+            let line = there.split_inclusive(|byte| *byte == b'\n').next().unwrap_or(there);
+            let typed = line.strip_suffix(b"\n").map(|line| [line, b"\r\n"].concat());
+            (line.len(), self.text.push(typed.as_deref().unwrap_or(line), &mut self.out).1)
+        } else {
+            self.text.push(there, &mut self.out)
+        };
+        input.consume(taken);
+        if ended {
+            self.end.set(if self.text.has_bare_line_end() { End::Bare } else { End::Good });
+        }
+        Ok(())
+    }
+}
+
+impl Read for Data {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.read == self.out.len() {
+            if self.end.get() != End::Missing {
+                return Ok(0);
+            }
+            self.fill()?;
+        }
+        let rest = &self.out[self.read..];
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        self.read += length;
+        Ok(length)
+    }
+}

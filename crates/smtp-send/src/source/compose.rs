@@ -1,0 +1,117 @@
+//! From what was asked for to messages that can be sent: opens every file, reads every text, before anything is sent.
+//!
+//! What cannot be read is told by its name (exit code 66), what is no message or has no recipient too (65).
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+
+use common::{Failure, Kind};
+
+use crate::config::{Composed, FileSource, Mail, TextSource};
+use crate::delivery::Job;
+use crate::host;
+use crate::message::attach::Wanted;
+use crate::message::html::{Html, HtmlError, Picture};
+use crate::message::{Attachment, Composition, Draft, HtmlBody, Message, SpoolError, Text};
+use crate::source::merge::Merge;
+use crate::source::{Files, Single, Supply};
+
+/// What standard input is called in messages.
+const STDIN: &str = "standard input";
+
+/// All messages of a run, each with its envelope. Where `keep_going`, those that cannot be sent are left out.
+pub fn supply(mail: Mail, keep_going: bool) -> Result<Box<dyn Supply>, Failure> {
+    Ok(match mail {
+        Mail::Composed(mut composed) => Box::new(Single::new(compose(&mut composed)?)),
+        Mail::Merge(merge) => Box::new(Merge::look(*merge, keep_going, || Box::new(stdin("The table")))?),
+        Mail::Ready(ready) => Box::new(Files::look(ready, keep_going, || Box::new(stdin("The message")))?),
+    })
+}
+
+fn compose(config: &mut Composed) -> Result<Job, Failure> {
+    // Files first, so that nobody types a text in vain.
+    let attachments = config.attachments.iter().map(|one| attach("attach", one)).collect::<Result<Vec<_>, _>>()?;
+    let inline = config.inline.iter().map(|one| attach("inline", one)).collect::<Result<Vec<_>, _>>()?;
+    let date = chrono::Local::now().fixed_offset();
+    let message_id = host::message_id(&date, &host::best_name())
+        .map_err(|error| Failure::new(Kind::System, "", "random numbers", error))?;
+    let html = config.html.as_ref().map(|source| read_html(source, inline, &message_id)).transpose()?;
+    let (html, plain) = html.unzip();
+    let text = match (&config.text, plain) {
+        (TextSource::Html, Some(plain)) => {
+            Text::read(plain.as_bytes()).map_err(|error| error.into_failure("keep", "the text"))?
+        }
+        (source, _) => read_text(source)?,
+    };
+    let message = Composition::compose(Draft {
+        from: config.from.clone(),
+        reply_to: std::mem::take(&mut config.reply_to),
+        to: std::mem::take(&mut config.to),
+        cc: std::mem::take(&mut config.cc),
+        subject: config.subject.take(),
+        date,
+        message_id,
+        headers: std::mem::take(&mut config.headers),
+        text,
+        html,
+        attachments,
+    });
+    Ok(Job {
+        message: Message::Composed(Box::new(message)),
+        reverse_path: config.reverse_path.clone(),
+        recipients: config.recipients.clone(),
+    })
+}
+
+fn attach(operation: &'static str, wanted: &Wanted) -> Result<Attachment, Failure> {
+    let name: &dyn Display = if wanted.is_stdin() { &STDIN } else { &wanted.path.display() };
+    Attachment::open(wanted).map_err(|error| error.into_failure(operation, name))
+}
+
+/// The text in HTML with its pictures, and the same in plain text.
+fn read_html(source: &FileSource, inline: Vec<Attachment>, message_id: &str) -> Result<(HtmlBody, String), Failure> {
+    let (name, html): (&dyn Display, _) = match source {
+        FileSource::Stdin => (&STDIN, Html::read(stdin("The text"))),
+        FileSource::File(path) => (
+            &path.display(),
+            File::open(path).map_err(|error| HtmlError::Spool(SpoolError::Read(error))).and_then(Html::read),
+        ),
+    };
+    let failed = |error: HtmlError| match error {
+        HtmlError::Spool(error) => error.into_failure("read", name),
+        HtmlError::TooLong | HtmlError::Missing(_) => Failure::new(Kind::BadData, "read", name, error),
+    };
+    let mut html = html.map_err(failed)?;
+    let unique = message_id.trim_matches(['<', '>']);
+    let id = |number: usize| format!("{number}.{unique}");
+    let pictures: Vec<Picture> =
+        inline.iter().enumerate().map(|(at, file)| Picture { name: file.name().to_owned(), id: id(at + 1) }).collect();
+    let shown = html.show(&pictures).map_err(failed)?;
+    for (picture, _) in pictures.iter().zip(shown).filter(|(_, shown)| !shown) {
+        log::warn!("{name} does not show --inline {0}: it would be named cid:{0} there", picture.name);
+    }
+    let plain = html.plain();
+    let text = html.into_text().map_err(|error| SpoolError::Keep(error).into_failure("keep", name))?;
+    let inline = inline.into_iter().zip(pictures).map(|(file, picture)| file.shown_as(picture.id)).collect();
+    Ok((HtmlBody { text, inline }, plain))
+}
+
+fn read_text(source: &TextSource) -> Result<Text, Failure> {
+    let (name, text): (&dyn Display, _) = match source {
+        TextSource::Nothing | TextSource::Html => (&"the text", Text::read(io::empty())),
+        TextSource::Inline(text) => (&"--body", Text::read(text.as_bytes())),
+        TextSource::File(path) => (&path.display(), File::open(path).map_err(SpoolError::Read).and_then(Text::read)),
+        TextSource::Stdin => (&STDIN, Text::read(stdin("The text"))),
+    };
+    text.map_err(|error| error.into_failure("read", name))
+}
+
+/// Standard input; who sits there is told that something is expected.
+fn stdin(what: &str) -> io::StdinLock<'static> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        eprintln!("{what} is read from here; Ctrl-D on a line of its own ends it.");
+    }
+    stdin.lock()
+}

@@ -1,0 +1,249 @@
+//! One message for each row of a table: a template filled, to the address in the row.
+//!
+//! Every row is tried before anything is sent, and filled again when its turn comes. A row never names more than one
+//! recipient, and no value gets a line of its own in the header.
+
+use std::collections::HashMap;
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
+
+use chrono::{DateTime, FixedOffset};
+use common::{Failure, Kind};
+
+use super::csv_table::{BadRow, Rows, RowsError};
+use crate::config::{FileSource, MergeMail, ReversePath};
+use crate::delivery::Job;
+use crate::host;
+use crate::message::headers::Headers;
+use crate::message::template::{Columns, Template};
+use crate::message::{Edits, FieldError, Message, Ready};
+use crate::proto::address::{Address, Mailbox};
+use crate::source::{Digest, Supply};
+
+/// A template is held in memory as a whole; what is larger belongs behind a link.
+const MAX_TEMPLATE: u64 = 32 << 20;
+/// Columns that are taken for the address.
+const ADDRESS_COLUMNS: [&str; 4] = ["email", "e-mail", "mail", "to"];
+/// So many bad rows are named; the others are counted.
+const NAMED: usize = 10;
+
+/// The messages of a table.
+#[derive(Debug)]
+pub struct Merge {
+    mail: MergeMail,
+    rows: Rows,
+    template: Template,
+    template_bytes: Vec<u8>,
+    /// The column with the address.
+    column: usize,
+    /// Whether each message needs a field To.
+    adds_to: bool,
+    date: DateTime<FixedOffset>,
+    host: String,
+    run: String,
+    left_out: usize,
+}
+
+impl Merge {
+    /// Looks at the template and every row. `stdin` is standard input, should the table be there.
+    ///
+    /// # Errors
+    /// Anything that is wrong with the template, or with a row unless `keep_going` leaves it out.
+    pub fn look(mail: MergeMail, keep_going: bool, stdin: impl FnOnce() -> Box<dyn Read>) -> Result<Self, Failure> {
+        let template_bytes = read_template(&mail)?;
+        let (rows, bad) = match &mail.rows {
+            FileSource::File(path) => Rows::open(path, mail.separator),
+            FileSource::Stdin => Rows::keep(stdin(), mail.separator),
+        }
+        .map_err(|error| no_table(&mail.rows, error))?;
+        let column = address_column(&rows, &mail)?;
+        let columns = Columns::new(rows.columns().to_vec());
+        let wrong = |error| Failure::new(Kind::BadData, "read", mail.template.display(), error);
+        let template = Template::parse(&template_bytes, columns).map_err(wrong)?;
+        let adds_to = !template.has("To");
+        let (date, host, run) = (chrono::Local::now().fixed_offset(), host::best_name(), crate::journal::new_run()?);
+        let mut merge =
+            Self { mail, rows, template, template_bytes, column, adds_to, date, host, run, left_out: bad.len() };
+        merge.check(bad, keep_going)?;
+        Ok(merge)
+    }
+
+    /// Tries every row; gives up the bad ones, or everything.
+    fn check(&mut self, mut bad: Vec<BadRow>, keep_going: bool) -> Result<(), Failure> {
+        let (hasher, mut seen, mut repeated) = (RandomState::new(), HashMap::new(), Vec::new());
+        let mut good = Vec::with_capacity(self.rows.len());
+        for number in 0..self.rows.len() {
+            let (row, line) = (self.row(number)?, self.rows.line(number));
+            let checked = self.recipient(&row).map_err(|why| BadRow { line, why });
+            let checked = checked.and_then(|address| {
+                let filled = self.template.check(&|column| row[column].clone());
+                filled.map_err(|error| BadRow { line, why: error.to_string() }).map(|()| address)
+            });
+            good.push(checked.is_ok());
+            match checked {
+                Err(row) => bad.push(row),
+                Ok(address) => {
+                    // The address itself would need far more room, and two that share 64 bits are none of this world.
+                    let first = *seen.entry(hasher.hash_one(address.as_str().to_lowercase())).or_insert(line);
+                    if first != line {
+                        repeated.push((line, first, address));
+                    }
+                }
+            }
+        }
+        if let Some((line, first, address)) = repeated.first() {
+            let count = repeated.len();
+            log::warn!(
+                "{count} rows have an address again, and each is sent: {address} in line {line} as in line {first}"
+            );
+        }
+        bad.sort_by_key(|row| row.line);
+        self.left_out = bad.len();
+        self.rows.retain(|number| good[number]);
+        self.refuse(&bad, keep_going)
+    }
+
+    fn refuse(&self, bad: &[BadRow], keep_going: bool) -> Result<(), Failure> {
+        let name = self.rows.path().display();
+        let wrong = |why: String| Failure::new(Kind::BadData, "read", name.to_string(), why);
+        let told = if keep_going || bad.len() > 1 { &bad[..bad.len().min(NAMED)] } else { &[] };
+        for row in told {
+            log::warn!("{name} line {}: {}", row.line, row.why);
+        }
+        match bad {
+            [row] if !keep_going => Err(wrong(format!("line {}: {}; nothing is sent", row.line, row.why))),
+            [_, _, ..] if !keep_going => {
+                let all = bad.len() + self.rows.len();
+                Err(wrong(format!(
+                    "{} of {all} rows cannot be sent, so nothing is (--keep-going sends the others)",
+                    bad.len()
+                )))
+            }
+            _ if self.rows.is_empty() => Err(wrong("no row that can be sent".into())),
+            _ => Ok(()),
+        }
+    }
+
+    fn row(&self, number: usize) -> Result<Vec<String>, Failure> {
+        let unreadable = |error| Failure::io("read", self.rows.path().display(), error).with_kind(Kind::NoInput);
+        self.rows.read(number).map_err(unreadable)
+    }
+
+    fn recipient(&self, row: &[String]) -> Result<Address, String> {
+        let address = row[self.column].trim();
+        Address::parse(address).map_err(|error| format!("{}: '{address}': {error}", self.rows.columns()[self.column]))
+    }
+
+    /// The message of a row.
+    fn filled(&self, number: usize) -> Result<Job, Failure> {
+        let row = self.row(number)?;
+        let name = self.label(number);
+        let wrong = |why: String| Failure::new(Kind::BadData, "read", &name, why);
+        let recipient = self.recipient(&row).map_err(wrong)?;
+        let mut first = Headers::default();
+        if self.adds_to {
+            first.mailboxes("To", &[Mailbox { name: None, address: recipient.clone() }]);
+        }
+        let message = self.template.fill(&|column| row[column].clone(), &first);
+        let message = message.map_err(|error| wrong(error.to_string()))?;
+        let edits = Edits {
+            remove_bcc: true,
+            from: Some(self.mail.author.clone()),
+            date: Some(self.date),
+            // The same when the run goes on, so that those who get it twice can tell.
+            message_id: Some(format!("<{}.{}@{}>", self.run, self.rows.line(number), self.host)),
+        };
+        let ready = Ready::own(message, &edits).map_err(|error| error.into_failure(&name))?;
+        let broken = |error: &FieldError| wrong(error.to_string());
+        let reverse_path = match &self.mail.reverse_path {
+            ReversePath::Given(path) => path.clone(),
+            ReversePath::OfHeader => ready.author().map_err(broken)?.cloned(),
+        };
+        Ok(Job { reverse_path, recipients: vec![recipient], message: Message::Ready(Box::new(ready)) })
+    }
+
+    fn label(&self, number: usize) -> String {
+        format!("{} line {}", self.rows.path().display(), self.rows.line(number))
+    }
+}
+
+impl Supply for Merge {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn name(&self, number: usize) -> Option<String> {
+        (self.rows.len() > 1).then(|| self.label(number))
+    }
+
+    fn job(&self, number: usize) -> Result<Job, Failure> {
+        self.filled(number)
+    }
+
+    fn digest(&self) -> Result<String, Failure> {
+        let mail = &self.mail;
+        let mut digest = Digest::new("merge");
+        digest.words(format!("{:?} {:?} {}", mail.author, mail.reverse_path, self.column).as_bytes());
+        digest.words(&[mail.separator]);
+        digest.words(&self.template_bytes);
+        let unreadable = |error| Failure::io("read", self.rows.path().display(), error).with_kind(Kind::NoInput);
+        digest.stream(self.rows.bytes()).map_err(unreadable)?;
+        Ok(digest.finish())
+    }
+
+    fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    fn belongs_to(&mut self, run: &str) {
+        run.clone_into(&mut self.run);
+    }
+
+    fn shown(&self) -> usize {
+        self.len().min(1)
+    }
+}
+
+fn read_template(mail: &MergeMail) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error| Failure::io("read", mail.template.display(), error).with_kind(Kind::NoInput);
+    let facts = fs::metadata(&mail.template).map_err(unreadable)?;
+    if !facts.is_file() {
+        return Err(unreadable(std::io::Error::other("not a regular file")));
+    }
+    if facts.len() > MAX_TEMPLATE {
+        let why = format!("larger than {} MiB, which is held in memory", MAX_TEMPLATE >> 20);
+        return Err(Failure::new(Kind::BadData, "read", mail.template.display(), why));
+    }
+    fs::read(&mail.template).map_err(unreadable)
+}
+
+fn no_table(source: &FileSource, error: RowsError) -> Failure {
+    let name = match source {
+        FileSource::Stdin => "standard input".to_owned(),
+        FileSource::File(path) => path.display().to_string(),
+    };
+    match error {
+        RowsError::Io(error) => Failure::io("read", name, error).with_kind(Kind::NoInput),
+        RowsError::NoTable(why) => Failure::new(Kind::BadData, "read", name, why),
+    }
+}
+
+/// The column with the address.
+fn address_column(rows: &Rows, mail: &MergeMail) -> Result<usize, Failure> {
+    let columns = Columns::new(rows.columns().to_vec());
+    let wrong = |why: String| Failure::new(Kind::BadData, "read", rows.path().display(), why);
+    let known = || columns.names().join(", ");
+    if let Some(wanted) = &mail.column {
+        return columns
+            .find(wanted)
+            .ok_or_else(|| wrong(format!("no column is called {wanted}; there are {}", known())));
+    }
+    let found = ADDRESS_COLUMNS.iter().find_map(|name| columns.find(name));
+    found.ok_or_else(|| match columns.names() {
+        [only] if [';', '\t'].iter().any(|sign| only.contains(*sign)) => {
+            wrong("its columns seem to be separated by something else than commas; use --merge-separator".into())
+        }
+        _ => wrong(format!("no column is called email or to; name one of {} by --merge-to", known())),
+    })
+}
