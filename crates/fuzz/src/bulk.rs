@@ -9,9 +9,9 @@ use smtp_send::source::csv_table::Rows;
 use smtp_send::message::headers::Headers;
 use smtp_send::message::mbox::{Places, Unquoted};
 use smtp_send::message::template::{Columns, Template};
-use smtp_send::message::{Edits, Ready};
+use smtp_send::message::{Edits, ExistingMessage};
 use smtp_send::proto::header;
-use smtp_send::sendmail::queue::control_file::Ticket;
+use smtp_send::sendmail::queue::control_file::QueueControlFile;
 
 /// Messages lie one behind the other, each in front of the next; where blocks are cut changes nothing, and of a line at most
 /// one byte goes.
@@ -88,7 +88,7 @@ pub fn template(data: &[u8]) {
         // A list without members is no field.
         let own = known.get_or_insert_with(|| names.clone());
         assert!(names.len() == own.len() && !names.iter().any(|name| name == b"injected" && !own.contains(name)));
-        let _ = Ready::own(message, &Edits::default());
+        let _ = ExistingMessage::own(message, &Edits::default());
     }
 }
 
@@ -107,8 +107,8 @@ pub fn journal(data: &[u8]) {
 
 /// A ticket that is good is so when it is written and read again, and holds no line that could end another one.
 pub fn ticket(data: &[u8]) {
-    let Ok(ticket) = Ticket::parse(data) else { return };
-    let again = Ticket::parse(ticket.json().as_bytes()).expect("what was written can be read");
+    let Ok(ticket) = QueueControlFile::parse(data) else { return };
+    let again = QueueControlFile::parse(ticket.json().as_bytes()).expect("what was written can be read");
     assert_eq!(again, ticket);
     let edits = ticket.edits().expect("it was checked");
     let id = edits.message_id.unwrap_or_default();

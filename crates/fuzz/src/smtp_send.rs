@@ -7,7 +7,7 @@ use std::io;
 use mail_parser::MessageParser;
 use smtp_send::message::headers::Headers;
 use smtp_send::message::html::{Html, Picture};
-use smtp_send::message::{Edits, Ready};
+use smtp_send::message::{Edits, ExistingMessage};
 use smtp_send::proto::address::{self, Address};
 use smtp_send::proto::capability::Capabilities;
 use smtp_send::proto::dot::{DotStuffing, LineEnds};
@@ -62,13 +62,13 @@ pub fn ready(data: &[u8]) {
     let edits =
         [Edits::default(), Edits { remove_bcc: true, message_id: Some("<1@example.com>".into()), ..Edits::default() }];
     let edits = &edits[usize::from(data.first().is_some_and(|first| first % 2 == 1))];
-    let Ok(mut ready) = Ready::read(data, edits) else { return };
+    let Ok(mut ready) = ExistingMessage::read(data, edits) else { return };
     let _ = (ready.recipients().map(<[Address]>::len), ready.author().is_ok(), ready.message_id().len());
     for eight_bit in [true, false] {
         let sent = streamed(&mut ready, eight_bit);
         assert_eq!(sent, streamed(&mut ready, eight_bit));
         assert_eq!(sent.len() as u64, ready.size(eight_bit).expect("in memory"));
-        let again = Ready::read(sent.as_slice(), &Edits::default()).expect("what was sent is a message");
+        let again = ExistingMessage::read(sent.as_slice(), &Edits::default()).expect("what was sent is a message");
         assert!(!edits.remove_bcc || !again_has_bcc(&sent), "Bcc is left");
         // A field that was replaced may have been the only one that needed it.
         assert!(ready.needs_smtputf8() || !again.needs_smtputf8());
@@ -78,7 +78,7 @@ pub fn ready(data: &[u8]) {
     }
 }
 
-fn streamed(ready: &mut Ready, eight_bit: bool) -> Vec<u8> {
+fn streamed(ready: &mut ExistingMessage, eight_bit: bool) -> Vec<u8> {
     let (mut ends, mut out) = (LineEnds::default(), Vec::new());
     let sent: io::Result<()> = ready.stream(eight_bit, |piece| {
         ends.push(piece.bytes(), &mut out);

@@ -9,7 +9,7 @@ use smtp_send::proto::dot::DotStuffing;
 use smtp_send::proto::pin::Pin;
 use smtp_send::proto::proxy::{Dialogue, Identity, Refusal, Scheme, Step, Target};
 use smtp_send::proto::server_session::text::Text;
-use smtp_send::proto::server_session::{self as reception, MAX_RECIPIENTS, Reception};
+use smtp_send::proto::server_session::{self as reception, MAX_RECIPIENTS, SmtpServerSession};
 use smtp_send::net::proxy::ProxyAddress;
 
 /// The longest answer that is held without an end: a head of HTTP.
@@ -61,7 +61,7 @@ fn held(
 /// Whatever a program says to `sendmail -bs`: each reply is one reply, a message has recipients, and a message without a bare line
 /// end is the same when it is sent on and read again.
 pub fn receive(data: &[u8]) {
-    let mut session = Reception::new("host.example.com", "example.org");
+    let mut session = SmtpServerSession::new("host.example.com", "example.org");
     let mut rest = data;
     while let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
         let line = &rest[..end];

@@ -21,7 +21,7 @@ use crate::session::StopAfter;
 pub use bulk::Bulk;
 pub use dkim::signer;
 pub use login::Credentials;
-pub use message::{Composed, FileSource, Mail, MergeMail, ReadyMail, ReversePath, TextSource};
+pub use message::{Composed, ExistingMail, FileSource, Mail, MergeMail, ReversePath, TextSource};
 pub use server::Route;
 
 /// Everything a run needs to know.
@@ -57,7 +57,7 @@ pub enum ReportStyle {
 }
 
 impl Config {
-    /// Checks what was typed. Files with addresses are read here; the text is not.
+    /// Checks what was typed. EmlFiles with addresses are read here; the text is not.
     pub fn new(cli: Cli) -> Result<Self> {
         let stop_after = cli.seeing.stop_after.map(stop_after);
         ensure!(

@@ -1,7 +1,7 @@
-//! From the messages of a run to their fates: some connections at once, another one when the server ends one, another try
+//! From the messages of a run to their statuses: some connections at once, another one when the server ends one, another try
 //! for what failed for now.
 //!
-//! What a recipient's fate is stands in `session`; here is decided which fates are final. `board` knows what is still to be
+//! What a recipient's status is stands in `session`; here is decided which statuses are final. `board` knows what is still to be
 //! done, `connection` does it, and this file says how often and for how long.
 
 mod backoff;
@@ -23,12 +23,12 @@ use crate::journal::Journal;
 use crate::message::Message;
 use crate::net::transport::{Encryption, Limits};
 use crate::proto::address::Address;
-use crate::report::{Facts, Report};
-use crate::session::{Fate, StopAfter, Trouble};
-use crate::source::Supply;
+use crate::report::{Report, ReportInput};
+use crate::session::{RecipientStatus, SessionError, StopAfter};
+use crate::source::MessageSource;
 
-use queue_item::{Parcel, Task};
-use scheduler::Board;
+use queue_item::{InFlight, QueueItem};
+use scheduler::Scheduler;
 use summary::Tally;
 use worker::{Connection, End};
 
@@ -36,7 +36,7 @@ pub use backoff::backoff;
 
 /// A message with its envelope.
 #[derive(Debug)]
-pub struct Job {
+pub struct OutgoingMessage {
     /// Where bounces go; `None` is the null path.
     pub reverse_path: Option<Address>,
     /// Everybody who shall get it.
@@ -47,23 +47,23 @@ pub struct Job {
 
 /// What became of a message.
 #[derive(Debug)]
-pub struct Sent<'a> {
+pub struct DeliveryResult<'a> {
     /// Which one, counted from 0.
     pub number: usize,
     /// Its recipients.
     pub recipients: &'a [Address],
-    /// The fate of each of them.
-    pub fates: &'a [Fate],
+    /// The status of each of them.
+    pub statuses: &'a [RecipientStatus],
     /// All of it in words.
     pub report: Report,
 }
 
 /// Who is told what became of each message, from any of the connections, one at a time.
-pub type Told<'a> = &'a mut (dyn FnMut(Sent<'_>) + Send);
+pub type OnReport<'a> = &'a mut (dyn FnMut(DeliveryResult<'_>) + Send);
 
 /// How a run goes, besides its route.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Manner<'a> {
+pub struct RunOptions<'a> {
     /// The probe to end at, if it is one.
     pub stop_after: Option<StopAfter>,
     /// Whether a progress bar may be shown for a large message.
@@ -78,10 +78,10 @@ pub struct Manner<'a> {
 
 /// Sends all messages and tells `told` of each as soon as nothing about it can change any more. Gives the error of the run:
 /// that of its only message, or how many failed.
-pub fn send(route: &Route, manner: Manner<'_>, supply: &dyn Supply, told: Told<'_>) -> Option<Failure> {
+pub fn send(route: &Route, manner: RunOptions<'_>, supply: &dyn MessageSource, told: OnReport<'_>) -> Option<Failure> {
     let start = Instant::now();
     let count = if manner.stop_after.is_some() { supply.len().min(1) } else { supply.len() };
-    let board = Board::new(count, manner.interval, manner.journal);
+    let board = Scheduler::new(count, manner.interval, manner.journal);
     let connections = manner.connections.clamp(1, board.open().max(1));
     let run = Run {
         route,
@@ -91,7 +91,7 @@ pub fn send(route: &Route, manner: Manner<'_>, supply: &dyn Supply, told: Told<'
         retry_until: route.retry_max_time.map(|time| start + time),
         count,
         board,
-        teller: Mutex::new(Teller { told, tally: Tally::default() }),
+        teller: Mutex::new(Reporter { told, tally: Tally::default() }),
     };
     thread::scope(|scope| {
         for _ in 1..connections {
@@ -101,33 +101,33 @@ pub fn send(route: &Route, manner: Manner<'_>, supply: &dyn Supply, told: Told<'
         run.work();
     });
     run.give_up();
-    let Teller { tally, .. } = run.teller.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Reporter { tally, .. } = run.teller.into_inner().unwrap_or_else(PoisonError::into_inner);
     tally.verdict(count, &route.server())
 }
 
 /// What all connections of a run share.
 struct Run<'a> {
     route: &'a Route,
-    manner: Manner<'a>,
-    supply: &'a dyn Supply,
+    manner: RunOptions<'a>,
+    supply: &'a dyn MessageSource,
     limits: Limits,
     /// No further try begins later.
     retry_until: Option<Instant>,
     count: usize,
-    board: Board<'a>,
-    teller: Mutex<Teller<'a>>,
+    board: Scheduler<'a>,
+    teller: Mutex<Reporter<'a>>,
 }
 
-struct Teller<'a> {
-    told: Told<'a>,
+struct Reporter<'a> {
+    told: OnReport<'a>,
     tally: Tally,
 }
 
 /// What a connection has to say about a message.
 #[derive(Clone, Copy, Default)]
-struct Circumstances<'a> {
+struct ConnectionContext<'a> {
     broken: Option<&'a Failure>,
-    trouble: Option<&'a Trouble>,
+    trouble: Option<&'a SessionError>,
     encryption: Option<&'a Encryption>,
 }
 
@@ -175,7 +175,7 @@ impl Run<'_> {
             || Failure::new(Kind::Temporary, "deliver to", self.route.server(), "the time that was given is over");
         let is_probe = self.manner.stop_after.is_some();
         let broken = end.broken.or_else(|| (end.trouble.is_none() && !is_probe).then(over));
-        let circumstances = Circumstances {
+        let circumstances = ConnectionContext {
             broken: broken.as_ref(),
             trouble: end.trouble.as_ref(),
             encryption: end.encryption.as_ref(),
@@ -188,7 +188,7 @@ impl Run<'_> {
     }
 
     /// The message of a task; one that is not there any more has found its end with that.
-    fn loaded(&self, task: Task) -> Option<Parcel> {
+    fn loaded(&self, task: QueueItem) -> Option<InFlight> {
         let number = task.number;
         match self.supply.job(number) {
             Ok(mut job) => {
@@ -196,10 +196,10 @@ impl Run<'_> {
                 if let Some(kept) = &kept {
                     job.recipients = kept.iter().filter_map(|index| job.recipients.get(*index).cloned()).collect();
                 }
-                Some(Parcel::new(task, job, kept))
+                Some(InFlight::new(task, job, kept))
             }
             Err(failure) => {
-                let circumstances = Circumstances { broken: Some(&failure), ..Circumstances::default() };
+                let circumstances = ConnectionContext { broken: Some(&failure), ..ConnectionContext::default() };
                 self.report(number, "", &[], &task, 0, circumstances);
                 self.board.done();
                 None
@@ -208,8 +208,8 @@ impl Run<'_> {
     }
 
     /// A message has come to its end.
-    fn tell(&self, parcel: Parcel, circumstances: Circumstances<'_>) {
-        let Parcel { task, job, meter, .. } = parcel;
+    fn tell(&self, parcel: InFlight, circumstances: ConnectionContext<'_>) {
+        let InFlight { task, job, meter, .. } = parcel;
         let bytes = meter.bytes();
         drop(meter);
         self.report(task.number, job.message.message_id(), &job.recipients, &task, bytes, circumstances);
@@ -217,13 +217,21 @@ impl Run<'_> {
         self.board.done();
     }
 
-    fn report(&self, number: usize, id: &str, to: &[Address], task: &Task, bytes: u64, seen: Circumstances<'_>) {
-        let (report, failure) = Report::new(Facts {
+    fn report(
+        &self,
+        number: usize,
+        id: &str,
+        to: &[Address],
+        task: &QueueItem,
+        bytes: u64,
+        seen: ConnectionContext<'_>,
+    ) {
+        let (report, failure) = Report::new(ReportInput {
             server: &self.route.server(),
             message_id: id,
             source: self.supply.name(number).as_deref(),
             recipients: to,
-            fates: &task.fates,
+            statuses: &task.statuses,
             trouble: task.trouble.as_ref().or(seen.trouble),
             broken: seen.broken.cloned(),
             encryption: seen.encryption,
@@ -232,7 +240,7 @@ impl Run<'_> {
             is_part: self.route.is_part(),
         });
         let mut teller = self.teller.lock().unwrap_or_else(PoisonError::into_inner);
-        (teller.told)(Sent { number, recipients: to, fates: &task.fates, report });
+        (teller.told)(DeliveryResult { number, recipients: to, statuses: &task.statuses, report });
         teller.tally.add(failure);
     }
 }

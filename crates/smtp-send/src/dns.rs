@@ -3,7 +3,7 @@
 //! What a question and an answer are stands in `proto::dns`, which servers there are in `servers`, how bytes get there in
 //! `exchange`. Names are taken as complete: no search list, no /etc/hosts; mail is routed by DNS alone (RFC 5321, section 5).
 //!
-//! The word of a resolver that an answer is validated (the bit AD) is believed only when nobody can change it on the way:
+//! The word of a resolver that an answer is validated (the bit AD) is trusted only when nobody can change it on the way:
 //! every server is on this machine, or the system or the user says that the way is safe (`options trust-ad` of resolv.conf,
 //! `--dns-trust-ad`).
 
@@ -18,15 +18,15 @@ use common::{Failure, Kind};
 
 use crate::proto::dns::{Answer, MAX_ALIASES, Record, RecordType, Reply};
 
-pub use name_servers::{NAME_SERVER_PORT, Servers, ServersError, parse};
+pub use name_servers::{NAME_SERVER_PORT, NameServerError, NameServers, parse};
 
 /// For one name, all servers and tries together.
-const LONGEST_LOOKUP: Duration = Duration::from_secs(30);
+const MAX_LOOKUP: Duration = Duration::from_secs(30);
 
 /// Asks for records.
 #[derive(Debug)]
 pub struct Resolver {
-    servers: Servers,
+    servers: NameServers,
     /// Which of the servers answered last: it is asked first.
     first: AtomicUsize,
     end: Option<Instant>,
@@ -68,7 +68,7 @@ impl LookupError {
 
 impl Resolver {
     /// A resolver over `servers` that gives up at `end`.
-    pub fn new(servers: Servers, end: Option<Instant>) -> Self {
+    pub fn new(servers: NameServers, end: Option<Instant>) -> Self {
         Self { servers, first: AtomicUsize::new(0), end }
     }
 
@@ -77,9 +77,9 @@ impl Resolver {
         if let Some(answer) = of_this_host(name, wanted) {
             return Ok(answer);
         }
-        let latest = Instant::now() + LONGEST_LOOKUP;
+        let latest = Instant::now() + MAX_LOOKUP;
         let end = self.end.map_or(latest, |end| end.min(latest));
-        let (mut asked, mut aliases, mut authentic) = (name.to_owned(), 0, self.servers.believed());
+        let (mut asked, mut aliases, mut authentic) = (name.to_owned(), 0, self.servers.trusted());
         loop {
             let alias = (aliases > 0).then(|| asked.clone());
             let mut answer = match self.ask(&asked, wanted, end)? {
@@ -136,7 +136,7 @@ impl Resolver {
     fn ask(&self, name: &str, wanted: RecordType, end: Instant) -> Result<Reply, LookupError> {
         let list = self.servers.list();
         let mut why = "there is no name server".to_owned();
-        let mut patience = self.servers.patience();
+        let mut timeout = self.servers.timeout();
         for _ in 0..self.servers.attempts() {
             let first = self.first.load(Ordering::Relaxed);
             for turn in 0..list.len() {
@@ -147,7 +147,7 @@ impl Resolver {
                 }
                 let server = list[index];
                 log::debug!("asking {server} for {} of {name}", wanted.name());
-                match query::ask(server, name, wanted, (now + patience).min(end), self.servers.tcp_only()) {
+                match query::ask(server, name, wanted, (now + timeout).min(end), self.servers.tcp_only()) {
                     Ok(Reply::Failed(word)) => why = format!("the name server {server} answers {word}"),
                     Ok(reply) => {
                         self.first.store(index, Ordering::Relaxed);
@@ -157,7 +157,7 @@ impl Resolver {
                 }
                 log::info!("{} of {name}: {why}", wanted.name());
             }
-            patience *= 2;
+            timeout *= 2;
         }
         Err(failed(wanted, why))
     }
@@ -206,7 +206,7 @@ fn address(record: &Record) -> Option<IpAddr> {
     }
 }
 
-/// Nobody is asked about localhost: its addresses are known, and no other may be believed (RFC 6761, section 6.3).
+/// Nobody is asked about localhost: its addresses are known, and no other may be trusted (RFC 6761, section 6.3).
 fn of_this_host(name: &str, wanted: RecordType) -> Option<Answer> {
     let name = name.to_ascii_lowercase();
     if name != "localhost" && !name.ends_with(".localhost") {

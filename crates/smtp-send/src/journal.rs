@@ -21,7 +21,7 @@ use common::{Failure, Kind};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::session::Fate;
+use crate::session::RecipientStatus;
 use record::{Heading, Record, State};
 
 /// Random bytes in the name of a run.
@@ -161,8 +161,8 @@ impl Journal {
     }
 
     /// What became of a message. `kept` are the recipients that were meant, when some were not.
-    pub fn ended(&self, number: usize, fates: &[Fate], kept: Option<&[usize]>) {
-        let states = fates.iter().map(|fate| Some(state_of(fate)));
+    pub fn ended(&self, number: usize, statuses: &[RecipientStatus], kept: Option<&[usize]>) {
+        let states = statuses.iter().map(|status| Some(state_of(status)));
         let states = match kept {
             None => states.collect(),
             Some(kept) => {
@@ -254,13 +254,13 @@ impl Known {
     }
 }
 
-fn state_of(fate: &Fate) -> State {
-    match fate {
-        Fate::Accepted(_) => State::Accepted,
-        Fate::Unknown => State::Unknown,
-        Fate::Refused(_, reply) if reply.is_permanent() => State::Refused,
-        Fate::NeedsSmtpUtf8 => State::Refused,
-        Fate::Refused(..) | Fate::Unsent | Fate::Valid(_) => State::Open,
+fn state_of(status: &RecipientStatus) -> State {
+    match status {
+        RecipientStatus::Accepted(_) => State::Accepted,
+        RecipientStatus::Unknown => State::Unknown,
+        RecipientStatus::Refused(_, reply) if reply.is_permanent() => State::Refused,
+        RecipientStatus::NeedsSmtpUtf8 => State::Refused,
+        RecipientStatus::Refused(..) | RecipientStatus::Unsent | RecipientStatus::Valid(_) => State::Open,
     }
 }
 

@@ -31,10 +31,10 @@ use common::{Failure, Kind};
 use account::Account;
 use cli::{AccountAction, AccountCli, AccountNew, Cli, QueueAction, QueueCli, Typed};
 use config::{Config, ReportStyle};
-use delivery::{Job, Manner};
+use delivery::{OutgoingMessage, RunOptions};
 use journal::{Journal, resume};
 use report::output::Output;
-use source::Signing;
+use source::DkimSignedSource;
 
 /// The exit code for each kind of failure (sysexits.h).
 pub fn code_of(kind: Kind) -> u8 {
@@ -57,7 +57,7 @@ pub fn code_of(kind: Kind) -> u8 {
 /// The whole program, from its arguments to its exit code.
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some(arguments) = sendmail::is_meant(&arguments) {
+    if let Some(arguments) = sendmail::is_sendmail_invocation(&arguments) {
         let text = sendmail::run(arguments)?;
         io::stdout().write_all(text.as_bytes()).map_err(Failure::output)?;
         return Ok(common::exit::SUCCESS);
@@ -74,7 +74,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
         return new_account(&wanted);
     }
     let (cli, account) = with_account(Typed::read(arguments)?)?;
-    run(cli).map_err(|error| placed(error, account.as_ref()))
+    run(cli).map_err(|error| with_config_location(error, account.as_ref()))
 }
 
 /// `smtp-send account new`.
@@ -107,7 +107,7 @@ fn run(cli: Cli) -> Result<u8> {
     let Config { mut route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
     let mut supply = source::compose::supply(mail, bulk.keep_going)?;
     if let Some(signer) = signer {
-        supply = Box::new(Signing::new(supply, signer));
+        supply = Box::new(DkimSignedSource::new(supply, signer));
     }
     if dry_run {
         (0..supply.shown()).try_for_each(|number| {
@@ -129,7 +129,7 @@ fn run(cli: Cli) -> Result<u8> {
     let is_shown = report == ReportStyle::Lines && !verbose;
     let left = supply.len() - journal.as_ref().map_or(0, Journal::done);
     let mut output = Output::new(report, bulk.csv.as_ref(), is_shown.then_some(left), goes_on)?;
-    let manner = Manner {
+    let manner = RunOptions {
         stop_after,
         bar: is_shown,
         connections: bulk.connections,
@@ -150,7 +150,7 @@ pub fn with_account(typed: Typed) -> Result<(Cli, Option<Account>)> {
 }
 
 /// An error about an option that stands in an account names the line there.
-fn placed(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
+fn with_config_location(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
     match account.and_then(|account| account.place_of(error.downcast_ref::<Failure>()?)) {
         Some(place) => error.context(place),
         None => error,
@@ -158,7 +158,7 @@ fn placed(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
 }
 
 /// Prints the message with the line ends of this system.
-fn print(job: &mut Job) -> Result<()> {
+fn print(job: &mut OutgoingMessage) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     job.message
         .stream(true, |piece| {

@@ -26,14 +26,14 @@ mod transfer_encoding;
 use std::io;
 
 pub use attach::Attachment;
-pub use composed::{Composition, Draft, HtmlBody};
+pub use composed::{ComposedMessage, Draft, HtmlBody};
 pub use dkim_signed::Signed;
 pub use envelope_fields::FieldError;
-pub use existing::{Edits, Ready, ReadyError};
+pub use existing::{Edits, ExistingMessage, ExistingMessageError};
 pub use extra_field::Extra;
 pub use html::Html;
-pub use mbox::Mailbox as MailboxFile;
-pub use source::Stamp;
+pub use mbox::Mbox;
+pub use source::FileVersion;
 pub use spool::SpoolError;
 pub use template::Template;
 pub use text::Text;
@@ -42,9 +42,9 @@ pub use text::Text;
 #[derive(Debug)]
 pub enum Message {
     /// Made from options.
-    Composed(Box<Composition>),
+    Composed(Box<ComposedMessage>),
     /// Written by somebody else.
-    Ready(Box<Ready>),
+    Existing(Box<ExistingMessage>),
     /// One of these, signed.
     Signed(Box<Signed>),
 }
@@ -75,7 +75,7 @@ impl Message {
     pub fn message_id(&self) -> &str {
         match self {
             Self::Composed(message) => message.message_id(),
-            Self::Ready(message) => message.message_id(),
+            Self::Existing(message) => message.message_id(),
             Self::Signed(signed) => signed.message().message_id(),
         }
     }
@@ -84,7 +84,7 @@ impl Message {
     pub fn has_eight_bit_form(&self) -> bool {
         match self {
             Self::Composed(message) => message.has_eight_bit_form(),
-            Self::Ready(message) => message.has_eight_bit_form(),
+            Self::Existing(message) => message.has_eight_bit_form(),
             Self::Signed(signed) => signed.message().has_eight_bit_form(),
         }
     }
@@ -93,18 +93,18 @@ impl Message {
     pub fn needs_smtputf8(&self) -> bool {
         match self {
             Self::Composed(message) => message.needs_smtputf8(),
-            Self::Ready(message) => message.needs_smtputf8(),
+            Self::Existing(message) => message.needs_smtputf8(),
             Self::Signed(signed) => signed.message().needs_smtputf8(),
         }
     }
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
-    /// Files are read for it only where their bytes have to be encoded anew in quoted-printable.
+    /// EmlFiles are read for it only where their bytes have to be encoded anew in quoted-printable.
     pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
         match self {
             Self::Composed(message) => message.size(eight_bit),
-            Self::Ready(message) => message.size(eight_bit),
+            Self::Existing(message) => message.size(eight_bit),
             Self::Signed(signed) => signed.size(eight_bit),
         }
     }
@@ -114,7 +114,7 @@ impl Message {
         match self {
             Self::Composed(message) => message.binary_size(),
             // What somebody else has encoded stays as it is, and what is signed must have lines (RFC 6376, section 5.3).
-            Self::Ready(_) | Self::Signed(_) => Ok(None),
+            Self::Existing(_) | Self::Signed(_) => Ok(None),
         }
     }
 
@@ -122,7 +122,7 @@ impl Message {
     pub fn stream_binary<E: From<io::Error>>(&mut self, sink: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         match self {
             Self::Composed(message) => message.stream_binary(sink),
-            Self::Ready(message) => message.stream(true, sink),
+            Self::Existing(message) => message.stream(true, sink),
             Self::Signed(signed) => signed.stream(true, sink),
         }
     }
@@ -145,7 +145,7 @@ impl Message {
     ) -> Result<(), E> {
         match self {
             Self::Composed(message) => message.stream(eight_bit, sink),
-            Self::Ready(message) => message.stream(eight_bit, sink),
+            Self::Existing(message) => message.stream(eight_bit, sink),
             Self::Signed(signed) => signed.stream(eight_bit, sink),
         }
     }

@@ -14,22 +14,22 @@ use common::{Failure, Kind};
 
 use crate::cli::Tls;
 use crate::config::Route;
-use crate::delivery::{self, Job, Manner, Sent, Told};
-use crate::dns::Servers;
+use crate::delivery::{self, DeliveryResult, OnReport, OutgoingMessage, RunOptions};
+use crate::dns::NameServers;
 use crate::net::tls::Trust;
 use crate::net::transport::{Limits, Transport};
 use crate::proto::address::Address;
 use crate::proto::mta_sts::Policy;
 use crate::report::worst;
-use crate::source::Supply;
+use crate::source::MessageSource;
 
-pub use exchangers::Exchangers;
+pub use exchangers::MxHosts;
 
 /// What the options say about it.
 #[derive(Debug, Clone)]
 pub struct Direct {
     /// Whom to ask for the exchangers.
-    pub servers: Servers,
+    pub servers: NameServers,
     /// The policies that are known, each for a domain in lower case; without one, for every domain.
     pub policies: Vec<(Option<String>, Policy)>,
     /// The port of the exchangers.
@@ -40,7 +40,12 @@ pub struct Direct {
 type Share = (usize, Vec<usize>);
 
 /// Sends all messages as [`delivery::send`] does, domain by domain when the route has no server.
-pub fn send(route: &mut Route, manner: Manner<'_>, supply: &dyn Supply, told: Told<'_>) -> Option<Failure> {
+pub fn send(
+    route: &mut Route,
+    manner: RunOptions<'_>,
+    supply: &dyn MessageSource,
+    told: OnReport<'_>,
+) -> Option<Failure> {
     let Some(direct) = route.direct.clone() else { return delivery::send(route, manner, supply, told) };
     let domains = match grouped(supply) {
         Ok(domains) => domains,
@@ -53,9 +58,9 @@ pub fn send(route: &mut Route, manner: Manner<'_>, supply: &dyn Supply, told: To
         // No time at all would be no limit at all.
         let left = |end: Instant| end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         route.max_time = end.map(left);
-        route.exchangers = Some(Exchangers::new(&domain, &direct, &route.way, end, count > 1));
+        route.exchangers = Some(MxHosts::new(&domain, &direct, &route.way, end, count > 1));
         let part = Part { supply, shares: &shares, complete: Mutex::default() };
-        let mut told = |sent: Sent<'_>| told(Sent { number: shares[sent.number].0, ..sent });
+        let mut told = |sent: DeliveryResult<'_>| told(DeliveryResult { number: shares[sent.number].0, ..sent });
         failures.extend(delivery::send(route, manner, &part, &mut told));
     }
     (route.max_time, route.exchangers) = (max_time, None);
@@ -63,10 +68,10 @@ pub fn send(route: &mut Route, manner: Manner<'_>, supply: &dyn Supply, told: To
 }
 
 /// Writes into the log which way the messages would go.
-pub fn explain(route: &Route, supply: &dyn Supply) -> Result<(), Failure> {
+pub fn explain(route: &Route, supply: &dyn MessageSource) -> Result<(), Failure> {
     let Some(direct) = &route.direct else { return Ok(()) };
     for (domain, _) in grouped(supply)? {
-        match Exchangers::new(&domain, direct, &route.way, None, false).plan() {
+        match MxHosts::new(&domain, direct, &route.way, None, false).plan() {
             Ok(plan) => log::info!("{domain}: {plan}"),
             Err(failure) => log::warn!("{failure}"),
         }
@@ -84,7 +89,7 @@ pub fn reach(route: &Route, limits: Limits) -> Result<(Transport, Tls, Trust), F
 }
 
 /// The domains of all recipients in the order of their first appearance, each with its share of the messages.
-fn grouped(supply: &dyn Supply) -> Result<Vec<(String, Vec<Share>)>, Failure> {
+fn grouped(supply: &dyn MessageSource) -> Result<Vec<(String, Vec<Share>)>, Failure> {
     let (mut domains, mut places) = (Vec::<(String, Vec<Share>)>::new(), HashMap::new());
     for number in 0..supply.len() {
         let job = supply.job(number)?;
@@ -116,7 +121,7 @@ fn verdict(failures: Vec<Failure>, count: usize) -> Option<Failure> {
 
 /// The share of one domain in the messages of a run.
 struct Part<'a> {
-    supply: &'a dyn Supply,
+    supply: &'a dyn MessageSource,
     shares: &'a [Share],
     /// All recipients of the messages that are on their way.
     complete: Mutex<HashMap<usize, Vec<Address>>>,
@@ -129,7 +134,7 @@ impl Part<'_> {
     }
 }
 
-impl Supply for Part<'_> {
+impl MessageSource for Part<'_> {
     fn len(&self) -> usize {
         self.shares.len()
     }
@@ -138,7 +143,7 @@ impl Supply for Part<'_> {
         self.supply.name(self.shares.get(number)?.0)
     }
 
-    fn job(&self, number: usize) -> Result<Job, Failure> {
+    fn job(&self, number: usize) -> Result<OutgoingMessage, Failure> {
         let (inner, which) = self.number(number)?;
         let mut job = self.supply.job(*inner)?;
         let own = which.iter().filter_map(|index| job.recipients.get(*index).cloned()).collect();
@@ -147,7 +152,7 @@ impl Supply for Part<'_> {
         Ok(job)
     }
 
-    fn give_back(&self, number: usize, mut job: Job) {
+    fn give_back(&self, number: usize, mut job: OutgoingMessage) {
         let Ok((inner, _)) = self.number(number) else { return };
         if let Some(all) = self.complete.lock().unwrap_or_else(PoisonError::into_inner).remove(&number) {
             job.recipients = all;

@@ -11,13 +11,13 @@ use serde::Serialize;
 use crate::net::transport::Encryption;
 use crate::proto::address::Address;
 use crate::proto::reply::Reply;
-use crate::session::{Fate, StopAfter, Trouble};
+use crate::session::{RecipientStatus, SessionError, StopAfter};
 
 pub use self::csv::CsvReport;
 
 /// Everything that is known about a message after its last try.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct ReportInput<'a> {
     /// Where it was to be sent, as it was typed.
     pub server: &'a str,
     /// Its Message-ID.
@@ -27,9 +27,9 @@ pub struct Facts<'a> {
     /// Its recipients.
     pub recipients: &'a [Address],
     /// What became of each of them.
-    pub fates: &'a [Fate],
+    pub statuses: &'a [RecipientStatus],
     /// What stopped this message or the session as a whole.
-    pub trouble: Option<&'a Trouble>,
+    pub trouble: Option<&'a SessionError>,
     /// What broke the connection, or kept it from coming about.
     pub broken: Option<Failure>,
     /// How the connection was protected.
@@ -108,9 +108,9 @@ impl Status {
 
 impl Report {
     /// The report on a message, and its error, if it is one.
-    pub fn new(facts: Facts) -> (Self, Option<Failure>) {
-        let recipients = facts.recipients.iter().zip(facts.fates);
-        let recipients = recipients.map(|(address, fate)| recipient(address, fate)).collect();
+    pub fn new(facts: ReportInput) -> (Self, Option<Failure>) {
+        let recipients = facts.recipients.iter().zip(facts.statuses);
+        let recipients = recipients.map(|(address, status)| recipient(address, status)).collect();
         let tls = facts.encryption.map(|tls| Tls {
             version: tls.version.clone(),
             certificate_checked: tls.verified,
@@ -198,17 +198,19 @@ impl Recipient {
 /// What is said of an address that the server would not understand.
 const NEEDS_SMTPUTF8: &str = "the server does not offer SMTPUTF8, which this address needs";
 
-fn recipient(address: &Address, fate: &Fate) -> Recipient {
-    let (status, reply, refused_at) = match fate {
-        Fate::Unsent => (Status::Unsent, None, None),
-        Fate::Valid(reply) => (Status::Valid, Some(reply), None),
-        Fate::Accepted(reply) => (Status::Accepted, Some(reply), None),
-        Fate::Refused(state, reply) if reply.is_permanent() => (Status::Refused, Some(reply), Some(state.name())),
-        Fate::Refused(state, reply) => (Status::Deferred, Some(reply), Some(state.name())),
-        Fate::NeedsSmtpUtf8 => (Status::Refused, None, None),
-        Fate::Unknown => (Status::Unknown, None, None),
+fn recipient(address: &Address, result: &RecipientStatus) -> Recipient {
+    let (status, reply, refused_at) = match result {
+        RecipientStatus::Unsent => (Status::Unsent, None, None),
+        RecipientStatus::Valid(reply) => (Status::Valid, Some(reply), None),
+        RecipientStatus::Accepted(reply) => (Status::Accepted, Some(reply), None),
+        RecipientStatus::Refused(state, reply) if reply.is_permanent() => {
+            (Status::Refused, Some(reply), Some(state.name()))
+        }
+        RecipientStatus::Refused(state, reply) => (Status::Deferred, Some(reply), Some(state.name())),
+        RecipientStatus::NeedsSmtpUtf8 => (Status::Refused, None, None),
+        RecipientStatus::Unknown => (Status::Unknown, None, None),
     };
-    let own_words = (*fate == Fate::NeedsSmtpUtf8).then(|| NEEDS_SMTPUTF8.to_owned());
+    let own_words = (*result == RecipientStatus::NeedsSmtpUtf8).then(|| NEEDS_SMTPUTF8.to_owned());
     Recipient {
         address: address.to_string(),
         status,
@@ -221,56 +223,57 @@ fn recipient(address: &Address, fate: &Fate) -> Recipient {
 }
 
 /// The error of a message: the worst that happened to any of its recipients.
-fn verdict(facts: Facts) -> Option<Failure> {
-    let Facts { server, recipients, fates, trouble, broken, .. } = facts;
-    if fates.contains(&Fate::Unknown) {
+fn verdict(facts: ReportInput) -> Option<Failure> {
+    let ReportInput { server, recipients, statuses, trouble, broken, .. } = facts;
+    if statuses.contains(&RecipientStatus::Unknown) {
         let cause = broken.map(|failure| failure.to_string()).or(trouble.map(ToString::to_string));
         let cause = cause.unwrap_or_default();
         let why = format!("the message may have been delivered, sending it again may deliver it twice ({cause})");
         return Some(Failure::new(Kind::Temporary, "no answer after the final dot from", server, why));
     }
-    let open = fates.contains(&Fate::Unsent) || fates.is_empty();
+    let open = statuses.contains(&RecipientStatus::Unsent) || statuses.is_empty();
     if broken.is_some() && open {
         return broken;
     }
     if let Some(trouble) = trouble {
         // A server that closes after it took the message for everybody has done its work.
-        let done = fates.iter().all(|fate| matches!(fate, Fate::Accepted(_)));
-        if !done || fates.is_empty() {
+        let done = statuses.iter().all(|status| matches!(status, RecipientStatus::Accepted(_)));
+        if !done || statuses.is_empty() {
             return Some(troubled(server, trouble, facts.encryption.is_some()));
         }
     }
-    let refused = fates.iter().zip(recipients).filter_map(|(fate, address)| match fate {
-        Fate::Refused(_, reply) => Some((address, reply.to_string(), kind_of(reply))),
-        Fate::NeedsSmtpUtf8 => Some((address, NEEDS_SMTPUTF8.to_owned(), Kind::Refused)),
+    let refused = statuses.iter().zip(recipients).filter_map(|(status, address)| match status {
+        RecipientStatus::Refused(_, reply) => Some((address, reply.to_string(), kind_of(reply))),
+        RecipientStatus::NeedsSmtpUtf8 => Some((address, NEEDS_SMTPUTF8.to_owned(), Kind::Refused)),
         _ => None,
     });
     let refused: Vec<_> = refused.collect();
     let (address, words, _) = refused.iter().find(|(.., kind)| *kind != Kind::Temporary).or(refused.first())?;
-    let why = if fates.len() == 1 {
+    let why = if statuses.len() == 1 {
         format!("{address} refused with {words}")
     } else {
-        format!("{} of {} recipients refused, {address} with {words}", refused.len(), fates.len())
+        format!("{} of {} recipients refused, {address} with {words}", refused.len(), statuses.len())
     };
     Some(Failure::new(worst(refused.iter().map(|(.., kind)| *kind)), "deliver to", server, why))
 }
 
-fn troubled(server: &str, trouble: &Trouble, encrypted: bool) -> Failure {
+fn troubled(server: &str, trouble: &SessionError, encrypted: bool) -> Failure {
     let kind = match trouble {
-        Trouble::Refused { reply, .. } => kind_of(reply),
-        Trouble::Closing { .. } => Kind::Temporary,
-        Trouble::Unexpected { .. } => Kind::Protocol,
-        Trouble::LoginRefused { reply, .. } if reply.is_transient() => Kind::Temporary,
-        Trouble::TlsNotOffered | Trouble::LoginNeedsTls | Trouble::Login(_) | Trouble::LoginRefused { .. } => {
-            Kind::Denied
-        }
-        Trouble::NotOffered { .. } | Trouble::TooLarge { .. } | Trouble::TooSoon { .. } => Kind::Refused,
+        SessionError::Refused { reply, .. } => kind_of(reply),
+        SessionError::Closing { .. } => Kind::Temporary,
+        SessionError::Unexpected { .. } => Kind::Protocol,
+        SessionError::LoginRefused { reply, .. } if reply.is_transient() => Kind::Temporary,
+        SessionError::TlsNotOffered
+        | SessionError::LoginNeedsTls
+        | SessionError::Login(_)
+        | SessionError::LoginRefused { .. } => Kind::Denied,
+        SessionError::NotOffered { .. } | SessionError::TooLarge { .. } | SessionError::TooSoon { .. } => Kind::Refused,
     };
     let cure = match trouble {
-        Trouble::Refused { reply, .. } if reply.code() == 530 && !encrypted => {
+        SessionError::Refused { reply, .. } if reply.code() == 530 && !encrypted => {
             " (--tls starttls encrypts, --user NAME logs in)"
         }
-        Trouble::Refused { reply, .. } if reply.code() == 530 => " (--user NAME logs in)",
+        SessionError::Refused { reply, .. } if reply.code() == 530 => " (--user NAME logs in)",
         _ => "",
     };
     Failure::new(kind, "deliver to", server, format!("{trouble}{cure}"))

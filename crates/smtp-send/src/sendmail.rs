@@ -26,14 +26,14 @@ use common::{Failure, Kind};
 use crate::account::{self, Account};
 use crate::cli::Typed;
 use crate::config::{Route, signer};
-use crate::delivery::{Job, Manner, Told};
+use crate::delivery::{OnReport, OutgoingMessage, RunOptions};
 use crate::message::dkim_signer::Signer;
-use crate::message::{Message, Ready, ReadyError, Signed};
+use crate::message::{ExistingMessage, ExistingMessageError, Message, Signed};
 use crate::mx;
-use crate::session::Fate;
-use crate::source::Single;
+use crate::session::RecipientStatus;
+use crate::source::SingleMessage;
 use arguments::Arguments;
-use dead_letter::{Letter, NotKept};
+use dead_letter::{DeadLetter, NotKept};
 use envelope::Identity;
 
 /// The name that asks for this command line, as that of the program or as the first argument.
@@ -69,7 +69,7 @@ server. Exit codes are those of smtp-send.
 ";
 
 /// The arguments behind the name, when `arguments` are a command line of sendmail.
-pub fn is_meant(arguments: &[OsString]) -> Option<&[OsString]> {
+pub fn is_sendmail_invocation(arguments: &[OsString]) -> Option<&[OsString]> {
     let (program, rest) = arguments.split_first()?;
     if Path::new(program).file_name() == Some(OsStr::new(NAME)) {
         return Some(rest);
@@ -89,7 +89,7 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
         return Ok(HELP);
     }
     logger::init("smtp-send", logger::level(u8::from(arguments.verbose), !arguments.verbose), Color::Auto);
-    dead_letter::bury_left_over();
+    dead_letter::save_left_over();
     if arguments.smtp {
         return smtp_stdio::serve(&arguments).map(|()| "");
     }
@@ -126,24 +126,24 @@ struct Sending {
 
 impl Sending {
     /// Sends a message; `told` hears what became of whom, of each domain by itself where there is no server.
-    fn send(&mut self, job: Job, told: Told<'_>) -> Option<Failure> {
+    fn send(&mut self, job: OutgoingMessage, told: OnReport<'_>) -> Option<Failure> {
         let message = match &self.signer {
             Some(signer) => Message::Signed(Box::new(Signed::new(job.message, Arc::clone(signer)))),
             None => job.message,
         };
-        mx::send(&mut self.route, Manner::default(), &Single::new(Job { message, ..job }), told)
+        mx::send(&mut self.route, RunOptions::default(), &SingleMessage::new(OutgoingMessage { message, ..job }), told)
     }
 
-    /// The same to the end; gives the fate of each recipient.
-    fn deliver(&mut self, job: Job) -> (Vec<Fate>, Option<Failure>) {
+    /// The same to the end; gives the status of each recipient.
+    fn deliver(&mut self, job: OutgoingMessage) -> (Vec<RecipientStatus>, Option<Failure>) {
         let recipients = job.recipients.clone();
         let mut known = HashMap::new();
         let failure = self.send(job, &mut |sent| {
-            known.extend(sent.recipients.iter().cloned().zip(sent.fates.iter().cloned()));
+            known.extend(sent.recipients.iter().cloned().zip(sent.statuses.iter().cloned()));
         });
-        // An address that stands twice has one fate.
-        let fate = |address| known.get(address).cloned().unwrap_or(Fate::Unsent);
-        (recipients.iter().map(fate).collect(), failure)
+        // An address that stands twice has one status.
+        let status = |address| known.get(address).cloned().unwrap_or(RecipientStatus::Unsent);
+        (recipients.iter().map(status).collect(), failure)
     }
 }
 
@@ -159,8 +159,8 @@ impl Setup {
             error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "", "configuration", error.to_string()))
         });
         // Nobody who has said nothing at all shall be surprised by mail that leaves this machine.
-        let is_meant = |route: &Route| route.direct.is_none() || account.is_some();
-        let route = route.and_then(|route| if is_meant(&route) { Ok(route) } else { Err(no_server()) });
+        let is_sendmail_invocation = |route: &Route| route.direct.is_none() || account.is_some();
+        let route = route.and_then(|route| if is_sendmail_invocation(&route) { Ok(route) } else { Err(no_server()) });
         let route = route.map(|mut route| {
             // Sendmail would take the message in any case; programs that ask for reports cannot know the server.
             route.dsn.optional = true;
@@ -172,7 +172,9 @@ impl Setup {
                 let sending = Sending { route, signer: signer.map(Arc::new) };
                 Ok(Self { sending, queue: cli.bulk.queue, identity, account })
             }
-            (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => Err(placed(failure, account.as_ref())),
+            (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => {
+                Err(with_config_location(failure, account.as_ref()))
+            }
         }
     }
 }
@@ -198,7 +200,7 @@ fn no_server() -> Failure {
 }
 
 /// An error about an option that stands in an account names the line there.
-fn placed(failure: Failure, account: Option<&Account>) -> Failure {
+fn with_config_location(failure: Failure, account: Option<&Account>) -> Failure {
     match account.and_then(|account| account.place_of(&failure)) {
         Some(place) => Failure::new(failure.kind(), "", place, failure.to_string()),
         None => failure,
@@ -208,35 +210,35 @@ fn placed(failure: Failure, account: Option<&Account>) -> Failure {
 /// Reads the message and sends it.
 fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
     let edits = setup.identity.edits()?;
-    let kept = Letter::keep(source(arguments, setup.identity.domain())?).map_err(unreadable)?;
-    let (letter, ready) = match kept {
-        Ok(letter) => {
-            let ready = Ready::open(letter.path(), &edits);
-            (Ok(letter), ready)
+    let kept = DeadLetter::keep(source(arguments, setup.identity.domain())?).map_err(unreadable)?;
+    let (dead_letter, ready) = match kept {
+        Ok(dead_letter) => {
+            let ready = ExistingMessage::open(dead_letter.path(), &edits);
+            (Ok(dead_letter), ready)
         }
-        Err(NotKept { message, why }) => (Err(why), Ready::read(message, &edits)),
+        Err(NotKept { message, why }) => (Err(why), ExistingMessage::read(message, &edits)),
     };
-    let ready = ready.map_err(|error: ReadyError| error.into_failure(STDIN));
+    let ready = ready.map_err(|error: ExistingMessageError| error.into_failure(STDIN));
     let job = ready.and_then(|ready| {
         let envelope = setup.identity.envelope(&ready, arguments)?;
-        let message = Message::Ready(Box::new(ready));
-        Ok(Job { reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
+        let message = Message::Existing(Box::new(ready));
+        Ok(OutgoingMessage { reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
     });
     match job {
         Ok(job) => {
-            let place = |failure| placed(failure, setup.account.as_ref());
-            let letter = match letter {
-                Ok(letter) if setup.queue => match queue::enqueue(letter, &job, &edits, arguments) {
+            let place = |failure| with_config_location(failure, setup.account.as_ref());
+            let dead_letter = match dead_letter {
+                Ok(dead_letter) if setup.queue => match queue::enqueue(dead_letter, &job, &edits, arguments) {
                     Ok(entry) => return deliver_or_keep::queued(setup.sending, entry, place),
                     // Then it is sent or kept as without a queue.
-                    Err(letter) => Ok(letter),
+                    Err(dead_letter) => Ok(dead_letter),
                 },
-                letter => letter,
+                dead_letter => dead_letter,
             };
-            deliver_or_keep::of(setup.sending, job, letter, place)
+            deliver_or_keep::of(setup.sending, job, dead_letter, place)
         }
-        Err(failure) => Err(deliver_or_keep::buried(
-            letter,
+        Err(failure) => Err(deliver_or_keep::saved(
+            dead_letter,
             &failure,
             arguments.sender.as_deref().unwrap_or_default(),
             &arguments.recipients,
@@ -246,10 +248,10 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
 
 /// Keeps the message, which cannot be sent.
 fn keep_only(failure: &Failure, arguments: &Arguments) -> Result<(), Failure> {
-    let kept = Letter::keep(source(arguments, &crate::host::best_name())?).map_err(unreadable)?;
-    let letter = kept.map_err(|not_kept| not_kept.why);
-    Err(deliver_or_keep::buried(
-        letter,
+    let kept = DeadLetter::keep(source(arguments, &crate::host::best_name())?).map_err(unreadable)?;
+    let dead_letter = kept.map_err(|not_kept| not_kept.why);
+    Err(deliver_or_keep::saved(
+        dead_letter,
         failure,
         arguments.sender.as_deref().unwrap_or_default(),
         &arguments.recipients,

@@ -14,14 +14,14 @@ use std::sync::{Mutex, PoisonError};
 
 use common::{Failure, Kind};
 
-use crate::delivery::Job;
+use crate::delivery::OutgoingMessage;
 
 pub(crate) use digest::Digest;
-pub use dkim_signed::Signing;
-pub use eml::Files;
+pub use dkim_signed::DkimSignedSource;
+pub use eml::EmlFiles;
 
 /// The messages of a run.
-pub trait Supply: Sync {
+pub trait MessageSource: Sync {
     /// How many there are. Their numbers begin at 0.
     fn len(&self) -> usize;
 
@@ -32,7 +32,7 @@ pub trait Supply: Sync {
     ///
     /// # Errors
     /// It cannot be read any more, or is another one than when it was first looked at.
-    fn job(&self, number: usize) -> Result<Job, Failure>;
+    fn job(&self, number: usize) -> Result<OutgoingMessage, Failure>;
 
     /// A digest of all messages and their envelopes, in hexadecimal digits: the same another time only when they are.
     ///
@@ -58,7 +58,7 @@ pub trait Supply: Sync {
     }
 
     /// Takes back a message that may be asked for again.
-    fn give_back(&self, number: usize, job: Job) {
+    fn give_back(&self, number: usize, job: OutgoingMessage) {
         let _ = (number, job);
     }
 
@@ -70,16 +70,16 @@ pub trait Supply: Sync {
 
 /// A single message, which exists only once.
 #[derive(Debug)]
-pub struct Single(Mutex<Option<Job>>);
+pub struct SingleMessage(Mutex<Option<OutgoingMessage>>);
 
-impl Single {
+impl SingleMessage {
     /// The supply of this message.
-    pub fn new(job: Job) -> Self {
+    pub fn new(job: OutgoingMessage) -> Self {
         Self(Mutex::new(Some(job)))
     }
 }
 
-impl Supply for Single {
+impl MessageSource for SingleMessage {
     fn len(&self) -> usize {
         1
     }
@@ -88,12 +88,12 @@ impl Supply for Single {
         None
     }
 
-    fn job(&self, _: usize) -> Result<Job, Failure> {
+    fn job(&self, _: usize) -> Result<OutgoingMessage, Failure> {
         let job = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         job.ok_or_else(|| Failure::new(Kind::System, "read", "the message", "it is on its way"))
     }
 
-    fn give_back(&self, _: usize, job: Job) {
+    fn give_back(&self, _: usize, job: OutgoingMessage) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
     }
 }

@@ -14,7 +14,7 @@ use common::{Failure, Kind, SafeText};
 use super::entry::{Entry, append};
 use super::file::Places;
 use crate::cli::AccountNew;
-use crate::dns::{self, LookupError, Resolver, Servers};
+use crate::dns::{self, LookupError, NameServers, Resolver};
 use crate::host;
 use crate::net::address::Server;
 use crate::proto::address::{Address, Mailbox};
@@ -23,7 +23,7 @@ use crate::proto::srv::{Offer, Service, choose, is_within};
 use crate::secret;
 
 /// A server that a person waits for answers at once, if ever.
-const PATIENCE: &str = "--timeout=20";
+const TIMEOUT: &str = "--timeout=20";
 /// Only their owner may read and change them.
 const OWN_FOLDER: u32 = 0o700;
 const OWN_FILE: u32 = 0o600;
@@ -39,10 +39,10 @@ struct Submission {
 /// # Errors
 /// What cannot be found, read, written or confirmed, or what the server has against us.
 pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Failure>) -> Result<String, Failure> {
-    let mut person = Person(io::stdin().is_terminal());
+    let mut prompter = Prompter(io::stdin().is_terminal());
     let typed = match &wanted.address {
         Some(address) => address.clone(),
-        None => person.answer("Your address", "")?.ok_or_else(|| missing("ADDRESS"))?,
+        None => prompter.answer("Your address", "")?.ok_or_else(|| missing("ADDRESS"))?,
     };
     let address = Address::parse(&typed).map_err(|error| Failure::new(Kind::BadData, "", &typed, error))?;
     let file = super::files().into_iter().next().unwrap_or_else(|| super::SYSTEM_FILE.into());
@@ -55,13 +55,13 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Fa
         None if has_default(&old) => address.domain().to_owned(),
         None => super::DEFAULT.to_owned(),
     };
-    let mut keys = connection(wanted, &address, &mut person)?;
+    let mut keys = connection(wanted, &address, &mut prompter)?;
     if !wanted.unchecked {
         let options = keys.iter().map(|(key, value)| format!("--{key}={value}"));
-        let ends = [format!("--to={address}"), "--stop-after=tls".into(), PATIENCE.into()];
+        let ends = [format!("--to={address}"), "--stop-after=tls".into(), TIMEOUT.into()];
         probe(options.chain(ends).chain(wanted.verbose.then(|| "--verbose".to_owned())).collect())?;
     }
-    let user = identity(wanted, &address, &mut person, &mut keys)?;
+    let user = identity(wanted, &address, &mut prompter, &mut keys)?;
     let secret_file = file.with_file_name(format!("{}.password", name.replace('/', "_")));
     if wanted.save_password {
         keys.push(("password-file", secret_file.display().to_string()));
@@ -76,10 +76,10 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Fa
 type Keys = Vec<(&'static str, String)>;
 
 /// The server and how it is spoken to.
-fn connection(wanted: &AccountNew, address: &Address, person: &mut Person) -> Result<Keys, Failure> {
+fn connection(wanted: &AccountNew, address: &Address, prompter: &mut Prompter) -> Result<Keys, Failure> {
     let found = match &wanted.server {
         Some(typed) => given(typed)?,
-        None => discovered(wanted, address.domain(), person)?,
+        None => discovered(wanted, address.domain(), prompter)?,
     };
     let mut keys = vec![("server", found.server), ("tls", found.tls.to_owned())];
     if let Some(path) = &wanted.tls_ca {
@@ -89,20 +89,25 @@ fn connection(wanted: &AccountNew, address: &Address, person: &mut Person) -> Re
 }
 
 /// Adds who writes and who logs in; gives the name of the latter.
-fn identity(wanted: &AccountNew, address: &Address, person: &mut Person, keys: &mut Keys) -> Result<String, Failure> {
+fn identity(
+    wanted: &AccountNew,
+    address: &Address,
+    prompter: &mut Prompter,
+    keys: &mut Keys,
+) -> Result<String, Failure> {
     let full_name = match &wanted.full_name {
-        None => person.answer("Your name, for From", &host::full_user_name().unwrap_or_default())?,
+        None => prompter.answer("Your name, for From", &host::full_user_name().unwrap_or_default())?,
         given => given.clone(),
     };
     let author = Mailbox { name: full_name.filter(|name| !name.trim().is_empty()), address: address.clone() };
     keys.push(("from", written(&author)));
     let user = match &wanted.user {
-        None => person.answer("User to log in as", address.as_str())?.unwrap_or_else(|| address.to_string()),
+        None => prompter.answer("User to log in as", address.as_str())?.unwrap_or_else(|| address.to_string()),
         Some(user) => user.clone(),
     };
     keys.push(("user", user.clone()));
     let command = match (&wanted.password_command, wanted.save_password) {
-        (None, false) => person.answer("Command that prints the password (empty: ask each time)", "")?,
+        (None, false) => prompter.answer("Command that prints the password (empty: ask each time)", "")?,
         (given, _) => given.clone(),
     };
     keys.extend(command.filter(|command| !command.is_empty()).map(|command| ("password-command", command)));
@@ -129,12 +134,12 @@ fn given(typed: &str) -> Result<Submission, Failure> {
 }
 
 /// The server that the domain names.
-fn discovered(wanted: &AccountNew, domain: &str, person: &mut Person) -> Result<Submission, Failure> {
+fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Result<Submission, Failure> {
     let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
     let wrong = |typed: &str, error| Failure::new(Kind::Usage, "--dns-server", typed, error);
     let servers = match &wanted.dns_server {
-        Some(typed) => Servers::given(vec![dns::parse(typed).map_err(|error| wrong(typed, error))?], false),
-        None => Servers::of_system(false).map_err(|error| Failure::io("read", "/etc/resolv.conf", error))?,
+        Some(typed) => NameServers::given(vec![dns::parse(typed).map_err(|error| wrong(typed, error))?], false),
+        None => NameServers::of_system(false).map_err(|error| Failure::io("read", "/etc/resolv.conf", error))?,
     };
     let resolver = Resolver::new(servers, None);
     let mut refused = false;
@@ -151,7 +156,7 @@ fn discovered(wanted: &AccountNew, domain: &str, person: &mut Person) -> Result<
             Offer::At(host, port) => {
                 let server = format!("{host}:{port}");
                 if !answer.authentic && !is_within(&host, &domain) {
-                    confirm(person, &domain, &server)?;
+                    confirm(prompter, &domain, &server)?;
                 }
                 let tls = if service == Service::Submissions { "implicit" } else { "starttls" };
                 return Ok(Submission { server, tls });
@@ -167,9 +172,9 @@ fn discovered(wanted: &AccountNew, domain: &str, person: &mut Person) -> Result<
 }
 
 /// A host elsewhere may be the provider's, or that of somebody who forges answers.
-fn confirm(person: &mut Person, domain: &str, server: &str) -> Result<(), Failure> {
+fn confirm(prompter: &mut Prompter, domain: &str, server: &str) -> Result<(), Failure> {
     let question = format!("{domain} names a server elsewhere, {server}. Is that the one of your provider? Write yes");
-    if person.answer(&question, "")?.as_deref() == Some("yes") {
+    if prompter.answer(&question, "")?.as_deref() == Some("yes") {
         return Ok(());
     }
     let why = format!("it is not in {domain} and was not confirmed; --server {server} says that it is meant");
@@ -225,9 +230,9 @@ fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Who is asked; nobody, where there is no terminal.
-struct Person(bool);
+struct Prompter(bool);
 
-impl Person {
+impl Prompter {
     /// The answer to a question, or what it is when nothing is typed; `None` is no answer.
     fn answer(&mut self, question: &str, otherwise: &str) -> Result<Option<String>, Failure> {
         let usual = Some(otherwise).filter(|text| !text.is_empty());

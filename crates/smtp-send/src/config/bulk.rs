@@ -10,7 +10,7 @@ use super::{FileSource, usage};
 use crate::cli::{Cli, SeeingArgs};
 
 /// More messages a second than anybody sends; a mistyped number.
-const HIGHEST_RATE: f64 = 1e6;
+const MAX_RATE: f64 = 1e6;
 
 /// How many messages are sent.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Bulk {
     pub interval: Option<Duration>,
     /// What keeps what was done.
     pub journal: Option<PathBuf>,
-    /// Whether messages of an unknown fate are sent again when a run goes on.
+    /// Whether messages of an unknown status are sent again when a run goes on.
     pub resend_unknown: bool,
     /// Whether what cannot be sent is left out.
     pub keep_going: bool,
@@ -64,7 +64,7 @@ fn interval(typed: &str) -> Result<Duration> {
     };
     let number: f64 = number.trim().parse().map_err(|_| wrong())?;
     let rate = number / seconds;
-    ensure!(number > 0.0 && rate <= HIGHEST_RATE, wrong());
+    ensure!(number > 0.0 && rate <= MAX_RATE, wrong());
     Duration::try_from_secs_f64(1.0 / rate).map_err(|_| wrong().into())
 }
 

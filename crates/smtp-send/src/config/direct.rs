@@ -8,13 +8,13 @@ use common::{Failure, Kind};
 
 use super::usage;
 use crate::cli::{Cli, DirectArgs, Tls};
-use crate::dns::{self, Servers};
+use crate::dns::{self, NameServers};
 use crate::mx::Direct;
 use crate::proto::address::Address;
 use crate::proto::mta_sts::Policy;
 
 /// A longer file is no policy (RFC 8461, section 3.3).
-const LARGEST_POLICY: u64 = 64 * 1024;
+const MAX_POLICY: u64 = 64 * 1024;
 
 /// What the options say; `None` with a server, where they are of no use.
 pub(super) fn direct(cli: &Cli, port: u16) -> Result<Option<Direct>> {
@@ -54,14 +54,14 @@ fn needs_no_server(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-fn servers(typed: &[String], trusted: bool) -> Result<Servers> {
+fn servers(typed: &[String], trusted: bool) -> Result<NameServers> {
     if typed.is_empty() {
         let unreadable = |error| Failure::io("read", "/etc/resolv.conf", error).with_kind(Kind::Config);
-        return Ok(Servers::of_system(trusted).map_err(unreadable)?);
+        return Ok(NameServers::of_system(trusted).map_err(unreadable)?);
     }
     let wrong = |typed: &str, error| Failure::new(Kind::Usage, "--dns-server", typed, error);
     let list = typed.iter().map(|one| dns::parse(one).map_err(|error| wrong(one, error)));
-    Ok(Servers::given(list.collect::<Result<Vec<_>, _>>()?, trusted))
+    Ok(NameServers::given(list.collect::<Result<Vec<_>, _>>()?, trusted))
 }
 
 /// A policy with the domain that it holds for.
@@ -80,7 +80,7 @@ fn policy(typed: &str) -> Result<(Option<String>, Policy)> {
     let unreadable = |error| Failure::io("--mta-sts-policy", file, error).with_kind(Kind::NoInput);
     let facts = fs::metadata(file).map_err(unreadable)?;
     let wrong = |why: String| Failure::new(Kind::Config, "--mta-sts-policy", file, why);
-    ensure!(facts.is_file() && facts.len() <= LARGEST_POLICY, wrong("not a file with a policy".into()));
+    ensure!(facts.is_file() && facts.len() <= MAX_POLICY, wrong("not a file with a policy".into()));
     let text = fs::read(file).map_err(unreadable)?;
     let policy = Policy::parse(&String::from_utf8_lossy(&text)).map_err(|error| wrong(error.to_string()))?;
     let age = facts.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok()).unwrap_or_default();

@@ -31,7 +31,7 @@ pub enum Mail {
     /// One message, made from options.
     Composed(Box<Composed>),
     /// Messages that exist already.
-    Ready(ReadyMail),
+    Existing(ExistingMail),
     /// A message for each row of a table.
     Merge(Box<MergeMail>),
 }
@@ -61,13 +61,13 @@ pub struct Composed {
     pub html: Option<FileSource>,
     /// Pictures that it shows.
     pub inline: Vec<Wanted>,
-    /// Files that go with it.
+    /// EmlFiles that go with it.
     pub attachments: Vec<Wanted>,
 }
 
 /// Messages that exist already, and what of the envelope does not follow from their headers.
 #[derive(Debug)]
-pub struct ReadyMail {
+pub struct ExistingMail {
     /// The files and folders.
     pub files: Vec<FileSource>,
     /// Everybody who gets each message, each address once; `None` stands for those whom its header names.
@@ -152,7 +152,7 @@ impl Mail {
             let given = !(envelope.to.is_empty() && envelope.cc.is_empty() && envelope.bcc.is_empty());
             ensure!(!(given && recipients.is_empty()), no_recipient());
             let recipients = given.then_some(recipients);
-            return ReadyMail::new(envelope, message.eml, recipients, needs_recipient).map(Self::Ready);
+            return ExistingMail::new(envelope, message.eml, recipients, needs_recipient).map(Self::Existing);
         }
         ensure!(!(recipients.is_empty() && needs_recipient), no_recipient());
         let from = author(envelope.from.as_deref())?;
@@ -177,7 +177,7 @@ impl Mail {
     }
 }
 
-impl ReadyMail {
+impl ExistingMail {
     fn new(
         envelope: &EnvelopeArgs,
         files: Vec<PathBuf>,

@@ -10,15 +10,15 @@ use super::login::Credentials;
 use super::{proxy, usage};
 use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
 use crate::host;
-use crate::mx::{Direct, Exchangers};
+use crate::mx::{Direct, MxHosts};
 use crate::net::address::{HostPort, Peer, Server};
 use crate::net::tls::{Check, Identity, Trust};
-use crate::net::transport::{Family, Way};
+use crate::net::transport::{ConnectOptions, Family};
 use crate::proto::command::HeloName;
 use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::{Dsn, Envid, Notify, Ret};
 use crate::proto::pin::Pin;
-use crate::session::Trouble;
+use crate::session::SessionError;
 
 /// Port of SMTP between servers.
 const SMTP: u16 = 25;
@@ -29,7 +29,7 @@ const SUBMISSION: u16 = 587;
 /// Port of submission with TLS from the first byte (RFC 8314).
 const SUBMISSIONS: u16 = 465;
 /// A wait longer than this is a mistyped number.
-const LONGEST_WAIT: f64 = 1e6;
+const MAX_WAIT: f64 = 1e6;
 
 /// The way to a server, and the rules on it.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ pub struct Route {
     /// How the servers of the recipients' domains are found, when there is no other.
     pub direct: Option<Direct>,
     /// Those of the domain whose turn it is.
-    pub exchangers: Option<Exchangers>,
+    pub exchangers: Option<MxHosts>,
     /// How to get there.
-    pub way: Way,
+    pub way: ConnectOptions,
     /// Whether it is LMTP.
     pub lmtp: bool,
     /// The name for EHLO, when it is not the address of the socket.
@@ -93,7 +93,7 @@ impl Route {
         let logs_in = logs_in && direct.is_none();
         let implicit = matches!(&peer, Peer::Tcp(server) if mode == Tls::Auto && server.port == SUBMISSIONS);
         Ok(Self {
-            way: Way {
+            way: ConnectOptions {
                 family: family(args.ipv4, args.ipv6),
                 bind: args.bind,
                 proxy: proxy::proxy(args, &peer, !cli.seeing.dry_run)?,
@@ -120,16 +120,16 @@ impl Route {
 
     /// The server, or the exchanger that was tried last, as it is told in reports.
     pub fn server(&self) -> String {
-        self.exchangers.as_ref().map_or_else(|| self.peer.to_string(), Exchangers::name)
+        self.exchangers.as_ref().map_or_else(|| self.peer.to_string(), MxHosts::name)
     }
 
     /// Whether this is one of several domains of a run.
     pub fn is_part(&self) -> bool {
-        self.exchangers.as_ref().is_some_and(Exchangers::is_part)
+        self.exchangers.as_ref().is_some_and(MxHosts::is_part)
     }
 
     /// Whether another exchanger is worth trying after a connection that has decided nothing.
-    pub fn has_another_way(&self, broken: Option<&Failure>, trouble: Option<&Trouble>) -> bool {
+    pub fn has_another_way(&self, broken: Option<&Failure>, trouble: Option<&SessionError>) -> bool {
         self.exchangers.as_ref().is_some_and(|exchangers| exchangers.has_another_way(broken, trouble))
     }
 }
@@ -195,7 +195,7 @@ fn helo(typed: &str) -> Result<HeloName> {
 }
 
 fn wait(option: &'static str, seconds: f64) -> Result<Duration> {
-    ensure!(seconds > 0.0 && seconds <= LONGEST_WAIT, usage(option, "a number of seconds above 0 is needed"));
+    ensure!(seconds > 0.0 && seconds <= MAX_WAIT, usage(option, "a number of seconds above 0 is needed"));
     Ok(Duration::from_secs_f64(seconds))
 }
 

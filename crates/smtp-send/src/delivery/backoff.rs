@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// The pause before the first further try; it doubles from try to try.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 /// A pause is up to this part shorter or longer, so that those who failed together do not come again together.
 const JITTER: f64 = 0.25;
 
@@ -21,7 +21,7 @@ pub fn backoff(tries: u32) -> Duration {
 
 fn pause(tries: u32, share: f64) -> Duration {
     let factor = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
-    let pause = FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE);
+    let pause = FIRST_PAUSE.saturating_mul(factor).min(MAX_PAUSE);
     pause.mul_f64(1.0 + JITTER * (2.0 * share - 1.0))
 }
 
@@ -59,7 +59,7 @@ mod tests {
         let seconds: Vec<_> = (1..=12).map(|tries| pause(tries, 0.5).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
         assert_eq!((pause(1, 0.0), pause(1, 1.0)), (Duration::from_millis(750), Duration::from_millis(1250)));
-        assert_eq!(pause(u32::MAX, 0.5), LONGEST_PAUSE);
+        assert_eq!(pause(u32::MAX, 0.5), MAX_PAUSE);
         assert!((750..=1250).contains(&backoff(1).as_millis()));
     }
 

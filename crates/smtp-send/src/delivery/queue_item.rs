@@ -3,19 +3,19 @@
 use std::time::Instant;
 
 use crate::delivery::progress::Meter;
-use crate::session::{Fate, Trouble};
+use crate::session::{RecipientStatus, SessionError};
 
-use super::{Job, worker};
+use super::{OutgoingMessage, worker};
 
 /// A message that is to be sent, without the message itself.
 #[derive(Debug)]
-pub(super) struct Task {
+pub(super) struct QueueItem {
     /// Which one, counted from 0.
     pub(super) number: usize,
-    /// The fate of each recipient; empty before the first try.
-    pub(super) fates: Vec<Fate>,
+    /// The status of each recipient; empty before the first try.
+    pub(super) statuses: Vec<RecipientStatus>,
     /// What concerned all recipients.
-    pub(super) trouble: Option<Trouble>,
+    pub(super) trouble: Option<SessionError>,
     /// Tries after which some recipients were refused for now.
     pub(super) tries: u32,
     /// Connections that ended while it was on its way.
@@ -24,10 +24,10 @@ pub(super) struct Task {
     pub(super) due: Option<Instant>,
 }
 
-impl Task {
+impl QueueItem {
     /// A message that was not tried yet.
     pub(super) fn new(number: usize) -> Self {
-        Self { number, fates: Vec::new(), trouble: None, tries: 0, breaks: 0, due: None }
+        Self { number, statuses: Vec::new(), trouble: None, tries: 0, breaks: 0, due: None }
     }
 
     /// The recipients for whom another try may help.
@@ -35,25 +35,25 @@ impl Task {
         if worker::is_final(self.trouble.as_ref()) {
             return Vec::new();
         }
-        let open = |fate: &Fate| match fate {
-            Fate::Unsent => true,
-            Fate::Refused(_, reply) => !reply.is_permanent(),
+        let open = |status: &RecipientStatus| match status {
+            RecipientStatus::Unsent => true,
+            RecipientStatus::Refused(_, reply) => !reply.is_permanent(),
             _ => false,
         };
-        self.fates.iter().enumerate().filter(|(_, fate)| open(fate)).map(|(index, _)| index).collect()
+        self.statuses.iter().enumerate().filter(|(_, status)| open(status)).map(|(index, _)| index).collect()
     }
 
     /// Whether it was not even begun for somebody, or not ended.
     pub(super) fn is_unsent(&self) -> bool {
-        self.fates.contains(&Fate::Unsent) && self.trouble.is_none()
+        self.statuses.contains(&RecipientStatus::Unsent) && self.trouble.is_none()
     }
 }
 
 /// A message that is held.
 #[derive(Debug)]
-pub(super) struct Parcel {
-    pub(super) task: Task,
-    pub(super) job: Job,
+pub(super) struct InFlight {
+    pub(super) task: QueueItem,
+    pub(super) job: OutgoingMessage,
     /// Which of its recipients are meant, when the others were served in an earlier run.
     pub(super) kept: Option<Vec<usize>>,
     /// Its number in the running session.
@@ -63,9 +63,9 @@ pub(super) struct Parcel {
     pub(super) meter: Meter,
 }
 
-impl Parcel {
-    pub(super) fn new(mut task: Task, job: Job, kept: Option<Vec<usize>>) -> Self {
-        task.fates.resize(job.recipients.len(), Fate::Unsent);
+impl InFlight {
+    pub(super) fn new(mut task: QueueItem, job: OutgoingMessage, kept: Option<Vec<usize>>) -> Self {
+        task.statuses.resize(job.recipients.len(), RecipientStatus::Unsent);
         Self { task, job, kept, turn: 0, which: Vec::new(), meter: Meter::default() }
     }
 }

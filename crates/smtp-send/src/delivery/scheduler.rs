@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use crate::journal::Journal;
 
 use super::backoff::Pace;
-use super::queue_item::Task;
+use super::queue_item::QueueItem;
 use super::worker::End;
 
 /// What a run has left.
-pub(super) struct Board<'a> {
+pub(super) struct Scheduler<'a> {
     state: Mutex<State>,
     changed: Condvar,
     journal: Option<&'a Journal>,
@@ -25,9 +25,9 @@ struct State {
     /// The first message that nobody has taken yet.
     fresh: usize,
     /// Messages that were not sent because a connection ended.
-    back: Vec<Task>,
+    back: Vec<QueueItem>,
     /// Messages that wait for their time.
-    again: Vec<Task>,
+    again: Vec<QueueItem>,
     /// Messages that somebody has taken.
     in_hand: usize,
     pace: Pace,
@@ -45,7 +45,7 @@ enum Door {
     Shut,
 }
 
-impl<'a> Board<'a> {
+impl<'a> Scheduler<'a> {
     pub(super) fn new(count: usize, interval: Option<Duration>, journal: Option<&'a Journal>) -> Self {
         let state = State {
             fresh: 0,
@@ -70,7 +70,7 @@ impl<'a> Board<'a> {
     }
 
     /// A message for now.
-    pub(super) fn take(&self) -> Option<Task> {
+    pub(super) fn take(&self) -> Option<QueueItem> {
         let mut state = self.state();
         if state.door == Door::Untried {
             state.door = Door::Open;
@@ -82,26 +82,26 @@ impl<'a> Board<'a> {
     }
 
     /// A message, whether or not its time has come.
-    pub(super) fn take_any(&self) -> Option<Task> {
+    pub(super) fn take_any(&self) -> Option<QueueItem> {
         let mut state = self.state();
         let task = state.back.pop().or_else(|| state.again.pop()).or_else(|| self.fresh(&mut state))?;
         state.in_hand += 1;
         Some(task)
     }
 
-    fn fresh(&self, state: &mut State) -> Option<Task> {
+    fn fresh(&self, state: &mut State) -> Option<QueueItem> {
         while state.fresh < self.count {
             let number = state.fresh;
             state.fresh += 1;
             if self.journal.is_none_or(|journal| journal.is_open(number)) {
-                return Some(Task::new(number));
+                return Some(QueueItem::new(number));
             }
         }
         None
     }
 
     /// Brings back a message that was not sent.
-    pub(super) fn bring_back(&self, task: Task) {
+    pub(super) fn bring_back(&self, task: QueueItem) {
         let mut state = self.state();
         state.in_hand -= 1;
         state.back.push(task);
@@ -109,7 +109,7 @@ impl<'a> Board<'a> {
     }
 
     /// Brings back a message that has a time for another try.
-    pub(super) fn postpone(&self, task: Task) {
+    pub(super) fn postpone(&self, task: QueueItem) {
         let mut state = self.state();
         state.in_hand -= 1;
         state.again.push(task);
@@ -215,8 +215,8 @@ impl<'a> Board<'a> {
 
 impl State {
     /// The message whose time came first, if one has come.
-    fn due(&mut self, now: Instant) -> Option<Task> {
-        let due = |task: &Task| task.due.is_none_or(|due| due <= now);
+    fn due(&mut self, now: Instant) -> Option<QueueItem> {
+        let due = |task: &QueueItem| task.due.is_none_or(|due| due <= now);
         let (at, _) = self.again.iter().enumerate().filter(|(_, task)| due(task)).min_by_key(|(_, task)| task.due)?;
         Some(self.again.swap_remove(at))
     }

@@ -13,12 +13,12 @@ use crate::message::Message;
 use crate::net::tls::Trust;
 use crate::net::transport::{Encryption, Transport, Unwritten};
 use crate::proto::reply::Reply;
-use crate::session::{Action, Envelope, Event, Outcome, Session, State};
+use crate::session::{Action, Envelope, Event, Session, State, TransactionResult};
 
-use data::LAST_WORDS_PATIENCE;
+use data::LAST_WORDS_TIMEOUT;
 
-/// Where messages come from and where their fates go.
-pub trait Outbox {
+/// Where messages come from and where their statuses go.
+pub trait MessageQueue {
     /// What is next. While a message is `in_flight` its end waits to be written, so nothing may take its time then.
     fn next(&mut self, in_flight: bool) -> Next;
     /// A moment to get something ready: the other side is at work.
@@ -30,7 +30,7 @@ pub trait Outbox {
     /// The connection is protected from now on.
     fn encrypted(&mut self, encryption: &Encryption);
     /// What became of a message.
-    fn finished(&mut self, outcome: Outcome);
+    fn finished(&mut self, result: TransactionResult);
 }
 
 /// What an outbox has to send.
@@ -56,13 +56,18 @@ pub struct Policy<'a> {
 /// Holds the session over `wire` to its end.
 ///
 /// An error is a connection that broke, or a message that could not be read; the session knows what that means.
-pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, policy: &Policy) -> Result<(), Failure> {
+pub fn run(
+    session: &mut Session,
+    wire: Transport,
+    outbox: &mut dyn MessageQueue,
+    policy: &Policy,
+) -> Result<(), Failure> {
     secured(session, &wire, outbox);
-    let mut line = Line { wire, out: Vec::new(), end_of_message: None, outcomes: Vec::new() };
+    let mut line = Line { wire, out: Vec::new(), end_of_message: None, results: Vec::new() };
     let mut event = Event::Connected;
     loop {
         let action = session.on(event);
-        line.outcomes.append(&mut session.take_finished());
+        line.results.append(&mut session.take_finished());
         let happened = match action {
             Action::Await(state) => line.hear(state, outbox),
             Action::Send(bytes, state) => {
@@ -92,7 +97,7 @@ pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, poli
             Err(Broken { failure, complete }) => {
                 let settled = session.is_settled();
                 session.on(Event::Lost { complete });
-                line.outcomes.append(&mut session.take_finished());
+                line.results.append(&mut session.take_finished());
                 line.hand_over(outbox);
                 if !settled {
                     return Err(failure);
@@ -106,7 +111,7 @@ pub fn run(session: &mut Session, wire: Transport, outbox: &mut dyn Outbox, poli
 }
 
 /// Tells of TLS, once it stands.
-fn secured(session: &mut Session, wire: &Transport, outbox: &mut dyn Outbox) {
+fn secured(session: &mut Session, wire: &Transport, outbox: &mut dyn MessageQueue) {
     if let Some(encryption) = wire.encryption() {
         outbox.encrypted(encryption);
         session.bind(wire.binding());
@@ -134,7 +139,7 @@ struct Line {
     /// Where in `out` the end of a message is.
     end_of_message: Option<usize>,
     /// Fates that the outbox has not heard of.
-    outcomes: Vec<Outcome>,
+    results: Vec<TransactionResult>,
 }
 
 impl Line {
@@ -146,14 +151,14 @@ impl Line {
     /// Writes at once what may stand in no log and shall lie in no buffer.
     fn say_secretly(&mut self, bytes: &[u8], state: State) -> Result<(), Broken> {
         log::info!("-> ({}, not shown)", state.name());
-        self.wire.send(bytes, state.patience()).map_err(|unwritten| unwritten.failure.into())
+        self.wire.send(bytes, state.reply_timeout()).map_err(|unwritten| unwritten.failure.into())
     }
 
-    fn hand_over(&mut self, outbox: &mut dyn Outbox) {
-        self.outcomes.drain(..).for_each(|outcome| outbox.finished(outcome));
+    fn hand_over(&mut self, outbox: &mut dyn MessageQueue) {
+        self.results.drain(..).for_each(|result| outbox.finished(result));
     }
 
-    fn next(&mut self, in_flight: bool, outbox: &mut dyn Outbox) -> Event {
+    fn next(&mut self, in_flight: bool, outbox: &mut dyn MessageQueue) -> Event {
         if !in_flight {
             // It may take its time, and what became of the others is to be known before.
             self.hand_over(outbox);
@@ -165,7 +170,7 @@ impl Line {
         }
     }
 
-    fn hear(&mut self, state: State, outbox: &mut dyn Outbox) -> Result<Event, Broken> {
+    fn hear(&mut self, state: State, outbox: &mut dyn MessageQueue) -> Result<Event, Broken> {
         if let Some(reply) = self.flush(state)? {
             log_reply(&reply);
             return Ok(Event::Reply(reply));
@@ -173,7 +178,7 @@ impl Line {
         // What takes its time here takes none of the other side's.
         self.hand_over(outbox);
         outbox.prepare();
-        let reply = self.wire.reply(state.patience(), state.name())?;
+        let reply = self.wire.reply(state.reply_timeout(), state.name())?;
         log_reply(&reply);
         Ok(Event::Reply(reply))
     }
@@ -184,10 +189,10 @@ impl Line {
         if self.out.is_empty() {
             return Ok(None);
         }
-        let sent = self.wire.send(&self.out, state.patience());
+        let sent = self.wire.send(&self.out, state.reply_timeout());
         self.out.clear();
         let Err(Unwritten { failure, written }) = sent else { return Ok(None) };
-        match self.wire.reply(LAST_WORDS_PATIENCE, state.name()) {
+        match self.wire.reply(LAST_WORDS_TIMEOUT, state.name()) {
             Ok(reply) if reply.is_transient() || reply.is_permanent() => Ok(Some(reply)),
             _ => Err(Broken { failure, complete: end.is_none_or(|end| written >= end) }),
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
 
-use super::session_loop::{self, Next, Outbox, Policy};
+use super::session_loop::{self, MessageQueue, Next, Policy};
 use crate::cli::Tls;
 use crate::config::{Credentials, Route};
 use crate::delivery::progress::Meter;
@@ -14,16 +14,18 @@ use crate::message::Message;
 use crate::mx;
 use crate::net::transport::{Encryption, Transport};
 use crate::proto::command::HeloName;
-use crate::session::{Envelope, Fate, Outcome, Session, Settings, StartTls, StopAfter, Trouble};
+use crate::session::{
+    Envelope, RecipientStatus, Session, SessionError, Settings, StartTls, StopAfter, TransactionResult,
+};
 
-use super::queue_item::{Parcel, Task};
-use super::{Circumstances, Run};
+use super::queue_item::{InFlight, QueueItem};
+use super::{ConnectionContext, Run};
 
 /// A connection that would be idle for longer is closed, and opened again when its time has come.
-const LONGEST_IDLENESS: Duration = Duration::from_secs(30);
+const MAX_IDLENESS: Duration = Duration::from_secs(30);
 /// A message during which so many connections ended, or more where more tries are wanted, is not tried over another one, so
 /// that it does not stop the others.
-const MOST_BREAKS: u32 = 2;
+const MAX_BREAKS: u32 = 2;
 
 /// How a connection ended.
 #[derive(Debug, Default)]
@@ -31,7 +33,7 @@ pub(super) struct End {
     /// What broke it, or kept it from coming about.
     pub(super) broken: Option<Failure>,
     /// What the server had against the session.
-    pub(super) trouble: Option<Trouble>,
+    pub(super) trouble: Option<SessionError>,
     /// How it was protected.
     pub(super) encryption: Option<Encryption>,
     /// Messages of which it has decided something.
@@ -57,10 +59,10 @@ impl End {
 }
 
 /// Whether another try would lead to the same.
-pub(super) fn is_final(trouble: Option<&Trouble>) -> bool {
+pub(super) fn is_final(trouble: Option<&SessionError>) -> bool {
     match trouble {
-        None | Some(Trouble::Closing { .. }) => false,
-        Some(Trouble::Refused { reply, .. } | Trouble::LoginRefused { reply, .. }) => reply.is_permanent(),
+        None | Some(SessionError::Closing { .. }) => false,
+        Some(SessionError::Refused { reply, .. } | SessionError::LoginRefused { reply, .. }) => reply.is_permanent(),
         Some(_) => true,
     }
 }
@@ -69,13 +71,13 @@ pub(super) fn is_final(trouble: Option<&Trouble>) -> bool {
 pub(super) struct Connection<'a, 'r> {
     run: &'a Run<'r>,
     /// The next message, got ready in a moment of waiting.
-    ahead: Option<Parcel>,
+    ahead: Option<InFlight>,
     /// Messages that the session has taken and not decided, the newest last.
-    on_the_way: Vec<Parcel>,
+    on_the_way: Vec<InFlight>,
     /// Messages that the session has taken.
     turns: usize,
     /// Messages of which only the end of the connection will tell what became of them.
-    left: Vec<Parcel>,
+    left: Vec<InFlight>,
     encryption: Option<Encryption>,
     decided: usize,
 }
@@ -92,7 +94,7 @@ impl<'a, 'r> Connection<'a, 'r> {
         connection.close(broken, trouble)
     }
 
-    fn converse(&mut self) -> Result<(Option<Failure>, Option<Trouble>), Failure> {
+    fn converse(&mut self) -> Result<(Option<Failure>, Option<SessionError>), Failure> {
         let route = self.run.route;
         let (mut wire, tls, trust) = mx::reach(route, self.run.limits)?;
         if tls == Tls::Implicit {
@@ -106,16 +108,19 @@ impl<'a, 'r> Connection<'a, 'r> {
     }
 
     /// What the end means for the messages that it left.
-    fn close(mut self, broken: Option<Failure>, trouble: Option<Trouble>) -> End {
-        let circumstances =
-            Circumstances { broken: broken.as_ref(), trouble: trouble.as_ref(), encryption: self.encryption.as_ref() };
+    fn close(mut self, broken: Option<Failure>, trouble: Option<SessionError>) -> End {
+        let circumstances = ConnectionContext {
+            broken: broken.as_ref(),
+            trouble: trouble.as_ref(),
+            encryption: self.encryption.as_ref(),
+        };
         if let Some(ahead) = self.ahead.take() {
             self.bring_back(ahead);
         }
-        let left: Vec<Parcel> = self.left.drain(..).chain(self.on_the_way.drain(..)).collect();
+        let left: Vec<InFlight> = self.left.drain(..).chain(self.on_the_way.drain(..)).collect();
         for mut parcel in left.into_iter().rev() {
             parcel.task.breaks += 1;
-            if parcel.task.fates.contains(&Fate::Unknown) {
+            if parcel.task.statuses.contains(&RecipientStatus::Unknown) {
                 // Nothing will ever be known about it.
                 self.run.tell(parcel, circumstances);
             } else if parcel.task.breaks >= self.most_breaks() && self.decided == 0 && self.run.count > 1 {
@@ -129,24 +134,24 @@ impl<'a, 'r> Connection<'a, 'r> {
     }
 
     fn most_breaks(&self) -> u32 {
-        MOST_BREAKS.max(self.run.route.retry.saturating_add(1))
+        MAX_BREAKS.max(self.run.route.retry.saturating_add(1))
     }
 
-    fn bring_back(&self, parcel: Parcel) {
-        let Parcel { task, job, .. } = parcel;
+    fn bring_back(&self, parcel: InFlight) {
+        let InFlight { task, job, .. } = parcel;
         self.run.supply.give_back(task.number, job);
         self.run.board.bring_back(task);
     }
 
     /// The next message for now, with its envelope.
-    fn load(&mut self) -> Option<Parcel> {
+    fn load(&mut self) -> Option<InFlight> {
         self.ahead.take().or_else(|| {
             let mut load = || self.run.board.take().map(|task| self.run.loaded(task));
             std::iter::from_fn(&mut load).flatten().next()
         })
     }
 
-    fn envelope(&self, parcel: &mut Parcel) -> Result<Envelope, Failure> {
+    fn envelope(&self, parcel: &mut InFlight) -> Result<Envelope, Failure> {
         let job = &mut parcel.job;
         let name = self.run.supply.name(parcel.task.number).unwrap_or_else(|| "the message".into());
         let unreadable = |error| Failure::io("read", &name, error).with_kind(Kind::NoInput);
@@ -175,7 +180,7 @@ impl<'a, 'r> Connection<'a, 'r> {
             if !wait.is_zero() && in_flight {
                 return Err(Next::Later);
             }
-            if wait > LONGEST_IDLENESS {
+            if wait > MAX_IDLENESS {
                 return Err(Next::Nothing);
             }
             thread::sleep(self.run.board.depart().saturating_duration_since(Instant::now()));
@@ -185,7 +190,7 @@ impl<'a, 'r> Connection<'a, 'r> {
     }
 
     /// Another try for those who were refused for now, if there may be one.
-    fn again(&self, task: &mut Task) -> bool {
+    fn again(&self, task: &mut QueueItem) -> bool {
         if task.open().is_empty() {
             return false;
         }
@@ -201,7 +206,7 @@ impl<'a, 'r> Connection<'a, 'r> {
     }
 }
 
-impl Outbox for Connection<'_, '_> {
+impl MessageQueue for Connection<'_, '_> {
     fn next(&mut self, in_flight: bool) -> Next {
         loop {
             let Some(mut parcel) = self.load() else { return Next::Nothing };
@@ -220,7 +225,7 @@ impl Outbox for Connection<'_, '_> {
                     return Next::Message(Box::new(envelope));
                 }
                 Err(failure) => {
-                    let circumstances = Circumstances { broken: Some(&failure), ..Circumstances::default() };
+                    let circumstances = ConnectionContext { broken: Some(&failure), ..ConnectionContext::default() };
                     self.run.tell(parcel, circumstances);
                 }
             }
@@ -245,30 +250,31 @@ impl Outbox for Connection<'_, '_> {
         }
     }
 
-    fn finished(&mut self, outcome: Outcome) {
-        let Some(at) = self.on_the_way.iter().position(|parcel| parcel.turn == outcome.number) else { return };
+    fn finished(&mut self, result: TransactionResult) {
+        let Some(at) = self.on_the_way.iter().position(|parcel| parcel.turn == result.number) else { return };
         let mut parcel = self.on_the_way.remove(at);
         let task = &mut parcel.task;
-        for (place, fate) in parcel.which.iter().zip(outcome.fates) {
-            if let Some(old) = task.fates.get_mut(*place) {
-                *old = fate;
+        for (place, status) in parcel.which.iter().zip(result.statuses) {
+            if let Some(old) = task.statuses.get_mut(*place) {
+                *old = status;
             }
         }
-        task.trouble = outcome.trouble;
+        task.trouble = result.trouble;
         if let Some(journal) = self.run.manner.journal {
-            journal.ended(task.number, &task.fates, parcel.kept.as_deref());
+            journal.ended(task.number, &task.statuses, parcel.kept.as_deref());
         }
         let unsent = task.is_unsent();
         self.decided += usize::from(!unsent);
-        if unsent || task.fates.contains(&Fate::Unknown) {
+        if unsent || task.statuses.contains(&RecipientStatus::Unknown) {
             // What the session as a whole has to say about it is known only at its end.
             self.left.push(parcel);
         } else if self.again(task) {
-            let Parcel { task, job, .. } = parcel;
+            let InFlight { task, job, .. } = parcel;
             self.run.supply.give_back(task.number, job);
             self.run.board.postpone(task);
         } else {
-            let circumstances = Circumstances { encryption: self.encryption.as_ref(), ..Circumstances::default() };
+            let circumstances =
+                ConnectionContext { encryption: self.encryption.as_ref(), ..ConnectionContext::default() };
             self.run.tell(parcel, circumstances);
         }
     }

@@ -14,35 +14,35 @@ pub const NAME_SERVER_PORT: u16 = 53;
 /// Where the system says whom to ask.
 const FILE: &str = "/etc/resolv.conf";
 /// The C library reads no more of them either.
-const MOST_SERVERS: usize = 3;
+const MAX_SERVERS: usize = 3;
 /// How long one server may take at the first try; the second may take twice as long.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often each server is asked.
 const ATTEMPTS: u32 = 2;
 /// Upper bounds of the C library for what the file may say.
-const LONGEST_PATIENCE: u64 = 30;
-const MOST_ATTEMPTS: u32 = 5;
+const MAX_TIMEOUT: u64 = 30;
+const MAX_ATTEMPTS: u32 = 5;
 
 /// Name servers, and how they are asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Servers {
+pub struct NameServers {
     list: Vec<SocketAddr>,
-    patience: Duration,
+    timeout: Duration,
     attempts: u32,
     tcp_only: bool,
-    believed: bool,
+    trusted: bool,
 }
 
 /// Why a text names no name server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an address of a name server; write ADDRESS or ADDRESS:PORT, as in 192.0.2.53, ::1 or [::1]:5353")]
-pub struct ServersError;
+pub struct NameServerError;
 
-impl Servers {
+impl NameServers {
     /// These servers; `trusted` says that nobody can change what they say on its way.
     pub fn given(list: Vec<SocketAddr>, trusted: bool) -> Self {
-        let believed = trusted || list.iter().all(is_local);
-        Self { list, patience: PATIENCE, attempts: ATTEMPTS, tcp_only: false, believed }
+        let trusted = trusted || list.iter().all(is_local);
+        Self { list, timeout: TIMEOUT, attempts: ATTEMPTS, tcp_only: false, trusted }
     }
 
     /// Those of the system. Without any, one on this machine is meant, as for all programs; `trusted` is as for
@@ -57,7 +57,7 @@ impl Servers {
             Err(error) => return Err(error),
         };
         let mut servers = Self::read(&text);
-        servers.believed |= trusted;
+        servers.trusted |= trusted;
         Ok(servers)
     }
 
@@ -68,7 +68,7 @@ impl Servers {
         for line in text.lines() {
             let mut words = line.split_whitespace();
             match words.next() {
-                Some("nameserver") if list.len() < MOST_SERVERS => {
+                Some("nameserver") if list.len() < MAX_SERVERS => {
                     list.extend(words.next().and_then(|word| address(word, NAME_SERVER_PORT)));
                 }
                 Some("options") => words.for_each(|word| servers.option(word, &mut trust_ad)),
@@ -78,7 +78,7 @@ impl Servers {
         if list.is_empty() {
             list.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), NAME_SERVER_PORT));
         }
-        servers.believed = trust_ad || list.iter().all(is_local);
+        servers.trusted = trust_ad || list.iter().all(is_local);
         Self { list, ..servers }
     }
 
@@ -87,11 +87,11 @@ impl Servers {
             None if word == "use-vc" => self.tcp_only = true,
             None if word == "trust-ad" => *trust_ad = true,
             Some(("timeout", number)) => {
-                let seconds = number.parse().map_or(self.patience.as_secs(), |number: u64| number);
-                self.patience = Duration::from_secs(seconds.clamp(1, LONGEST_PATIENCE));
+                let seconds = number.parse().map_or(self.timeout.as_secs(), |number: u64| number);
+                self.timeout = Duration::from_secs(seconds.clamp(1, MAX_TIMEOUT));
             }
             Some(("attempts", number)) => {
-                self.attempts = number.parse().map_or(self.attempts, |number: u32| number.clamp(1, MOST_ATTEMPTS));
+                self.attempts = number.parse().map_or(self.attempts, |number: u32| number.clamp(1, MAX_ATTEMPTS));
             }
             _ => {}
         }
@@ -101,8 +101,8 @@ impl Servers {
         &self.list
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     pub(super) fn attempts(&self) -> u32 {
@@ -113,17 +113,17 @@ impl Servers {
         self.tcp_only
     }
 
-    /// Whether what they say about validation is believed.
-    pub fn believed(&self) -> bool {
-        self.believed
+    /// Whether what they say about validation is trusted.
+    pub fn trusted(&self) -> bool {
+        self.trusted
     }
 }
 
 /// Reads a name server as it is typed: an address, with brackets where a port follows an IPv6 address.
-pub fn parse(text: &str) -> Result<SocketAddr, ServersError> {
+pub fn parse(text: &str) -> Result<SocketAddr, NameServerError> {
     let typed = text.parse().ok().or_else(|| address(text, NAME_SERVER_PORT));
     let bracketed = || address(text.strip_prefix('[')?.strip_suffix(']')?, NAME_SERVER_PORT);
-    typed.or_else(bracketed).filter(|server| server.port() != 0).ok_or(ServersError)
+    typed.or_else(bracketed).filter(|server| server.port() != 0).ok_or(NameServerError)
 }
 
 /// An address, perhaps of a link with its name or number, as in `fe80::1%eth0`.
@@ -144,35 +144,35 @@ mod tests {
     fn servers_and_options_of_resolv_conf_are_read() {
         let text = "# comment\nsearch example.com\nnameserver 192.0.2.1\nnameserver ::1 # here\nnameserver nonsense\n\
                     nameserver fe80::1%1\nnameserver 192.0.2.4\noptions edns0 timeout:1 attempts:9 use-vc\n";
-        let servers = Servers::read(text);
+        let servers = NameServers::read(text);
         let list: Vec<String> = servers.list.iter().map(ToString::to_string).collect();
         assert_eq!(list, ["192.0.2.1:53", "[::1]:53", "[fe80::1%1]:53"]);
-        assert_eq!((servers.patience.as_secs(), servers.attempts, servers.tcp_only), (1, MOST_ATTEMPTS, true));
-        assert!(!servers.believed);
+        assert_eq!((servers.timeout.as_secs(), servers.attempts, servers.tcp_only), (1, MAX_ATTEMPTS, true));
+        assert!(!servers.trusted);
     }
 
     #[test]
     fn without_any_the_one_on_this_machine_is_asked() {
         for text in ["", "options timeout:0 attempts:x", "nameserver"] {
-            let servers = Servers::read(text);
+            let servers = NameServers::read(text);
             assert_eq!(servers.list, ["127.0.0.1:53".parse().unwrap()], "{text}");
         }
-        assert_eq!(Servers::read("options timeout:0").patience.as_secs(), 1);
+        assert_eq!(NameServers::read("options timeout:0").timeout.as_secs(), 1);
     }
 
     #[test]
     fn validation_is_believed_of_this_machine_or_when_somebody_vouches_for_the_way() {
-        for (text, believed) in [
+        for (text, trusted) in [
             ("nameserver 127.0.0.53", true),
             ("nameserver ::1\nnameserver 127.0.0.1", true),
             ("nameserver 192.0.2.1", false),
             ("nameserver 127.0.0.1\nnameserver 192.0.2.1", false),
             ("nameserver 192.0.2.1\noptions trust-ad", true),
         ] {
-            assert_eq!(Servers::read(text).believed, believed, "{text}");
+            assert_eq!(NameServers::read(text).trusted, trusted, "{text}");
         }
         let away = || vec!["192.0.2.1:53".parse().unwrap()];
-        assert!(!Servers::given(away(), false).believed && Servers::given(away(), true).believed);
+        assert!(!NameServers::given(away(), false).trusted && NameServers::given(away(), true).trusted);
     }
 
     #[test]
@@ -187,7 +187,7 @@ mod tests {
             assert_eq!(parse(typed).map(|server| server.to_string()), Ok(read.into()), "{typed}");
         }
         for wrong in ["", "ns.example.com", "192.0.2.1:0", "192.0.2.1:x", "[::1", "::1%nonsense"] {
-            assert_eq!(parse(wrong), Err(ServersError), "{wrong}");
+            assert_eq!(parse(wrong), Err(NameServerError), "{wrong}");
         }
     }
 }

@@ -12,11 +12,11 @@ use crate::proto::dns::{self, RecordType, Reply, ReplyError};
 /// More than a datagram that was asked for with [`dns::UDP_SIZE`]; some servers send more than they were allowed to.
 const BUFFER: usize = 4096;
 /// Somebody who sends this many wrong answers is guessing.
-const MOST_STRAYS: usize = 50;
+const MAX_STRAYS: usize = 50;
 
 /// Why one server has not answered.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ExchangeError {
+pub(super) enum QueryError {
     /// Nothing came in time.
     #[error("has not answered in time")]
     TimedOut,
@@ -31,7 +31,7 @@ pub(super) enum ExchangeError {
     Forged,
 }
 
-impl From<io::Error> for ExchangeError {
+impl From<io::Error> for QueryError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::TimedOut,
@@ -47,7 +47,7 @@ pub(super) fn ask(
     wanted: RecordType,
     end: Instant,
     tcp_only: bool,
-) -> Result<Reply, ExchangeError> {
+) -> Result<Reply, QueryError> {
     let query = Query::new(name, wanted)?;
     if tcp_only {
         return query.over_tcp(server, end);
@@ -70,17 +70,17 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    fn new(name: &'a str, wanted: RecordType) -> Result<Self, ExchangeError> {
+    fn new(name: &'a str, wanted: RecordType) -> Result<Self, QueryError> {
         let mut id = [0; 2];
-        getrandom::fill(&mut id).map_err(|error| ExchangeError::Io(io::Error::other(error)))?;
+        getrandom::fill(&mut id).map_err(|error| QueryError::Io(io::Error::other(error)))?;
         Ok(Self { id: u16::from_be_bytes(id), name, wanted })
     }
 
-    fn bytes(&self, edns: bool) -> Result<Vec<u8>, ExchangeError> {
-        dns::question(self.id, self.name, self.wanted, edns).map_err(ExchangeError::Reply)
+    fn bytes(&self, edns: bool) -> Result<Vec<u8>, QueryError> {
+        dns::question(self.id, self.name, self.wanted, edns).map_err(QueryError::Reply)
     }
 
-    fn over_udp(&self, server: SocketAddr, end: Instant, edns: bool) -> Result<Reply, ExchangeError> {
+    fn over_udp(&self, server: SocketAddr, end: Instant, edns: bool) -> Result<Reply, QueryError> {
         let any: SocketAddr = match server {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -90,7 +90,7 @@ impl<'a> Query<'a> {
         socket.connect(server)?;
         socket.send(&self.bytes(edns)?)?;
         let mut buffer = [0; BUFFER];
-        for _ in 0..MOST_STRAYS {
+        for _ in 0..MAX_STRAYS {
             socket.set_read_timeout(Some(left(end)?))?;
             let length = match socket.recv(&mut buffer) {
                 Ok(length) => length,
@@ -100,14 +100,14 @@ impl<'a> Query<'a> {
             match dns::reply(&buffer[..length], self.id, self.name, self.wanted) {
                 Ok(reply) => return Ok(reply),
                 Err(ReplyError::Malformed | ReplyError::Foreign) => {}
-                Err(error) => return Err(ExchangeError::Reply(error)),
+                Err(error) => return Err(QueryError::Reply(error)),
             }
         }
-        Err(ExchangeError::Forged)
+        Err(QueryError::Forged)
     }
 
     /// Two bytes with the length stand before each message (RFC 7766, section 8).
-    fn over_tcp(&self, server: SocketAddr, end: Instant) -> Result<Reply, ExchangeError> {
+    fn over_tcp(&self, server: SocketAddr, end: Instant) -> Result<Reply, QueryError> {
         let mut stream = TcpStream::connect_timeout(&server, left(end)?)?;
         let question = self.bytes(true)?;
         let length = u16::try_from(question.len()).unwrap_or(u16::MAX);
@@ -117,20 +117,20 @@ impl<'a> Query<'a> {
         read_exact(&mut stream, &mut length, end)?;
         let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
         read_exact(&mut stream, &mut message, end)?;
-        match dns::reply(&message, self.id, self.name, self.wanted).map_err(ExchangeError::Reply)? {
+        match dns::reply(&message, self.id, self.name, self.wanted).map_err(QueryError::Reply)? {
             // There is no room left to ask for.
-            Reply::Truncated => Err(ExchangeError::Reply(ReplyError::Malformed)),
+            Reply::Truncated => Err(QueryError::Reply(ReplyError::Malformed)),
             reply => Ok(reply),
         }
     }
 }
 
 /// Fills `buffer` by `end`, however slowly it comes.
-fn read_exact(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> Result<(), ExchangeError> {
+fn read_exact(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> Result<(), QueryError> {
     while !buffer.is_empty() {
         stream.set_read_timeout(Some(left(end)?))?;
         match stream.read(buffer) {
-            Ok(0) => return Err(ExchangeError::Io(io::ErrorKind::UnexpectedEof.into())),
+            Ok(0) => return Err(QueryError::Io(io::ErrorKind::UnexpectedEof.into())),
             Ok(length) => buffer = &mut buffer[length..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
@@ -140,7 +140,7 @@ fn read_exact(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> Re
 }
 
 /// The time that is left; no time at all is an error.
-fn left(end: Instant) -> Result<Duration, ExchangeError> {
+fn left(end: Instant) -> Result<Duration, QueryError> {
     let left = end.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(ExchangeError::TimedOut) } else { Ok(left) }
+    if left.is_zero() { Err(QueryError::TimedOut) } else { Ok(left) }
 }

@@ -8,7 +8,7 @@ const BOTH: Families = Families { four: true, six: true };
 
 fn resolver(servers: &[&NameServer]) -> Resolver {
     let list = servers.iter().map(|server| server.address().parse().unwrap()).collect();
-    Resolver::new(Servers::given(list, false), None)
+    Resolver::new(NameServers::given(list, false), None)
 }
 
 fn of(text: &str) -> Vec<IpAddr> {
@@ -22,7 +22,7 @@ fn addresses_of_both_families_take_turns() {
 
 #[test]
 fn nobody_is_asked_about_localhost() {
-    let nobody = Servers::given(vec!["127.0.0.1:1".parse().unwrap()], false);
+    let nobody = NameServers::given(vec!["127.0.0.1:1".parse().unwrap()], false);
     let resolver = Resolver::new(nobody, None);
     assert_eq!(resolver.addresses("Mail.localhost", BOTH).unwrap().list, of("::1 127.0.0.1"));
     assert_eq!(resolver.look_up("localhost", RecordType::Mx).unwrap().records, []);
@@ -91,7 +91,7 @@ fn servers_that_all_fail_are_a_failure_for_now_and_it_names_the_last_word() {
 fn a_port_where_nobody_listens_and_a_silent_server_cost_little() {
     let silent = NameServer::start(Zone::default().silent());
     let closed = UdpPort::closed();
-    let servers = Servers::given(vec![closed, silent.address().parse().unwrap()], false);
+    let servers = NameServers::given(vec![closed, silent.address().parse().unwrap()], false);
     let began = Instant::now();
     let resolver = Resolver::new(servers, Some(began + Duration::from_millis(300)));
     let error = resolver.look_up("example.com", RecordType::Mx).unwrap_err();
@@ -128,6 +128,6 @@ fn the_word_of_a_validating_resolver_is_believed_only_on_this_machine() {
     let server = NameServer::start(zone.clone());
     assert!(resolver(&[&server]).look_up("example.com", RecordType::Mx).unwrap().authentic);
     let list: Vec<SocketAddr> = vec![server.address().parse().unwrap(), "192.0.2.1:53".parse().unwrap()];
-    let resolver = Resolver::new(Servers::given(list, false), None);
+    let resolver = Resolver::new(NameServers::given(list, false), None);
     assert!(!resolver.look_up("example.com", RecordType::Mx).unwrap().authentic);
 }

@@ -1,4 +1,4 @@
-//! A run with a journal: how it goes on, and what is told of messages whose fate the last one could not learn.
+//! A run with a journal: how it goes on, and what is told of messages whose status the last one could not learn.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use common::{Failure, Kind};
 
 use crate::config::{Bulk, Route};
 use crate::journal::Journal;
-use crate::source::Supply;
+use crate::source::MessageSource;
 
 /// So many messages are named; the others are counted.
 const NAMED: usize = 5;
 
 /// Opens the journal and says where the run goes on.
-pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn Supply, route: &Route) -> Result<Journal, Failure> {
+pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: &Route) -> Result<Journal, Failure> {
     let server = route.peer.to_string();
     let journal = Journal::open(path, supply.len(), &supply.digest()?, &server, bulk.resend_unknown)?;
     if journal.done() > 0 {

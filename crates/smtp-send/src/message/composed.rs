@@ -38,7 +38,7 @@ pub struct Draft {
     pub text: Text,
     /// The same in HTML.
     pub html: Option<HtmlBody>,
-    /// Files that go with it.
+    /// EmlFiles that go with it.
     pub attachments: Vec<Attachment>,
 }
 
@@ -47,19 +47,19 @@ pub struct Draft {
 pub struct HtmlBody {
     /// The text.
     pub text: Text,
-    /// Files whose Content-ID it names.
+    /// EmlFiles whose Content-ID it names.
     pub inline: Vec<Attachment>,
 }
 
 /// A composed message.
 #[derive(Debug)]
-pub struct Composition {
+pub struct ComposedMessage {
     head: Headers,
     id: String,
     body: Part,
 }
 
-impl Composition {
+impl ComposedMessage {
     /// Gives a draft its form.
     pub fn compose(draft: Draft) -> Self {
         let (head, id) = header(&draft);
@@ -175,8 +175,8 @@ fn header(draft: &Draft) -> (Headers, String) {
 mod tests {
     use super::*;
 
-    fn message(text: &[u8], headers: &[(&str, &str)]) -> Composition {
-        Composition::compose(Draft {
+    fn message(text: &[u8], headers: &[(&str, &str)]) -> ComposedMessage {
+        ComposedMessage::compose(Draft {
             from: Mailbox::parse("Me <me@example.com>").unwrap(),
             reply_to: vec![],
             to: vec![],
@@ -191,7 +191,7 @@ mod tests {
         })
     }
 
-    fn streamed(message: &mut Composition, eight_bit: bool) -> String {
+    fn streamed(message: &mut ComposedMessage, eight_bit: bool) -> String {
         let mut all = Vec::new();
         message
             .stream(eight_bit, |piece| {

@@ -179,7 +179,7 @@ mod tests {
     use base64::prelude::{BASE64_STANDARD, Engine};
 
     use super::*;
-    use crate::message::{Edits, Ready};
+    use crate::message::{Edits, ExistingMessage};
 
     fn signer(folder: &tempfile::TempDir) -> Arc<Signer> {
         let key = Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap();
@@ -193,8 +193,8 @@ mod tests {
     fn signed(folder: &tempfile::TempDir, body: &str) -> (std::path::PathBuf, Signed) {
         let file = folder.path().join("message.eml");
         fs::write(&file, format!("From: me@example.org\n\n{body}")).unwrap();
-        let ready = Ready::open(&file, &Edits::default()).unwrap();
-        (file, Signed::new(Message::Ready(Box::new(ready)), signer(folder)))
+        let ready = ExistingMessage::open(&file, &Edits::default()).unwrap();
+        (file, Signed::new(Message::Existing(Box::new(ready)), signer(folder)))
     }
 
     #[test]

@@ -21,11 +21,11 @@ use crate::proto::dkim::{self, Algorithm, Tags};
 use crate::proto::header::Field;
 
 /// A key in PEM form has a tenth of it.
-const LARGEST_KEY: u64 = 64 * 1024;
+const MAX_KEY: u64 = 64 * 1024;
 /// Rights of everybody to read.
 const READABLE_BY_ALL: u32 = 0o004;
 /// RFC 8301, section 3.2: a signer should use no shorter one, and nobody has to accept it.
-const SHORTEST_RSA: usize = 2048;
+const MIN_RSA: usize = 2048;
 
 /// Who signs.
 pub struct Signer {
@@ -77,7 +77,7 @@ impl Signer {
         let wrong = |why: &str| Failure::new(Kind::Config, option, file.display(), why.to_owned());
         let mut opened = File::open(file).map_err(unreadable)?;
         let facts = opened.metadata().map_err(unreadable)?;
-        if !facts.is_file() || facts.len() > LARGEST_KEY {
+        if !facts.is_file() || facts.len() > MAX_KEY {
             return Err(wrong("not a file with a key"));
         }
         if facts.mode() & READABLE_BY_ALL != 0 {
@@ -116,7 +116,7 @@ impl Signer {
         let name = format!("{}._domainkey.{}", self.selector, self.domain);
         let (kind, key) = match &self.key {
             Key::Rsa(key) => {
-                // Servers expect the key with its algorithm around it (erratum 3017 of RFC 6376).
+                // NameServers expect the key with its algorithm around it (erratum 3017 of RFC 6376).
                 let info = AsDer::<PublicKeyX509Der<'_>>::as_der(key.public_key());
                 ("rsa", info.map(|info| BASE64_STANDARD.encode(info.as_ref())).unwrap_or_default())
             }
@@ -140,9 +140,9 @@ impl Key {
             _ => return Err("DKIM knows RSA and Ed25519 only, and this is a key of another kind".into()),
         };
         // The library takes no shorter one, and does not say so in words for people.
-        let short = format!("not a key of RSA with {SHORTEST_RSA} bits or more (RFC 8301), nor one of Ed25519");
+        let short = format!("not a key of RSA with {MIN_RSA} bits or more (RFC 8301), nor one of Ed25519");
         let key = rsa.map_err(|_| short.clone())?;
-        if key.public_modulus_len() * 8 < SHORTEST_RSA { Err(short) } else { Ok(Self::Rsa(Box::new(key))) }
+        if key.public_modulus_len() * 8 < MIN_RSA { Err(short) } else { Ok(Self::Rsa(Box::new(key))) }
     }
 
     fn algorithm(&self) -> Algorithm {

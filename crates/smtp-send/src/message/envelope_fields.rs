@@ -19,7 +19,7 @@ pub struct FieldError {
 
 /// The envelope that a header asks for.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(super) struct HeaderEnvelope {
     /// Each address once; or the first field that cannot be read.
     pub(super) recipients: Result<Vec<Address>, FieldError>,
     /// Who is responsible for the sending: the sender, or the author where no sender is named.
@@ -28,7 +28,7 @@ pub(super) struct Origin {
     pub(super) message_id: String,
 }
 
-impl Origin {
+impl HeaderEnvelope {
     pub(super) fn of(header: &Header<'_>) -> Self {
         let resent = newest_resending(&header.fields);
         let (fields, receivers, senders) = if resent.is_empty() {
@@ -99,8 +99,8 @@ fn mailboxes(name: &'static str, field: &Field<'_>) -> Result<Vec<Mailbox>, Fiel
 mod tests {
     use super::*;
 
-    fn origin(header: &str) -> Origin {
-        Origin::of(&header::parse(header.as_bytes(), true).unwrap())
+    fn origin(header: &str) -> HeaderEnvelope {
+        HeaderEnvelope::of(&header::parse(header.as_bytes(), true).unwrap())
     }
 
     fn recipients(text: &str) -> Vec<String> {
@@ -139,8 +139,8 @@ mod tests {
         let error = origin("To: a@x\nCc: nobody\n").recipients.unwrap_err();
         assert_eq!((error.field, error.cause), ("Cc", AddressError::NoDomain));
         let latin1 = b"To: J\xf6rg <j@x>\n";
-        assert!(Origin::of(&header::parse(latin1, true).unwrap()).recipients.is_ok());
+        assert!(HeaderEnvelope::of(&header::parse(latin1, true).unwrap()).recipients.is_ok());
         let broken = b"To: j\xf6rg@x\n";
-        assert!(Origin::of(&header::parse(broken, true).unwrap()).recipients.is_err());
+        assert!(HeaderEnvelope::of(&header::parse(broken, true).unwrap()).recipients.is_err());
     }
 }

@@ -11,12 +11,12 @@ use chrono::{DateTime, FixedOffset};
 use common::{Failure, Kind};
 
 use super::Piece;
-use super::envelope_fields::{FieldError, Origin};
+use super::envelope_fields::{FieldError, HeaderEnvelope};
 use super::headers::Headers;
 use super::mbox::Extract;
 use super::mime_walk::Walk;
-use super::scan::{Facts, MAX_LINE, Scan};
-use super::source::{Source, Stamp};
+use super::scan::{MAX_LINE, TextProfile, TextScanner};
+use super::source::{FileVersion, Source};
 use super::spool::SpoolError;
 use super::transfer_encoding::{Plan, Planner, Recoder};
 use crate::proto::address::{Address, Mailbox};
@@ -68,7 +68,7 @@ impl Edits {
 
 /// Why a ready message cannot be sent.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadyError {
+pub enum ExistingMessageError {
     /// It cannot be read, or not kept.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -80,13 +80,13 @@ pub enum ReadyError {
     TooManyParts,
 }
 
-impl From<io::Error> for ReadyError {
+impl From<io::Error> for ExistingMessageError {
     fn from(cause: io::Error) -> Self {
         Self::Spool(SpoolError::Read(cause))
     }
 }
 
-impl ReadyError {
+impl ExistingMessageError {
     /// What to tell about the message that is called `name`: a file, or standard input.
     pub fn into_failure(self, name: impl std::fmt::Display) -> Failure {
         match self {
@@ -98,11 +98,11 @@ impl ReadyError {
 
 /// A ready message.
 #[derive(Debug)]
-pub struct Ready {
+pub struct ExistingMessage {
     source: Source,
     head: Head,
-    body: Facts,
-    origin: Origin,
+    body: TextProfile,
+    origin: HeaderEnvelope,
     /// What its parts need, where some of them cannot go to every server as they are.
     plan: Plan,
 }
@@ -120,33 +120,33 @@ struct Head {
     /// Fields that are added at its end.
     added: Headers,
     /// What its bytes are as they are sent, with the empty line.
-    sent: Facts,
+    sent: TextProfile,
     /// Whether it says that line ends of the body are bytes like others.
     binary: bool,
 }
 
-impl Ready {
+impl ExistingMessage {
     /// Looks at the message in a file, which is opened again when the message is streamed. Nothing of it is kept open.
-    pub fn open(path: &Path, edits: &Edits) -> Result<Self, ReadyError> {
+    pub fn open(path: &Path, edits: &Edits) -> Result<Self, ExistingMessageError> {
         Self::look(Source::file(path)?, edits)
     }
 
     /// Looks at a message in a mailbox file, which stays open.
-    pub fn extract(extract: Extract, edits: &Edits) -> Result<Self, ReadyError> {
+    pub fn extract(extract: Extract, edits: &Edits) -> Result<Self, ExistingMessageError> {
         Self::look(Source::Piece(extract), edits)
     }
 
     /// Takes a message that was made here.
-    pub fn own(message: Vec<u8>, edits: &Edits) -> Result<Self, ReadyError> {
+    pub fn own(message: Vec<u8>, edits: &Edits) -> Result<Self, ExistingMessageError> {
         Self::look(Source::Own(message), edits)
     }
 
     /// Reads a message from a stream to its end and keeps it, in memory or, beyond a megabyte, in a temporary file.
-    pub fn read(stream: impl Read, edits: &Edits) -> Result<Self, ReadyError> {
+    pub fn read(stream: impl Read, edits: &Edits) -> Result<Self, ExistingMessageError> {
         Self::look(Source::keep(stream)?, edits)
     }
 
-    fn look(mut source: Source, edits: &Edits) -> Result<Self, ReadyError> {
+    fn look(mut source: Source, edits: &Edits) -> Result<Self, ExistingMessageError> {
         let (head, origin, body) = source.with(|input| {
             let start = Start::read(input)?;
             let (skipped, header) = start.header();
@@ -158,23 +158,23 @@ impl Ready {
                 has_fields: !header.fields.is_empty(),
                 remove_bcc: edits.remove_bcc,
                 added,
-                sent: Facts::default(),
+                sent: TextProfile::default(),
                 binary: Transfer::of(&header) == Transfer::Binary,
             };
             let sent = head.edited(&header);
-            head.sent = Scan::of(&sent);
-            let mut origin = Origin::of(&header);
+            head.sent = TextScanner::of(&sent);
+            let mut origin = HeaderEnvelope::of(&header);
             if let Some(sent) = header::parse(&sent, true) {
                 // What was added counts too, and Bcc was needed although it is gone now.
-                origin = Origin { recipients: origin.recipients, ..Origin::of(&sent) };
+                origin = HeaderEnvelope { recipients: origin.recipients, ..HeaderEnvelope::of(&sent) };
             }
-            let mut scan = Scan::default();
+            let mut scan = TextScanner::default();
             scan.push(&start.bytes[skipped + length..]);
             each_block(input, |block| {
                 scan.push(block);
-                Ok::<_, ReadyError>(())
+                Ok::<_, ExistingMessageError>(())
             })?;
-            Ok::<_, ReadyError>((head, origin, scan.finish()))
+            Ok::<_, ExistingMessageError>((head, origin, scan.finish()))
         })?;
         let mut seen = Self { source, head, body, origin, plan: Plan::default() };
         if seen.body.high || !seen.body.has_short_lines() || seen.head.binary {
@@ -183,19 +183,19 @@ impl Ready {
         Ok(seen)
     }
 
-    fn planned(&mut self) -> Result<Plan, ReadyError> {
+    fn planned(&mut self) -> Result<Plan, ExistingMessageError> {
         let (mut walk, mut planner) = (Walk::default(), Planner::default());
         self.pieces(|piece| {
             walk.push(piece.bytes(), &mut planner);
-            Ok::<_, ReadyError>(())
+            Ok::<_, ExistingMessageError>(())
         })?;
         walk.finish(&mut planner);
         let plan = planner.finish();
-        if plan.endless { Err(ReadyError::TooManyParts) } else { Ok(plan) }
+        if plan.endless { Err(ExistingMessageError::TooManyParts) } else { Ok(plan) }
     }
 
     /// What tells whether its file is still the same; `None` when it has none of its own.
-    pub fn stamp(&self) -> Option<&Stamp> {
+    pub fn stamp(&self) -> Option<&FileVersion> {
         self.source.stamp()
     }
 
@@ -314,7 +314,7 @@ impl Head {
             if self.remove_bcc && (field.is("Bcc") || field.is("Resent-Bcc")) {
                 continue;
             }
-            if field.raw.len() as u64 > MAX_LINE && !Scan::of(field.raw).has_short_lines() {
+            if field.raw.len() as u64 > MAX_LINE && !TextScanner::of(field.raw).has_short_lines() {
                 out.extend_from_slice(&header::folded(field.raw));
                 continue;
             }
@@ -338,7 +338,7 @@ struct Start {
 
 impl Start {
     /// Reads as much as the header needs.
-    fn read(input: &mut dyn Read) -> Result<Self, ReadyError> {
+    fn read(input: &mut dyn Read) -> Result<Self, ExistingMessageError> {
         // Most messages are this small; a larger one lets it grow.
         let mut start = Self { bytes: Vec::with_capacity(8 * 1024), whole: false };
         let mut wanted = BLOCK;
@@ -349,7 +349,7 @@ impl Start {
             match header::parse(&start.bytes[start.skipped()..], start.whole) {
                 Some(header) if header.length <= MAX_HEADER => return Ok(start),
                 None if wanted <= MAX_HEADER => {}
-                _ => return Err(ReadyError::EndlessHeader),
+                _ => return Err(ExistingMessageError::EndlessHeader),
             }
             wanted *= 2;
         }

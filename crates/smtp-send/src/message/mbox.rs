@@ -1,4 +1,4 @@
-//! Mailbox files (mbox, RFC 4155): messages one behind the other, each under a line `From SENDER DATE`.
+//! Mbox files (mbox, RFC 4155): messages one behind the other, each under a line `From SENDER DATE`.
 //!
 //! Such a line begins a message only at the start of the file or behind an empty line, and only when a date of the form
 //! `Wed Nov 25 12:00:00 2026` stands in it; a sentence that begins with "From " does not. Content-Length is not believed.
@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::source::{Stamp, named, open_regular};
+use super::source::{FileVersion, named, open_regular};
 
 /// Bytes read at once.
 const BLOCK: usize = 48 * 1024;
@@ -24,7 +24,7 @@ const FROM: &[u8] = b"From ";
 
 /// A mailbox file and the places of its messages.
 #[derive(Debug)]
-pub struct Mailbox {
+pub struct Mbox {
     file: Arc<Seen>,
     places: Vec<Place>,
 }
@@ -34,7 +34,7 @@ pub struct Mailbox {
 struct Seen {
     path: PathBuf,
     file: File,
-    stamp: Stamp,
+    stamp: FileVersion,
 }
 
 /// Where a message is, without the line `From ` and the empty line behind it.
@@ -46,7 +46,7 @@ pub struct Place {
     pub end: u64,
 }
 
-impl Mailbox {
+impl Mbox {
     /// Looks for the messages in a file; `None` when it does not begin with a line `From SENDER DATE`.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
         let (file, facts) = open_regular(path)?;
@@ -56,7 +56,7 @@ impl Mailbox {
         if !is_from_line(first) {
             return Ok(None);
         }
-        let stamp = Stamp::of(&facts)?;
+        let stamp = FileVersion::of(&facts)?;
         let mut places = Places::default();
         let mut input = BufReader::with_capacity(BLOCK, &file);
         loop {
@@ -100,7 +100,7 @@ impl Extract {
     pub(super) fn with<T, E: From<io::Error>>(&self, read: impl FnOnce(&mut dyn Read) -> Result<T, E>) -> Result<T, E> {
         let window = Window { file: &self.file.file, at: self.place.start, end: self.place.end };
         let result = read(&mut Unquoted::new(window))?;
-        if Stamp::of(&self.file.file.metadata()?)? == self.file.stamp {
+        if FileVersion::of(&self.file.file.metadata()?)? == self.file.stamp {
             Ok(result)
         } else {
             Err(named(&self.file.path, "the file has changed since it was first read").into())

@@ -24,7 +24,7 @@ pub(super) trait Visitor {
     /// Bytes of a boundary line, with the line end before it.
     fn boundary(&mut self, bytes: &[u8]);
     /// Bytes in front of the first part or behind the last, which nobody is shown.
-    fn prose(&mut self, bytes: &[u8]);
+    fn preamble(&mut self, bytes: &[u8]);
 }
 
 /// What a header says about the body behind it.
@@ -61,7 +61,7 @@ pub(super) enum Kind {
 enum Place {
     Head,
     Leaf,
-    Prose,
+    Preamble,
 }
 
 #[derive(Debug)]
@@ -180,7 +180,7 @@ impl Walk {
         visitor.head(&entity, header, raw);
         (self.line_end, self.within_line, self.message) = (b"", false, kind == Kind::Message);
         self.place = match kind {
-            Kind::Multipart => Place::Prose,
+            Kind::Multipart => Place::Preamble,
             Kind::Message => Place::Head,
             Kind::Leaf => Place::Leaf,
         };
@@ -235,7 +235,7 @@ impl Walk {
         visitor.boundary(whole);
         (self.line_end, self.within_line, self.message) = (b"", false, false);
         self.boundaries.truncate(if closing { at } else { at + 1 });
-        self.place = if closing { Place::Prose } else { Place::Head };
+        self.place = if closing { Place::Preamble } else { Place::Head };
         true
     }
 
@@ -245,7 +245,7 @@ impl Walk {
             match self.place {
                 _ if bytes.is_empty() => {}
                 Place::Leaf => visitor.leaf(bytes),
-                Place::Head | Place::Prose => visitor.prose(bytes),
+                Place::Head | Place::Preamble => visitor.preamble(bytes),
             }
         }
     }
@@ -282,7 +282,7 @@ mod tests {
         fn boundary(&mut self, bytes: &[u8]) {
             self.note('b', bytes);
         }
-        fn prose(&mut self, bytes: &[u8]) {
+        fn preamble(&mut self, bytes: &[u8]) {
             self.note('p', bytes);
         }
     }
@@ -308,8 +308,8 @@ mod tests {
         let leaves: Vec<_> = seen.iter().filter(|(sign, _)| *sign == 'l').map(|(_, text)| text.as_str()).collect();
         assert_eq!(leaves, ["one\n--bc\n", "text"]);
         assert_eq!(seen.iter().filter(|(sign, _)| *sign == '.').count(), 3);
-        let prose: Vec<_> = seen.iter().filter(|(sign, _)| *sign == 'p').map(|(_, text)| text.as_str()).collect();
-        assert_eq!(prose, ["preamble", "epilogue", "end"]);
+        let preamble: Vec<_> = seen.iter().filter(|(sign, _)| *sign == 'p').map(|(_, text)| text.as_str()).collect();
+        assert_eq!(preamble, ["preamble", "epilogue", "end"]);
     }
 
     #[test]

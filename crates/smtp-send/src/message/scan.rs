@@ -5,7 +5,7 @@ pub const MAX_LINE: u64 = 998;
 
 /// What the bytes of a text have shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct TextProfile {
     /// Bytes as they were read.
     pub size: u64,
     /// Bytes with CRLF in place of every line end, and behind the last line too.
@@ -22,7 +22,7 @@ pub struct Facts {
     pub utf8: bool,
 }
 
-impl Facts {
+impl TextProfile {
     /// Whether every line may be sent as it is, apart from bytes over 127.
     pub fn has_short_lines(&self) -> bool {
         self.longest_line <= MAX_LINE && !self.nul
@@ -35,19 +35,19 @@ impl Facts {
     }
 }
 
-/// Collects [`Facts`] from blocks; where they are cut makes no difference.
+/// Collects [`TextProfile`] from blocks; where they are cut makes no difference.
 #[derive(Debug, Default)]
-pub struct Scan {
-    facts: Facts,
+pub struct TextScanner {
+    facts: TextProfile,
     ends: u64,
     line: u64,
     after_cr: bool,
     utf8: Utf8,
 }
 
-impl Scan {
+impl TextScanner {
     /// The facts about a text that is there as a whole.
-    pub fn of(text: &[u8]) -> Facts {
+    pub fn of(text: &[u8]) -> TextProfile {
         let mut scan = Self::default();
         scan.push(text);
         scan.finish()
@@ -86,7 +86,7 @@ impl Scan {
     }
 
     /// What was seen.
-    pub fn finish(self) -> Facts {
+    pub fn finish(self) -> TextProfile {
         let Self { mut facts, ends, line, utf8, .. } = self;
         facts.longest_line = facts.longest_line.max(line);
         facts.canonical_size += 2 * (ends + u64::from(line > 0));
@@ -142,8 +142,8 @@ impl Utf8 {
 mod tests {
     use super::*;
 
-    fn facts(blocks: &[&[u8]]) -> Facts {
-        let mut scan = Scan::default();
+    fn facts(blocks: &[&[u8]]) -> TextProfile {
+        let mut scan = TextScanner::default();
         for block in blocks {
             scan.push(block);
         }

@@ -40,7 +40,7 @@ pub(super) enum Source {
 pub(super) struct Named {
     path: PathBuf,
     /// What tells that it is still the same.
-    seen: Stamp,
+    seen: FileVersion,
     /// Only until it is first read.
     open: Option<File>,
     /// All of a small one from its last reading, for the next.
@@ -49,12 +49,12 @@ pub(super) struct Named {
 
 /// The size of a file and when it was changed: what tells that it is still the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
+pub struct FileVersion {
     size: u64,
     modified: SystemTime,
 }
 
-impl Stamp {
+impl FileVersion {
     /// That of a file.
     pub fn of(facts: &Metadata) -> io::Result<Self> {
         Ok(Self { size: facts.len(), modified: facts.modified()? })
@@ -65,7 +65,7 @@ impl Source {
     /// A file; folders, pipes and devices are refused.
     pub(super) fn file(path: &Path) -> io::Result<Self> {
         let (file, facts) = open_regular(path)?;
-        Ok(Self::File(Named { path: path.to_owned(), seen: Stamp::of(&facts)?, open: Some(file), ready: None }))
+        Ok(Self::File(Named { path: path.to_owned(), seen: FileVersion::of(&facts)?, open: Some(file), ready: None }))
     }
 
     /// Reads a stream to its end and keeps it.
@@ -76,7 +76,7 @@ impl Source {
     }
 
     /// What tells whether a file is still the same; `None` for what is no file of its own.
-    pub(super) fn stamp(&self) -> Option<&Stamp> {
+    pub(super) fn stamp(&self) -> Option<&FileVersion> {
         match self {
             Self::File(named) => Some(&named.seen),
             Self::Piece(_) | Self::Kept(_) | Self::Own(_) => None,
@@ -141,7 +141,7 @@ impl Named {
     }
 
     fn check(&self, facts: &Metadata) -> io::Result<()> {
-        if Stamp::of(facts)? == self.seen { Ok(()) } else { Err(self.changed()) }
+        if FileVersion::of(facts)? == self.seen { Ok(()) } else { Err(self.changed()) }
     }
 
     fn changed(&self) -> io::Error {

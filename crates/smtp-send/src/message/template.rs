@@ -11,7 +11,7 @@ mod text;
 use super::encode::Encoder;
 use super::headers::Headers;
 use super::mime_walk::{Entity, Kind, Visitor, Walk};
-use super::scan::Scan;
+use super::scan::TextScanner;
 use super::text::Encoding;
 use crate::proto::header::{self, Field, Header};
 use crate::proto::mime::ContentType;
@@ -165,7 +165,7 @@ fn filled(text: &Text, html: bool, row: &dyn Fn(usize) -> String) -> String {
 
 /// A part in the shortest encoding that every server takes.
 fn body(head: &[u8], text: &str, out: &mut Vec<u8>) {
-    let facts = Scan::of(text.as_bytes());
+    let facts = TextScanner::of(text.as_bytes());
     let encoding = match (facts.has_short_lines() && !facts.high, facts.prefers_base64()) {
         (true, _) => Encoding::SevenBit,
         (false, true) => Encoding::Base64,
@@ -316,7 +316,7 @@ impl Visitor for Reader<'_> {
         self.raw(bytes);
     }
 
-    fn prose(&mut self, bytes: &[u8]) {
+    fn preamble(&mut self, bytes: &[u8]) {
         self.raw(bytes);
     }
 }

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tempfile::SpooledTempFile;
 
-use super::scan::{Facts, Scan};
+use super::scan::{TextProfile, TextScanner};
 use super::spool::{self, SpoolError};
 
 /// Texts up to this size stay in memory; that is nearly every text a person or a script writes.
@@ -44,7 +44,7 @@ impl Encoding {
 #[derive(Debug)]
 pub struct Text {
     spool: SpooledTempFile,
-    facts: Facts,
+    facts: TextProfile,
     /// What bytes that are not UTF-8 are.
     charset: Option<String>,
 }
@@ -53,7 +53,7 @@ impl Text {
     /// Reads `source` to its end.
     pub fn read(source: impl Read) -> Result<Self, SpoolError> {
         let mut spool = SpooledTempFile::new(IN_MEMORY);
-        let mut scan = Scan::default();
+        let mut scan = TextScanner::default();
         spool::copy(source, &mut spool, |block| scan.push(block))?;
         Ok(Self { spool, facts: scan.finish(), charset: None })
     }

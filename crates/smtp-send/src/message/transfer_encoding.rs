@@ -6,12 +6,12 @@
 
 use super::encode::{Base64Lines, Encoder, MendedQuotedPrintable};
 use super::mime_walk::{Entity, Kind, Visitor};
-use super::scan::{Facts, Scan};
+use super::scan::{TextProfile, TextScanner};
 use super::text::Encoding;
 use crate::proto::header::Header;
 use crate::proto::mime::Transfer;
 
-/// Prose that nobody is shown is broken into lines of this length when it has longer ones.
+/// Preamble that nobody is shown is broken into lines of this length when it has longer ones.
 const PROSE_LINE: usize = 900;
 /// More parts are no mail.
 const MAX_PARTS: usize = 100_000;
@@ -60,7 +60,7 @@ impl Plan {
     }
 }
 
-fn change(entity: &Entity, facts: &Facts, eight_bit: bool) -> Change {
+fn change(entity: &Entity, facts: &TextProfile, eight_bit: bool) -> Change {
     let fits = facts.has_short_lines() && (eight_bit || !facts.high);
     let clean = facts.has_short_lines() && !facts.high;
     match entity.transfer {
@@ -81,8 +81,8 @@ fn change(entity: &Entity, facts: &Facts, eight_bit: bool) -> Change {
 pub(super) struct Planner {
     plan: Plan,
     entity: Option<Entity>,
-    scan: Scan,
-    prose: Scan,
+    scan: TextScanner,
+    preamble: TextScanner,
     heads: usize,
     dkim: bool,
 }
@@ -90,11 +90,11 @@ pub(super) struct Planner {
 impl Planner {
     /// What was learned.
     pub(super) fn finish(mut self) -> Plan {
-        let prose = self.prose.finish();
-        let short = prose.has_short_lines();
+        let preamble = self.preamble.finish();
+        let short = preamble.has_short_lines();
         let plan = &mut self.plan;
         plan.changed = [0, 1].map(|form| plan.changes.iter().any(|changes| changes[form] != Change::Keep));
-        plan.changed = [plan.changed[0] || !short, plan.changed[1] || !short || prose.high];
+        plan.changed = [plan.changed[0] || !short, plan.changed[1] || !short || preamble.high];
         for (broken, changed) in plan.breaks_signature.iter_mut().zip(plan.changed) {
             *broken |= self.dkim && changed;
         }
@@ -137,8 +137,8 @@ impl Visitor for Planner {
 
     fn boundary(&mut self, _: &[u8]) {}
 
-    fn prose(&mut self, bytes: &[u8]) {
-        self.prose.push(bytes);
+    fn preamble(&mut self, bytes: &[u8]) {
+        self.preamble.push(bytes);
     }
 }
 
@@ -232,7 +232,7 @@ impl Visitor for Recoder<'_> {
         self.out.extend_from_slice(bytes);
     }
 
-    fn prose(&mut self, bytes: &[u8]) {
+    fn preamble(&mut self, bytes: &[u8]) {
         for byte in bytes {
             match byte {
                 b'\r' | b'\n' => self.column = 0,

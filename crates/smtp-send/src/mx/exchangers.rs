@@ -17,14 +17,14 @@ use crate::config::Route;
 use crate::dns::{Addresses, Families, LookupError, Resolver};
 use crate::net::address::{HostPort, Peer};
 use crate::net::tls::Trust;
-use crate::net::transport::{Family, Known, Limits, Transport, Way};
+use crate::net::transport::{ConnectOptions, Family, Known, Limits, Transport};
 use crate::proto::dns::{Record, RecordType};
-use crate::session::{State, Trouble};
+use crate::session::{SessionError, State};
 
 /// More exchangers than any domain needs: whoever names a thousand of them shall not keep us for a day.
-const MOST_EXCHANGERS: usize = 10;
+const MAX_EXCHANGERS: usize = 10;
 /// The same for the addresses of one of them.
-const MOST_ADDRESSES: usize = 8;
+const MAX_ADDRESSES: usize = 8;
 
 /// A host that takes mail for a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl fmt::Display for Plan {
 
 /// A domain, and how far the search for an exchanger has come.
 #[derive(Debug)]
-pub struct Exchangers {
+pub struct MxHosts {
     domain: String,
     port: u16,
     families: Families,
@@ -89,9 +89,15 @@ struct Search {
     name: Option<String>,
 }
 
-impl Exchangers {
+impl MxHosts {
     /// Those of `domain`, which are looked up when they are needed, at the latest at `end`.
-    pub(super) fn new(domain: &str, direct: &Direct, way: &Way, end: Option<Instant>, is_part: bool) -> Self {
+    pub(super) fn new(
+        domain: &str,
+        direct: &Direct,
+        way: &ConnectOptions,
+        end: Option<Instant>,
+        is_part: bool,
+    ) -> Self {
         let bound = way.bind.map(|address| address.is_ipv4());
         let families = Families {
             four: way.family != Family::V6 && bound != Some(false),
@@ -203,13 +209,13 @@ impl Exchangers {
                 addresses.name
             );
         }
-        addresses.list.truncate(MOST_ADDRESSES);
+        addresses.list.truncate(MAX_ADDRESSES);
         Ok(addresses)
     }
 
     /// Whether another way is worth trying after a connection that has decided nothing: the same exchanger in clear when TLS
     /// with it does not work and nothing demands it, else the next one. When none is left, the next try begins anew.
-    pub fn has_another_way(&self, broken: Option<&Failure>, trouble: Option<&Trouble>) -> bool {
+    pub fn has_another_way(&self, broken: Option<&Failure>, trouble: Option<&SessionError>) -> bool {
         let search = self.search();
         let Some(plan) = &search.plan else { return false };
         let words = broken.map(ToString::to_string).or_else(|| trouble.map(ToString::to_string)).unwrap_or_default();
@@ -259,7 +265,7 @@ impl Exchangers {
             return wrong(Kind::Refused, "this domain takes no mail: 556 5.1.10 null MX (RFC 7505)");
         }
         sort(&mut list)?;
-        list.truncate(MOST_EXCHANGERS);
+        list.truncate(MAX_EXCHANGERS);
         Ok(Plan { list, implicit: false, secure: answer.authentic })
     }
 
@@ -308,9 +314,9 @@ fn literal(domain: &str) -> Option<IpAddr> {
 }
 
 /// Whether the handshake failed, or was refused although it was offered.
-fn is_about_tls(broken: Option<&Failure>, trouble: Option<&Trouble>) -> bool {
+fn is_about_tls(broken: Option<&Failure>, trouble: Option<&SessionError>) -> bool {
     let handshake = broken.is_some_and(|failure| matches!(failure.operation(), "start TLS with" | "certificate of"));
-    handshake || matches!(trouble, Some(Trouble::Refused { state: State::StartTls, .. }))
+    handshake || matches!(trouble, Some(SessionError::Refused { state: State::StartTls, .. }))
 }
 
 #[cfg(test)]

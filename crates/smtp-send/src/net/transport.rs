@@ -21,12 +21,12 @@ use crate::proto::pin::Pin;
 use crate::proto::reply::{Reply, ReplyParser};
 use deadline_stream::Timed;
 
-pub use connect::{Family, Known, ProxyHeader, Way};
+pub use connect::{ConnectOptions, Family, Known, ProxyHeader};
 
 /// A handshake is a few packets and some arithmetic.
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(60);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 /// For saying goodbye; nobody needs it.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(200);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 /// A server that greets later than this may be waiting for us, which is worth a word.
 const GREETING_HINT: Duration = Duration::from_secs(10);
 /// Bytes read at once: a reply is much shorter.
@@ -107,12 +107,17 @@ pub struct Transport {
 
 impl Transport {
     /// Connects to the first address of `peer` that answers, or through a proxy.
-    pub fn connect(peer: &Peer, way: &Way, limits: Limits) -> Result<Self, Failure> {
+    pub fn connect(peer: &Peer, way: &ConnectOptions, limits: Limits) -> Result<Self, Failure> {
         Ok(Self::over(connect::connect(peer, None, way, limits)?, peer, limits))
     }
 
     /// Connects to the first of the known addresses of `server` that answers.
-    pub fn connect_to(server: &HostPort, known: Known<'_>, way: &Way, limits: Limits) -> Result<Self, Failure> {
+    pub fn connect_to(
+        server: &HostPort,
+        known: Known<'_>,
+        way: &ConnectOptions,
+        limits: Limits,
+    ) -> Result<Self, Failure> {
         let peer = Peer::Tcp(server.clone());
         Ok(Self::over(connect::connect(&peer, Some(known), way, limits)?, &peer, limits))
     }
@@ -170,7 +175,7 @@ impl Transport {
         };
         let (mut connection, verified) = tls::client(trust, &self.host, self.loopback)?;
         let mut timed = clear
-            .another(self.limits.until(HANDSHAKE_PATIENCE))
+            .another(self.limits.until(HANDSHAKE_TIMEOUT))
             .map_err(|error| Failure::io("start TLS with", &self.peer, error).with_kind(Kind::System))?;
         while connection.is_handshaking() {
             if let Err(error) = connection.complete_io(&mut timed) {
@@ -259,7 +264,7 @@ impl Transport {
 
     /// Says goodbye to TLS and closes.
     pub fn close(mut self) {
-        self.stream.timed().until = Instant::now() + CLOSE_PATIENCE;
+        self.stream.timed().until = Instant::now() + CLOSE_TIMEOUT;
         if let Stream::Tls(tls) = &mut self.stream {
             tls.conn.send_close_notify();
             let _ = tls.flush();

@@ -17,7 +17,7 @@ pub const MAX_ALIASES: usize = 8;
 /// Bytes of the fixed part of a message (RFC 1035, section 4.1.1).
 const HEADER: usize = 12;
 /// A question has at least a root name, type and class; a record has more.
-const SHORTEST_ENTRY: usize = 5;
+const MIN_ENTRY: usize = 5;
 /// Bits of the third byte of a message: it is a reply; it is not complete.
 const RESPONSE: u8 = 0x80;
 const TRUNCATION: u8 = 0x02;
@@ -208,7 +208,7 @@ fn has_room_for_its_entries(message: &[u8]) -> bool {
         .chunks_exact(2)
         .map(|pair| pair.iter().fold(0, |sum: usize, byte| (sum << 8) | usize::from(*byte)))
         .sum();
-    entries.saturating_mul(SHORTEST_ENTRY) <= message.len().saturating_sub(HEADER)
+    entries.saturating_mul(MIN_ENTRY) <= message.len().saturating_sub(HEADER)
 }
 
 fn answer(

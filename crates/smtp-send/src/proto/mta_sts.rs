@@ -47,7 +47,7 @@ pub enum PolicyError {
 }
 
 /// A year, more than any policy may ask for (RFC 8461, section 3.2).
-const LONGEST_AGE: u64 = 31_557_600;
+const MAX_AGE: u64 = 31_557_600;
 
 impl Policy {
     /// Reads the text of a policy. Unknown fields are passed over, and of a repeated one the first counts.
@@ -73,7 +73,7 @@ impl Policy {
                 }
                 "max_age" if age.is_none() => {
                     let seconds: u64 = value.parse().map_err(|_| PolicyError::Value(number, "max_age"))?;
-                    age = Some(Duration::from_secs(seconds.min(LONGEST_AGE)));
+                    age = Some(Duration::from_secs(seconds.min(MAX_AGE)));
                 }
                 "mx" if is_pattern(value) => patterns.push(value.to_ascii_lowercase()),
                 "mx" => return Err(PolicyError::Value(number, "mx")),

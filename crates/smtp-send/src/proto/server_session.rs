@@ -1,6 +1,6 @@
 //! The other side of SMTP (RFC 5321, section 4.1), as far as a program needs it that hands its mail to `sendmail -bs`.
 //!
-//! A [`Reception`] takes one command line and says what to do. It holds the envelope until the message has come; the message
+//! A [`SmtpServerSession`] takes one command line and says what to do. It holds the envelope until the message has come; the message
 //! itself is read by [`text::Text`]. Nothing is promised here: what is said behind the message is for the caller to decide.
 
 pub mod text;
@@ -30,7 +30,7 @@ pub type Envelope = (Option<Address>, Vec<Address>);
 
 /// The state of a session.
 #[derive(Debug)]
-pub struct Reception {
+pub struct SmtpServerSession {
     /// Our name in replies.
     host: String,
     /// For addresses that have no domain.
@@ -42,7 +42,7 @@ pub struct Reception {
     mistakes: usize,
 }
 
-impl Reception {
+impl SmtpServerSession {
     /// A session that begins; `domain` is for addresses that have none.
     pub fn new(host: &str, domain: &str) -> Self {
         Self { host: host.to_owned(), domain: domain.to_owned(), begun: false, from: None, to: Vec::new(), mistakes: 0 }

@@ -15,7 +15,7 @@ use super::source::{line_of, read_some, wait};
 use super::{LIMIT, Secret, Unusable};
 
 /// How long a command may take, in seconds: a person may have to unlock a key for it.
-const PATIENCE: u64 = 120;
+const TIMEOUT: u64 = 120;
 /// Pause between two looks whether the command has ended.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long its output may stay open behind its end, by a process that it left in the background.
@@ -26,7 +26,7 @@ pub(super) fn output(command: &str) -> Result<Secret, Unusable> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut guard = Guard(shell.spawn()?);
-    let deadline = Instant::now() + Duration::from_secs(PATIENCE);
+    let deadline = Instant::now() + Duration::from_secs(TIMEOUT);
     let bytes = collect(&mut guard.0, deadline)?;
     let status = ended(&mut guard.0, deadline)?;
     match (status.code(), status.signal()) {
@@ -48,7 +48,7 @@ fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, U
         } else if child.try_wait()?.is_some() {
             return Ok(bytes);
         } else if Instant::now() >= deadline {
-            return Err(Unusable::TooSlow(PATIENCE));
+            return Err(Unusable::TooSlow(TIMEOUT));
         }
     }
 }
@@ -57,7 +57,7 @@ fn ended(child: &mut Child, deadline: Instant) -> Result<ExitStatus, Unusable> {
     loop {
         match child.try_wait()? {
             Some(status) => return Ok(status),
-            None if Instant::now() >= deadline => return Err(Unusable::TooSlow(PATIENCE)),
+            None if Instant::now() >= deadline => return Err(Unusable::TooSlow(TIMEOUT)),
             None => thread::sleep(PAUSE),
         }
     }

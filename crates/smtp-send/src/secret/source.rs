@@ -18,7 +18,7 @@ use super::netrc::{self, Search};
 use super::{LIMIT, Secret, Unusable};
 
 /// How long a pipe may keep us waiting for its first line, in seconds.
-const PIPE_PATIENCE: u64 = 30;
+const PIPE_TIMEOUT: u64 = 30;
 /// The largest netrc file, in bytes; one with a thousand entries has a tenth of it.
 const NETRC_LIMIT: u64 = 1024 * 1024;
 /// Rights of the group and of others to read.
@@ -98,7 +98,7 @@ fn not_standard_input(about: &Metadata) -> Result<(), Unusable> {
 }
 
 fn first_line(file: &mut File) -> Result<Secret, Unusable> {
-    let deadline = Instant::now() + Duration::from_secs(PIPE_PATIENCE);
+    let deadline = Instant::now() + Duration::from_secs(PIPE_TIMEOUT);
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
     while !bytes.contains(&b'\n') {
         // Read first, wait then: a FIFO that nobody writes to has an end, but nothing ever happens on it.
@@ -107,7 +107,7 @@ fn first_line(file: &mut File) -> Result<Secret, Unusable> {
             Ok(_) => {}
             Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 if !wait(file, deadline)? {
-                    return Err(Unusable::TooSlow(PIPE_PATIENCE));
+                    return Err(Unusable::TooSlow(PIPE_TIMEOUT));
                 }
             }
             Err(other) => return Err(other),

@@ -4,10 +4,10 @@
 //! name ends in `.sending`; handed over, it is removed; otherwise its name ends in `.eml` and its first line is the `From `
 //! line of mailbox files, with the recipients that are still to get it and the reason. Mail readers show such a file, and
 //! the line is passed over when the message is sent again. One that a killed run has left is found by the next, because
-//! nobody holds its lock, and becomes such a letter too.
+//! nobody holds its lock, and becomes such a dead letter too.
 //!
 //! The folder is `$XDG_STATE_HOME/smtp-send/dead-letters`, by default in ~/.local/state; for who has no home, /var/tmp.
-//! Only the owner may read it. A letter is seen under its name only when it is complete.
+//! Only the owner may read it. A dead letter is seen under its name only when it is complete.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -40,7 +40,7 @@ const OPEN_FILES: &str = "/proc/self/fd";
 
 /// A message that is kept.
 #[derive(Debug)]
-pub(super) struct Letter {
+pub(super) struct DeadLetter {
     /// The name without its last part.
     stem: PathBuf,
     /// The message as it was read.
@@ -76,7 +76,7 @@ impl Deref for Held {
     }
 }
 
-/// What a letter says about itself in its first line.
+/// What a dead letter says about itself in its first line.
 #[derive(Debug)]
 pub(super) struct Note<'a> {
     /// The sender of the envelope; empty for the null path.
@@ -95,7 +95,7 @@ pub(super) struct NotKept {
     pub(super) why: String,
 }
 
-impl Letter {
+impl DeadLetter {
     /// Copies `source` to its end into a file. When there is no room for it anywhere, it is handed back whole.
     ///
     /// # Errors
@@ -141,7 +141,7 @@ impl Letter {
         take(&path, file).map_err(|file| Self { stem, path, file: Held::Locked(file) })
     }
 
-    /// Forgets the letter: it was handed over.
+    /// Forgets the dead letter: it was handed over.
     pub(super) fn discard(self) {
         let _ = fs::remove_file(self.stem.with_extension(NOTE));
         if let Err(error) = fs::remove_file(&self.path) {
@@ -152,8 +152,8 @@ impl Letter {
     /// Makes it a dead letter, and gives the name of its file. It is on disk then, not only in the memory of the system.
     ///
     /// # Errors
-    /// The note cannot be written. The letter is still there, under the name that is given with the error.
-    pub(super) fn bury(self, note: &Note<'_>) -> Result<PathBuf, (PathBuf, io::Error)> {
+    /// The note cannot be written. The dead letter is still there, under the name that is given with the error.
+    pub(super) fn save_dead_letter(self, note: &Note<'_>) -> Result<PathBuf, (PathBuf, io::Error)> {
         let _ = fs::remove_file(self.stem.with_extension(NOTE));
         match with_note(&self.path, &self.stem, |out| writeln!(out, "{}", note.line(&Local::now()))) {
             Ok(path) => {
@@ -187,11 +187,11 @@ fn with_note(path: &Path, stem: &Path, line: impl FnOnce(&mut &File) -> io::Resu
 }
 
 /// Makes a dead letter of a copy of the message in the file `path`. It is on disk when this returns.
-pub(super) fn bury_copy(path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
+pub(super) fn save_copy(path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
     let mut error = io::Error::from(io::ErrorKind::NotFound);
     for folder in folders() {
-        let letter = Draft::new(&folder).map(|draft| draft.stem.clone());
-        match letter.and_then(|stem| with_note(path, &stem, |out| writeln!(out, "{}", note.line(&Local::now())))) {
+        let dead_letter = Draft::new(&folder).map(|draft| draft.stem.clone());
+        match dead_letter.and_then(|stem| with_note(path, &stem, |out| writeln!(out, "{}", note.line(&Local::now())))) {
             Ok(path) => return Ok(path),
             Err(cause) => error = cause,
         }
@@ -200,13 +200,13 @@ pub(super) fn bury_copy(path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
 }
 
 /// Makes dead letters of messages whose program was killed. What cannot be done now is done another time.
-pub(super) fn bury_left_over() {
+pub(super) fn save_left_over() {
     for folder in folders() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let is_own = entry.metadata().is_ok_and(|facts| facts.is_file() && facts.uid() == geteuid().as_raw());
             if is_own && path.extension().is_some_and(|extension| extension == SENDING) {
-                match bury_one(&path) {
+                match save_one(&path) {
                     Ok(Some(kept)) => log::warn!("a message that was being sent when the program was killed: {kept}"),
                     Ok(None) => {}
                     Err(error) => log::warn!("{}: {}", path.display(), common::error::reason(&error)),
@@ -217,7 +217,7 @@ pub(super) fn bury_left_over() {
 }
 
 /// The file of the dead letter; `None` when somebody is at work on the message.
-fn bury_one(path: &Path) -> io::Result<Option<String>> {
+fn save_one(path: &Path) -> io::Result<Option<String>> {
     let file = File::options().read(true).write(true).open(path)?;
     let Ok(held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else { return Ok(None) };
     if !path.exists() {

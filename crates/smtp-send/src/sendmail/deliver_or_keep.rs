@@ -11,54 +11,54 @@ use common::{Failure, Kind};
 use nix::sys::signal::{SigSet, Signal};
 
 use super::Sending;
-use super::dead_letter::{Letter, Note};
+use super::dead_letter::{DeadLetter, Note};
 use super::queue::{self, Attempt, Entry};
-use crate::delivery::Job;
-use crate::session::Fate;
+use crate::delivery::OutgoingMessage;
+use crate::session::RecipientStatus;
 
 /// The signals that end a program and can be answered.
 const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
-/// How many recipients an error names; the letter itself names all of them.
+/// How many recipients an error names; the dead letter itself names all of them.
 const NAMED: usize = 5;
 
 /// What happened first.
 enum Event {
-    Done(Vec<Fate>, Option<Failure>),
+    Done(Vec<RecipientStatus>, Option<Failure>),
     Signal(Signal),
 }
 
-/// Sends `job` and discards its letter, or buries it when somebody has not got the message. `place` puts the line of the
+/// Sends `job` and discards its dead letter, or buries it when somebody has not got the message. `place` puts the line of the
 /// configuration in front of an error where it belongs.
 pub(super) fn of(
     sending: Sending,
-    job: Job,
-    letter: Result<Letter, String>,
+    job: OutgoingMessage,
+    dead_letter: Result<DeadLetter, String>,
     place: impl FnOnce(Failure) -> Failure,
 ) -> Result<(), Failure> {
     let recipients: Vec<String> = job.recipients.iter().map(ToString::to_string).collect();
     let sender = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
-    if let Ok(letter) = &letter {
-        letter.note(&sender, &recipients);
+    if let Ok(dead_letter) = &dead_letter {
+        dead_letter.note(&sender, &recipients);
     }
     let failure = match until_signal(move || send(sending, job), ended) {
         Event::Done(_, None) => {
-            if let Ok(letter) = letter {
-                letter.discard();
+            if let Ok(dead_letter) = dead_letter {
+                dead_letter.discard();
             }
             return Ok(());
         }
-        Event::Done(fates, Some(failure)) => {
-            let has_it = |at: usize| matches!(fates.get(at), Some(Fate::Accepted(_)));
+        Event::Done(statuses, Some(failure)) => {
+            let has_it = |at: usize| matches!(statuses.get(at), Some(RecipientStatus::Accepted(_)));
             let left = recipients.into_iter().enumerate().filter(|(at, _)| !has_it(*at)).map(|(_, one)| one);
-            return Err(buried(letter, &place(failure), &sender, &left.collect::<Vec<_>>()));
+            return Err(saved(dead_letter, &place(failure), &sender, &left.collect::<Vec<_>>()));
         }
         Event::Signal(signal) => {
             let why = "the message may or may not have been delivered";
             Failure::new(Kind::Temporary, "", format!("ended by {}", signal.as_str()), why)
         }
     };
-    Err(buried(letter, &failure, &sender, &recipients))
+    Err(saved(dead_letter, &failure, &sender, &recipients))
 }
 
 /// Tries a message that is in the queue. Unless it is refused for good there is nothing to say: it is in good hands.
@@ -73,7 +73,7 @@ pub(super) fn queued(
         || Queued::Ended,
     );
     match attempt {
-        Queued::Tried(Attempt::Buried(failure)) => Err(place(failure)),
+        Queued::Tried(Attempt::Saved(failure)) => Err(place(failure)),
         Queued::Tried(Attempt::Waits { failure, .. }) => {
             log::info!("queued as {id}: {}", place(failure));
             Ok(())
@@ -121,9 +121,9 @@ fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Sen
     told.recv().unwrap_or_else(|_| ended())
 }
 
-fn send(mut sending: Sending, job: Job) -> Event {
-    let (fates, failure) = sending.deliver(job);
-    Event::Done(fates, failure)
+fn send(mut sending: Sending, job: OutgoingMessage) -> Event {
+    let (statuses, failure) = sending.deliver(job);
+    Event::Done(statuses, failure)
 }
 
 fn ended() -> Event {
@@ -139,8 +139,8 @@ fn awaited() -> SigSet {
 }
 
 /// `failure` with the place where the message is kept now, and for whom; or why it is not kept.
-pub(super) fn buried(
-    letter: Result<Letter, String>,
+pub(super) fn saved(
+    dead_letter: Result<DeadLetter, String>,
     failure: &Failure,
     sender: &str,
     recipients: &[String],
@@ -151,9 +151,9 @@ pub(super) fn buried(
         many => format!(" for {} recipients", many.len()),
     };
     let why = failure.to_string();
-    let end = match letter {
+    let end = match dead_letter {
         Err(why) => format!("the message{whom} is lost, for it could not be kept: {why}"),
-        Ok(letter) => match letter.bury(&Note { sender, recipients, why: &why }) {
+        Ok(dead_letter) => match dead_letter.save_dead_letter(&Note { sender, recipients, why: &why }) {
             Ok(path) => format!("the message{whom} is kept in {}", path.display()),
             Err((path, cause)) => {
                 let cause = common::error::reason(&cause);

@@ -7,7 +7,7 @@ use common::{Failure, Kind};
 use super::arguments::Arguments;
 use super::qualify;
 use crate::host;
-use crate::message::{Edits, Ready};
+use crate::message::{Edits, ExistingMessage};
 use crate::proto::address::{Address, AddressError, Mailbox};
 use crate::proto::header;
 
@@ -83,7 +83,7 @@ impl Identity {
     }
 
     /// The envelope of a message that has been read.
-    pub(super) fn envelope(&self, ready: &Ready, arguments: &Arguments) -> Result<Envelope, Failure> {
+    pub(super) fn envelope(&self, ready: &ExistingMessage, arguments: &Arguments) -> Result<Envelope, Failure> {
         let wrong = |error| Failure::new(Kind::BadData, "", "the header", error);
         let mut recipients = Vec::new();
         for typed in &arguments.recipients {

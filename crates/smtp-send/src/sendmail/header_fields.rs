@@ -1,7 +1,7 @@
 //! The header of a message made fit for servers: addresses with a domain, and no bytes over 127.
 //!
 //! Programs that call sendmail write `To: root`, and the command of a job or a name as it is into a field; a mail server of
-//! the old kind completes the one and passes on the other. Servers that are met over the network refuse both. So names
+//! the old kind completes the one and passes on the other. NameServers that are met over the network refuse both. So names
 //! without a domain get one, and other scripts become encoded words (RFC 2047) wherever those may stand.
 //!
 //! Pure. Fields that need neither stay byte for byte.
@@ -111,9 +111,9 @@ mod tests {
 
     #[test]
     fn other_scripts_become_encoded_words_where_those_may_stand() {
-        let text = "Subject: Cron <root@h> echo Grüße\nFrom: Jörg <j@x>, root\r\nX-Job: ä\n";
+        let text = "Subject: Cron <root@h> echo Grüße\nFrom: Jörg <j@x>, root\r\nX-OutgoingMessage: ä\n";
         let expected = "Subject: Cron <root@h> echo =?utf-8?b?R3LDvMOfZQ==?=\nFrom: =?utf-8?b?SsO2cmc=?= <j@x>, root@h\r\n\
-                        X-Job: =?utf-8?b?w6Q=?=\n";
+                        X-OutgoingMessage: =?utf-8?b?w6Q=?=\n";
         assert_eq!(fitted(text.as_bytes()), expected);
         assert_eq!(fitted(b"Subject: gr\xfcn\n"), "Subject: =?utf-8?b?Z3LDvG4=?=\n");
     }

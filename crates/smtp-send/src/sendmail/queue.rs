@@ -13,14 +13,14 @@ use std::io::{self, Write};
 use common::{Failure, Kind, SafeText};
 
 use super::arguments::Arguments;
-use super::dead_letter::{self, Letter};
-use super::{Setup, placed};
+use super::dead_letter::{self, DeadLetter};
+use super::{Setup, with_config_location};
 use crate::cli::{QueueAction, QueueDrop, QueueRun};
-use crate::delivery::Job;
+use crate::delivery::OutgoingMessage;
 use crate::message::Edits;
 use crate::report::Report;
 use attempt::now;
-use control_file::Ticket;
+use control_file::QueueControlFile;
 pub(super) use spool::Entry;
 use spool::{EntryError, Queue};
 
@@ -30,20 +30,25 @@ pub(super) use attempt::{Attempt, attempt};
 pub(super) const GIVE_UP_AFTER: f64 = 5.0;
 
 /// Puts a message into the queue; or gives it back, when there is no room for it.
-pub(super) fn enqueue(letter: Letter, job: &Job, edits: &Edits, arguments: &Arguments) -> Result<Entry, Letter> {
+pub(super) fn enqueue(
+    dead_letter: DeadLetter,
+    job: &OutgoingMessage,
+    edits: &Edits,
+    arguments: &Arguments,
+) -> Result<Entry, DeadLetter> {
     let queue = match Queue::open() {
         Ok(queue) => queue,
         Err(error) => {
             log::warn!("no queue: {}", common::error::reason(&error));
-            return Err(letter);
+            return Err(dead_letter);
         }
     };
-    let mut ticket = Ticket::new(edits, job.reverse_path.as_ref(), &job.recipients, now());
+    let mut ticket = QueueControlFile::new(edits, job.reverse_path.as_ref(), &job.recipients, now());
     ticket.account.clone_from(&arguments.account);
     ticket.notify.clone_from(&arguments.notify);
     ticket.ret.clone_from(&arguments.ret);
     ticket.envelope_id.clone_from(&arguments.envelope_id);
-    letter.hand_to(|path, file| queue.take(path, file, ticket))
+    dead_letter.hand_to(|path, file| queue.take(path, file, ticket))
 }
 
 /// Does what was asked for.
@@ -52,7 +57,7 @@ pub(super) fn enqueue(letter: Letter, job: &Job, edits: &Edits, arguments: &Argu
 /// The queue cannot be read, or something could not be sent for good or removed.
 pub fn run(action: &QueueAction) -> Result<(), Failure> {
     let queue = Queue::open().map_err(|error| Failure::io("open", "the queue", error).with_kind(Kind::System))?;
-    dead_letter::bury_left_over();
+    dead_letter::save_left_over();
     let ids = queue.ids().map_err(|error| Failure::io("read", queue.folder().display(), error))?;
     match action {
         QueueAction::List => list(&queue, &ids),
@@ -120,7 +125,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn entry(&mut self, mut entry: Entry) {
-        let Ticket { account, notify, ret, envelope_id, .. } = entry.ticket.clone();
+        let QueueControlFile { account, notify, ret, envelope_id, .. } = entry.ticket.clone();
         let key = [account.clone(), notify.clone(), ret.clone(), envelope_id.clone()];
         let arguments = Arguments { notify, ret, envelope_id, account, ..Arguments::default() };
         let setup = self.accounts.entry(key.clone()).or_insert_with(|| Setup::new(&arguments));
@@ -152,14 +157,14 @@ impl Run<'_> {
         match result {
             Attempt::Sent => {}
             Attempt::Waits { failure, unreachable } => {
-                let failure = placed(failure, account);
+                let failure = with_config_location(failure, account);
                 self.waiting(&id, &failure);
                 if unreachable {
                     self.accounts.insert(key, Err(failure));
                 }
             }
-            Attempt::Buried(failure) => {
-                let failure = placed(failure, account);
+            Attempt::Saved(failure) => {
+                let failure = with_config_location(failure, account);
                 self.failed(failure);
             }
         }

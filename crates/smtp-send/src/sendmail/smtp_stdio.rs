@@ -2,7 +2,7 @@
 //!
 //! The answer to a message tells the truth: 250 only when the server has taken it for everybody, or when it is in the queue. A
 //! client that hears 4xx or 5xx still has its message, so none is kept here, unless some recipients have got it: then a dead
-//! letter is for the others.
+//! dead letter is for the others.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
@@ -10,20 +10,20 @@ use std::rc::Rc;
 
 use common::{Failure, Kind, SafeText};
 
-use super::dead_letter::{Letter, NotKept};
+use super::dead_letter::{DeadLetter, NotKept};
 use super::queue::{self, Attempt};
-use super::{Arguments, Setup, deliver_or_keep, input, placed};
-use crate::delivery::Job;
+use super::{Arguments, Setup, deliver_or_keep, input, with_config_location};
+use crate::delivery::OutgoingMessage;
 use crate::host;
-use crate::message::{Edits, Message, Ready};
+use crate::message::{Edits, ExistingMessage, Message};
 use crate::proto::server_session::text::Text;
-use crate::proto::server_session::{Envelope, MAX_LINE, Reception, Step};
-use crate::session::Fate;
+use crate::proto::server_session::{Envelope, MAX_LINE, SmtpServerSession, Step};
+use crate::session::RecipientStatus;
 
 /// What the message is called in errors.
 const MESSAGE: &str = "the message";
 /// Characters of a reason in a reply.
-const LONGEST_REASON: usize = 400;
+const MAX_REASON: usize = 400;
 /// The answer to a line that another server could take for two, or for a part of one.
 const BARE: &str = "500 5.5.2 A line ends with CR LF, both of them";
 
@@ -40,7 +40,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<(), Failure> {
             return Err(failure);
         }
     };
-    let mut session = Reception::new(&host::best_name(), setup.identity.domain());
+    let mut session = SmtpServerSession::new(&host::best_name(), setup.identity.domain());
     say(&session.greeting())?;
     let mut setup = Some(setup);
     loop {
@@ -65,7 +65,7 @@ fn say(reply: &str) -> Result<(), Failure> {
 }
 
 /// What the next command leads to; `None` at the end of the input.
-fn line(session: &mut Reception) -> Result<Option<Step>, Failure> {
+fn line(session: &mut SmtpServerSession) -> Result<Option<Step>, Failure> {
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
     let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
@@ -106,75 +106,75 @@ fn received(setup: Result<Setup, Failure>, envelope: Envelope, arguments: &Argum
         }
     };
     let source = input::with_fit_header(data, setup.identity.domain()).map_err(super::unreadable)?;
-    let kept = Letter::keep(source).map_err(super::unreadable)?;
-    let letter = match kept {
-        Ok(letter) => letter,
+    let kept = DeadLetter::keep(source).map_err(super::unreadable)?;
+    let dead_letter = match kept {
+        Ok(dead_letter) => dead_letter,
         Err(NotKept { message, why }) => {
             drain(message)?;
             return Ok(format!("452 4.3.1 It could not be kept: {}", shortened(&why)));
         }
     };
     if end.get() == End::Bare {
-        letter.discard();
+        dead_letter.discard();
         return Ok("550 5.6.11 Every line of a message ends with CR LF, both of them; nothing was sent".to_owned());
     }
     let edits = setup.identity.edits()?;
-    match Ready::open(letter.path(), &edits) {
+    match ExistingMessage::open(dead_letter.path(), &edits) {
         Ok(ready) => {
             let (reverse_path, recipients) = envelope;
-            let job = Job { reverse_path, recipients, message: Message::Ready(Box::new(ready)) };
-            Ok(sent(setup, job, letter, &edits, arguments))
+            let job = OutgoingMessage { reverse_path, recipients, message: Message::Existing(Box::new(ready)) };
+            Ok(sent(setup, job, dead_letter, &edits, arguments))
         }
         Err(error) => {
-            letter.discard();
+            dead_letter.discard();
             Ok(refusal(&error.into_failure(MESSAGE)))
         }
     }
 }
 
-fn sent(setup: Setup, job: Job, letter: Letter, edits: &Edits, arguments: &Arguments) -> String {
+fn sent(setup: Setup, job: OutgoingMessage, dead_letter: DeadLetter, edits: &Edits, arguments: &Arguments) -> String {
     let Setup { mut sending, queue, account, .. } = setup;
-    let letter = if queue {
-        match queue::enqueue(letter, &job, edits, arguments) {
+    let dead_letter = if queue {
+        match queue::enqueue(dead_letter, &job, edits, arguments) {
             Ok(entry) => {
                 let id = entry.id.clone();
                 return match queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {}) {
                     Attempt::Sent => format!("250 2.0.0 Ok: sent as {id}"),
                     Attempt::Waits { .. } => format!("250 2.0.0 Ok: queued as {id}"),
-                    Attempt::Buried(failure) => refusal(&placed(failure, account.as_ref())),
+                    Attempt::Saved(failure) => refusal(&with_config_location(failure, account.as_ref())),
                 };
             }
             // Then it is sent now or not at all.
-            Err(letter) => letter,
+            Err(dead_letter) => dead_letter,
         }
     } else {
-        letter
+        dead_letter
     };
     let recipients: Vec<String> = job.recipients.iter().map(ToString::to_string).collect();
     let sender = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
-    letter.note(&sender, &recipients);
-    let (fates, failure) = sending.deliver(job);
+    dead_letter.note(&sender, &recipients);
+    let (statuses, failure) = sending.deliver(job);
     let Some(failure) = failure else {
-        letter.discard();
-        return format!("250 2.0.0 Ok: {}", queue_id(&fates));
+        dead_letter.discard();
+        return format!("250 2.0.0 Ok: {}", queue_id(&statuses));
     };
-    let failure = placed(failure, account.as_ref());
-    let has_it = |at: &usize| matches!(fates.get(*at), Some(Fate::Accepted(_)));
+    let failure = with_config_location(failure, account.as_ref());
+    let has_it = |at: &usize| matches!(statuses.get(*at), Some(RecipientStatus::Accepted(_)));
     let left: Vec<String> =
         (0..recipients.len()).filter(|at| !has_it(at)).filter_map(|at| recipients.get(at).cloned()).collect();
-    if left.len() == recipients.len() && !fates.contains(&Fate::Unknown) {
-        letter.discard();
+    if left.len() == recipients.len() && !statuses.contains(&RecipientStatus::Unknown) {
+        dead_letter.discard();
         return refusal(&failure);
     }
     // Another try of the client would give it twice to those who have it.
-    let told = deliver_or_keep::buried(Ok(letter), &failure, &sender, &left).with_kind(Kind::Refused);
+    let told = deliver_or_keep::saved(Ok(dead_letter), &failure, &sender, &left).with_kind(Kind::Refused);
     refusal(&told)
 }
 
 /// What the server calls it.
-fn queue_id(fates: &[Fate]) -> String {
-    let id = fates.iter().find_map(|fate| match fate {
-        Fate::Accepted(reply) => reply.queue_id(),
+fn queue_id(statuses: &[RecipientStatus]) -> String {
+    let id = statuses.iter().find_map(|status| match status {
+        RecipientStatus::Accepted(reply) => reply.queue_id(),
         _ => None,
     });
     id.map_or_else(|| "the server has taken it".to_owned(), |id| format!("queued as {}", SafeText(id.as_bytes())))
@@ -200,7 +200,7 @@ fn reason(failure: &Failure) -> String {
 
 fn shortened(text: &str) -> String {
     let safe = SafeText(text.as_bytes()).to_string();
-    safe.chars().map(|character| if character.is_ascii() { character } else { '?' }).take(LONGEST_REASON).collect()
+    safe.chars().map(|character| if character.is_ascii() { character } else { '?' }).take(MAX_REASON).collect()
 }
 
 fn drain(mut source: impl Read) -> Result<(), Failure> {

@@ -1,6 +1,8 @@
 //! The mail transactions of a session (RFC 5321, section 3.3): MAIL, RCPT, the message, and whom each reply concerns.
 
-use super::{Action, Envelope, Fate, Framing, MAX_FLIGHT, Outcome, Session, State, StopAfter, Trouble};
+use super::{
+    Action, Envelope, Framing, MAX_FLIGHT, RecipientStatus, Session, SessionError, State, StopAfter, TransactionResult,
+};
 use crate::proto::address::Address;
 use crate::proto::capability::Capabilities;
 use crate::proto::command::{Body, Command, Mail};
@@ -11,23 +13,23 @@ use crate::proto::reply::Reply;
 pub(super) struct Transaction {
     number: usize,
     envelope: Envelope,
-    fates: Vec<Fate>,
+    statuses: Vec<RecipientStatus>,
     /// Recipients that this transaction leaves to another one: they were too many.
     left_over: Vec<usize>,
     mail_refused: bool,
     /// Whether MAIL was accepted and nothing has ended the transaction since.
     open: bool,
-    trouble: Option<Trouble>,
+    trouble: Option<SessionError>,
 }
 
 impl Transaction {
     fn new(number: usize, envelope: Envelope) -> Self {
-        let fates = vec![Fate::Unsent; envelope.recipients.len()];
-        Self { number, envelope, fates, left_over: Vec::new(), mail_refused: false, open: false, trouble: None }
+        let statuses = vec![RecipientStatus::Unsent; envelope.recipients.len()];
+        Self { number, envelope, statuses, left_over: Vec::new(), mail_refused: false, open: false, trouble: None }
     }
 
-    pub(super) fn into_outcome(self) -> Outcome {
-        Outcome { number: self.number, fates: self.fates, trouble: self.trouble }
+    pub(super) fn into_outcome(self) -> TransactionResult {
+        TransactionResult { number: self.number, statuses: self.statuses, trouble: self.trouble }
     }
 
     /// MAIL or RCPT of this transaction.
@@ -73,7 +75,7 @@ impl Transaction {
     }
 
     /// What the message needs and the server does not offer.
-    fn obstacle(&self, offered: &Capabilities, tls: bool) -> Option<Trouble> {
+    fn obstacle(&self, offered: &Capabilities, tls: bool) -> Option<SessionError> {
         let Envelope { utf8_header, dsn, deliver_by, require_tls, .. } = &self.envelope;
         let sender = self.envelope.reverse_path.as_ref().is_some_and(Address::needs_smtputf8);
         let needs = [
@@ -83,40 +85,40 @@ impl Transaction {
             (deliver_by.is_some() && offered.deliver_by.is_none(), "DELIVERBY", "--deliver-by"),
         ];
         if let Some((_, keyword, what)) = needs.into_iter().find(|(missing, ..)| *missing) {
-            return Some(Trouble::NotOffered { keyword, what });
+            return Some(SessionError::NotOffered { keyword, what });
         }
         if let (Some(by), Some(least)) = (deliver_by, offered.deliver_by)
             && by.is_under(least)
         {
-            return Some(Trouble::TooSoon { seconds: by.seconds(), least });
+            return Some(SessionError::TooSoon { seconds: by.seconds(), least });
         }
         let size = self.size(offered);
         let limit = offered.size_limit.filter(|limit| size > *limit)?;
-        Some(Trouble::TooLarge { size, limit })
+        Some(SessionError::TooLarge { size, limit })
     }
 
     fn has_valid_recipient(&self) -> bool {
-        self.fates.iter().any(|fate| matches!(fate, Fate::Valid(_)))
+        self.statuses.iter().any(|status| matches!(status, RecipientStatus::Valid(_)))
     }
 
-    /// Gives every recipient that the server has taken the same fate.
-    fn decide(&mut self, fate: &Fate) {
-        for open in self.fates.iter_mut().filter(|open| matches!(open, Fate::Valid(_))) {
-            *open = fate.clone();
+    /// Gives every recipient that the server has taken the same status.
+    fn decide(&mut self, status: &RecipientStatus) {
+        for open in self.statuses.iter_mut().filter(|open| matches!(open, RecipientStatus::Valid(_))) {
+            *open = status.clone();
         }
     }
 }
 
 impl Session {
-    pub(super) fn decide_current(&mut self, fate: &Fate) {
+    pub(super) fn decide_current(&mut self, status: &RecipientStatus) {
         if let Some(current) = &mut self.current {
-            current.decide(fate);
+            current.decide(status);
         }
     }
 
-    pub(super) fn decide_sent(&mut self, fate: &Fate) {
+    pub(super) fn decide_sent(&mut self, status: &RecipientStatus) {
         if let Some(sent) = &mut self.sent {
-            sent.decide(fate);
+            sent.decide(status);
         }
     }
 
@@ -133,14 +135,14 @@ impl Session {
             self.finished.push(transaction.into_outcome());
             return self.ask();
         }
-        for (address, fate) in transaction.envelope.recipients.iter().zip(&mut transaction.fates) {
+        for (address, status) in transaction.envelope.recipients.iter().zip(&mut transaction.statuses) {
             if address.needs_smtputf8() && !self.offered.smtputf8 {
-                *fate = Fate::NeedsSmtpUtf8;
+                *status = RecipientStatus::NeedsSmtpUtf8;
             }
         }
-        let named = |(index, fate): (usize, &Fate)| (*fate == Fate::Unsent).then_some(index);
-        let recipients: Vec<usize> = transaction.fates.iter().enumerate().filter_map(named).collect();
-        if recipients.is_empty() && !transaction.fates.is_empty() {
+        let named = |(index, status): (usize, &RecipientStatus)| (*status == RecipientStatus::Unsent).then_some(index);
+        let recipients: Vec<usize> = transaction.statuses.iter().enumerate().filter_map(named).collect();
+        if recipients.is_empty() && !transaction.statuses.is_empty() {
             self.finished.push(transaction.into_outcome());
             return self.ask();
         }
@@ -207,7 +209,7 @@ impl Session {
             current.open = reply.is_positive();
             if !reply.is_positive() {
                 current.mail_refused = true;
-                current.trouble = Some(Trouble::Refused { state: State::Mail, reply });
+                current.trouble = Some(SessionError::Refused { state: State::Mail, reply });
                 self.unsent.clear();
             }
         }
@@ -221,8 +223,12 @@ impl Session {
             let too_many = matches!(reply.code(), 452 | 552) && current.has_valid_recipient();
             if too_many && self.settings.stop_after.is_none() {
                 current.left_over.push(index);
-            } else if let Some(fate) = current.fates.get_mut(index) {
-                *fate = if reply.is_positive() { Fate::Valid(reply) } else { Fate::Refused(State::Rcpt(index), reply) };
+            } else if let Some(status) = current.statuses.get_mut(index) {
+                *status = if reply.is_positive() {
+                    RecipientStatus::Valid(reply)
+                } else {
+                    RecipientStatus::Refused(State::Rcpt(index), reply)
+                };
             }
         }
         let only_data_is_left = self.unsent.front() == Some(&State::Data) && self.unanswered.is_empty();
@@ -242,7 +248,7 @@ impl Session {
             }
             (false, true) if reply.is_positive() => self.out_of_step(reply),
             (false, _) => {
-                self.decide_current(&Fate::Refused(State::Data, reply));
+                self.decide_current(&RecipientStatus::Refused(State::Data, reply));
                 self.finish_current()
             }
         }
@@ -263,7 +269,8 @@ impl Session {
         let Some(sent) = &mut self.sent else { return self.close() };
         sent.open = false;
         if self.settings.lmtp {
-            let valid = sent.fates.iter().enumerate().filter(|(_, fate)| matches!(fate, Fate::Valid(_)));
+            let valid =
+                sent.statuses.iter().enumerate().filter(|(_, status)| matches!(status, RecipientStatus::Valid(_)));
             self.unanswered.extend(valid.map(|(index, _)| State::Delivery(index)));
         } else {
             self.unanswered.push_back(State::Message);
@@ -290,7 +297,7 @@ impl Session {
         if reply.is_positive() || reply.is_intermediate() {
             return self.out_of_step(reply);
         }
-        self.decide_current(&Fate::Refused(State::Upload, reply));
+        self.decide_current(&RecipientStatus::Refused(State::Upload, reply));
         self.close()
     }
 
@@ -300,7 +307,7 @@ impl Session {
             return self.out_of_step(reply);
         }
         if !reply.is_positive() {
-            self.decide_sent(&Fate::Refused(State::Chunk, reply));
+            self.decide_sent(&RecipientStatus::Refused(State::Chunk, reply));
             self.needs_reset = true;
         }
         self.next_reply()
@@ -310,8 +317,8 @@ impl Session {
         if reply.is_intermediate() {
             return self.out_of_step(reply);
         }
-        let refused = Fate::Refused(State::Message, reply.clone());
-        self.decide_sent(&if reply.is_positive() { Fate::Accepted(reply) } else { refused });
+        let refused = RecipientStatus::Refused(State::Message, reply.clone());
+        self.decide_sent(&if reply.is_positive() { RecipientStatus::Accepted(reply) } else { refused });
         self.finish_sent()
     }
 
@@ -321,9 +328,9 @@ impl Session {
             return self.out_of_step(reply);
         }
         let sent = self.sent.as_mut();
-        if let Some(fate @ Fate::Valid(_)) = sent.and_then(|sent| sent.fates.get_mut(index)) {
-            let refused = Fate::Refused(State::Delivery(index), reply.clone());
-            *fate = if reply.is_positive() { Fate::Accepted(reply) } else { refused };
+        if let Some(status @ RecipientStatus::Valid(_)) = sent.and_then(|sent| sent.statuses.get_mut(index)) {
+            let refused = RecipientStatus::Refused(State::Delivery(index), reply.clone());
+            *status = if reply.is_positive() { RecipientStatus::Accepted(reply) } else { refused };
         }
         if matches!(self.unanswered.front(), Some(State::Delivery(_))) {
             return self.next_reply();
@@ -331,7 +338,7 @@ impl Session {
         self.finish_sent()
     }
 
-    /// The message that has left has its fate. Recipients that were too many get a transaction of their own.
+    /// The message that has left has its status. Recipients that were too many get a transaction of their own.
     fn finish_sent(&mut self) -> Action {
         let Some(mut sent) = self.sent.take() else { return self.next_reply() };
         match std::mem::take(&mut sent.left_over) {

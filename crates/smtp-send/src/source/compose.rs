@@ -9,28 +9,28 @@ use std::io::{self, IsTerminal};
 use common::{Failure, Kind};
 
 use crate::config::{Composed, FileSource, Mail, TextSource};
-use crate::delivery::Job;
+use crate::delivery::OutgoingMessage;
 use crate::host;
 use crate::message::attach::Wanted;
 use crate::message::html::{Html, HtmlError, Picture};
-use crate::message::{Attachment, Composition, Draft, HtmlBody, Message, SpoolError, Text};
+use crate::message::{Attachment, ComposedMessage, Draft, HtmlBody, Message, SpoolError, Text};
 use crate::source::merge::Merge;
-use crate::source::{Files, Single, Supply};
+use crate::source::{EmlFiles, MessageSource, SingleMessage};
 
 /// What standard input is called in messages.
 const STDIN: &str = "standard input";
 
 /// All messages of a run, each with its envelope. Where `keep_going`, those that cannot be sent are left out.
-pub fn supply(mail: Mail, keep_going: bool) -> Result<Box<dyn Supply>, Failure> {
+pub fn supply(mail: Mail, keep_going: bool) -> Result<Box<dyn MessageSource>, Failure> {
     Ok(match mail {
-        Mail::Composed(mut composed) => Box::new(Single::new(compose(&mut composed)?)),
+        Mail::Composed(mut composed) => Box::new(SingleMessage::new(compose(&mut composed)?)),
         Mail::Merge(merge) => Box::new(Merge::look(*merge, keep_going, || Box::new(stdin("The table")))?),
-        Mail::Ready(ready) => Box::new(Files::look(ready, keep_going, || Box::new(stdin("The message")))?),
+        Mail::Existing(ready) => Box::new(EmlFiles::look(ready, keep_going, || Box::new(stdin("The message")))?),
     })
 }
 
-fn compose(config: &mut Composed) -> Result<Job, Failure> {
-    // Files first, so that nobody types a text in vain.
+fn compose(config: &mut Composed) -> Result<OutgoingMessage, Failure> {
+    // EmlFiles first, so that nobody types a text in vain.
     let attachments = config.attachments.iter().map(|one| attach("attach", one)).collect::<Result<Vec<_>, _>>()?;
     let inline = config.inline.iter().map(|one| attach("inline", one)).collect::<Result<Vec<_>, _>>()?;
     let date = chrono::Local::now().fixed_offset();
@@ -44,7 +44,7 @@ fn compose(config: &mut Composed) -> Result<Job, Failure> {
         }
         (source, _) => read_text(source)?,
     };
-    let message = Composition::compose(Draft {
+    let message = ComposedMessage::compose(Draft {
         from: config.from.clone(),
         reply_to: std::mem::take(&mut config.reply_to),
         to: std::mem::take(&mut config.to),
@@ -57,7 +57,7 @@ fn compose(config: &mut Composed) -> Result<Job, Failure> {
         html,
         attachments,
     });
-    Ok(Job {
+    Ok(OutgoingMessage {
         message: Message::Composed(Box::new(message)),
         reverse_path: config.reverse_path.clone(),
         recipients: config.recipients.clone(),

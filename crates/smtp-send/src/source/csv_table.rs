@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use csv::{ByteRecord, Position, Reader, ReaderBuilder};
 
-use crate::message::Stamp;
+use crate::message::FileVersion;
 
 /// What Windows programs put in front of UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -24,7 +24,7 @@ pub struct Rows {
     file: File,
     /// Where it is, for the people; and what tells that it is still the same.
     path: PathBuf,
-    stamp: Stamp,
+    stamp: FileVersion,
     separator: u8,
     columns: Vec<String>,
     places: Vec<Place>,
@@ -84,7 +84,7 @@ impl Rows {
         file.seek(SeekFrom::Start(skipped))?;
         let mut rows = Self {
             path: path.to_owned(),
-            stamp: Stamp::of(&facts)?,
+            stamp: FileVersion::of(&facts)?,
             separator,
             columns: Vec::new(),
             places: Vec::new(),
@@ -179,7 +179,7 @@ impl Rows {
     /// The file cannot be read any more, or has changed.
     pub fn read(&self, number: usize) -> io::Result<Vec<String>> {
         let changed = || io::Error::other("the file has changed since it was first read");
-        let is_same = || Ok::<_, io::Error>(Stamp::of(&self.file.metadata()?)? == self.stamp);
+        let is_same = || Ok::<_, io::Error>(FileVersion::of(&self.file.metadata()?)? == self.stamp);
         let place = self.places.get(number).filter(|_| is_same().unwrap_or(false)).ok_or_else(changed)?;
         // The line end in front keeps a byte order mark in the row, which the reader would pass over at a beginning.
         let mut start = Position::new();

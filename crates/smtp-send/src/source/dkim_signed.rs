@@ -4,25 +4,25 @@ use std::sync::Arc;
 
 use common::Failure;
 
-use super::Supply;
-use crate::delivery::Job;
+use super::MessageSource;
+use crate::delivery::OutgoingMessage;
 use crate::message::dkim_signer::Signer;
 use crate::message::{Message, Signed};
 
 /// The messages of another supply, signed.
-pub struct Signing {
-    supply: Box<dyn Supply>,
+pub struct DkimSignedSource {
+    supply: Box<dyn MessageSource>,
     signer: Arc<Signer>,
 }
 
-impl Signing {
+impl DkimSignedSource {
     /// All messages of `supply`, to be signed by `signer`.
-    pub fn new(supply: Box<dyn Supply>, signer: Signer) -> Self {
+    pub fn new(supply: Box<dyn MessageSource>, signer: Signer) -> Self {
         Self { supply, signer: Arc::new(signer) }
     }
 }
 
-impl Supply for Signing {
+impl MessageSource for DkimSignedSource {
     fn len(&self) -> usize {
         self.supply.len()
     }
@@ -31,10 +31,10 @@ impl Supply for Signing {
         self.supply.name(number)
     }
 
-    fn job(&self, number: usize) -> Result<Job, Failure> {
+    fn job(&self, number: usize) -> Result<OutgoingMessage, Failure> {
         let job = self.supply.job(number)?;
         let message = Message::Signed(Box::new(Signed::new(job.message, Arc::clone(&self.signer))));
-        Ok(Job { message, ..job })
+        Ok(OutgoingMessage { message, ..job })
     }
 
     fn digest(&self) -> Result<String, Failure> {
@@ -53,11 +53,11 @@ impl Supply for Signing {
         self.supply.shown()
     }
 
-    fn give_back(&self, number: usize, job: Job) {
+    fn give_back(&self, number: usize, job: OutgoingMessage) {
         let message = match job.message {
             Message::Signed(signed) => signed.into_message(),
             other => other,
         };
-        self.supply.give_back(number, Job { message, ..job });
+        self.supply.give_back(number, OutgoingMessage { message, ..job });
     }
 }

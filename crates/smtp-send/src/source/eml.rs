@@ -1,4 +1,4 @@
-//! Ready messages in files, in folders, in mailbox files, or one on standard input.
+//! ExistingMessage messages in files, in folders, in mailbox files, or one on standard input.
 //!
 //! A folder stands for its files `*.eml`, or, when it is a Maildir, for those in `new` and `cur`, in the order of their names.
 //! A file that begins with a line `From SENDER DATE` is a mailbox file, unless its own name ends in `.eml`: such a one holds a
@@ -11,19 +11,19 @@ use std::sync::{Mutex, PoisonError};
 
 use common::{Failure, Kind};
 
-use crate::config::{FileSource, ReadyMail, ReversePath};
-use crate::delivery::Job;
-use crate::message::{Edits, FieldError, MailboxFile, Message, Ready, ReadyError, Stamp};
-use crate::source::{Digest, Supply};
+use crate::config::{ExistingMail, FileSource, ReversePath};
+use crate::delivery::OutgoingMessage;
+use crate::message::{Edits, ExistingMessage, ExistingMessageError, FieldError, FileVersion, Mbox, Message};
+use crate::source::{Digest, MessageSource};
 
 /// What standard input is called in messages.
 const STDIN: &str = "standard input";
 
-/// Ready messages.
+/// ExistingMessage messages.
 #[derive(Debug)]
-pub struct Files {
-    mail: ReadyMail,
-    mailboxes: Vec<(PathBuf, MailboxFile)>,
+pub struct EmlFiles {
+    mail: ExistingMail,
+    mailboxes: Vec<(PathBuf, Mbox)>,
     items: Vec<Item>,
     /// Messages that were left out because something is wrong with them.
     left_out: usize,
@@ -33,25 +33,29 @@ pub struct Files {
 #[derive(Debug)]
 enum Item {
     /// It can be read only once, so it is kept.
-    Stdin(Mutex<Option<Job>>),
-    File(PathBuf, Option<Stamp>),
+    Stdin(Mutex<Option<OutgoingMessage>>),
+    File(PathBuf, Option<FileVersion>),
     Extract {
         mailbox: usize,
         number: usize,
     },
 }
 
-impl Files {
+impl EmlFiles {
     /// Looks at every message. `stdin` is standard input, should one be there.
     ///
     /// # Errors
     /// The first file that cannot be read or message that cannot be sent. Where `keep_going`, it is left out and told.
-    pub fn look(mail: ReadyMail, keep_going: bool, mut stdin: impl FnMut() -> Box<dyn Read>) -> Result<Self, Failure> {
+    pub fn look(
+        mail: ExistingMail,
+        keep_going: bool,
+        mut stdin: impl FnMut() -> Box<dyn Read>,
+    ) -> Result<Self, Failure> {
         let mut files = Self { mail, mailboxes: Vec::new(), items: Vec::new(), left_out: 0 };
         for source in files.mail.files.clone() {
             match source {
                 FileSource::Stdin => {
-                    let ready = Ready::read(stdin(), &files.edits());
+                    let ready = ExistingMessage::read(stdin(), &files.edits());
                     let job = files.checked(ready, STDIN)?;
                     files.items.push(Item::Stdin(Mutex::new(Some(job))));
                 }
@@ -69,11 +73,11 @@ impl Files {
     fn file(&mut self, path: PathBuf, keep_going: bool) -> Result<(), Failure> {
         let unreadable = |error| Failure::io("read", path.display(), error).with_kind(Kind::NoInput);
         let is_letter = path.extension().is_some_and(|extension| extension == "eml");
-        let mailbox = if is_letter { None } else { MailboxFile::open(&path).map_err(unreadable)? };
+        let mailbox = if is_letter { None } else { Mbox::open(&path).map_err(unreadable)? };
         let Some(mailbox) = mailbox else {
-            let looked = self.checked(Ready::open(&path, &self.edits()), &path.display().to_string());
+            let looked = self.checked(ExistingMessage::open(&path, &self.edits()), &path.display().to_string());
             let Some(job) = self.unless_left_out(looked, keep_going)? else { return Ok(()) };
-            let Message::Ready(ready) = &job.message else { return Ok(()) };
+            let Message::Existing(ready) = &job.message else { return Ok(()) };
             let stamp = ready.stamp().cloned();
             self.items.push(Item::File(path, stamp));
             return Ok(());
@@ -90,7 +94,11 @@ impl Files {
         Ok(())
     }
 
-    fn unless_left_out(&mut self, looked: Result<Job, Failure>, keep_going: bool) -> Result<Option<Job>, Failure> {
+    fn unless_left_out(
+        &mut self,
+        looked: Result<OutgoingMessage, Failure>,
+        keep_going: bool,
+    ) -> Result<Option<OutgoingMessage>, Failure> {
         match looked {
             Err(failure) if keep_going => {
                 log::warn!("left out: {failure}");
@@ -101,11 +109,11 @@ impl Files {
         }
     }
 
-    fn extract(&self, mailbox: usize, number: usize) -> Result<Job, Failure> {
+    fn extract(&self, mailbox: usize, number: usize) -> Result<OutgoingMessage, Failure> {
         let (path, file) = &self.mailboxes[mailbox];
         let name = extract_name(path, number);
         match file.extract(number) {
-            Some(extract) => self.checked(Ready::extract(extract, &self.edits()), &name),
+            Some(extract) => self.checked(ExistingMessage::extract(extract, &self.edits()), &name),
             None => Err(Failure::new(Kind::NoInput, "read", name, "no such message")),
         }
     }
@@ -115,7 +123,11 @@ impl Files {
     }
 
     /// The message with its envelope, if it has one.
-    fn checked(&self, ready: Result<Ready, ReadyError>, name: &str) -> Result<Job, Failure> {
+    fn checked(
+        &self,
+        ready: Result<ExistingMessage, ExistingMessageError>,
+        name: &str,
+    ) -> Result<OutgoingMessage, Failure> {
         let ready = ready.map_err(|error| error.into_failure(name))?;
         let mail = &self.mail;
         let wrong = |why: &str| Failure::new(Kind::BadData, "read", name, why);
@@ -138,11 +150,11 @@ impl Files {
                 None => return Err(wrong("no author in its header; use --envelope-from")),
             },
         };
-        Ok(Job { reverse_path, recipients, message: Message::Ready(Box::new(ready)) })
+        Ok(OutgoingMessage { reverse_path, recipients, message: Message::Existing(Box::new(ready)) })
     }
 }
 
-impl Supply for Files {
+impl MessageSource for EmlFiles {
     fn len(&self) -> usize {
         self.items.len()
     }
@@ -158,7 +170,7 @@ impl Supply for Files {
         })
     }
 
-    fn job(&self, number: usize) -> Result<Job, Failure> {
+    fn job(&self, number: usize) -> Result<OutgoingMessage, Failure> {
         let missing = |why| Failure::new(Kind::System, "read", "the message", why);
         match self.items.get(number).ok_or_else(|| missing("no such number"))? {
             Item::Stdin(kept) => {
@@ -166,7 +178,7 @@ impl Supply for Files {
                 job.ok_or_else(|| missing("it is on its way"))
             }
             Item::File(path, stamp) => {
-                let ready = Ready::open(path, &self.edits());
+                let ready = ExistingMessage::open(path, &self.edits());
                 if ready.as_ref().is_ok_and(|ready| ready.stamp() != stamp.as_ref()) {
                     let why = "the file has changed since it was first read";
                     return Err(Failure::new(Kind::Temporary, "read", path.display(), why));
@@ -198,7 +210,7 @@ impl Supply for Files {
         self.left_out
     }
 
-    fn give_back(&self, number: usize, job: Job) {
+    fn give_back(&self, number: usize, job: OutgoingMessage) {
         if let Some(Item::Stdin(kept)) = self.items.get(number) {
             *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
         }

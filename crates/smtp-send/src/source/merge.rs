@@ -13,13 +13,13 @@ use common::{Failure, Kind};
 
 use super::csv_table::{BadRow, Rows, RowsError};
 use crate::config::{FileSource, MergeMail, ReversePath};
-use crate::delivery::Job;
+use crate::delivery::OutgoingMessage;
 use crate::host;
 use crate::message::headers::Headers;
 use crate::message::template::{Columns, Template};
-use crate::message::{Edits, FieldError, Message, Ready};
+use crate::message::{Edits, ExistingMessage, FieldError, Message};
 use crate::proto::address::{Address, Mailbox};
-use crate::source::{Digest, Supply};
+use crate::source::{Digest, MessageSource};
 
 /// A template is held in memory as a whole; what is larger belongs behind a link.
 const MAX_TEMPLATE: u64 = 32 << 20;
@@ -136,7 +136,7 @@ impl Merge {
     }
 
     /// The message of a row.
-    fn filled(&self, number: usize) -> Result<Job, Failure> {
+    fn filled(&self, number: usize) -> Result<OutgoingMessage, Failure> {
         let row = self.row(number)?;
         let name = self.label(number);
         let wrong = |why: String| Failure::new(Kind::BadData, "read", &name, why);
@@ -154,13 +154,13 @@ impl Merge {
             // The same when the run goes on, so that those who get it twice can tell.
             message_id: Some(format!("<{}.{}@{}>", self.run, self.rows.line(number), self.host)),
         };
-        let ready = Ready::own(message, &edits).map_err(|error| error.into_failure(&name))?;
+        let ready = ExistingMessage::own(message, &edits).map_err(|error| error.into_failure(&name))?;
         let broken = |error: &FieldError| wrong(error.to_string());
         let reverse_path = match &self.mail.reverse_path {
             ReversePath::Given(path) => path.clone(),
             ReversePath::OfHeader => ready.author().map_err(broken)?.cloned(),
         };
-        Ok(Job { reverse_path, recipients: vec![recipient], message: Message::Ready(Box::new(ready)) })
+        Ok(OutgoingMessage { reverse_path, recipients: vec![recipient], message: Message::Existing(Box::new(ready)) })
     }
 
     fn label(&self, number: usize) -> String {
@@ -168,7 +168,7 @@ impl Merge {
     }
 }
 
-impl Supply for Merge {
+impl MessageSource for Merge {
     fn len(&self) -> usize {
         self.rows.len()
     }
@@ -177,7 +177,7 @@ impl Supply for Merge {
         (self.rows.len() > 1).then(|| self.label(number))
     }
 
-    fn job(&self, number: usize) -> Result<Job, Failure> {
+    fn job(&self, number: usize) -> Result<OutgoingMessage, Failure> {
         self.filled(number)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Failure, Kind};
 
-use super::{Broken, Line, Outbox, log_reply};
+use super::{Broken, Line, MessageQueue, log_reply};
 use crate::delivery::progress::Meter;
 use crate::message::{Message, Piece};
 use crate::proto::command::Command;
@@ -24,14 +24,14 @@ const CHUNK: usize = 256 * 1024;
 /// Chunks whose replies have not come, so that a server that never answers is noticed.
 const MAX_UNANSWERED: usize = 16;
 /// A server that closes during the upload has often said why just before.
-pub(super) const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Which form of a message goes in chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Files in base64.
+    /// EmlFiles in base64.
     Lines { eight_bit: bool },
-    /// Files as they are.
+    /// EmlFiles as they are.
     Binary,
 }
 
@@ -51,7 +51,7 @@ impl From<io::Error> for Interruption {
 /// Sends the message with its end, which stays in the buffer of `line`; or hears why not.
 pub(super) fn send(
     line: &mut Line,
-    outbox: &mut dyn Outbox,
+    outbox: &mut dyn MessageQueue,
     eight_bit: bool,
     framing: Framing,
 ) -> Result<Event, Broken> {
@@ -77,7 +77,7 @@ pub(super) fn send(
             log_reply(&reply);
             Ok(Event::Reply(reply))
         }
-        Err(Interruption::Wire(failure)) => match line.wire.reply(LAST_WORDS_PATIENCE, State::Upload.name()) {
+        Err(Interruption::Wire(failure)) => match line.wire.reply(LAST_WORDS_TIMEOUT, State::Upload.name()) {
             Ok(reply) => {
                 log_reply(&reply);
                 Ok(Event::Reply(reply))
@@ -145,7 +145,7 @@ impl Upload<'_> {
 
     /// Writes the first bytes of what waits.
     fn write(&mut self, length: usize) -> Result<(), Interruption> {
-        let sent = self.line.wire.send(&self.line.out[..length], State::Upload.patience());
+        let sent = self.line.wire.send(&self.line.out[..length], State::Upload.reply_timeout());
         self.started = true;
         sent.map_err(|unwritten| Interruption::Wire(unwritten.failure))?;
         self.line.out.drain(..length);
@@ -196,7 +196,7 @@ impl Upload<'_> {
         while self.unanswered > 0 {
             let wire = &mut self.line.wire;
             let reply = if self.unanswered > limit {
-                Some(wire.reply(State::Chunk.patience(), State::Chunk.name()).map_err(Interruption::Wire)?)
+                Some(wire.reply(State::Chunk.reply_timeout(), State::Chunk.name()).map_err(Interruption::Wire)?)
             } else {
                 wire.early_reply().map_err(Interruption::Wire)?
             };

@@ -1,4 +1,4 @@
-//! Ready messages: what is learned from them, what is changed in them, and what is not.
+//! ExistingMessage messages: what is learned from them, what is changed in them, and what is not.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use tempfile::TempDir;
 use super::*;
 use crate::proto::dot::LineEnds;
 
-fn ready(message: &[u8], edits: &Edits) -> Ready {
-    Ready::read(message, edits).unwrap()
+fn ready(message: &[u8], edits: &Edits) -> ExistingMessage {
+    ExistingMessage::read(message, edits).unwrap()
 }
 
 /// The message as a server sees it, before dots are stuffed.
-pub(super) fn sent(ready: &mut Ready, eight_bit: bool) -> io::Result<Vec<u8>> {
+pub(super) fn sent(ready: &mut ExistingMessage, eight_bit: bool) -> io::Result<Vec<u8>> {
     let (mut ends, mut out) = (LineEnds::default(), Vec::new());
     ready.stream(eight_bit, |piece| {
         ends.push(piece.bytes(), &mut out);
@@ -21,7 +21,7 @@ pub(super) fn sent(ready: &mut Ready, eight_bit: bool) -> io::Result<Vec<u8>> {
     Ok(out)
 }
 
-fn text(ready: &mut Ready) -> String {
+fn text(ready: &mut ExistingMessage) -> String {
     String::from_utf8(sent(ready, true).unwrap()).unwrap()
 }
 
@@ -119,7 +119,7 @@ fn a_header_may_be_long_but_not_endless() {
     let long = ready(format!("To: {}\n\nx", list.join(",\n ")).as_bytes(), &Edits::default());
     assert_eq!(long.recipients().unwrap().len(), 20_000);
     let endless = b"X: y\n".repeat(MAX_HEADER / 2);
-    assert!(matches!(Ready::read(&endless[..], &Edits::default()), Err(ReadyError::EndlessHeader)));
+    assert!(matches!(ExistingMessage::read(&endless[..], &Edits::default()), Err(ExistingMessageError::EndlessHeader)));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_file_that_changes_after_it_was_looked_at_is_not_completed() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("mail.eml");
     fs::write(&path, "To: a@x\n\ntext\n").unwrap();
-    let mut ready = Ready::open(&path, &Edits::default()).unwrap();
+    let mut ready = ExistingMessage::open(&path, &Edits::default()).unwrap();
     assert!(text(&mut ready).ends_with("text\r\n"));
     fs::write(&path, "To: a@x\n\ntext and more\n").unwrap();
     let told = sent(&mut ready, true).unwrap_err().to_string();
@@ -141,7 +141,7 @@ fn a_file_that_changes_while_it_is_sent_is_not_completed() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("mail.eml");
     fs::write(&path, [b"To: a@x\n\n".as_slice(), &b"line\n".repeat(100_000)].concat()).unwrap();
-    let mut ready = Ready::open(&path, &Edits::default()).unwrap();
+    let mut ready = ExistingMessage::open(&path, &Edits::default()).unwrap();
     let mut pieces = 0;
     let streamed = ready.stream(true, |_| {
         pieces += 1;

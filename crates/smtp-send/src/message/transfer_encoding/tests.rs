@@ -2,11 +2,11 @@
 
 use std::io;
 
-use crate::message::{Edits, Ready};
+use crate::message::{Edits, ExistingMessage};
 use crate::proto::dot::LineEnds;
 
 fn sent(message: &[u8], eight_bit: bool) -> String {
-    let mut ready = Ready::read(message, &Edits::default()).unwrap();
+    let mut ready = ExistingMessage::read(message, &Edits::default()).unwrap();
     let (mut ends, mut out) = (LineEnds::default(), Vec::new());
     ready
         .stream(eight_bit, |piece| {
@@ -89,5 +89,5 @@ fn broken_quoted_printable_is_mended_and_means_the_same() {
 #[test]
 fn the_header_of_a_part_in_another_script_needs_smtputf8() {
     let mail = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; name=ü\n\nx\n--b--\n";
-    assert!(Ready::read(mail.as_bytes(), &Edits::default()).unwrap().needs_smtputf8());
+    assert!(ExistingMessage::read(mail.as_bytes(), &Edits::default()).unwrap().needs_smtputf8());
 }

@@ -3,14 +3,14 @@
 use testkit::dns::{NameServer, Zone};
 
 use super::*;
-use crate::dns::Servers;
+use crate::dns::NameServers;
 
 fn planned(zone: Zone, domain: &str) -> Result<Plan, Failure> {
     let server = NameServer::start(zone);
-    let servers = Servers::given(vec![server.address().parse().unwrap()], false);
+    let servers = NameServers::given(vec![server.address().parse().unwrap()], false);
     let direct = Direct { servers, policies: Vec::new(), port: 25 };
-    let way = Way { family: Family::Any, bind: None, proxy: None, header: None };
-    Exchangers::new(domain, &direct, &way, None, false).plan()
+    let way = ConnectOptions { family: Family::Any, bind: None, proxy: None, header: None };
+    MxHosts::new(domain, &direct, &way, None, false).plan()
 }
 
 fn hosts(plan: &Plan) -> Vec<String> {
@@ -79,5 +79,5 @@ fn an_address_literal_needs_no_name_server() {
 fn a_thousand_exchangers_are_cut_to_a_few() {
     let zone =
         (0..60).fold(Zone::default(), |zone, number| zone.mx("example.com", number, &format!("m{number}.example")));
-    assert_eq!(hosts(&planned(zone, "example.com").unwrap()).len(), MOST_EXCHANGERS);
+    assert_eq!(hosts(&planned(zone, "example.com").unwrap()).len(), MAX_EXCHANGERS);
 }

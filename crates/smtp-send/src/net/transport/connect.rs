@@ -17,11 +17,11 @@ use crate::net::proxy::Proxy;
 use crate::proto::proxy::header::{Version, header};
 
 /// For the last address of the server.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// For one behind which there are others: a dead one costs seconds, and who is alive answers within three packets or so.
-const FIRST_PATIENCE: Duration = Duration::from_secs(5);
+const FIRST_TIMEOUT: Duration = Duration::from_secs(5);
 /// For finding the addresses of a name: resolvers give up after a few tries of five seconds each.
-const RESOLVE_PATIENCE: Duration = Duration::from_secs(60);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Which addresses of a host may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Family {
 
 /// How to get to a server.
 #[derive(Debug)]
-pub struct Way {
+pub struct ConnectOptions {
     /// Which of its addresses may be used; those of the proxy, where there is one.
     pub family: Family,
     /// The address of this host to leave from, if not any.
@@ -75,7 +75,12 @@ pub struct Known<'a> {
 }
 
 /// Connects to `peer`, to one of the addresses in `known` when these are its addresses.
-pub(super) fn connect(peer: &Peer, known: Option<Known<'_>>, way: &Way, limits: Limits) -> Result<Connected, Failure> {
+pub(super) fn connect(
+    peer: &Peer,
+    known: Option<Known<'_>>,
+    way: &ConnectOptions,
+    limits: Limits,
+) -> Result<Connected, Failure> {
     let server = match peer {
         Peer::Unix(path) => return connect_unix(path),
         Peer::Tcp(server) => server,
@@ -111,7 +116,7 @@ fn beyond(server: &HostPort) -> SocketAddr {
 }
 
 fn introduce(timed: &mut Timed, proxy: ProxyHeader, server: SocketAddr, limits: Limits) -> io::Result<()> {
-    timed.until = limits.until(CONNECT_PATIENCE);
+    timed.until = limits.until(CONNECT_TIMEOUT);
     let own = timed.local_address().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
     let client = proxy.client.unwrap_or(own);
     log::info!("-> (PROXY header: {client} to {server})");
@@ -122,7 +127,7 @@ fn introduce(timed: &mut Timed, proxy: ProxyHeader, server: SocketAddr, limits: 
 fn connect_any(
     role: &'static str,
     host: &HostPort,
-    way: &Way,
+    way: &ConnectOptions,
     limits: Limits,
 ) -> Result<(Socket, SocketAddr), Failure> {
     let addresses = addresses(role, host, way, limits)?;
@@ -134,14 +139,14 @@ fn connect_first(
     role: &'static str,
     host: &HostPort,
     known: Known<'_>,
-    way: &Way,
+    way: &ConnectOptions,
     limits: Limits,
 ) -> Result<(Socket, SocketAddr), Failure> {
     let operation = if role.is_empty() { "connect to" } else { "connect to proxy" };
     let mut last = None;
     for (number, address) in (1..).zip(known.addresses.iter().copied()) {
         log::info!("connecting to {role}{}{address}", if role.is_empty() { "" } else { " " });
-        let patience = if known.more || number < known.addresses.len() { FIRST_PATIENCE } else { CONNECT_PATIENCE };
+        let patience = if known.more || number < known.addresses.len() { FIRST_TIMEOUT } else { CONNECT_TIMEOUT };
         match connect_tcp(address, way.bind, limits.until(patience)) {
             Ok(socket) => return Ok((socket, address)),
             Err(error) => {
@@ -189,8 +194,13 @@ fn shown(server: &HostPort, address: SocketAddr) -> String {
 }
 
 /// The addresses that may be used. The resolver of the system knows no deadline, so it is asked on a thread of its own.
-fn addresses(role: &'static str, server: &HostPort, way: &Way, limits: Limits) -> Result<Vec<SocketAddr>, Failure> {
-    let patience = limits.until(RESOLVE_PATIENCE).saturating_duration_since(Instant::now());
+fn addresses(
+    role: &'static str,
+    server: &HostPort,
+    way: &ConnectOptions,
+    limits: Limits,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let patience = limits.until(RESOLVE_TIMEOUT).saturating_duration_since(Instant::now());
     let (answer, answers) = mpsc::channel();
     let wanted = (server.host.clone(), server.port);
     thread::spawn(move || {

@@ -12,12 +12,12 @@ use crate::net::proxy::Proxy;
 use crate::proto::proxy::{Dialogue, Refusal, Step, Target};
 
 /// For the whole conversation. The proxy has to connect meanwhile, and gives up after a minute or two itself.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Asks `proxy`, at the other end of `timed`, for a tunnel to `server`. Gives what has come through it already.
 pub(super) fn tunnel(timed: &mut Timed, proxy: &Proxy, server: &HostPort, limits: Limits) -> Result<Vec<u8>, Failure> {
     let refused = |refusal: Refusal| Failure::new(kind_of(&refusal), "proxy", &proxy.address, refusal);
-    timed.until = limits.until(PATIENCE);
+    timed.until = limits.until(TIMEOUT);
     let allowed = timed.until.saturating_duration_since(Instant::now());
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::TimedOut => {

@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 use super::binding::Binding;
 
 /// RFC 7677, section 4: a server asks for at least so many rounds.
-const LEAST_ROUNDS: u32 = 4096;
+const MIN_ROUNDS: u32 = 4096;
 /// A second or two of work; more is a server that wants to keep us busy.
-const MOST_ROUNDS: u32 = 5_000_000;
+const MAX_ROUNDS: u32 = 5_000_000;
 /// A SHA-256 or an HMAC with it.
 type Hash = Zeroizing<[u8; 32]>;
 
@@ -93,7 +93,7 @@ impl Scram {
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err("a nonce that does not continue ours");
         }
-        if !(LEAST_ROUNDS..=MOST_ROUNDS).contains(&rounds) {
+        if !(MIN_ROUNDS..=MAX_ROUNDS).contains(&rounds) {
             return Err("the number of rounds is not within 4096 and 5000000");
         }
         let prepared = stringprep::saslprep(password).map_or_else(|_| password.to_owned(), Into::into);

@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn session() -> Reception {
-    Reception::new("host.example.com", "example.org")
+fn session() -> SmtpServerSession {
+    SmtpServerSession::new("host.example.com", "example.org")
 }
 
 /// The first line of each reply, shortened to its codes.
-fn codes(session: &mut Reception, lines: &[&str]) -> Vec<String> {
+fn codes(session: &mut SmtpServerSession, lines: &[&str]) -> Vec<String> {
     let code = |line: &&str| match session.command(line.as_bytes()) {
         Step::Say(reply) | Step::Data(reply) | Step::End(reply) => reply.get(..3).unwrap().to_owned(),
     };

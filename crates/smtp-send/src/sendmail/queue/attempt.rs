@@ -8,12 +8,12 @@ use std::time::SystemTime;
 use common::{Failure, Kind};
 
 use super::spool::Entry;
-use crate::delivery::Job;
-use crate::message::{Message, Ready};
+use crate::delivery::OutgoingMessage;
+use crate::message::{ExistingMessage, Message};
 use crate::report::Report;
 use crate::sendmail::Sending;
 use crate::sendmail::dead_letter::{self, Note};
-use crate::session::Fate;
+use crate::session::RecipientStatus;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
@@ -31,7 +31,7 @@ pub(crate) enum Attempt {
         unreachable: bool,
     },
     /// Some will never get it: why and where their dead letter is. Others may wait.
-    Buried(Failure),
+    Saved(Failure),
 }
 
 /// Tries a message. `told` gets the report.
@@ -43,7 +43,7 @@ pub(crate) fn attempt(
 ) -> Attempt {
     let job = match job(&entry) {
         Ok(job) => job,
-        Err(failure) => return bury_all(entry, &failure),
+        Err(failure) => return save_all(entry, &failure),
     };
     let by_domain = sending.route.direct.is_some();
     let all = job.recipients.clone();
@@ -51,9 +51,9 @@ pub(crate) fn attempt(
     let failure = sending.send(job, &mut |sent| {
         // A domain that does not exist, or takes no mail, has refused its own recipients only.
         let refused = by_domain && sent.report.kind().is_some_and(is_about_message);
-        for (address, fate) in sent.recipients.iter().zip(sent.fates) {
-            let unsent = *fate == Fate::Unsent;
-            let place = if unsent && refused { Place::Refused } else { place(fate) };
+        for (address, status) in sent.recipients.iter().zip(sent.statuses) {
+            let unsent = *status == RecipientStatus::Unsent;
+            let place = if unsent && refused { Place::Refused } else { place(status) };
             let which = all.iter().zip(&mut places).filter(|(one, _)| *one == address);
             which.for_each(|(_, old)| *old = (place, unsent));
         }
@@ -72,29 +72,29 @@ pub(crate) fn attempt(
     } else {
         (of(Place::Refused), of(Place::Open))
     };
-    let mut buried = None;
+    let mut saved = None;
     if !refused.is_empty() {
-        match bury(&entry, &refused, &failure) {
-            Ok(told) => buried = Some(told),
+        match save_dead_letter(&entry, &refused, &failure) {
+            Ok(told) => saved = Some(told),
             // They stay in the queue until there is room for a dead letter.
             Err(told) => return waits(entry, told, false),
         }
     }
     if open.is_empty() {
-        return finish_buried(entry, buried, failure);
+        return finish_saved(entry, saved, failure);
     }
     let unreachable = !by_domain && places.iter().all(|(_, unsent)| *unsent);
     entry.ticket.recipients = open;
     let given_up = now() - entry.ticket.arrived;
     if given_up as f64 >= give_up_after * DAY {
         let why = format!("given up after {:.1} days: {failure}", given_up as f64 / DAY);
-        return bury_all(entry, &Failure::new(failure.kind(), "", "the message", why));
+        return save_all(entry, &Failure::new(failure.kind(), "", "the message", why));
     }
-    match buried {
+    match saved {
         None => waits(entry, failure, unreachable),
         Some(told) => {
             waits(entry, failure, false);
-            Attempt::Buried(told)
+            Attempt::Saved(told)
         }
     }
 }
@@ -106,13 +106,16 @@ enum Place {
     Open,
 }
 
-fn place(fate: &Fate) -> Place {
-    match fate {
-        Fate::Accepted(_) => Place::Accepted,
-        Fate::NeedsSmtpUtf8 => Place::Refused,
-        Fate::Refused(_, reply) if reply.is_permanent() => Place::Refused,
+fn place(status: &RecipientStatus) -> Place {
+    match status {
+        RecipientStatus::Accepted(_) => Place::Accepted,
+        RecipientStatus::NeedsSmtpUtf8 => Place::Refused,
+        RecipientStatus::Refused(_, reply) if reply.is_permanent() => Place::Refused,
         // As every mail server does, what may have been delivered is sent again.
-        Fate::Refused(..) | Fate::Unsent | Fate::Valid(_) | Fate::Unknown => Place::Open,
+        RecipientStatus::Refused(..)
+        | RecipientStatus::Unsent
+        | RecipientStatus::Valid(_)
+        | RecipientStatus::Unknown => Place::Open,
     }
 }
 
@@ -122,14 +125,15 @@ fn is_about_message(kind: Kind) -> bool {
 }
 
 /// The message with its envelope.
-fn job(entry: &Entry) -> Result<Job, Failure> {
+fn job(entry: &Entry) -> Result<OutgoingMessage, Failure> {
     let name = entry.path();
-    let wrong = |error: super::control_file::TicketError| Failure::new(Kind::BadData, "read", name.display(), error);
+    let wrong =
+        |error: super::control_file::ControlFileError| Failure::new(Kind::BadData, "read", name.display(), error);
     let edits = entry.ticket.edits().map_err(wrong)?;
     let recipients = entry.ticket.recipients().map_err(wrong)?;
     let reverse_path = entry.ticket.reverse_path().map_err(wrong)?;
-    let ready = Ready::open(&entry.path(), &edits).map_err(|error| error.into_failure(name.display()))?;
-    Ok(Job { reverse_path, recipients, message: Message::Ready(Box::new(ready)) })
+    let ready = ExistingMessage::open(&entry.path(), &edits).map_err(|error| error.into_failure(name.display()))?;
+    Ok(OutgoingMessage { reverse_path, recipients, message: Message::Existing(Box::new(ready)) })
 }
 
 fn finished(entry: Entry) -> Attempt {
@@ -141,9 +145,9 @@ fn finished(entry: Entry) -> Attempt {
     Attempt::Sent
 }
 
-fn finish_buried(entry: Entry, buried: Option<Failure>, failure: Failure) -> Attempt {
+fn finish_saved(entry: Entry, saved: Option<Failure>, failure: Failure) -> Attempt {
     finished(entry);
-    Attempt::Buried(buried.unwrap_or(failure))
+    Attempt::Saved(saved.unwrap_or(failure))
 }
 
 fn waits(mut entry: Entry, failure: Failure, unreachable: bool) -> Attempt {
@@ -156,18 +160,18 @@ fn waits(mut entry: Entry, failure: Failure, unreachable: bool) -> Attempt {
 }
 
 /// Nobody who is left will get it.
-fn bury_all(entry: Entry, failure: &Failure) -> Attempt {
-    match bury(&entry, &entry.ticket.recipients.clone(), failure) {
-        Ok(told) => finish_buried(entry, Some(told.clone()), told),
+fn save_all(entry: Entry, failure: &Failure) -> Attempt {
+    match save_dead_letter(&entry, &entry.ticket.recipients.clone(), failure) {
+        Ok(told) => finish_saved(entry, Some(told.clone()), told),
         Err(told) => waits(entry, told, false),
     }
 }
 
 /// A dead letter for these; the error tells where it is. Or why there is none.
-fn bury(entry: &Entry, recipients: &[String], failure: &Failure) -> Result<Failure, Failure> {
+fn save_dead_letter(entry: &Entry, recipients: &[String], failure: &Failure) -> Result<Failure, Failure> {
     let why = failure.to_string();
     let note = Note { sender: entry.ticket.sender(), recipients, why: &why };
-    match dead_letter::bury_copy(&entry.path(), &note) {
+    match dead_letter::save_copy(&entry.path(), &note) {
         Ok(path) => {
             let place = format!("{}; a copy is kept in {}", failure, path.display());
             Ok(Failure::new(failure.kind(), "", entry.id.clone(), place))

@@ -18,11 +18,11 @@ const VERSION: u8 = 1;
 /// The pauses of the dialogue's own tries are for seconds; a queue waits for minutes.
 const MINUTES: u32 = 60;
 /// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 3600);
+const MAX_PAUSE: Duration = Duration::from_secs(4 * 3600);
 
 /// What is known about a message in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ticket {
+pub struct QueueControlFile {
     version: u8,
     /// Where bounces go; nothing for the null path.
     sender: Option<String>,
@@ -53,7 +53,7 @@ pub struct Ticket {
 
 /// A ticket that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum TicketError {
+pub enum ControlFileError {
     /// It is no such object.
     #[error("not what the queue writes: {0}")]
     Json(#[from] serde_json::Error),
@@ -65,7 +65,7 @@ pub enum TicketError {
     Field(&'static str),
 }
 
-impl Ticket {
+impl QueueControlFile {
     /// The ticket of a message that comes `now`, in seconds since 1970.
     pub(super) fn new(edits: &Edits, sender: Option<&Address>, recipients: &[Address], now: i64) -> Self {
         let author = edits.from.as_ref();
@@ -89,11 +89,11 @@ impl Ticket {
         }
     }
 
-    /// Reads a ticket.
-    pub fn parse(json: &[u8]) -> Result<Self, TicketError> {
+    /// Reads a control_file.
+    pub fn parse(json: &[u8]) -> Result<Self, ControlFileError> {
         let ticket: Self = serde_json::from_slice(json)?;
         if ticket.version != VERSION {
-            return Err(TicketError::Version(ticket.version));
+            return Err(ControlFileError::Version(ticket.version));
         }
         ticket.reverse_path()?;
         ticket.recipients()?;
@@ -105,10 +105,10 @@ impl Ticket {
             ("envelope_id", &ticket.envelope_id),
         ] {
             if value.as_ref().is_some_and(|value| value.contains(char::is_control)) {
-                return Err(TicketError::Field(field));
+                return Err(ControlFileError::Field(field));
             }
         }
-        if ticket.recipients.is_empty() { Err(TicketError::Field("recipients")) } else { Ok(ticket) }
+        if ticket.recipients.is_empty() { Err(ControlFileError::Field("recipients")) } else { Ok(ticket) }
     }
 
     /// The ticket as it is written.
@@ -117,28 +117,28 @@ impl Ticket {
     }
 
     /// Where bounces go; `None` is the null path.
-    pub fn reverse_path(&self) -> Result<Option<Address>, TicketError> {
+    pub fn reverse_path(&self) -> Result<Option<Address>, ControlFileError> {
         let address = self.sender.as_deref().map(Address::parse).transpose();
-        address.map_err(|_| TicketError::Field("sender"))
+        address.map_err(|_| ControlFileError::Field("sender"))
     }
 
     /// Who is still to get it.
-    pub fn recipients(&self) -> Result<Vec<Address>, TicketError> {
+    pub fn recipients(&self) -> Result<Vec<Address>, ControlFileError> {
         let addresses = self.recipients.iter().map(|one| Address::parse(one)).collect::<Result<_, _>>();
-        addresses.map_err(|_| TicketError::Field("recipients"))
+        addresses.map_err(|_| ControlFileError::Field("recipients"))
     }
 
     /// What its message lacks, the same at every try.
-    pub fn edits(&self) -> Result<Edits, TicketError> {
-        let date = DateTime::parse_from_rfc2822(&self.date).map_err(|_| TicketError::Field("date"))?;
-        let address = Address::parse(&self.author).map_err(|_| TicketError::Field("author"))?;
+    pub fn edits(&self) -> Result<Edits, ControlFileError> {
+        let date = DateTime::parse_from_rfc2822(&self.date).map_err(|_| ControlFileError::Field("date"))?;
+        let address = Address::parse(&self.author).map_err(|_| ControlFileError::Field("author"))?;
         let name = self.author_name.clone();
         if name.as_ref().is_some_and(|name| name.contains(char::is_control)) {
-            return Err(TicketError::Field("author_name"));
+            return Err(ControlFileError::Field("author_name"));
         }
         let id = &self.message_id;
         if !(id.starts_with('<') && id.ends_with('>') && id.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(TicketError::Field("message_id"));
+            return Err(ControlFileError::Field("message_id"));
         }
         Ok(Edits {
             remove_bcc: true,
@@ -156,7 +156,7 @@ impl Ticket {
     /// A try came to nothing for now.
     pub(super) fn postpone(&mut self, now: i64, why: String) {
         self.attempts = self.attempts.saturating_add(1);
-        let pause = delivery::backoff(self.attempts).saturating_mul(MINUTES).min(LONGEST_PAUSE);
+        let pause = delivery::backoff(self.attempts).saturating_mul(MINUTES).min(MAX_PAUSE);
         self.next = now.saturating_add(i64::try_from(pause.as_secs()).unwrap_or(i64::MAX));
         self.why = Some(why);
     }
@@ -172,7 +172,7 @@ pub(super) fn shown(seconds: i64) -> String {
 mod tests {
     use super::*;
 
-    fn ticket() -> Ticket {
+    fn ticket() -> QueueControlFile {
         let author = Mailbox::parse("Jörg <jo@example.org>").unwrap();
         let edits = Edits {
             from: Some(author.clone()),
@@ -180,13 +180,13 @@ mod tests {
             message_id: Some("<1@example.org>".into()),
             ..Edits::default()
         };
-        Ticket::new(&edits, Some(&author.address), &[Address::parse("bob@example.com").unwrap()], 1_000_000)
+        QueueControlFile::new(&edits, Some(&author.address), &[Address::parse("bob@example.com").unwrap()], 1_000_000)
     }
 
     #[test]
     fn a_ticket_is_read_as_it_was_written() {
         let ticket = ticket();
-        let read = Ticket::parse(ticket.json().as_bytes()).unwrap();
+        let read = QueueControlFile::parse(ticket.json().as_bytes()).unwrap();
         assert_eq!(read, ticket);
         assert_eq!(read.edits().unwrap().message_id.as_deref(), Some("<1@example.org>"));
         assert_eq!(read.recipients().unwrap().len(), 1);
@@ -205,9 +205,9 @@ mod tests {
         ] {
             let tampered = json.replace(from, to);
             assert_ne!(tampered, json, "{from}");
-            assert!(Ticket::parse(tampered.as_bytes()).is_err(), "{tampered}");
+            assert!(QueueControlFile::parse(tampered.as_bytes()).is_err(), "{tampered}");
         }
-        assert!(Ticket::parse(b"{").is_err());
+        assert!(QueueControlFile::parse(b"{").is_err());
     }
 
     #[test]

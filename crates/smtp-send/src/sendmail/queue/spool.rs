@@ -1,4 +1,4 @@
-//! The queue on disk: two files for each message, `ID.msg` with the message as it came and `ID.json` with its ticket.
+//! The queue on disk: two files for each message, `ID.msg` with the message as it came and `ID.json` with its control_file.
 //!
 //! A message is in the queue as soon as, and as long as, its `.msg` is there; the ticket is written before and removed behind.
 //! Both are on disk, not only in the memory of the system, before anybody is told that the message is kept. Whoever works on
@@ -15,13 +15,13 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 
-use super::control_file::{Ticket, TicketError};
+use super::control_file::{ControlFileError, QueueControlFile};
 use crate::host;
 
 /// A queue with more messages takes no other: something is wrong, and the disk belongs to others too.
-const MOST_MESSAGES: usize = 10_000;
+const MAX_MESSAGES: usize = 10_000;
 /// The same for its bytes.
-const MOST_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 /// A ticket without a message is left over from a run that was killed when it is so old.
 const LEFT_OVER: Duration = Duration::from_secs(3600);
 
@@ -40,7 +40,7 @@ pub(crate) struct Entry {
     /// The lock is on this file.
     _message: Flock<File>,
     /// What is known about it.
-    pub(crate) ticket: Ticket,
+    pub(crate) ticket: QueueControlFile,
 }
 
 /// Why an entry cannot be used.
@@ -57,7 +57,7 @@ pub(crate) enum EntryError {
     Io(#[from] io::Error),
     /// Its ticket says nothing of use.
     #[error(transparent)]
-    Ticket(#[from] TicketError),
+    QueueControlFile(#[from] ControlFileError),
 }
 
 impl Queue {
@@ -101,7 +101,12 @@ impl Queue {
     ///
     /// # Errors
     /// There is no room. Then the message is where it was.
-    pub(crate) fn take(&self, path: &Path, message: Flock<File>, ticket: Ticket) -> Result<Entry, Flock<File>> {
+    pub(crate) fn take(
+        &self,
+        path: &Path,
+        message: Flock<File>,
+        ticket: QueueControlFile,
+    ) -> Result<Entry, Flock<File>> {
         let id = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         match self.put(path, &message, &id, &ticket) {
             Ok(()) => Ok(Entry { id, folder: self.folder.clone(), _message: message, ticket }),
@@ -112,7 +117,7 @@ impl Queue {
         }
     }
 
-    fn put(&self, path: &Path, message: &File, id: &str, ticket: &Ticket) -> io::Result<()> {
+    fn put(&self, path: &Path, message: &File, id: &str, ticket: &QueueControlFile) -> io::Result<()> {
         self.has_room(message.metadata()?.len())?;
         message.sync_all()?;
         write_ticket(&self.folder, id, ticket)?;
@@ -132,18 +137,18 @@ impl Queue {
                 sum += entry.metadata().map_or(0, |facts| facts.len());
             }
         }
-        if count >= MOST_MESSAGES || sum > MOST_BYTES {
+        if count >= MAX_MESSAGES || sum > MAX_BYTES {
             return Err(io::Error::other(format!("the queue is full: {count} messages with {} MiB", sum >> 20)));
         }
         Ok(())
     }
 
     /// The ticket of a message, whoever works on it.
-    pub(crate) fn ticket(&self, id: &str) -> Result<Ticket, EntryError> {
+    pub(crate) fn ticket(&self, id: &str) -> Result<QueueControlFile, EntryError> {
         if !is_name(id) || !self.folder.join(format!("{id}.msg")).exists() {
             return Err(EntryError::Missing);
         }
-        Ok(Ticket::parse(&fs::read(self.folder.join(format!("{id}.json")))?)?)
+        Ok(QueueControlFile::parse(&fs::read(self.folder.join(format!("{id}.json")))?)?)
     }
 
     /// Locks the file of a message.
@@ -204,7 +209,7 @@ fn remove(folder: &Path, id: &str) -> io::Result<()> {
 }
 
 /// Writes a ticket so that at any time there is the old one or the new one, as a whole.
-fn write_ticket(folder: &Path, id: &str, ticket: &Ticket) -> io::Result<()> {
+fn write_ticket(folder: &Path, id: &str, ticket: &QueueControlFile) -> io::Result<()> {
     let partial = folder.join(format!("{id}.partial"));
     let write = || -> io::Result<()> {
         let mut file = File::create(&partial)?;
