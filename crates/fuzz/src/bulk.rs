@@ -4,10 +4,10 @@
 
 use std::io::Read;
 
-use smtp_send::journal::record::{Heading, Record};
-use smtp_send::source::csv_table::Rows;
+use smtp_send::journal::record::{JournalHeader, JournalRecord};
+use smtp_send::source::csv_table::CsvTable;
 use smtp_send::message::headers::Headers;
-use smtp_send::message::mbox::{Places, Unquoted};
+use smtp_send::message::mbox::{MboxScanner, Unquoted};
 use smtp_send::message::template::{Columns, Template};
 use smtp_send::message::{Edits, ExistingMessage};
 use smtp_send::proto::header;
@@ -18,7 +18,7 @@ use smtp_send::sendmail::queue::control_file::QueueControlFile;
 pub fn mbox(data: &[u8]) {
     let Some((cut, data)) = data.split_first() else { return };
     let (first, second) = data.split_at(usize::from(*cut).min(data.len()));
-    let (mut whole, mut parts) = (Places::default(), Places::default());
+    let (mut whole, mut parts) = (MboxScanner::default(), MboxScanner::default());
     whole.push(data);
     parts.push(first);
     parts.push(second);
@@ -41,7 +41,7 @@ pub fn mbox(data: &[u8]) {
 pub fn table(data: &[u8]) {
     let Some((separator, data)) = data.split_first() else { return };
     let separator = if separator.is_ascii_punctuation() && *separator != b'"' { *separator } else { b',' };
-    let Ok((rows, bad)) = Rows::keep(data, separator) else { return };
+    let Ok((rows, bad)) = CsvTable::keep(data, separator) else { return };
     let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
     let mut reader = csv::ReaderBuilder::new();
     let mut reader = reader.delimiter(separator).has_headers(false).flexible(true).from_reader(text);
@@ -96,10 +96,10 @@ pub fn template(data: &[u8]) {
 pub fn journal(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     for line in text.split('\n') {
-        if let Some(heading) = Heading::parse(line) {
+        if let Some(heading) = JournalHeader::parse(line) {
             assert_eq!(heading.line().trim_end_matches('\n'), line);
         }
-        if let Some(record) = Record::parse(line) {
+        if let Some(record) = JournalRecord::parse(line) {
             assert_eq!(record.line(), format!("{line}\n"));
         }
     }

@@ -14,7 +14,7 @@ use httpd::proto::disposition::attachment;
 use httpd::rate;
 use ping::config::Family;
 use ping::many::target::{self, MOST_TARGETS, Target};
-use smtp_send::account::file::{Places, read};
+use smtp_send::account::file::{PathBases, read};
 use smtp_send::proto::dsn::{Envid, Notify};
 use smtp_send::net::address::Server;
 
@@ -126,7 +126,7 @@ pub fn safe_text(data: &[u8]) {
 /// A mistake is in a line that is there; an argument is that of its key, and no key says what a file may not.
 pub fn account(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
-    let places = Places { folder: Path::new("/etc/smtp-send"), home: Some(Path::new("/home/ann")) };
+    let places = PathBases { folder: Path::new("/etc/smtp-send"), home: Some(Path::new("/home/ann")) };
     match read(text, "default", places) {
         Ok((names, settings)) => {
             assert_eq!(settings.is_some(), names.iter().any(|name| name == "default"));

@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use smtp_send::proto::header::{self, Header};
-use smtp_send::secret::netrc::{Search, password};
+use smtp_send::secret::netrc::{NetrcSearch, password};
 use smtp_send::sendmail::arguments::Arguments;
 use smtp_send::sendmail::input::UntilDot;
 use smtp_send::sendmail::{header_fields, qualify};
@@ -14,7 +14,7 @@ use smtp_send::sendmail::{header_fields, qualify};
 pub fn netrc(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     for machine in ["mail.example.com", "a", ""] {
-        match password(text, &Search { machine, login: "bob" }) {
+        match password(text, &NetrcSearch { machine, login: "bob" }) {
             Ok(Some(password)) => {
                 let mut rest = text.chars().filter(|character| *character != '\\');
                 let plain =

@@ -22,7 +22,7 @@ use crate::cli::Typed;
 use crate::host;
 use crate::net::address::Server;
 use crate::secret;
-use file::{Places, Setting};
+use file::{PathBases, Setting};
 
 /// The account that is used when none is named.
 const DEFAULT: &str = "default";
@@ -82,8 +82,8 @@ impl Account {
                 Err(failure) => return Err(failure),
             };
             let home = host::home_folder();
-            let places = Places { folder: file.parent().unwrap_or(Path::new("/")), home: home.as_deref() };
-            let wrong = |mistake: file::Mistake| {
+            let places = PathBases { folder: file.parent().unwrap_or(Path::new("/")), home: home.as_deref() };
+            let wrong = |mistake: file::AccountFileError| {
                 let place = format!("{} line {}", file.display(), mistake.line);
                 Failure::new(Kind::Config, "", place, mistake.what)
             };

@@ -29,7 +29,7 @@ use crate::source::MessageSource;
 
 use queue_item::{InFlight, QueueItem};
 use scheduler::Scheduler;
-use summary::Tally;
+use summary::RunSummary;
 use worker::{Connection, End};
 
 pub use backoff::backoff;
@@ -91,7 +91,7 @@ pub fn send(route: &Route, manner: RunOptions<'_>, supply: &dyn MessageSource, t
         retry_until: route.retry_max_time.map(|time| start + time),
         count,
         board,
-        teller: Mutex::new(Reporter { told, tally: Tally::default() }),
+        teller: Mutex::new(Reporter { told, tally: RunSummary::default() }),
     };
     thread::scope(|scope| {
         for _ in 1..connections {
@@ -120,7 +120,7 @@ struct Run<'a> {
 
 struct Reporter<'a> {
     told: OnReport<'a>,
-    tally: Tally,
+    tally: RunSummary,
 }
 
 /// What a connection has to say about a message.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
 
-use crate::proto::dns::{Answer, MAX_ALIASES, Record, RecordType, Reply};
+use crate::proto::dns::{Answer, DnsReply, MAX_ALIASES, Record, RecordType};
 
 pub use name_servers::{NAME_SERVER_PORT, NameServerError, NameServers, parse};
 
@@ -83,12 +83,12 @@ impl Resolver {
         loop {
             let alias = (aliases > 0).then(|| asked.clone());
             let mut answer = match self.ask(&asked, wanted, end)? {
-                Reply::Found(answer) => answer,
-                Reply::NoSuchName { authentic: valid } => {
+                DnsReply::Found(answer) => answer,
+                DnsReply::NoSuchName { authentic: valid } => {
                     return Err(LookupError::NoSuchName { alias, authentic: authentic && valid });
                 }
-                Reply::Truncated => return Err(failed(wanted, "it is too long".into())),
-                Reply::Failed(word) => return Err(failed(wanted, word.into())),
+                DnsReply::Truncated => return Err(failed(wanted, "it is too long".into())),
+                DnsReply::Failed(word) => return Err(failed(wanted, word.into())),
             };
             authentic &= answer.authentic;
             aliases += answer.aliases;
@@ -133,7 +133,7 @@ impl Resolver {
     }
 
     /// One question to each server in turn, as often as the servers allow, until one of them knows.
-    fn ask(&self, name: &str, wanted: RecordType, end: Instant) -> Result<Reply, LookupError> {
+    fn ask(&self, name: &str, wanted: RecordType, end: Instant) -> Result<DnsReply, LookupError> {
         let list = self.servers.list();
         let mut why = "there is no name server".to_owned();
         let mut timeout = self.servers.timeout();
@@ -148,7 +148,7 @@ impl Resolver {
                 let server = list[index];
                 log::debug!("asking {server} for {} of {name}", wanted.name());
                 match query::ask(server, name, wanted, (now + timeout).min(end), self.servers.tcp_only()) {
-                    Ok(Reply::Failed(word)) => why = format!("the name server {server} answers {word}"),
+                    Ok(DnsReply::Failed(word)) => why = format!("the name server {server} answers {word}"),
                     Ok(reply) => {
                         self.first.store(index, Ordering::Relaxed);
                         return Ok(reply);

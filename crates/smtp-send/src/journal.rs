@@ -22,7 +22,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::session::RecipientStatus;
-use record::{Heading, Record, State};
+use record::{JournalHeader, JournalRecord, JournalState};
 
 /// Random bytes in the name of a run.
 const RUN_NAME: usize = 12;
@@ -34,15 +34,15 @@ const MAX_LINE: u64 = 16 << 20;
 pub struct Journal {
     path: PathBuf,
     file: Flock<File>,
-    heading: Heading,
-    known: Known,
-    written: Mutex<Written>,
+    heading: JournalHeader,
+    known: KnownStates,
+    written: Mutex<AppendState>,
     /// How many lines are on disk.
     on_disk: Mutex<u64>,
 }
 
 #[derive(Debug, Default)]
-struct Written {
+struct AppendState {
     lines: u64,
     /// Once a line could not be written, none can: it may stand there in part.
     failed: Option<Failure>,
@@ -50,9 +50,9 @@ struct Written {
 
 /// What was done before this run.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownStates {
     /// Messages with something to know, and the state of each of their recipients.
-    states: HashMap<usize, Vec<State>>,
+    states: HashMap<usize, Vec<JournalState>>,
     /// Messages that were leaving and have not ended.
     leaving: BTreeSet<usize>,
     /// Messages of which nothing is to be sent any more.
@@ -81,14 +81,14 @@ impl Journal {
         let (heading, known, length) = match read(&file, count) {
             Ok(Some(found)) => found,
             Ok(None) => {
-                let heading = Heading { run: new_run()?, count, digest: digest.into(), server: server.into() };
+                let heading = JournalHeader { run: new_run()?, count, digest: digest.into(), server: server.into() };
                 file.set_len(0).map_err(failed("write"))?;
                 begin(&file, path, &heading).map_err(failed("write"))?;
                 let length = heading.line().len() as u64;
-                (heading, Known::default(), length)
+                (heading, KnownStates::default(), length)
             }
-            Err(Unreadable::Io(error)) => return Err(failed("read")(error)),
-            Err(Unreadable::Wrong(why)) => return Err(wrong(why)),
+            Err(ReadError::Io(error)) => return Err(failed("read")(error)),
+            Err(ReadError::Wrong(why)) => return Err(wrong(why)),
         };
         if heading.server != server {
             return Err(wrong(format!("it belongs to a run to {}", heading.server)));
@@ -126,7 +126,7 @@ impl Journal {
         if self.known.resend {
             return Vec::new();
         }
-        let of_states = self.known.states.iter().filter(|(_, states)| states.contains(&State::Unknown));
+        let of_states = self.known.states.iter().filter(|(_, states)| states.contains(&JournalState::Unknown));
         let all: BTreeSet<usize> =
             of_states.map(|(number, _)| *number).chain(self.known.leaving.iter().copied()).collect();
         all.into_iter().collect()
@@ -149,7 +149,7 @@ impl Journal {
     /// # Errors
     /// It cannot be written; then the end may not leave.
     pub fn leaving(&self, number: usize) -> Result<(), Failure> {
-        let line = self.write(&Record::Leaving(number))?;
+        let line = self.write(&JournalRecord::Leaving(number))?;
         let mut on_disk = self.on_disk.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever waited here finds that another one has done it for both.
         if *on_disk < line {
@@ -178,12 +178,12 @@ impl Journal {
         };
         if !states.is_empty() {
             // A line that cannot be written is told when the next message is about to leave.
-            let _ = self.write(&Record::Ended(number, states));
+            let _ = self.write(&JournalRecord::Ended(number, states));
         }
     }
 
     /// Appends a line; gives its number.
-    fn write(&self, record: &Record) -> Result<u64, Failure> {
+    fn write(&self, record: &JournalRecord) -> Result<u64, Failure> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = &written.failed {
             return Err(failure.clone());
@@ -206,15 +206,15 @@ impl Drop for Journal {
     }
 }
 
-impl Known {
-    fn take(&mut self, record: Record, count: usize) -> bool {
+impl KnownStates {
+    fn take(&mut self, record: JournalRecord, count: usize) -> bool {
         match record {
-            Record::Leaving(number) if number < count => {
+            JournalRecord::Leaving(number) if number < count => {
                 self.leaving.insert(number);
             }
-            Record::Ended(number, states) if number < count => {
+            JournalRecord::Ended(number, states) if number < count => {
                 self.leaving.remove(&number);
-                let known = self.states.entry(number).or_insert_with(|| vec![State::Open; states.len()]);
+                let known = self.states.entry(number).or_insert_with(|| vec![JournalState::Open; states.len()]);
                 if known.len() != states.len() {
                     return false;
                 }
@@ -222,7 +222,7 @@ impl Known {
                     *known = state.unwrap_or(*known);
                 }
                 // Nearly all of them are of this kind, and nothing else needs to be known about those.
-                if known.iter().all(|state| matches!(state, State::Accepted | State::Refused)) {
+                if known.iter().all(|state| matches!(state, JournalState::Accepted | JournalState::Refused)) {
                     self.states.remove(&number);
                     self.done.insert(number);
                 }
@@ -235,13 +235,13 @@ impl Known {
     /// Decides which messages are done.
     fn settled(mut self, resend: bool) -> Self {
         self.resend = resend;
-        let closed = |states: &Vec<State>| !states.iter().any(|state| self.is_open(*state));
+        let closed = |states: &Vec<JournalState>| !states.iter().any(|state| self.is_open(*state));
         let ended: Vec<usize> =
             self.states.iter().filter(|(_, states)| closed(states)).map(|(number, _)| *number).collect();
         self.done.extend(ended);
         for number in &self.leaving {
             let states = self.states.get_mut(number).into_iter().flatten();
-            states.filter(|state| **state == State::Open).for_each(|state| *state = State::Unknown);
+            states.filter(|state| **state == JournalState::Open).for_each(|state| *state = JournalState::Unknown);
             if !resend {
                 self.done.insert(*number);
             }
@@ -249,37 +249,37 @@ impl Known {
         self
     }
 
-    fn is_open(&self, state: State) -> bool {
-        state == State::Open || (state == State::Unknown && self.resend)
+    fn is_open(&self, state: JournalState) -> bool {
+        state == JournalState::Open || (state == JournalState::Unknown && self.resend)
     }
 }
 
-fn state_of(status: &RecipientStatus) -> State {
+fn state_of(status: &RecipientStatus) -> JournalState {
     match status {
-        RecipientStatus::Accepted(_) => State::Accepted,
-        RecipientStatus::Unknown => State::Unknown,
-        RecipientStatus::Refused(_, reply) if reply.is_permanent() => State::Refused,
-        RecipientStatus::NeedsSmtpUtf8 => State::Refused,
-        RecipientStatus::Refused(..) | RecipientStatus::Unsent | RecipientStatus::Valid(_) => State::Open,
+        RecipientStatus::Accepted(_) => JournalState::Accepted,
+        RecipientStatus::Unknown => JournalState::Unknown,
+        RecipientStatus::Refused(_, reply) if reply.is_permanent() => JournalState::Refused,
+        RecipientStatus::NeedsSmtpUtf8 => JournalState::Refused,
+        RecipientStatus::Refused(..) | RecipientStatus::Unsent | RecipientStatus::Valid(_) => JournalState::Open,
     }
 }
 
 /// Why a journal cannot be read.
-enum Unreadable {
+enum ReadError {
     Io(io::Error),
     Wrong(String),
 }
 
-impl From<io::Error> for Unreadable {
+impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
 /// What a journal says, and the length of its whole lines; `None` when it says nothing yet.
-fn read(file: &File, count: usize) -> Result<Option<(Heading, Known, u64)>, Unreadable> {
+fn read(file: &File, count: usize) -> Result<Option<(JournalHeader, KnownStates, u64)>, ReadError> {
     let mut input = BufReader::new(file);
-    let (mut heading, mut known, mut length, mut number) = (None::<Heading>, Known::default(), 0, 0_u64);
+    let (mut heading, mut known, mut length, mut number) = (None::<JournalHeader>, KnownStates::default(), 0, 0_u64);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -288,13 +288,13 @@ fn read(file: &File, count: usize) -> Result<Option<(Heading, Known, u64)>, Unre
         number += 1;
         length += taken;
         let text = std::str::from_utf8(text).unwrap_or_default();
-        let damaged = || Unreadable::Wrong(format!("line {number} is damaged"));
+        let damaged = || ReadError::Wrong(format!("line {number} is damaged"));
         match &heading {
-            None => heading = Some(Heading::parse(text).ok_or_else(not_one)?),
+            None => heading = Some(JournalHeader::parse(text).ok_or_else(not_one)?),
             // What follows is of no use, and its caller says why.
             Some(heading) if heading.count != count => break,
             Some(_) => {
-                let record = Record::parse(text).ok_or_else(damaged)?;
+                let record = JournalRecord::parse(text).ok_or_else(damaged)?;
                 if !known.take(record, count) {
                     return Err(damaged());
                 }
@@ -309,11 +309,11 @@ fn read(file: &File, count: usize) -> Result<Option<(Heading, Known, u64)>, Unre
     }
 }
 
-fn not_one() -> Unreadable {
-    Unreadable::Wrong("it is not the journal of a run".into())
+fn not_one() -> ReadError {
+    ReadError::Wrong("it is not the journal of a run".into())
 }
 
-fn begin(mut file: &File, path: &Path, heading: &Heading) -> io::Result<()> {
+fn begin(mut file: &File, path: &Path, heading: &JournalHeader) -> io::Result<()> {
     file.write_all(heading.line().as_bytes())?;
     file.sync_all()?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

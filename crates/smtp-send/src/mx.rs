@@ -19,7 +19,7 @@ use crate::dns::NameServers;
 use crate::net::tls::Trust;
 use crate::net::transport::{Limits, Transport};
 use crate::proto::address::Address;
-use crate::proto::mta_sts::Policy;
+use crate::proto::mta_sts::MtaStsPolicy;
 use crate::report::worst;
 use crate::source::MessageSource;
 
@@ -31,7 +31,7 @@ pub struct Direct {
     /// Whom to ask for the exchangers.
     pub servers: NameServers,
     /// The policies that are known, each for a domain in lower case; without one, for every domain.
-    pub policies: Vec<(Option<String>, Policy)>,
+    pub policies: Vec<(Option<String>, MtaStsPolicy)>,
     /// The port of the exchangers.
     pub port: u16,
 }

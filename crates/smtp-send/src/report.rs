@@ -49,7 +49,7 @@ pub struct Report {
     message_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
-    tls: Option<Tls>,
+    tls: Option<TlsReport>,
     bytes: u64,
     stopped_after: Option<&'static str>,
     recipients: Vec<Recipient>,
@@ -64,7 +64,7 @@ pub struct Report {
 }
 
 #[derive(Debug, Serialize)]
-struct Tls {
+struct TlsReport {
     version: String,
     certificate_checked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,7 +111,7 @@ impl Report {
     pub fn new(facts: ReportInput) -> (Self, Option<Failure>) {
         let recipients = facts.recipients.iter().zip(facts.statuses);
         let recipients = recipients.map(|(address, status)| recipient(address, status)).collect();
-        let tls = facts.encryption.map(|tls| Tls {
+        let tls = facts.encryption.map(|tls| TlsReport {
             version: tls.version.clone(),
             certificate_checked: tls.verified,
             key: tls.pin.map(|pin| pin.to_string()),

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::{Auth, LoginArgs, ServerArgs};
 use crate::host;
-use netrc::Search;
+use netrc::NetrcSearch;
 
 /// The longest secret, in bytes, and the most that is read to find one. Access tokens have a few thousand.
 const LIMIT: usize = 64 * 1024;
@@ -33,11 +33,11 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Checks what a source gave: not empty, UTF-8 without NUL (RFC 4616, section 2).
-    fn new(bytes: &[u8]) -> Result<Self, Unusable> {
-        let text = str::from_utf8(bytes).map_err(|_| Unusable::Encoding)?;
+    fn new(bytes: &[u8]) -> Result<Self, SecretError> {
+        let text = str::from_utf8(bytes).map_err(|_| SecretError::Encoding)?;
         match text {
-            "" => Err(Unusable::Empty),
-            _ if text.contains('\0') => Err(Unusable::Nul),
+            "" => Err(SecretError::Empty),
+            _ if text.contains('\0') => Err(SecretError::Nul),
             _ => Ok(Self(Zeroizing::new(text.to_owned()))),
         }
     }
@@ -62,7 +62,7 @@ impl fmt::Debug for Secret {
 
 /// Why a source gives no secret. The words never hold any part of what was read.
 #[derive(Debug, thiserror::Error)]
-enum Unusable {
+enum SecretError {
     #[error("the first line is empty")]
     Empty,
     #[error("the first line is not UTF-8")]
@@ -88,10 +88,10 @@ enum Unusable {
     #[error("interrupted")]
     Interrupted,
     #[error("line {0}: {1}")]
-    Netrc(usize, netrc::Mistake),
+    Netrc(usize, netrc::NetrcError),
 }
 
-impl Unusable {
+impl SecretError {
     fn of(self, operation: &'static str, source: impl fmt::Display) -> Failure {
         let kind = if matches!(self, Self::Read(_)) { Kind::NoInput } else { Kind::Config };
         Failure::new(kind, operation, source, self)
@@ -209,7 +209,7 @@ fn from_environment(variable: &'static str) -> Result<Option<Secret>, Failure> {
 
 fn from_netrc(user: &str, host: &str) -> Result<Option<Secret>, Failure> {
     let Some(path) = host::home_folder().map(|home| home.join(".netrc")) else { return Ok(None) };
-    let found = source::netrc(&path, &Search { machine: host, login: user });
+    let found = source::netrc(&path, &NetrcSearch { machine: host, login: user });
     found.map_err(|why| why.of("", path.display()))
 }
 
@@ -217,7 +217,7 @@ fn from_netrc(user: &str, host: &str) -> Result<Option<Secret>, Failure> {
 mod tests {
     use super::*;
 
-    fn secret(bytes: &[u8]) -> Result<Secret, Unusable> {
+    fn secret(bytes: &[u8]) -> Result<Secret, SecretError> {
         Secret::new(bytes)
     }
 
@@ -229,9 +229,9 @@ mod tests {
 
     #[test]
     fn what_no_server_could_take_is_refused() {
-        assert!(matches!(secret(b""), Err(Unusable::Empty)));
-        assert!(matches!(secret(b"a\0b"), Err(Unusable::Nul)));
-        assert!(matches!(secret(b"caf\xe9"), Err(Unusable::Encoding)));
+        assert!(matches!(secret(b""), Err(SecretError::Empty)));
+        assert!(matches!(secret(b"a\0b"), Err(SecretError::Nul)));
+        assert!(matches!(secret(b"caf\xe9"), Err(SecretError::Encoding)));
         assert_eq!(secret("pässwörd with spaces ".as_bytes()).unwrap().expose(), "pässwörd with spaces ");
     }
 }

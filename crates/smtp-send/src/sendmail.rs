@@ -33,8 +33,8 @@ use crate::mx;
 use crate::session::RecipientStatus;
 use crate::source::SingleMessage;
 use arguments::Arguments;
-use dead_letter::{DeadLetter, NotKept};
-use envelope::Identity;
+use dead_letter::{DeadLetter, SaveError};
+use envelope::SenderIdentity;
 
 /// The name that asks for this command line, as that of the program or as the first argument.
 const NAME: &str = "sendmail";
@@ -112,7 +112,7 @@ struct Setup {
     sending: Sending,
     /// Whether what fails for now goes into the queue.
     queue: bool,
-    identity: Identity,
+    identity: SenderIdentity,
     account: Option<Account>,
 }
 
@@ -166,7 +166,8 @@ impl Setup {
             route.dsn.optional = true;
             route
         });
-        let identity = Identity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
+        let identity =
+            SenderIdentity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
         match (route, identity, signer(&cli.dkim)) {
             (Ok(route), Ok(identity), Ok(signer)) => {
                 let sending = Sending { route, signer: signer.map(Arc::new) };
@@ -216,7 +217,7 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
             let ready = ExistingMessage::open(dead_letter.path(), &edits);
             (Ok(dead_letter), ready)
         }
-        Err(NotKept { message, why }) => (Err(why), ExistingMessage::read(message, &edits)),
+        Err(SaveError { message, why }) => (Err(why), ExistingMessage::read(message, &edits)),
     };
     let ready = ready.map_err(|error: ExistingMessageError| error.into_failure(STDIN));
     let job = ready.and_then(|ready| {

@@ -4,11 +4,11 @@
 
 use std::fmt::Write as _;
 
-use super::file::{self, Places};
+use super::file::{self, PathBases};
 
 /// What an account is written with, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct AccountEntry {
     /// Its name.
     pub name: String,
     /// Keys with their values.
@@ -19,8 +19,8 @@ pub struct Entry {
 ///
 /// # Errors
 /// A text that is no configuration, or has an account of this name; or a value that cannot be one.
-pub fn append(text: &str, entry: &Entry, places: Places<'_>) -> Result<String, String> {
-    let told = |mistake: file::Mistake| format!("line {}: {}", mistake.line, mistake.what);
+pub fn append(text: &str, entry: &AccountEntry, places: PathBases<'_>) -> Result<String, String> {
+    let told = |mistake: file::AccountFileError| format!("line {}: {}", mistake.line, mistake.what);
     let (names, _) = file::read(text, "", places).map_err(told)?;
     if names.contains(&entry.name) {
         return Err(format!("there is an account {} already; --name NAME gives the new one another name", entry.name));
@@ -67,12 +67,12 @@ mod tests {
 
     use super::*;
 
-    fn places() -> Places<'static> {
-        Places { folder: Path::new("/etc/smtp-send"), home: None }
+    fn places() -> PathBases<'static> {
+        PathBases { folder: Path::new("/etc/smtp-send"), home: None }
     }
 
-    fn entry(name: &str, from: &str) -> Entry {
-        Entry { name: name.into(), keys: vec![("server", "mail.example.com:465".into()), ("from", from.into())] }
+    fn entry(name: &str, from: &str) -> AccountEntry {
+        AccountEntry { name: name.into(), keys: vec![("server", "mail.example.com:465".into()), ("from", from.into())] }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::cli::{self, Takes};
 
 /// A mistake in the file.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct AccountFileError {
     /// Counted from 1.
     pub line: usize,
     /// What is wrong, with the key where there is one.
@@ -34,7 +34,7 @@ pub struct Setting {
 
 /// Where relative names of files and `~/` begin.
 #[derive(Debug, Clone, Copy)]
-pub struct Places<'a> {
+pub struct PathBases<'a> {
     /// The folder of the file.
     pub folder: &'a Path,
     /// The home folder of the user.
@@ -42,16 +42,22 @@ pub struct Places<'a> {
 }
 
 /// The names of all accounts in `text`, and the settings of the one called `wanted` if it is there.
-pub fn read(text: &str, wanted: &str, places: Places<'_>) -> Result<(Vec<String>, Option<Vec<Setting>>), Mistake> {
+pub fn read(
+    text: &str,
+    wanted: &str,
+    places: PathBases<'_>,
+) -> Result<(Vec<String>, Option<Vec<Setting>>), AccountFileError> {
     let line_at = |offset: usize| text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
-    let document = DeTable::parse(text).map_err(|error| Mistake {
+    let document = DeTable::parse(text).map_err(|error| AccountFileError {
         line: line_at(error.span().map_or(0, |span| span.start)),
         what: error.message().replace('\n', ", "),
     })?;
     let (mut names, mut found) = (Vec::new(), None);
     for (key, value) in document.get_ref() {
-        let mistake =
-            |what: &str| Mistake { line: line_at(key.span().start), what: format!("{}: {what}", key.as_ref()) };
+        let mistake = |what: &str| AccountFileError {
+            line: line_at(key.span().start),
+            what: format!("{}: {what}", key.as_ref()),
+        };
         let accounts = match value.get_ref() {
             DeValue::Table(accounts) if key.as_ref() == "account" => accounts,
             _ => return Err(mistake("not known here; an account begins with [account.NAME]")),
@@ -59,7 +65,7 @@ pub fn read(text: &str, wanted: &str, places: Places<'_>) -> Result<(Vec<String>
         for (name, settings) in accounts {
             let DeValue::Table(settings) = settings.get_ref() else {
                 let what = format!("account.{}: a table is needed: [account.NAME]", name.as_ref());
-                return Err(Mistake { line: line_at(name.span().start), what });
+                return Err(AccountFileError { line: line_at(name.span().start), what });
             };
             names.push(name.as_ref().to_string());
             if name.as_ref() == wanted {
@@ -74,11 +80,11 @@ pub fn read(text: &str, wanted: &str, places: Places<'_>) -> Result<(Vec<String>
 fn setting(
     key: &Spanned<impl AsRef<str>>,
     value: &Spanned<DeValue<'_>>,
-    places: Places<'_>,
+    places: PathBases<'_>,
     line_at: &impl Fn(usize) -> usize,
-) -> Result<Setting, Mistake> {
+) -> Result<Setting, AccountFileError> {
     let (line, key) = (line_at(key.span().start), key.as_ref().as_ref());
-    let mistake = |what: String| Mistake { line, what: format!("{key}: {what}") };
+    let mistake = |what: String| AccountFileError { line, what: format!("{key}: {what}") };
     let takes = cli::key(key).map_err(|error| mistake(error.to_string()))?;
     let (argument, value) = match (takes, value.get_ref()) {
         (Takes::Nothing, DeValue::Boolean(on)) => (on.then(|| format!("--{key}").into()), String::new()),
@@ -107,7 +113,7 @@ fn setting(
 }
 
 /// No shell has seen the name, so `~/` is ours to understand.
-fn path(name: &str, places: Places<'_>) -> PathBuf {
+fn path(name: &str, places: PathBases<'_>) -> PathBuf {
     match (name.strip_prefix("~/"), places.home) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => places.folder.join(name),
@@ -118,8 +124,8 @@ fn path(name: &str, places: Places<'_>) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn places() -> Places<'static> {
-        Places { folder: Path::new("/etc/smtp-send"), home: Some(Path::new("/home/bob")) }
+    fn places() -> PathBases<'static> {
+        PathBases { folder: Path::new("/etc/smtp-send"), home: Some(Path::new("/home/bob")) }
     }
 
     fn arguments(text: &str) -> Vec<String> {

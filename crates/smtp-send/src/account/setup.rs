@@ -11,8 +11,8 @@ use std::path::Path;
 
 use common::{Failure, Kind, SafeText};
 
-use super::entry::{Entry, append};
-use super::file::Places;
+use super::entry::{AccountEntry, append};
+use super::file::PathBases;
 use crate::cli::AccountNew;
 use crate::dns::{self, LookupError, NameServers, Resolver};
 use crate::host;
@@ -29,7 +29,7 @@ const OWN_FOLDER: u32 = 0o700;
 const OWN_FILE: u32 = 0o600;
 
 /// A server, and how it is spoken to.
-struct Submission {
+struct SubmissionServer {
     server: String,
     tls: &'static str,
 }
@@ -66,7 +66,7 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Fa
     if wanted.save_password {
         keys.push(("password-file", secret_file.display().to_string()));
     }
-    let entry = Entry { name, keys };
+    let entry = AccountEntry { name, keys };
     write(&file, &old, &entry, wanted.save_password.then_some((&secret_file, &user)))?;
     let way = format!("smtp-send --account {} --to {address} --stop-after auth", entry.name);
     Ok(format!("[account.{}] written into {}\nThis tries its login: {way}\n", entry.name, file.display()))
@@ -116,7 +116,7 @@ fn identity(
 
 /// Whether a file has the account that is used when none is named. What is wrong with the file is told later.
 fn has_default(text: &str) -> bool {
-    let places = Places { folder: Path::new("/"), home: None };
+    let places = PathBases { folder: Path::new("/"), home: None };
     super::file::read(text, "", places).is_ok_and(|(names, _)| names.iter().any(|name| name == super::DEFAULT))
 }
 
@@ -125,16 +125,16 @@ fn missing(what: &'static str) -> Failure {
 }
 
 /// A server that was typed: TLS from the first byte on its port of RFC 8314, else STARTTLS.
-fn given(typed: &str) -> Result<Submission, Failure> {
+fn given(typed: &str) -> Result<SubmissionServer, Failure> {
     let server = Server::parse(typed).map_err(|error| Failure::new(Kind::Usage, "--server", typed, error))?;
     let tls = if matches!(server.port, Some(465)) { "implicit" } else { "starttls" };
     let port = server.port.unwrap_or(587);
     let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host };
-    Ok(Submission { server: format!("{host}:{port}"), tls })
+    Ok(SubmissionServer { server: format!("{host}:{port}"), tls })
 }
 
 /// The server that the domain names.
-fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Result<Submission, Failure> {
+fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Result<SubmissionServer, Failure> {
     let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
     let wrong = |typed: &str, error| Failure::new(Kind::Usage, "--dns-server", typed, error);
     let servers = match &wanted.dns_server {
@@ -159,7 +159,7 @@ fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Res
                     confirm(prompter, &domain, &server)?;
                 }
                 let tls = if service == Service::Submissions { "implicit" } else { "starttls" };
-                return Ok(Submission { server, tls });
+                return Ok(SubmissionServer { server, tls });
             }
         }
     }
@@ -202,10 +202,10 @@ fn written(author: &Mailbox) -> String {
 }
 
 /// Writes the file anew and puts it in the place of the old one at once; the password, if there is one, before that.
-fn write(file: &Path, old: &str, entry: &Entry, secret: Option<(&Path, &String)>) -> Result<(), Failure> {
+fn write(file: &Path, old: &str, entry: &AccountEntry, secret: Option<(&Path, &String)>) -> Result<(), Failure> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     let home = host::home_folder();
-    let places = Places { folder, home: home.as_deref() };
+    let places = PathBases { folder, home: home.as_deref() };
     let text = append(old, entry, places).map_err(|why| Failure::new(Kind::Config, "", file.display(), why))?;
     let failed = |path: &Path, error| Failure::io("write", path.display(), error).with_kind(Kind::System);
     DirBuilder::new().recursive(true).mode(OWN_FOLDER).create(folder).map_err(|error| failed(folder, error))?;

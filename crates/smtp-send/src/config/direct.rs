@@ -11,7 +11,7 @@ use crate::cli::{Cli, DirectArgs, Tls};
 use crate::dns::{self, NameServers};
 use crate::mx::Direct;
 use crate::proto::address::Address;
-use crate::proto::mta_sts::Policy;
+use crate::proto::mta_sts::MtaStsPolicy;
 
 /// A longer file is no policy (RFC 8461, section 3.3).
 const MAX_POLICY: u64 = 64 * 1024;
@@ -65,7 +65,7 @@ fn servers(typed: &[String], trusted: bool) -> Result<NameServers> {
 }
 
 /// A policy with the domain that it holds for.
-fn policy(typed: &str) -> Result<(Option<String>, Policy)> {
+fn policy(typed: &str) -> Result<(Option<String>, MtaStsPolicy)> {
     // A name of a file with '=' in it can be written with './' in front.
     let (domain, file) = match typed.split_once('=') {
         Some((domain, file)) if !domain.contains('/') => (Some(domain), file),
@@ -82,7 +82,7 @@ fn policy(typed: &str) -> Result<(Option<String>, Policy)> {
     let wrong = |why: String| Failure::new(Kind::Config, "--mta-sts-policy", file, why);
     ensure!(facts.is_file() && facts.len() <= MAX_POLICY, wrong("not a file with a policy".into()));
     let text = fs::read(file).map_err(unreadable)?;
-    let policy = Policy::parse(&String::from_utf8_lossy(&text)).map_err(|error| wrong(error.to_string()))?;
+    let policy = MtaStsPolicy::parse(&String::from_utf8_lossy(&text)).map_err(|error| wrong(error.to_string()))?;
     let age = facts.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok()).unwrap_or_default();
     let days = policy.max_age.as_secs_f64() / 86400.0;
     let stale = || wrong(format!("older than the {days:.1} days for which it holds (max_age); fetch it anew"));

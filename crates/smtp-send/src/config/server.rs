@@ -12,7 +12,7 @@ use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
 use crate::host;
 use crate::mx::{Direct, MxHosts};
 use crate::net::address::{HostPort, Peer, Server};
-use crate::net::tls::{Check, Identity, Trust};
+use crate::net::tls::{Check, ClientCertificate, Trust};
 use crate::net::transport::{ConnectOptions, Family};
 use crate::proto::command::HeloName;
 use crate::proto::deliver_by::DeliverBy;
@@ -224,7 +224,7 @@ fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
     });
     let pins = pins.transpose()?.unwrap_or_default();
     let certificate = args.tls_client_cert.as_deref();
-    let identity = certificate.map(|file| Identity::load(file, args.tls_client_key.as_deref())).transpose()?;
+    let identity = certificate.map(|file| ClientCertificate::load(file, args.tls_client_key.as_deref())).transpose()?;
     let check = match (args.insecure, mode) {
         (true, _) => Check::Never,
         // Clear text would be allowed there as well, but never with a secret.

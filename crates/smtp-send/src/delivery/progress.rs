@@ -9,12 +9,12 @@ const WORTH_A_BAR: u64 = 4 << 20;
 
 /// The bytes of one message.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub struct UploadProgress {
     bytes: u64,
     bar: Option<ProgressBar>,
 }
 
-impl Meter {
+impl UploadProgress {
     /// A meter for a message of `size` bytes; it has a bar when the message is large, that is `wanted`, and standard error
     /// is a terminal.
     pub fn new(size: u64, wanted: bool) -> Self {
@@ -48,7 +48,7 @@ impl Meter {
     }
 }
 
-impl Drop for Meter {
+impl Drop for UploadProgress {
     /// Leaves a clean line, whatever became of the message.
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {

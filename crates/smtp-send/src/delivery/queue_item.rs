@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::delivery::progress::Meter;
+use crate::delivery::progress::UploadProgress;
 use crate::session::{RecipientStatus, SessionError};
 
 use super::{OutgoingMessage, worker};
@@ -60,12 +60,12 @@ pub(super) struct InFlight {
     pub(super) turn: usize,
     /// The recipients of the running try.
     pub(super) which: Vec<usize>,
-    pub(super) meter: Meter,
+    pub(super) meter: UploadProgress,
 }
 
 impl InFlight {
     pub(super) fn new(mut task: QueueItem, job: OutgoingMessage, kept: Option<Vec<usize>>) -> Self {
         task.statuses.resize(job.recipients.len(), RecipientStatus::Unsent);
-        Self { task, job, kept, turn: 0, which: Vec::new(), meter: Meter::default() }
+        Self { task, job, kept, turn: 0, which: Vec::new(), meter: UploadProgress::default() }
     }
 }

@@ -8,10 +8,10 @@ mod data;
 
 use common::Failure;
 
-use crate::delivery::progress::Meter;
+use crate::delivery::progress::UploadProgress;
 use crate::message::Message;
 use crate::net::tls::Trust;
-use crate::net::transport::{Encryption, Transport, Unwritten};
+use crate::net::transport::{Encryption, Transport, WriteError};
 use crate::proto::reply::Reply;
 use crate::session::{Action, Envelope, Event, Session, State, TransactionResult};
 
@@ -20,11 +20,11 @@ use data::LAST_WORDS_TIMEOUT;
 /// Where messages come from and where their statuses go.
 pub trait MessageQueue {
     /// What is next. While a message is `in_flight` its end waits to be written, so nothing may take its time then.
-    fn next(&mut self, in_flight: bool) -> Next;
+    fn next(&mut self, in_flight: bool) -> NextMessage;
     /// A moment to get something ready: the other side is at work.
     fn prepare(&mut self);
     /// The message whose envelope was the last one to be next, and where its bytes are counted.
-    fn parcel(&mut self) -> Option<(&mut Message, &mut Meter)>;
+    fn parcel(&mut self) -> Option<(&mut Message, &mut UploadProgress)>;
     /// That message is complete, and its end leaves next. An error keeps it from leaving.
     fn completed(&mut self) -> Result<(), Failure>;
     /// The connection is protected from now on.
@@ -35,7 +35,7 @@ pub trait MessageQueue {
 
 /// What an outbox has to send.
 #[derive(Debug)]
-pub enum Next {
+pub enum NextMessage {
     /// A message with this envelope.
     Message(Box<Envelope>),
     /// Perhaps a message, but not while another one is in flight.
@@ -80,7 +80,7 @@ pub fn run(
             Action::SendSecret(bytes, state) => {
                 line.say_secretly(&bytes, state).and_then(|()| line.hear(state, outbox))
             }
-            Action::StartTls => line.wire.start_tls(policy.trust).map_err(Broken::from).map(|()| {
+            Action::StartTls => line.wire.start_tls(policy.trust).map_err(ConnectionLost::from).map(|()| {
                 secured(session, &line.wire, outbox);
                 Event::TlsStarted
             }),
@@ -94,7 +94,7 @@ pub fn run(
         };
         event = match happened {
             Ok(next) => next,
-            Err(Broken { failure, complete }) => {
+            Err(ConnectionLost { failure, complete }) => {
                 let settled = session.is_settled();
                 session.on(Event::Lost { complete });
                 line.results.append(&mut session.take_finished());
@@ -120,13 +120,13 @@ fn secured(session: &mut Session, wire: &Transport, outbox: &mut dyn MessageQueu
 
 /// A connection that can no longer be used.
 #[derive(Debug)]
-struct Broken {
+struct ConnectionLost {
     failure: Failure,
     /// Whether the end of the last message may have left.
     complete: bool,
 }
 
-impl From<Failure> for Broken {
+impl From<Failure> for ConnectionLost {
     fn from(failure: Failure) -> Self {
         Self { failure, complete: true }
     }
@@ -149,7 +149,7 @@ impl Line {
     }
 
     /// Writes at once what may stand in no log and shall lie in no buffer.
-    fn say_secretly(&mut self, bytes: &[u8], state: State) -> Result<(), Broken> {
+    fn say_secretly(&mut self, bytes: &[u8], state: State) -> Result<(), ConnectionLost> {
         log::info!("-> ({}, not shown)", state.name());
         self.wire.send(bytes, state.reply_timeout()).map_err(|unwritten| unwritten.failure.into())
     }
@@ -164,13 +164,13 @@ impl Line {
             self.hand_over(outbox);
         }
         match outbox.next(in_flight) {
-            Next::Message(envelope) => Event::Next(Some(*envelope)),
-            Next::Later if in_flight => Event::Later,
-            Next::Later | Next::Nothing => Event::Next(None),
+            NextMessage::Message(envelope) => Event::Next(Some(*envelope)),
+            NextMessage::Later if in_flight => Event::Later,
+            NextMessage::Later | NextMessage::Nothing => Event::Next(None),
         }
     }
 
-    fn hear(&mut self, state: State, outbox: &mut dyn MessageQueue) -> Result<Event, Broken> {
+    fn hear(&mut self, state: State, outbox: &mut dyn MessageQueue) -> Result<Event, ConnectionLost> {
         if let Some(reply) = self.flush(state)? {
             log_reply(&reply);
             return Ok(Event::Reply(reply));
@@ -184,17 +184,17 @@ impl Line {
     }
 
     /// Writes what waits. A server that has closed has often said why just before: those last words are given.
-    fn flush(&mut self, state: State) -> Result<Option<Reply>, Broken> {
+    fn flush(&mut self, state: State) -> Result<Option<Reply>, ConnectionLost> {
         let end = self.end_of_message.take();
         if self.out.is_empty() {
             return Ok(None);
         }
         let sent = self.wire.send(&self.out, state.reply_timeout());
         self.out.clear();
-        let Err(Unwritten { failure, written }) = sent else { return Ok(None) };
+        let Err(WriteError { failure, written }) = sent else { return Ok(None) };
         match self.wire.reply(LAST_WORDS_TIMEOUT, state.name()) {
             Ok(reply) if reply.is_transient() || reply.is_permanent() => Ok(Some(reply)),
-            _ => Err(Broken { failure, complete: end.is_none_or(|end| written >= end) }),
+            _ => Err(ConnectionLost { failure, complete: end.is_none_or(|end| written >= end) }),
         }
     }
 }

@@ -6,13 +6,13 @@ use crate::report::worst;
 
 /// The failures so far, in memory that does not grow with them.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct RunSummary {
     failed: usize,
     first: Option<Failure>,
     worst: Option<Kind>,
 }
 
-impl Tally {
+impl RunSummary {
     /// A message has come to its end.
     pub(super) fn add(&mut self, failure: Option<Failure>) {
         let Some(failure) = failure else { return };

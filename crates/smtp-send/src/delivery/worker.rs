@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
 
-use super::session_loop::{self, MessageQueue, Next, Policy};
+use super::session_loop::{self, MessageQueue, NextMessage, Policy};
 use crate::cli::Tls;
 use crate::config::{Credentials, Route};
-use crate::delivery::progress::Meter;
+use crate::delivery::progress::UploadProgress;
 use crate::message::Message;
 use crate::mx;
 use crate::net::transport::{Encryption, Transport};
@@ -174,19 +174,19 @@ impl<'a, 'r> Connection<'a, 'r> {
     }
 
     /// Waits until a message may leave. `Err` when nothing shall be sent before something else has happened.
-    fn wait_for_departure(&self, in_flight: bool) -> Result<(), Next> {
+    fn wait_for_departure(&self, in_flight: bool) -> Result<(), NextMessage> {
         if self.run.manner.interval.is_some() {
             let wait = self.run.board.next_departure().saturating_duration_since(Instant::now());
             if !wait.is_zero() && in_flight {
-                return Err(Next::Later);
+                return Err(NextMessage::Later);
             }
             if wait > MAX_IDLENESS {
-                return Err(Next::Nothing);
+                return Err(NextMessage::Nothing);
             }
             thread::sleep(self.run.board.depart().saturating_duration_since(Instant::now()));
         }
         let over = self.run.limits.end.is_some_and(|end| Instant::now() >= end);
-        if over { Err(Next::Nothing) } else { Ok(()) }
+        if over { Err(NextMessage::Nothing) } else { Ok(()) }
     }
 
     /// Another try for those who were refused for now, if there may be one.
@@ -207,9 +207,9 @@ impl<'a, 'r> Connection<'a, 'r> {
 }
 
 impl MessageQueue for Connection<'_, '_> {
-    fn next(&mut self, in_flight: bool) -> Next {
+    fn next(&mut self, in_flight: bool) -> NextMessage {
         loop {
-            let Some(mut parcel) = self.load() else { return Next::Nothing };
+            let Some(mut parcel) = self.load() else { return NextMessage::Nothing };
             if let Err(next) = self.wait_for_departure(in_flight) {
                 self.ahead = Some(parcel);
                 return next;
@@ -220,9 +220,9 @@ impl MessageQueue for Connection<'_, '_> {
                     parcel.turn = self.turns;
                     self.turns += 1;
                     let size = envelope.eight_bit_size.unwrap_or(envelope.seven_bit_size);
-                    parcel.meter = Meter::new(size, self.run.manner.bar && self.run.count == 1);
+                    parcel.meter = UploadProgress::new(size, self.run.manner.bar && self.run.count == 1);
                     self.on_the_way.push(parcel);
-                    return Next::Message(Box::new(envelope));
+                    return NextMessage::Message(Box::new(envelope));
                 }
                 Err(failure) => {
                     let circumstances = ConnectionContext { broken: Some(&failure), ..ConnectionContext::default() };
@@ -239,7 +239,7 @@ impl MessageQueue for Connection<'_, '_> {
         }
     }
 
-    fn parcel(&mut self) -> Option<(&mut Message, &mut Meter)> {
+    fn parcel(&mut self) -> Option<(&mut Message, &mut UploadProgress)> {
         self.on_the_way.last_mut().map(|parcel| (&mut parcel.job.message, &mut parcel.meter))
     }
 

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::proto::dns::{self, RecordType, Reply, ReplyError};
+use crate::proto::dns::{self, DnsReply, DnsReplyError, RecordType};
 
 /// More than a datagram that was asked for with [`dns::UDP_SIZE`]; some servers send more than they were allowed to.
 const BUFFER: usize = 4096;
@@ -25,7 +25,7 @@ pub(super) enum QueryError {
     Io(io::Error),
     /// It said something else.
     #[error("gives {0}")]
-    Reply(ReplyError),
+    DnsReply(DnsReplyError),
     /// Many answers to questions that nobody asked.
     #[error("is drowned in forged answers")]
     Forged,
@@ -47,16 +47,16 @@ pub(super) fn ask(
     wanted: RecordType,
     end: Instant,
     tcp_only: bool,
-) -> Result<Reply, QueryError> {
+) -> Result<DnsReply, QueryError> {
     let query = Query::new(name, wanted)?;
     if tcp_only {
         return query.over_tcp(server, end);
     }
     match query.over_udp(server, end, true)? {
-        Reply::Truncated => query.over_tcp(server, end),
+        DnsReply::Truncated => query.over_tcp(server, end),
         // What a server from before EDNS says to it (RFC 6891, section 7).
-        Reply::Failed("FORMERR" | "NOTIMP" | "BADVERS") => match query.over_udp(server, end, false)? {
-            Reply::Truncated => query.over_tcp(server, end),
+        DnsReply::Failed("FORMERR" | "NOTIMP" | "BADVERS") => match query.over_udp(server, end, false)? {
+            DnsReply::Truncated => query.over_tcp(server, end),
             reply => Ok(reply),
         },
         reply => Ok(reply),
@@ -77,10 +77,10 @@ impl<'a> Query<'a> {
     }
 
     fn bytes(&self, edns: bool) -> Result<Vec<u8>, QueryError> {
-        dns::question(self.id, self.name, self.wanted, edns).map_err(QueryError::Reply)
+        dns::question(self.id, self.name, self.wanted, edns).map_err(QueryError::DnsReply)
     }
 
-    fn over_udp(&self, server: SocketAddr, end: Instant, edns: bool) -> Result<Reply, QueryError> {
+    fn over_udp(&self, server: SocketAddr, end: Instant, edns: bool) -> Result<DnsReply, QueryError> {
         let any: SocketAddr = match server {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -99,15 +99,15 @@ impl<'a> Query<'a> {
             };
             match dns::reply(&buffer[..length], self.id, self.name, self.wanted) {
                 Ok(reply) => return Ok(reply),
-                Err(ReplyError::Malformed | ReplyError::Foreign) => {}
-                Err(error) => return Err(QueryError::Reply(error)),
+                Err(DnsReplyError::Malformed | DnsReplyError::Foreign) => {}
+                Err(error) => return Err(QueryError::DnsReply(error)),
             }
         }
         Err(QueryError::Forged)
     }
 
     /// Two bytes with the length stand before each message (RFC 7766, section 8).
-    fn over_tcp(&self, server: SocketAddr, end: Instant) -> Result<Reply, QueryError> {
+    fn over_tcp(&self, server: SocketAddr, end: Instant) -> Result<DnsReply, QueryError> {
         let mut stream = TcpStream::connect_timeout(&server, left(end)?)?;
         let question = self.bytes(true)?;
         let length = u16::try_from(question.len()).unwrap_or(u16::MAX);
@@ -117,9 +117,9 @@ impl<'a> Query<'a> {
         read_exact(&mut stream, &mut length, end)?;
         let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
         read_exact(&mut stream, &mut message, end)?;
-        match dns::reply(&message, self.id, self.name, self.wanted).map_err(QueryError::Reply)? {
+        match dns::reply(&message, self.id, self.name, self.wanted).map_err(QueryError::DnsReply)? {
             // There is no room left to ask for.
-            Reply::Truncated => Err(QueryError::Reply(ReplyError::Malformed)),
+            DnsReply::Truncated => Err(QueryError::DnsReply(DnsReplyError::Malformed)),
             reply => Ok(reply),
         }
     }

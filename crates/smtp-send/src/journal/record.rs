@@ -13,7 +13,7 @@ const MAGIC: &str = "smtp-send-journal 1";
 
 /// The run that a journal belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heading {
+pub struct JournalHeader {
     /// A name that no other run has: hexadecimal digits.
     pub run: String,
     /// How many messages it has.
@@ -26,7 +26,7 @@ pub struct Heading {
 
 /// What became of a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum JournalState {
     /// The server has taken the message.
     Accepted,
     /// It has refused it for good.
@@ -39,11 +39,11 @@ pub enum State {
 
 /// What happened to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
+pub enum JournalRecord {
     /// Its end is about to leave.
     Leaving(usize),
     /// What became of each recipient; `None` is as before.
-    Ended(usize, Vec<Option<State>>),
+    Ended(usize, Vec<Option<JournalState>>),
 }
 
 /// Whether a line may be the beginning of a first line that was cut off.
@@ -51,7 +51,7 @@ pub fn is_beginning(line: &[u8]) -> bool {
     line.starts_with(MAGIC.as_bytes()) || MAGIC.as_bytes().starts_with(line)
 }
 
-impl Heading {
+impl JournalHeader {
     /// Reads the first line, without its line end.
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.strip_prefix(MAGIC)?.strip_prefix(' ')?.splitn(4, ' ');
@@ -69,7 +69,7 @@ impl Heading {
     }
 }
 
-impl Record {
+impl JournalRecord {
     /// Reads a line, without its line end.
     pub fn parse(line: &str) -> Option<Self> {
         if let Some(rest) = line.strip_prefix("leaving ") {
@@ -77,14 +77,14 @@ impl Record {
         }
         let (which, states) = line.strip_prefix("ended ")?.split_once(' ')?;
         let states = states.chars().map(|letter| match letter {
-            'a' => Some(Some(State::Accepted)),
-            'r' => Some(Some(State::Refused)),
-            'u' => Some(Some(State::Unknown)),
-            'o' => Some(Some(State::Open)),
+            'a' => Some(Some(JournalState::Accepted)),
+            'r' => Some(Some(JournalState::Refused)),
+            'u' => Some(Some(JournalState::Unknown)),
+            'o' => Some(Some(JournalState::Open)),
             '-' => Some(None),
             _ => None,
         });
-        let states: Vec<Option<State>> = states.collect::<Option<_>>()?;
+        let states: Vec<Option<JournalState>> = states.collect::<Option<_>>()?;
         if states.is_empty() { None } else { Some(Self::Ended(number(which)?, states)) }
     }
 
@@ -93,11 +93,11 @@ impl Record {
         match self {
             Self::Leaving(which) => format!("leaving {which}\n"),
             Self::Ended(which, states) => {
-                let letter = |state: &Option<State>| match state {
-                    Some(State::Accepted) => 'a',
-                    Some(State::Refused) => 'r',
-                    Some(State::Unknown) => 'u',
-                    Some(State::Open) => 'o',
+                let letter = |state: &Option<JournalState>| match state {
+                    Some(JournalState::Accepted) => 'a',
+                    Some(JournalState::Refused) => 'r',
+                    Some(JournalState::Unknown) => 'u',
+                    Some(JournalState::Open) => 'o',
                     None => '-',
                 };
                 format!("ended {which} {}\n", states.iter().map(letter).collect::<String>())
@@ -118,9 +118,9 @@ mod tests {
     #[test]
     fn lines_are_read_as_they_are_written() {
         let heading = "smtp-send-journal 1 0a1b 10000 ff00 /run/lmtp with blanks";
-        assert_eq!(Heading::parse(heading).unwrap().line(), format!("{heading}\n"));
+        assert_eq!(JournalHeader::parse(heading).unwrap().line(), format!("{heading}\n"));
         for line in ["leaving 0", "ended 17 aruo-"] {
-            assert_eq!(Record::parse(line).unwrap().line(), format!("{line}\n"));
+            assert_eq!(JournalRecord::parse(line).unwrap().line(), format!("{line}\n"));
         }
     }
 
@@ -129,12 +129,12 @@ mod tests {
         for line in
             ["", "leaving", "leaving ", "leaving x", "leaving 01", "leaving +1", "ended 1", "ended 1 ", "ended 1 ax"]
         {
-            assert_eq!(Record::parse(line), None, "{line}");
+            assert_eq!(JournalRecord::parse(line), None, "{line}");
         }
         for line in
             ["", "smtp-send-journal 2 0a 1 ff x", "smtp-send-journal 1 0a 1 ff ", "smtp-send-journal 1 x 1 ff x"]
         {
-            assert_eq!(Heading::parse(line), None, "{line}");
+            assert_eq!(JournalHeader::parse(line), None, "{line}");
         }
     }
 }

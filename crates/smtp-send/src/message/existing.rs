@@ -13,12 +13,12 @@ use common::{Failure, Kind};
 use super::Piece;
 use super::envelope_fields::{FieldError, HeaderEnvelope};
 use super::headers::Headers;
-use super::mbox::Extract;
+use super::mbox::MboxMessage;
 use super::mime_walk::Walk;
 use super::scan::{MAX_LINE, TextProfile, TextScanner};
 use super::source::{FileVersion, Source};
 use super::spool::SpoolError;
-use super::transfer_encoding::{Plan, Planner, Recoder};
+use super::transfer_encoding::{EncodingPlan, EncodingPlanner, Recoder};
 use crate::proto::address::{Address, Mailbox};
 use crate::proto::dot::LineEnds;
 use crate::proto::header::{self, Header};
@@ -104,7 +104,7 @@ pub struct ExistingMessage {
     body: TextProfile,
     origin: HeaderEnvelope,
     /// What its parts need, where some of them cannot go to every server as they are.
-    plan: Plan,
+    plan: EncodingPlan,
 }
 
 /// Where the header is and what becomes of it.
@@ -132,7 +132,7 @@ impl ExistingMessage {
     }
 
     /// Looks at a message in a mailbox file, which stays open.
-    pub fn extract(extract: Extract, edits: &Edits) -> Result<Self, ExistingMessageError> {
+    pub fn extract(extract: MboxMessage, edits: &Edits) -> Result<Self, ExistingMessageError> {
         Self::look(Source::Piece(extract), edits)
     }
 
@@ -176,15 +176,15 @@ impl ExistingMessage {
             })?;
             Ok::<_, ExistingMessageError>((head, origin, scan.finish()))
         })?;
-        let mut seen = Self { source, head, body, origin, plan: Plan::default() };
+        let mut seen = Self { source, head, body, origin, plan: EncodingPlan::default() };
         if seen.body.high || !seen.body.has_short_lines() || seen.head.binary {
             seen.plan = seen.planned()?;
         }
         Ok(seen)
     }
 
-    fn planned(&mut self) -> Result<Plan, ExistingMessageError> {
-        let (mut walk, mut planner) = (Walk::default(), Planner::default());
+    fn planned(&mut self) -> Result<EncodingPlan, ExistingMessageError> {
+        let (mut walk, mut planner) = (Walk::default(), EncodingPlanner::default());
         self.pieces(|piece| {
             walk.push(piece.bytes(), &mut planner);
             Ok::<_, ExistingMessageError>(())

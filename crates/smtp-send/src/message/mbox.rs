@@ -25,13 +25,13 @@ const FROM: &[u8] = b"From ";
 /// A mailbox file and the places of its messages.
 #[derive(Debug)]
 pub struct Mbox {
-    file: Arc<Seen>,
-    places: Vec<Place>,
+    file: Arc<OpenFile>,
+    places: Vec<MessageSpan>,
 }
 
 /// An open file.
 #[derive(Debug)]
-struct Seen {
+struct OpenFile {
     path: PathBuf,
     file: File,
     stamp: FileVersion,
@@ -39,7 +39,7 @@ struct Seen {
 
 /// Where a message is, without the line `From ` and the empty line behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct MessageSpan {
     /// Its first byte, counted from 0.
     pub start: u64,
     /// The byte behind its last.
@@ -57,7 +57,7 @@ impl Mbox {
             return Ok(None);
         }
         let stamp = FileVersion::of(&facts)?;
-        let mut places = Places::default();
+        let mut places = MboxScanner::default();
         let mut input = BufReader::with_capacity(BLOCK, &file);
         loop {
             let block = input.fill_buf()?;
@@ -69,7 +69,7 @@ impl Mbox {
             input.consume(length);
         }
         let places = places.finish();
-        Ok(Some(Self { file: Arc::new(Seen { path: path.to_owned(), file, stamp }), places }))
+        Ok(Some(Self { file: Arc::new(OpenFile { path: path.to_owned(), file, stamp }), places }))
     }
 
     /// How many messages there are.
@@ -83,19 +83,19 @@ impl Mbox {
     }
 
     /// One of the messages, counted from 0.
-    pub fn extract(&self, number: usize) -> Option<Extract> {
-        self.places.get(number).map(|place| Extract { file: Arc::clone(&self.file), place: *place })
+    pub fn extract(&self, number: usize) -> Option<MboxMessage> {
+        self.places.get(number).map(|place| MboxMessage { file: Arc::clone(&self.file), place: *place })
     }
 }
 
 /// One message of a mailbox file.
 #[derive(Debug)]
-pub struct Extract {
-    file: Arc<Seen>,
-    place: Place,
+pub struct MboxMessage {
+    file: Arc<OpenFile>,
+    place: MessageSpan,
 }
 
-impl Extract {
+impl MboxMessage {
     /// Lets `read` read the message. A file that has changed since its messages were found fails it, also at the end.
     pub(super) fn with<T, E: From<io::Error>>(&self, read: impl FnOnce(&mut dyn Read) -> Result<T, E>) -> Result<T, E> {
         let window = Window { file: &self.file.file, at: self.place.start, end: self.place.end };
@@ -127,8 +127,8 @@ impl Read for Window<'_> {
 
 /// Finds the places of the messages, whatever the blocks.
 #[derive(Debug, Default)]
-pub struct Places {
-    found: Vec<Place>,
+pub struct MboxScanner {
+    found: Vec<MessageSpan>,
     /// Bytes so far.
     at: u64,
     /// Where the current line begins.
@@ -139,7 +139,7 @@ pub struct Places {
     empty: Option<u64>,
 }
 
-impl Places {
+impl MboxScanner {
     /// Looks at the next block.
     pub fn push(&mut self, block: &[u8]) {
         let mut start = 0;
@@ -163,7 +163,7 @@ impl Places {
             if let Some(last) = self.found.last_mut() {
                 last.end = self.empty.unwrap_or(self.line);
             }
-            self.found.push(Place { start: self.at, end: self.at });
+            self.found.push(MessageSpan { start: self.at, end: self.at });
         }
         self.empty = matches!(self.text.as_slice(), b"\n" | b"\r\n").then_some(self.line);
         self.line = self.at;
@@ -171,7 +171,7 @@ impl Places {
     }
 
     /// The messages in their order.
-    pub fn finish(mut self) -> Vec<Place> {
+    pub fn finish(mut self) -> Vec<MessageSpan> {
         let end = if self.text.is_empty() { self.empty.unwrap_or(self.at) } else { self.at };
         if let Some(last) = self.found.last_mut() {
             last.end = end.max(last.start);
@@ -292,11 +292,11 @@ mod tests {
     const LINE: &str = "From ann@example.org Wed Nov 25 12:00:00 2026\n";
 
     fn found(text: &str, cut: usize) -> Vec<String> {
-        let mut places = Places::default();
+        let mut places = MboxScanner::default();
         let (first, second) = text.as_bytes().split_at(cut);
         places.push(first);
         places.push(second);
-        let message = |place: &Place| {
+        let message = |place: &MessageSpan| {
             let range = usize::try_from(place.start).unwrap()..usize::try_from(place.end).unwrap();
             text[range].to_owned()
         };

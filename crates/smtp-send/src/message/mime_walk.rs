@@ -58,7 +58,7 @@ pub(super) enum Kind {
 
 /// Where the walk stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum WalkState {
     Head,
     Leaf,
     Preamble,
@@ -74,7 +74,7 @@ struct Boundary {
 /// A walk through one message.
 #[derive(Debug)]
 pub(super) struct Walk {
-    place: Place,
+    place: WalkState,
     /// Of the multiparts around, the outermost first.
     boundaries: Vec<Boundary>,
     /// Messages within messages so far.
@@ -92,7 +92,7 @@ pub(super) struct Walk {
 impl Default for Walk {
     fn default() -> Self {
         Self {
-            place: Place::Head,
+            place: WalkState::Head,
             boundaries: Vec::new(),
             messages: 0,
             message: true,
@@ -119,7 +119,7 @@ impl Walk {
         self.go(&bytes, true, visitor);
         let line_end = self.line_end;
         self.hand_on(line_end, visitor);
-        if self.place == Place::Leaf {
+        if self.place == WalkState::Leaf {
             visitor.end_leaf();
         }
     }
@@ -130,7 +130,7 @@ impl Walk {
         loop {
             let rest = &bytes[at..];
             let used = match self.place {
-                Place::Head => {
+                WalkState::Head => {
                     let Some(header) = header::parse(rest, last || rest.len() > MAX_HEADER) else { return at };
                     at += header.length;
                     self.enter(&header, &rest[..header.length], visitor);
@@ -180,9 +180,9 @@ impl Walk {
         visitor.head(&entity, header, raw);
         (self.line_end, self.within_line, self.message) = (b"", false, kind == Kind::Message);
         self.place = match kind {
-            Kind::Multipart => Place::Preamble,
-            Kind::Message => Place::Head,
-            Kind::Leaf => Place::Leaf,
+            Kind::Multipart => WalkState::Preamble,
+            Kind::Message => WalkState::Head,
+            Kind::Leaf => WalkState::Leaf,
         };
     }
 
@@ -228,14 +228,14 @@ impl Walk {
         };
         let found = self.boundaries.iter().enumerate().rev().find_map(|(at, one)| Some((at, kind(one)?)));
         let Some((at, closing)) = found else { return false };
-        if self.place == Place::Leaf {
+        if self.place == WalkState::Leaf {
             visitor.end_leaf();
         }
         visitor.boundary(self.line_end);
         visitor.boundary(whole);
         (self.line_end, self.within_line, self.message) = (b"", false, false);
         self.boundaries.truncate(if closing { at } else { at + 1 });
-        self.place = if closing { Place::Preamble } else { Place::Head };
+        self.place = if closing { WalkState::Preamble } else { WalkState::Head };
         true
     }
 
@@ -244,8 +244,8 @@ impl Walk {
         for bytes in [std::mem::take(&mut self.line_end), bytes] {
             match self.place {
                 _ if bytes.is_empty() => {}
-                Place::Leaf => visitor.leaf(bytes),
-                Place::Head | Place::Preamble => visitor.preamble(bytes),
+                WalkState::Leaf => visitor.leaf(bytes),
+                WalkState::Head | WalkState::Preamble => visitor.preamble(bytes),
             }
         }
     }

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use nix::fcntl::OFlag;
 use tempfile::SpooledTempFile;
 
-use super::mbox::Extract;
+use super::mbox::MboxMessage;
 use super::spool::{self, SpoolError};
 
 /// What is read from a stream stays in memory up to this size.
@@ -26,9 +26,9 @@ const SMALL: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(super) enum Source {
     /// A file by its name.
-    File(Named),
+    File(NamedFile),
     /// A message in a mailbox file.
-    Piece(Extract),
+    Piece(MboxMessage),
     /// The content of a stream.
     Kept(SpooledTempFile),
     /// Bytes that were made.
@@ -37,7 +37,7 @@ pub(super) enum Source {
 
 /// A file that is opened for each reading.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(super) struct NamedFile {
     path: PathBuf,
     /// What tells that it is still the same.
     seen: FileVersion,
@@ -65,7 +65,12 @@ impl Source {
     /// A file; folders, pipes and devices are refused.
     pub(super) fn file(path: &Path) -> io::Result<Self> {
         let (file, facts) = open_regular(path)?;
-        Ok(Self::File(Named { path: path.to_owned(), seen: FileVersion::of(&facts)?, open: Some(file), ready: None }))
+        Ok(Self::File(NamedFile {
+            path: path.to_owned(),
+            seen: FileVersion::of(&facts)?,
+            open: Some(file),
+            ready: None,
+        }))
     }
 
     /// Reads a stream to its end and keeps it.
@@ -117,7 +122,7 @@ impl Source {
     }
 }
 
-impl Named {
+impl NamedFile {
     fn opened(&mut self) -> io::Result<File> {
         if let Some(file) = self.open.take() {
             return Ok(file);

@@ -16,9 +16,9 @@ use super::text::Encoding;
 use crate::proto::header::{self, Field, Header};
 use crate::proto::mime::ContentType;
 
-use mailboxes::Member;
-pub use mailboxes::MemberError;
-pub use text::{Columns, Text, TextError};
+use mailboxes::ListMember;
+pub use mailboxes::ListMemberError;
+pub use text::{Columns, TemplateText, TemplateTextError};
 
 /// Fields that hold addresses.
 const ADDRESSES: [&str; 13] = [
@@ -52,11 +52,11 @@ enum Segment {
     /// Bytes that stay as they are.
     Raw(Vec<u8>),
     /// A field with text for people.
-    Text(String, Text),
+    Text(String, TemplateText),
     /// A field with addresses.
-    Mailboxes(String, Vec<Member>),
+    Mailboxes(String, Vec<ListMember>),
     /// The header of a part without its transfer encoding, and its text.
-    Body { head: Vec<u8>, text: Text, html: bool },
+    Body { head: Vec<u8>, text: TemplateText, html: bool },
 }
 
 /// Why a message is no template.
@@ -64,7 +64,7 @@ enum Segment {
 pub enum TemplateError {
     /// A field or text with a mistake in it.
     #[error("{0}: {1}")]
-    Text(String, TextError),
+    Text(String, TemplateTextError),
     /// Something with a place in a charset that is not read.
     #[error("{0} has a {{column}} and is in another charset than UTF-8 or Latin-1; save it in UTF-8")]
     Charset(String),
@@ -87,7 +87,7 @@ pub enum TemplateError {
 #[error("{field}: {cause}")]
 pub struct RowError {
     field: String,
-    cause: MemberError,
+    cause: ListMemberError,
 }
 
 impl Template {
@@ -145,7 +145,7 @@ impl Segment {
         let mut headers = Headers::default();
         match self {
             Self::Text(name, text) => {
-                let wrong = |error: TextError| RowError { field: name.clone(), cause: error.into() };
+                let wrong = |error: TemplateTextError| RowError { field: name.clone(), cause: error.into() };
                 headers.text(name, text.line(row).map_err(wrong)?.trim());
             }
             Self::Mailboxes(name, members) => {
@@ -158,7 +158,7 @@ impl Segment {
     }
 }
 
-fn filled(text: &Text, html: bool, row: &dyn Fn(usize) -> String) -> String {
+fn filled(text: &TemplateText, html: bool, row: &dyn Fn(usize) -> String) -> String {
     let write: fn(&str, &mut String) = if html { text::escape_html } else { |value, out| out.push_str(value) };
     text.fill(row, write)
 }
@@ -228,7 +228,7 @@ impl Reader<'_> {
                     let members = mailboxes::parse(&value, self.columns).map_err(wrong)?;
                     self.segments.push(Segment::Mailboxes(name, members));
                 } else {
-                    let text = Text::parse(&value, false, self.columns).map_err(wrong)?;
+                    let text = TemplateText::parse(&value, false, self.columns).map_err(wrong)?;
                     self.segments.push(Segment::Text(name, text));
                 }
             }
@@ -247,7 +247,7 @@ impl Reader<'_> {
             let name = if leaf.html { "the HTML text" } else { "the text" };
             let text = decode::text(decoded, leaf.charset.as_deref());
             let text = text.ok_or_else(|| TemplateError::Charset(name.into()))?;
-            let text = Text::parse(&text, leaf.html, self.columns);
+            let text = TemplateText::parse(&text, leaf.html, self.columns);
             let text = text.map_err(|error| TemplateError::Text(name.into(), error))?;
             if leaf.entity.signed && text.has_places() {
                 return Err(TemplateError::Signed);

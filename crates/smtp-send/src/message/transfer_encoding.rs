@@ -33,7 +33,7 @@ enum Change {
 
 /// What each part of a message needs, in their order.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct EncodingPlan {
     /// With bytes over 127 and without.
     changes: Vec<[Change; 2]>,
     /// The charset for a text that has no Content-Type.
@@ -48,7 +48,7 @@ pub(super) struct Plan {
     pub(super) endless: bool,
 }
 
-impl Plan {
+impl EncodingPlan {
     /// Whether anything has to be changed for this form.
     pub(super) fn is_needed(&self, eight_bit: bool) -> bool {
         self.changed[usize::from(!eight_bit)]
@@ -78,8 +78,8 @@ fn change(entity: &Entity, facts: &TextProfile, eight_bit: bool) -> Change {
 
 /// The first visit: makes the plan.
 #[derive(Debug, Default)]
-pub(super) struct Planner {
-    plan: Plan,
+pub(super) struct EncodingPlanner {
+    plan: EncodingPlan,
     entity: Option<Entity>,
     scan: TextScanner,
     preamble: TextScanner,
@@ -87,9 +87,9 @@ pub(super) struct Planner {
     dkim: bool,
 }
 
-impl Planner {
+impl EncodingPlanner {
     /// What was learned.
-    pub(super) fn finish(mut self) -> Plan {
+    pub(super) fn finish(mut self) -> EncodingPlan {
         let preamble = self.preamble.finish();
         let short = preamble.has_short_lines();
         let plan = &mut self.plan;
@@ -102,7 +102,7 @@ impl Planner {
     }
 }
 
-impl Visitor for Planner {
+impl Visitor for EncodingPlanner {
     fn head(&mut self, entity: &Entity, header: &Header<'_>, raw: &[u8]) {
         if self.heads == 0 {
             self.dkim = header.fields.iter().any(|field| field.is("DKIM-Signature"));
@@ -145,7 +145,7 @@ impl Visitor for Planner {
 /// The second visit: writes the message anew.
 #[derive(Debug)]
 pub(super) struct Recoder<'a> {
-    plan: &'a Plan,
+    plan: &'a EncodingPlan,
     eight_bit: bool,
     /// Parts so far.
     leaves: usize,
@@ -164,7 +164,7 @@ enum Writer {
 }
 
 impl<'a> Recoder<'a> {
-    pub(super) fn new(plan: &'a Plan, eight_bit: bool) -> Self {
+    pub(super) fn new(plan: &'a EncodingPlan, eight_bit: bool) -> Self {
         Self { plan, eight_bit, leaves: 0, writer: Writer::Identity, column: 0, out: Vec::new() }
     }
 

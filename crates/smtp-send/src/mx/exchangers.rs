@@ -11,13 +11,13 @@ use std::time::Instant;
 use common::{Failure, Kind};
 
 use super::Direct;
-use super::tls_policy::{Protection, Rules};
+use super::tls_policy::{DomainPolicy, TlsPolicy};
 use crate::cli::Tls;
 use crate::config::Route;
 use crate::dns::{Addresses, Families, LookupError, Resolver};
 use crate::net::address::{HostPort, Peer};
 use crate::net::tls::Trust;
-use crate::net::transport::{ConnectOptions, Family, Known, Limits, Transport};
+use crate::net::transport::{ConnectOptions, Family, KnownAddresses, Limits, Transport};
 use crate::proto::dns::{Record, RecordType};
 use crate::session::{SessionError, State};
 
@@ -42,7 +42,7 @@ enum Host {
 
 /// The exchangers of a domain in the order to try them in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct MxList {
     list: Vec<Exchanger>,
     /// Whether there is no MX, so that the domain itself is its exchanger.
     implicit: bool,
@@ -50,7 +50,7 @@ pub(super) struct Plan {
     secure: bool,
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for MxList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.list.iter().map(|one| match &one.host {
             Host::Named(name) if self.implicit => format!("{name} itself, which has no MX"),
@@ -70,15 +70,15 @@ pub struct MxHosts {
     port: u16,
     families: Families,
     resolver: Resolver,
-    rules: Rules,
+    rules: DomainPolicy,
     /// Whether other domains are served in the same run.
     is_part: bool,
-    state: Mutex<Search>,
+    state: Mutex<MxSearch>,
 }
 
 #[derive(Debug, Default, Clone)]
-struct Search {
-    plan: Option<Arc<Plan>>,
+struct MxSearch {
+    plan: Option<Arc<MxList>>,
     /// Which exchanger is tried.
     current: usize,
     /// Whether it is tried in clear, because its TLS does not work and nothing demands it.
@@ -108,7 +108,7 @@ impl MxHosts {
             port: direct.port,
             families,
             resolver: Resolver::new(direct.servers.clone(), end),
-            rules: Rules::new(domain, &direct.policies),
+            rules: DomainPolicy::new(domain, &direct.policies),
             is_part,
             state: Mutex::default(),
         }
@@ -125,11 +125,11 @@ impl MxHosts {
         name.unwrap_or_else(|| HostPort { host: self.domain.clone(), port: self.port }.to_string())
     }
 
-    fn search(&self) -> Search {
+    fn search(&self) -> MxSearch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn change(&self, edit: impl FnOnce(&mut Search)) {
+    fn change(&self, edit: impl FnOnce(&mut MxSearch)) {
         edit(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -140,7 +140,7 @@ impl MxHosts {
         loop {
             let search = self.search();
             let Some(exchanger) = plan.list.get(search.current) else {
-                self.change(|search| *search = Search::default());
+                self.change(|search| *search = MxSearch::default());
                 let none = || Failure::new(Kind::Temporary, "deliver to", &self.domain, "no exchanger is left to try");
                 return Err(worth_telling.unwrap_or_else(none));
             };
@@ -152,7 +152,7 @@ impl MxHosts {
                     if worth_telling.as_ref().is_none_or(|told| failure.is_transient() && !told.is_transient()) {
                         worth_telling = Some(failure);
                     }
-                    self.change(|search| *search = Search { current: search.current + 1, ..Search::of(&plan) });
+                    self.change(|search| *search = MxSearch { current: search.current + 1, ..MxSearch::of(&plan) });
                 }
             }
         }
@@ -161,8 +161,8 @@ impl MxHosts {
     fn connect_to(
         &self,
         exchanger: &Exchanger,
-        plan: &Plan,
-        search: &Search,
+        plan: &MxList,
+        search: &MxSearch,
         route: &Route,
         limits: Limits,
     ) -> Result<(Transport, Tls, Trust), Failure> {
@@ -173,7 +173,7 @@ impl MxHosts {
         let peer = HostPort { host: host.clone(), port: self.port };
         self.change(|search| search.name = Some(peer.to_string()));
         let secure = (plan.secure && addresses.secure).then_some(&addresses);
-        let Protection { tls, trust, opportunistic, why } =
+        let TlsPolicy { tls, trust, opportunistic, why } =
             self.rules.for_host(&host, secure, self.port, route, &self.resolver)?;
         let tls = if search.in_clear && opportunistic { Tls::Off } else { tls };
         log::info!("{} for {}: {why}", peer, self.domain);
@@ -182,7 +182,7 @@ impl MxHosts {
             Transport::connect(&Peer::Tcp(peer), &route.way, limits)
         } else {
             let more = search.current + 1 < plan.list.len();
-            Transport::connect_to(&peer, Known { addresses: &found, more }, &route.way, limits)
+            Transport::connect_to(&peer, KnownAddresses { addresses: &found, more }, &route.way, limits)
         };
         self.change(|search| search.opportunistic = opportunistic && tls == Tls::Auto);
         Ok((wire.map_err(|failure| self.hinted(failure))?, tls, trust))
@@ -225,29 +225,29 @@ impl MxHosts {
             return true;
         }
         if search.current + 1 >= plan.list.len() {
-            self.change(|search| *search = Search { name: search.name.take(), ..Search::default() });
+            self.change(|search| *search = MxSearch { name: search.name.take(), ..MxSearch::default() });
             return false;
         }
         log::info!("{words}; trying the next exchanger of {}", self.domain);
-        self.change(|search| *search = Search { current: search.current + 1, ..Search::of(plan) });
+        self.change(|search| *search = MxSearch { current: search.current + 1, ..MxSearch::of(plan) });
         true
     }
 
-    fn known_plan(&self) -> Result<Arc<Plan>, Failure> {
+    fn known_plan(&self) -> Result<Arc<MxList>, Failure> {
         if let Some(plan) = self.search().plan {
             return Ok(plan);
         }
         let plan = Arc::new(self.plan()?);
         log::info!("exchangers of {}: {plan}", self.domain);
-        self.change(|search| *search = Search::of(&plan));
+        self.change(|search| *search = MxSearch::of(&plan));
         Ok(plan)
     }
 
     /// Finds out who takes mail for the domain.
-    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+    pub(super) fn plan(&self) -> Result<MxList, Failure> {
         if let Some(address) = literal(&self.domain) {
             let list = vec![Exchanger { preference: 0, host: Host::Address(address) }];
-            return Ok(Plan { list, implicit: false, secure: false });
+            return Ok(MxList { list, implicit: false, secure: false });
         }
         let answer = self.resolver.look_up(&self.domain, RecordType::Mx).map_err(|error| self.no_domain(error))?;
         let mut list: Vec<Exchanger> = answer.records.iter().filter_map(exchanger).collect();
@@ -258,7 +258,7 @@ impl MxHosts {
         if list.is_empty() {
             // The domain is its own exchanger when it has no MX (RFC 5321, section 5.1), and an alias counts as its target.
             let list = vec![Exchanger { preference: 0, host: Host::Named(answer.name) }];
-            return Ok(Plan { list, implicit: true, secure: answer.authentic });
+            return Ok(MxList { list, implicit: true, secure: answer.authentic });
         }
         list.retain(|one| one.host != Host::Named(String::new()));
         if list.is_empty() {
@@ -266,7 +266,7 @@ impl MxHosts {
         }
         sort(&mut list)?;
         list.truncate(MAX_EXCHANGERS);
-        Ok(Plan { list, implicit: false, secure: answer.authentic })
+        Ok(MxList { list, implicit: false, secure: answer.authentic })
     }
 
     fn no_domain(&self, error: LookupError) -> Failure {
@@ -279,8 +279,8 @@ impl MxHosts {
     }
 }
 
-impl Search {
-    fn of(plan: &Arc<Plan>) -> Self {
+impl MxSearch {
+    fn of(plan: &Arc<MxList>) -> Self {
         Self { plan: Some(Arc::clone(plan)), ..Self::default() }
     }
 }

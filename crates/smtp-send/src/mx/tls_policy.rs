@@ -8,12 +8,12 @@ use crate::config::Route;
 use crate::dns::{Addresses, LookupError, Resolver};
 use crate::net::tls::{Check, Trust};
 use crate::proto::dns::RecordType;
-use crate::proto::mta_sts::{Mode, Policy};
+use crate::proto::mta_sts::{Mode, MtaStsPolicy};
 use crate::proto::tlsa::Association;
 
 /// What holds for one exchanger.
 #[derive(Debug)]
-pub(super) struct Protection {
+pub(super) struct TlsPolicy {
     /// When to encrypt.
     pub(super) tls: Tls,
     /// Whom to trust.
@@ -26,14 +26,14 @@ pub(super) struct Protection {
 
 /// What is known about a domain beforehand.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(super) struct DomainPolicy {
     domain: String,
-    policy: Option<Policy>,
+    policy: Option<MtaStsPolicy>,
 }
 
-impl Rules {
+impl DomainPolicy {
     /// The policy that holds for `domain`: the one with its name before the one for all.
-    pub(super) fn new(domain: &str, policies: &[(Option<String>, Policy)]) -> Self {
+    pub(super) fn new(domain: &str, policies: &[(Option<String>, MtaStsPolicy)]) -> Self {
         let of = |wanted: Option<&str>| policies.iter().find(|(name, _)| name.as_deref() == wanted);
         let policy = of(Some(domain)).or_else(|| of(None)).map(|(_, policy)| policy.clone());
         Self { domain: domain.to_owned(), policy }
@@ -50,11 +50,11 @@ impl Rules {
         port: u16,
         route: &Route,
         resolver: &Resolver,
-    ) -> Result<Protection, Failure> {
+    ) -> Result<TlsPolicy, Failure> {
         match route.tls {
             Tls::Off => {
                 let trust = route.trust.clone();
-                return Ok(Protection { tls: Tls::Off, trust, opportunistic: false, why: "no TLS, as was asked for" });
+                return Ok(TlsPolicy { tls: Tls::Off, trust, opportunistic: false, why: "no TLS, as was asked for" });
             }
             Tls::Starttls | Tls::Implicit => {
                 return Ok(required(route.trust.clone(), "TLS with a checked certificate, as was asked for"));
@@ -74,11 +74,11 @@ impl Rules {
             return Ok(required(checked, "TLS with a checked certificate, for REQUIRETLS"));
         }
         let trust = Trust { check: Check::Never, ..checked };
-        Ok(Protection { tls: Tls::Auto, trust, opportunistic: true, why: "TLS if it is offered, with anybody" })
+        Ok(TlsPolicy { tls: Tls::Auto, trust, opportunistic: true, why: "TLS if it is offered, with anybody" })
     }
 
     /// Records that nobody can use still say that there is TLS (RFC 7672, section 2.2).
-    fn dane(&self, records: Vec<Association>, trust: &Trust) -> Protection {
+    fn dane(&self, records: Vec<Association>, trust: &Trust) -> TlsPolicy {
         if records.is_empty() {
             let trust = Trust { check: Check::Never, ..trust.clone() };
             return required(trust, "TLS is a must by TLSA records, none of which says whom to trust");
@@ -109,8 +109,8 @@ impl Rules {
 }
 
 /// TLS, or nothing is sent.
-fn required(trust: Trust, why: &'static str) -> Protection {
-    Protection { tls: Tls::Starttls, trust, opportunistic: false, why }
+fn required(trust: Trust, why: &'static str) -> TlsPolicy {
+    TlsPolicy { tls: Tls::Starttls, trust, opportunistic: false, why }
 }
 
 /// What the TLSA records of a host say, those of the name behind its aliases first (RFC 7672, section 2.2.2). `None` when

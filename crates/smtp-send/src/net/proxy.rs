@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::net::address::{HostPort, Server, ServerError};
-use crate::proto::proxy::{Identity, Scheme};
+use crate::proto::proxy::{ProxyLogin, Scheme};
 use crate::secret::Secret;
 
 /// Port of SOCKS (the one that is registered for it).
@@ -23,9 +23,9 @@ pub struct Proxy {
 
 impl Proxy {
     /// Who we are to it, if it shall know.
-    pub fn identity(&self) -> Option<Identity<'_>> {
+    pub fn identity(&self) -> Option<ProxyLogin<'_>> {
         let password = self.secret.as_ref()?.expose();
-        self.address.user.as_deref().map(|user| Identity { user, password })
+        self.address.user.as_deref().map(|user| ProxyLogin { user, password })
     }
 }
 
@@ -42,7 +42,7 @@ pub struct ProxyAddress {
 
 /// Why a text names no proxy.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProxyError {
+pub enum ProxyAddressError {
     /// Neither of the two.
     #[error("write socks5://HOST:PORT or http://HOST:PORT")]
     Scheme,
@@ -70,28 +70,28 @@ pub enum ProxyError {
 
 impl ProxyAddress {
     /// Reads a proxy.
-    pub fn parse(text: &str) -> Result<Self, ProxyError> {
-        let (scheme, rest) = text.split_once("://").ok_or(ProxyError::Scheme)?;
+    pub fn parse(text: &str) -> Result<Self, ProxyAddressError> {
+        let (scheme, rest) = text.split_once("://").ok_or(ProxyAddressError::Scheme)?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "socks5" | "socks5h" => Scheme::Socks5,
             "http" => Scheme::Http,
-            "https" => return Err(ProxyError::Https),
-            _ => return Err(ProxyError::Scheme),
+            "https" => return Err(ProxyAddressError::Https),
+            _ => return Err(ProxyAddressError::Scheme),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (user, host) = match rest.rsplit_once('@') {
-            Some((user, _)) if user.contains(':') => return Err(ProxyError::Password),
-            Some((user, host)) => (Some(decoded(user).ok_or(ProxyError::User)?), host),
+            Some((user, _)) if user.contains(':') => return Err(ProxyAddressError::Password),
+            Some((user, host)) => (Some(decoded(user).ok_or(ProxyAddressError::User)?), host),
             None => (None, rest),
         };
         if host.contains('/') {
-            return Err(ProxyError::Path);
+            return Err(ProxyAddressError::Path);
         }
         let Server { host, port } = Server::parse(host)?;
         let port = match (port, scheme) {
             (Some(port), _) => port,
             (None, Scheme::Socks5) => SOCKS,
-            (None, Scheme::Http) => return Err(ProxyError::NoPort),
+            (None, Scheme::Http) => return Err(ProxyAddressError::NoPort),
         };
         Ok(Self { scheme, at: HostPort { host, port }, user })
     }
@@ -137,17 +137,17 @@ mod tests {
     #[test]
     fn what_names_no_proxy_is_refused() {
         let cases = [
-            ("proxy.example.com:1080", ProxyError::Scheme),
-            ("socks4://proxy.example.com", ProxyError::Scheme),
-            ("https://proxy.example.com:3128", ProxyError::Https),
-            ("http://proxy.example.com", ProxyError::NoPort),
-            ("http://joe:secret@proxy.example.com:3128", ProxyError::Password),
-            ("http://@proxy.example.com:3128", ProxyError::User),
-            ("http://a%0d@proxy.example.com:3128", ProxyError::User),
-            ("http://a%+1@proxy.example.com:3128", ProxyError::User),
-            ("http://proxy.example.com:3128/x", ProxyError::Path),
-            ("socks5://", ProxyError::Server(ServerError::NoHost)),
-            ("socks5://a:0", ProxyError::Server(ServerError::Port)),
+            ("proxy.example.com:1080", ProxyAddressError::Scheme),
+            ("socks4://proxy.example.com", ProxyAddressError::Scheme),
+            ("https://proxy.example.com:3128", ProxyAddressError::Https),
+            ("http://proxy.example.com", ProxyAddressError::NoPort),
+            ("http://joe:secret@proxy.example.com:3128", ProxyAddressError::Password),
+            ("http://@proxy.example.com:3128", ProxyAddressError::User),
+            ("http://a%0d@proxy.example.com:3128", ProxyAddressError::User),
+            ("http://a%+1@proxy.example.com:3128", ProxyAddressError::User),
+            ("http://proxy.example.com:3128/x", ProxyAddressError::Path),
+            ("socks5://", ProxyAddressError::Server(ServerError::NoHost)),
+            ("socks5://a:0", ProxyAddressError::Server(ServerError::Port)),
         ];
         for (text, error) in cases {
             assert_eq!(ProxyAddress::parse(text), Err(error), "{text}");

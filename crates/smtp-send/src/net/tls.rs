@@ -25,10 +25,10 @@ use rustls::{
 use crate::proto::auth::binding::Binding;
 use crate::proto::pin::Pin;
 use crate::proto::tlsa::Association;
-use pin::{NotPinned, Pinned};
-use verifier::{Anybody, Bench};
+use pin::{PinMismatch, Pinned};
+use verifier::{AnyCertificate, RuleVerifier};
 
-pub use client_certificate::Identity;
+pub use client_certificate::ClientCertificate;
 
 /// Whom to trust.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +44,7 @@ pub struct Trust {
     /// The keys of which the server must have one, in place of an issuer; or besides one, where `ca` names some.
     pub pins: Vec<Pin>,
     /// Our own certificate, shown to servers that ask for one.
-    pub identity: Option<Identity>,
+    pub identity: Option<ClientCertificate>,
 }
 
 /// When a certificate is checked.
@@ -71,14 +71,14 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(Kind::System, "", "TLS", error))?;
     let builder = if !trust.pins.is_empty() {
-        builder.dangerous().with_custom_certificate_verifier(Bench::new(pinned(trust, &provider)?, provider))
+        builder.dangerous().with_custom_certificate_verifier(RuleVerifier::new(pinned(trust, &provider)?, provider))
     } else if let Some((records, domain)) = &trust.dane {
-        let judge = dane::Dane::new(records, Some(domain), Arc::clone(&provider));
-        builder.dangerous().with_custom_certificate_verifier(Bench::new(judge, provider))
+        let check = dane::Dane::new(records, Some(domain), Arc::clone(&provider));
+        builder.dangerous().with_custom_certificate_verifier(RuleVerifier::new(check, provider))
     } else if checked {
         builder.with_root_certificates(roots(trust)?)
     } else {
-        builder.dangerous().with_custom_certificate_verifier(Bench::new(Anybody, provider))
+        builder.dangerous().with_custom_certificate_verifier(RuleVerifier::new(AnyCertificate, provider))
     };
     let config = match &trust.identity {
         Some(identity) => builder.with_client_cert_resolver(Arc::clone(&identity.0) as _),
@@ -92,7 +92,7 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
     Ok((connection, checked))
 }
 
-/// The pin of the key that the server has shown.
+/// The pin of the key that the server has presented.
 pub fn pin_of(connection: &ClientConnection) -> Option<Pin> {
     pin::pin_of(connection.peer_certificates()?.first()?)
 }
@@ -176,7 +176,7 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
                        --insecure accepts any certificate, --tls off sends in clear";
             Failure::new(Kind::Denied, "certificate of", peer, why)
         }
-        rustls::Error::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<NotPinned>() => {
+        rustls::Error::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<PinMismatch>() => {
             Failure::new(Kind::Denied, "certificate of", peer, other.0.to_string())
         }
         rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {

@@ -19,9 +19,9 @@ use crate::net::tls::{self, Trust};
 use crate::proto::auth::binding::Binding;
 use crate::proto::pin::Pin;
 use crate::proto::reply::{Reply, ReplyParser};
-use deadline_stream::Timed;
+use deadline_stream::DeadlineStream;
 
-pub use connect::{ConnectOptions, Family, Known, ProxyHeader};
+pub use connect::{ConnectOptions, Family, KnownAddresses, ProxyHeader};
 
 /// A handshake is a few packets and some arithmetic.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -52,21 +52,21 @@ impl Limits {
 
 #[derive(Debug)]
 enum Stream {
-    Clear(Timed),
-    Tls(Box<StreamOwned<ClientConnection, Timed>>),
+    Clear(DeadlineStream),
+    Tls(Box<StreamOwned<ClientConnection, DeadlineStream>>),
 }
 
 impl Stream {
-    fn timed(&mut self) -> &mut Timed {
+    fn stream(&mut self) -> &mut DeadlineStream {
         match self {
-            Self::Clear(timed) => timed,
+            Self::Clear(stream) => stream,
             Self::Tls(tls) => &mut tls.sock,
         }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Clear(timed) => timed.read(buffer),
+            Self::Clear(stream) => stream.read(buffer),
             Self::Tls(tls) => tls.read(buffer),
         }
     }
@@ -85,7 +85,7 @@ pub struct Encryption {
 
 /// Bytes that could not all be written.
 #[derive(Debug)]
-pub struct Unwritten {
+pub struct WriteError {
     /// Why.
     pub failure: Failure,
     /// How many of them may have left.
@@ -114,7 +114,7 @@ impl Transport {
     /// Connects to the first of the known addresses of `server` that answers.
     pub fn connect_to(
         server: &HostPort,
-        known: Known<'_>,
+        known: KnownAddresses<'_>,
         way: &ConnectOptions,
         limits: Limits,
     ) -> Result<Self, Failure> {
@@ -124,7 +124,7 @@ impl Transport {
 
     fn over(connected: connect::Connected, peer: &Peer, limits: Limits) -> Self {
         Self {
-            stream: Stream::Clear(connected.timed),
+            stream: Stream::Clear(connected.stream),
             input: connected.early,
             parser: ReplyParser::default(),
             host: peer.host().to_owned(),
@@ -142,7 +142,7 @@ impl Transport {
 
     /// Our own address on this connection, if it has one.
     pub fn local_address(&mut self) -> Option<IpAddr> {
-        self.stream.timed().local_address().map(|address| address.ip())
+        self.stream.stream().local_address().map(|address| address.ip())
     }
 
     /// Whether others on the way can read what is sent.
@@ -174,11 +174,11 @@ impl Transport {
             return Err(failed(Kind::Protocol, "TLS is there already"));
         };
         let (mut connection, verified) = tls::client(trust, &self.host, self.loopback)?;
-        let mut timed = clear
+        let mut stream = clear
             .another(self.limits.until(HANDSHAKE_TIMEOUT))
             .map_err(|error| Failure::io("start TLS with", &self.peer, error).with_kind(Kind::System))?;
         while connection.is_handshaking() {
-            if let Err(error) = connection.complete_io(&mut timed) {
+            if let Err(error) = connection.complete_io(&mut stream) {
                 return Err(handshake_failed(&self.peer, error));
             }
         }
@@ -188,22 +188,22 @@ impl Transport {
         let known = if verified { "certificate checked" } else { "certificate not checked" };
         let key = pin.map(|pin| format!(", its key is {pin}")).unwrap_or_default();
         log::info!("{} with {}, {known}{key}", encryption.version, self.peer);
-        self.stream = Stream::Tls(Box::new(StreamOwned::new(connection, timed)));
+        self.stream = Stream::Tls(Box::new(StreamOwned::new(connection, stream)));
         self.encryption = Some(encryption);
         Ok(())
     }
 
     /// Writes all of `bytes` within `patience`.
-    pub fn send(&mut self, bytes: &[u8], patience: Duration) -> Result<(), Unwritten> {
-        self.stream.timed().until = self.limits.until(patience);
+    pub fn send(&mut self, bytes: &[u8], patience: Duration) -> Result<(), WriteError> {
+        self.stream.stream().until = self.limits.until(patience);
         let (result, written) = match &mut self.stream {
-            Stream::Clear(timed) => timed.write_counted(bytes),
+            Stream::Clear(stream) => stream.write_counted(bytes),
             // What has left of a record is not known; all of it may have.
             Stream::Tls(tls) => (tls.write_all(bytes).and_then(|()| tls.flush()), bytes.len()),
         };
         result.map_err(|error| {
             let failure = Failure::io("send to", &self.peer, error).with_kind(Kind::Temporary);
-            Unwritten { failure, written }
+            WriteError { failure, written }
         })
     }
 
@@ -212,11 +212,11 @@ impl Transport {
         let until = self.limits.until(patience);
         let allowed = until.saturating_duration_since(Instant::now());
         let hint = self.encryption.is_none() && awaited == GREETING && allowed > GREETING_HINT;
-        self.stream.timed().until = if hint { Instant::now() + GREETING_HINT } else { until };
+        self.stream.stream().until = if hint { Instant::now() + GREETING_HINT } else { until };
         if self.encryption.is_some() {
             // What servers send behind a handshake (session tickets) is not answered by anything, and until it is acknowledged
             // many of them hold back the next reply (RFC 896); without this, acknowledging would take its 40 ms.
-            self.stream.timed().acknowledge_at_once();
+            self.stream.stream().acknowledge_at_once();
         }
         loop {
             if let Some(reply) = self.parsed()? {
@@ -231,7 +231,7 @@ impl Transport {
                         self.peer,
                         seconds(GREETING_HINT)
                     );
-                    self.stream.timed().until = until;
+                    self.stream.stream().until = until;
                 }
                 Err(error) => return Err(self.no_reply(error, awaited, allowed)),
             }
@@ -249,10 +249,10 @@ impl Transport {
         if let Some(reply) = self.buffered_reply()? {
             return Ok(Some(reply));
         }
-        if !self.stream.timed().is_readable() {
+        if !self.stream.stream().is_readable() {
             return Ok(None);
         }
-        self.stream.timed().until = Instant::now() + Duration::from_millis(1);
+        self.stream.stream().until = Instant::now() + Duration::from_millis(1);
         match self.fill() {
             // Under TLS what has arrived may be no data at all, such as a session ticket.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
@@ -264,7 +264,7 @@ impl Transport {
 
     /// Says goodbye to TLS and closes.
     pub fn close(mut self) {
-        self.stream.timed().until = Instant::now() + CLOSE_TIMEOUT;
+        self.stream.stream().until = Instant::now() + CLOSE_TIMEOUT;
         if let Stream::Tls(tls) = &mut self.stream {
             tls.conn.send_close_notify();
             let _ = tls.flush();

@@ -25,7 +25,7 @@ pub enum Command<'a> {
     /// Asks for TLS (RFC 3207).
     StartTls,
     /// Starts a transaction.
-    Mail(Mail<'a>),
+    Mail(MailParameters<'a>),
     /// Names one recipient.
     Rcpt {
         /// The recipient.
@@ -59,7 +59,7 @@ pub enum Body {
 
 /// MAIL with its parameters, each only when its extension is offered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mail<'a> {
+pub struct MailParameters<'a> {
     /// Where bounces go; `None` is the null path.
     pub from: Option<&'a Address>,
     /// The size of the message in bytes (RFC 1870).
@@ -78,7 +78,7 @@ pub struct Mail<'a> {
     pub require_tls: bool,
 }
 
-impl fmt::Display for Mail<'_> {
+impl fmt::Display for MailParameters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MAIL FROM:<")?;
         if let Some(from) = self.from {
@@ -176,7 +176,7 @@ mod tests {
     fn parameters_of_mail_appear_only_when_asked_for() {
         let from = Address::parse("a@example.com").unwrap();
         let envid = Envid::parse("a b").unwrap();
-        let mail = Mail {
+        let mail = MailParameters {
             from: Some(&from),
             size: Some(7),
             body: Some(Body::EightBitMime),
@@ -189,8 +189,8 @@ mod tests {
         let expected =
             "MAIL FROM:<a@example.com> SIZE=7 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+20b BY=60;R REQUIRETLS";
         assert_eq!(Command::Mail(mail).to_string(), expected);
-        assert_eq!(Command::Mail(Mail::default()).to_string(), "MAIL FROM:<>");
-        let binary = Mail { body: Some(Body::BinaryMime), ..Mail::default() };
+        assert_eq!(Command::Mail(MailParameters::default()).to_string(), "MAIL FROM:<>");
+        let binary = MailParameters { body: Some(Body::BinaryMime), ..MailParameters::default() };
         assert_eq!(Command::Mail(binary).to_string(), "MAIL FROM:<> BODY=BINARYMIME");
         let rcpt = Command::Rcpt { to: &from, notify: Some(Notify::Never) };
         assert_eq!(rcpt.to_string(), "RCPT TO:<a@example.com> NOTIFY=NEVER ORCPT=rfc822;a@example.com");

@@ -1,7 +1,7 @@
 //! The other side of SMTP (RFC 5321, section 4.1), as far as a program needs it that hands its mail to `sendmail -bs`.
 //!
 //! A [`SmtpServerSession`] takes one command line and says what to do. It holds the envelope until the message has come; the message
-//! itself is read by [`text::Text`]. Nothing is promised here: what is said behind the message is for the caller to decide.
+//! itself is read by [`text::DataText`]. Nothing is promised here: what is said behind the message is for the caller to decide.
 
 pub mod text;
 
@@ -16,7 +16,7 @@ const MAX_MISTAKES: usize = 20;
 
 /// What to do after a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum ServerStep {
     /// Write this reply.
     Say(String),
     /// Write this reply, then read the message.
@@ -26,7 +26,7 @@ pub enum Step {
 }
 
 /// Who sends what to whom; the sender `None` is the null path.
-pub type Envelope = (Option<Address>, Vec<Address>);
+pub type ReceivedEnvelope = (Option<Address>, Vec<Address>);
 
 /// The state of a session.
 #[derive(Debug)]
@@ -54,13 +54,13 @@ impl SmtpServerSession {
     }
 
     /// The envelope of the message that was announced by DATA; the next transaction can begin.
-    pub fn take_envelope(&mut self) -> Envelope {
+    pub fn take_envelope(&mut self) -> ReceivedEnvelope {
         self.begun = false;
         (self.from.take(), std::mem::take(&mut self.to))
     }
 
     /// Takes a command without its line end.
-    pub fn command(&mut self, line: &[u8]) -> Step {
+    pub fn command(&mut self, line: &[u8]) -> ServerStep {
         let reply = match std::str::from_utf8(line) {
             Ok(line) if !line.contains(char::is_control) => self.said(line),
             _ => Err("500 5.5.2 A command is text without control characters".to_owned()),
@@ -69,15 +69,15 @@ impl SmtpServerSession {
     }
 
     /// A line that was no command at all.
-    pub fn mistake(&mut self, reply: String) -> Step {
+    pub fn mistake(&mut self, reply: String) -> ServerStep {
         self.mistakes = self.mistakes.saturating_add(1);
         if self.mistakes < MAX_MISTAKES {
-            return Step::Say(reply);
+            return ServerStep::Say(reply);
         }
-        Step::End(format!("421 4.7.0 {} Too many mistakes", self.host))
+        ServerStep::End(format!("421 4.7.0 {} Too many mistakes", self.host))
     }
 
-    fn said(&mut self, line: &str) -> Result<Step, String> {
+    fn said(&mut self, line: &str) -> Result<ServerStep, String> {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         let rest = rest.trim();
         let reply = match verb.to_ascii_uppercase().as_str() {
@@ -103,13 +103,13 @@ impl SmtpServerSession {
             "NOOP" => "250 2.0.0 Ok".to_owned(),
             "VRFY" => "252 2.0.0 Send it and see".to_owned(),
             "HELP" => "214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT".to_owned(),
-            "QUIT" => return Ok(Step::End(format!("221 2.0.0 {} Bye", self.host))),
+            "QUIT" => return Ok(ServerStep::End(format!("221 2.0.0 {} Bye", self.host))),
             "AUTH" | "STARTTLS" | "BDAT" | "EXPN" | "LHLO" | "ETRN" | "TURN" => {
                 return Err(format!("502 5.5.1 No {} here", verb.to_ascii_uppercase()));
             }
             _ => return Err("500 5.5.1 No such command".to_owned()),
         };
-        Ok(Step::Say(reply))
+        Ok(ServerStep::Say(reply))
     }
 
     fn mail(&mut self, rest: &str) -> Result<String, String> {
@@ -152,9 +152,9 @@ impl SmtpServerSession {
         Ok("250 2.1.5 Ok".to_owned())
     }
 
-    fn data(&mut self, rest: &str) -> Result<Step, String> {
+    fn data(&mut self, rest: &str) -> Result<ServerStep, String> {
         match (rest, self.to.is_empty()) {
-            ("", false) => Ok(Step::Data("354 End with a dot alone in a line".to_owned())),
+            ("", false) => Ok(ServerStep::Data("354 End with a dot alone in a line".to_owned())),
             ("", true) if !self.begun => Err("503 5.5.1 MAIL comes first".to_owned()),
             ("", true) => Err("503 5.5.1 Nobody to send to".to_owned()),
             _ => Err("501 5.5.4 DATA has no parameters".to_owned()),

@@ -12,13 +12,13 @@ use common::{Failure, Kind};
 
 use crate::config::{FileSource, ReportStyle};
 use crate::report::{CsvReport, Report};
-use progress_bar::Progress;
+use progress_bar::RunProgress;
 
 /// Where the results of a run go.
 pub struct Output {
     style: ReportStyle,
     csv: Option<CsvReport<Box<dyn Write + Send>>>,
-    progress: Option<Progress>,
+    progress: Option<RunProgress>,
     /// Whether something could not be written, and was told.
     warned: bool,
 }
@@ -40,7 +40,7 @@ impl Output {
             FileSource::File(path) => table(path, goes_on),
         });
         let style = if to_stdout { ReportStyle::Quiet } else { style };
-        Ok(Self { style, csv: csv.transpose()?, progress: messages.and_then(Progress::new), warned: false })
+        Ok(Self { style, csv: csv.transpose()?, progress: messages.and_then(RunProgress::new), warned: false })
     }
 
     /// One more message has come to its end.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::source::{line_of, read_some, wait};
-use super::{LIMIT, Secret, Unusable};
+use super::{LIMIT, Secret, SecretError};
 
 /// How long a command may take, in seconds: a person may have to unlock a key for it.
 const TIMEOUT: u64 = 120;
@@ -22,22 +22,22 @@ const PAUSE: Duration = Duration::from_millis(5);
 const LINGER: Duration = Duration::from_millis(200);
 
 /// The first line that `command`, run by `sh -c`, prints.
-pub(super) fn output(command: &str) -> Result<Secret, Unusable> {
+pub(super) fn output(command: &str) -> Result<Secret, SecretError> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut guard = Guard(shell.spawn()?);
+    let mut guard = KillOnDrop(shell.spawn()?);
     let deadline = Instant::now() + Duration::from_secs(TIMEOUT);
     let bytes = collect(&mut guard.0, deadline)?;
     let status = ended(&mut guard.0, deadline)?;
     match (status.code(), status.signal()) {
         (Some(0), _) => Secret::new(&line_of(bytes)),
-        (Some(code), _) => Err(Unusable::ExitCode(code)),
-        (None, signal) => Err(Unusable::Signal(signal.unwrap_or_default())),
+        (Some(code), _) => Err(SecretError::ExitCode(code)),
+        (None, signal) => Err(SecretError::Signal(signal.unwrap_or_default())),
     }
 }
 
 /// All that it prints, until it closes its output.
-fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
     let Some(mut out) = child.stdout.take() else { return Ok(bytes) };
     loop {
@@ -48,25 +48,25 @@ fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, U
         } else if child.try_wait()?.is_some() {
             return Ok(bytes);
         } else if Instant::now() >= deadline {
-            return Err(Unusable::TooSlow(TIMEOUT));
+            return Err(SecretError::TooSlow(TIMEOUT));
         }
     }
 }
 
-fn ended(child: &mut Child, deadline: Instant) -> Result<ExitStatus, Unusable> {
+fn ended(child: &mut Child, deadline: Instant) -> Result<ExitStatus, SecretError> {
     loop {
         match child.try_wait()? {
             Some(status) => return Ok(status),
-            None if Instant::now() >= deadline => return Err(Unusable::TooSlow(TIMEOUT)),
+            None if Instant::now() >= deadline => return Err(SecretError::TooSlow(TIMEOUT)),
             None => thread::sleep(PAUSE),
         }
     }
 }
 
 /// Nothing that we started outlives us.
-struct Guard(Child);
+struct KillOnDrop(Child);
 
-impl Drop for Guard {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         if matches!(self.0.try_wait(), Ok(None)) {
             let _: io::Result<()> = self.0.kill();
@@ -86,14 +86,14 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_by_its_exit_code_or_signal() {
-        assert!(matches!(output("echo secret; exit 3"), Err(Unusable::ExitCode(3))));
-        assert!(matches!(output("kill -9 $$"), Err(Unusable::Signal(9))));
-        assert!(matches!(output("true"), Err(Unusable::Empty)));
+        assert!(matches!(output("echo secret; exit 3"), Err(SecretError::ExitCode(3))));
+        assert!(matches!(output("kill -9 $$"), Err(SecretError::Signal(9))));
+        assert!(matches!(output("true"), Err(SecretError::Empty)));
     }
 
     #[test]
     fn endless_output_is_cut_off() {
-        assert!(matches!(output("yes | tr -d '\\n'"), Err(Unusable::TooLong)));
+        assert!(matches!(output("yes | tr -d '\\n'"), Err(SecretError::TooLong)));
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub struct Arguments {
 
 /// What is wrong with a command line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Mistake {
+pub enum ArgumentError {
     /// A letter or word that means nothing.
     #[error("{0}: no option of sendmail")]
     Unknown(String),
@@ -69,7 +69,7 @@ pub enum Mistake {
 
 impl Arguments {
     /// Reads the arguments behind the name of the program.
-    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, Mistake> {
+    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, ArgumentError> {
         let mut waiting: VecDeque<String> = arguments.into_iter().collect();
         let mut found = Self::default();
         while let Some(argument) = waiting.pop_front() {
@@ -85,27 +85,27 @@ impl Arguments {
         }
         if found.smtp && (found.from_header || !found.recipients.is_empty()) {
             let why = "the recipients are told by RCPT, not by an argument or a header";
-            return Err(Mistake::Refused("-bs".into(), why));
+            return Err(ArgumentError::Refused("-bs".into(), why));
         }
         if found.recipients.is_empty() && !found.from_header && !found.help && !found.smtp {
-            return Err(Mistake::NoRecipient);
+            return Err(ArgumentError::NoRecipient);
         }
         Ok(found)
     }
 
-    fn long(&mut self, word: &str, waiting: &mut VecDeque<String>) -> Result<(), Mistake> {
+    fn long(&mut self, word: &str, waiting: &mut VecDeque<String>) -> Result<(), ArgumentError> {
         match word.split_once('=').unwrap_or((word, "")) {
             ("help", "") => self.help = true,
             ("queue", "") => self.queue = true,
             ("account", "") => self.account = Some(next("--account", waiting)?),
             ("account", name) => self.account = Some(name.to_owned()),
-            _ => return Err(Mistake::Unknown(format!("--{word}"))),
+            _ => return Err(ArgumentError::Unknown(format!("--{word}"))),
         }
         Ok(())
     }
 
     /// Letters behind one dash; the first one that takes a value takes all that is behind it.
-    fn bunch(&mut self, letters: &str, waiting: &mut VecDeque<String>) -> Result<(), Mistake> {
+    fn bunch(&mut self, letters: &str, waiting: &mut VecDeque<String>) -> Result<(), ArgumentError> {
         for (at, letter) in letters.char_indices() {
             let glued = &letters[at + letter.len_utf8()..];
             match letter {
@@ -115,7 +115,7 @@ impl Arguments {
                 _ if IGNORED.contains(letter) => {}
                 'q' => {
                     let why = "there is no queue: a message is handed over at once, or kept in a file that is named";
-                    return Err(Mistake::Refused(format!("-q{glued}"), why));
+                    return Err(ArgumentError::Refused(format!("-q{glued}"), why));
                 }
                 // The values of these are part of them, and never the next argument: that may be an address.
                 'b' if glued == "s" => {
@@ -135,7 +135,11 @@ impl Arguments {
         Ok(())
     }
 
-    fn valued(&mut self, letter: char, value: impl FnOnce() -> Result<String, Mistake>) -> Result<(), Mistake> {
+    fn valued(
+        &mut self,
+        letter: char,
+        value: impl FnOnce() -> Result<String, ArgumentError>,
+    ) -> Result<(), ArgumentError> {
         match letter {
             'f' | 'r' => self.sender = Some(value()?),
             'F' => self.name = Some(value()?),
@@ -158,18 +162,18 @@ impl Arguments {
             'C' => {
                 let why =
                     "no configuration of Sendmail is read here; --account NAME or SMTP_SEND_ACCOUNT names an account";
-                return Err(Mistake::Refused(format!("-C {}", value()?), why));
+                return Err(ArgumentError::Refused(format!("-C {}", value()?), why));
             }
             'o' => self.dots_are_text |= value()? == "i",
             _ if IGNORED_WITH_VALUE.contains(letter) => drop(value()?),
-            _ => return Err(Mistake::Unknown(format!("-{letter}"))),
+            _ => return Err(ArgumentError::Unknown(format!("-{letter}"))),
         }
         Ok(())
     }
 }
 
-fn next(option: &str, waiting: &mut VecDeque<String>) -> Result<String, Mistake> {
-    waiting.pop_front().ok_or_else(|| Mistake::Value(option.to_owned()))
+fn next(option: &str, waiting: &mut VecDeque<String>) -> Result<String, ArgumentError> {
+    waiting.pop_front().ok_or_else(|| ArgumentError::Value(option.to_owned()))
 }
 
 /// `value`, when `parse` understands it.
@@ -178,8 +182,8 @@ fn checked<T>(
     value: String,
     parse: impl Fn(&str) -> Option<T>,
     wanted: &'static str,
-) -> Result<String, Mistake> {
-    if parse(&value).is_some() { Ok(value) } else { Err(Mistake::Wrong(option, value, wanted)) }
+) -> Result<String, ArgumentError> {
+    if parse(&value).is_some() { Ok(value) } else { Err(ArgumentError::Wrong(option, value, wanted)) }
 }
 
 fn one_of(words: &'static [&'static str]) -> impl Fn(&str) -> Option<()> {
@@ -187,24 +191,24 @@ fn one_of(words: &'static [&'static str]) -> impl Fn(&str) -> Option<()> {
 }
 
 /// `-bX`: what kind of program to be.
-fn mode(letter: &str) -> Result<(), Mistake> {
+fn mode(letter: &str) -> Result<(), ArgumentError> {
     let why = match letter {
         "m" | "a" => return Ok(()),
-        "" => return Err(Mistake::Value("-b".into())),
+        "" => return Err(ArgumentError::Value("-b".into())),
         "p" => "there is no queue to list; what could not be sent is kept in files that were named",
         "d" | "D" | "l" => "this program receives no mail",
         "i" => "there are no aliases",
         "v" | "t" => "addresses are not looked at without sending; smtp-send --stop-after rcpt asks a server",
         _ => "no mode of sendmail",
     };
-    Err(Mistake::Refused(format!("-b{letter}"), why))
+    Err(ArgumentError::Refused(format!("-b{letter}"), why))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Arguments, Mistake> {
+    fn parsed(line: &str) -> Result<Arguments, ArgumentError> {
         Arguments::parse(line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned))
     }
 
@@ -257,23 +261,23 @@ mod tests {
         for line in
             ["-bp", "-bs bob", "-bs -t", "-bd", "-bi", "-I", "-bv bob", "-q", "-q30m", "-bz", "-C /etc/sendmail.cf -t"]
         {
-            assert!(matches!(parsed(line), Err(Mistake::Refused(..))), "{line}");
+            assert!(matches!(parsed(line), Err(ArgumentError::Refused(..))), "{line}");
         }
     }
 
     #[test]
     fn mistakes_are_named() {
-        assert_eq!(parsed("-t -f"), Err(Mistake::Value("-f".into())));
-        assert_eq!(parsed("-t -b"), Err(Mistake::Value("-b".into())));
-        assert_eq!(parsed("-Z bob"), Err(Mistake::Unknown("-Z".into())));
-        assert_eq!(parsed("-tZ"), Err(Mistake::Unknown("-Z".into())));
-        assert_eq!(parsed("-ü bob"), Err(Mistake::Unknown("-ü".into())));
-        assert_eq!(parsed("--to bob"), Err(Mistake::Unknown("--to".into())));
-        assert_eq!(parsed("-R some bob"), Err(Mistake::Wrong("-R", "some".into(), "full or hdrs")));
-        assert_eq!(parsed("-B x bob"), Err(Mistake::Wrong("-B", "x".into(), "7BIT or 8BITMIME")));
-        assert!(matches!(parsed("-N sometimes bob"), Err(Mistake::Wrong("-N", ..))));
-        assert!(matches!(parsed("-V ü bob"), Err(Mistake::Wrong("-V", ..))));
-        assert_eq!(parsed(""), Err(Mistake::NoRecipient));
-        assert_eq!(parsed("-i"), Err(Mistake::NoRecipient));
+        assert_eq!(parsed("-t -f"), Err(ArgumentError::Value("-f".into())));
+        assert_eq!(parsed("-t -b"), Err(ArgumentError::Value("-b".into())));
+        assert_eq!(parsed("-Z bob"), Err(ArgumentError::Unknown("-Z".into())));
+        assert_eq!(parsed("-tZ"), Err(ArgumentError::Unknown("-Z".into())));
+        assert_eq!(parsed("-ü bob"), Err(ArgumentError::Unknown("-ü".into())));
+        assert_eq!(parsed("--to bob"), Err(ArgumentError::Unknown("--to".into())));
+        assert_eq!(parsed("-R some bob"), Err(ArgumentError::Wrong("-R", "some".into(), "full or hdrs")));
+        assert_eq!(parsed("-B x bob"), Err(ArgumentError::Wrong("-B", "x".into(), "7BIT or 8BITMIME")));
+        assert!(matches!(parsed("-N sometimes bob"), Err(ArgumentError::Wrong("-N", ..))));
+        assert!(matches!(parsed("-V ü bob"), Err(ArgumentError::Wrong("-V", ..))));
+        assert_eq!(parsed(""), Err(ArgumentError::NoRecipient));
+        assert_eq!(parsed("-i"), Err(ArgumentError::NoRecipient));
     }
 }

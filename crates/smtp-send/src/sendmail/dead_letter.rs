@@ -46,17 +46,17 @@ pub(super) struct DeadLetter {
     /// The message as it was read.
     path: PathBuf,
     /// The same, open: its lock says that somebody is at work.
-    file: Held,
+    file: LockedFile,
 }
 
 /// A file that is locked, where the file system knows locks.
 #[derive(Debug)]
-enum Held {
+enum LockedFile {
     Locked(Flock<File>),
     Plain(File),
 }
 
-impl Held {
+impl LockedFile {
     fn new(file: File) -> Self {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(locked) => Self::Locked(locked),
@@ -65,7 +65,7 @@ impl Held {
     }
 }
 
-impl Deref for Held {
+impl Deref for LockedFile {
     type Target = File;
 
     fn deref(&self) -> &File {
@@ -88,7 +88,7 @@ pub(super) struct Note<'a> {
 }
 
 /// A message that could not be kept.
-pub(super) struct NotKept {
+pub(super) struct SaveError {
     /// All of it, to be read once.
     pub(super) message: Box<dyn Read>,
     /// Each folder that was tried, with what went wrong there.
@@ -100,26 +100,26 @@ impl DeadLetter {
     ///
     /// # Errors
     /// The outer error is one of reading `source`.
-    pub(super) fn keep(source: impl Read + 'static) -> io::Result<Result<Self, NotKept>> {
+    pub(super) fn keep(source: impl Read + 'static) -> io::Result<Result<Self, SaveError>> {
         let (mut message, mut why): (Box<dyn Read>, _) = (Box::new(source), Vec::new());
         for folder in folders() {
             let complaint = |error: &io::Error| format!("{}: {}", folder.display(), common::error::reason(error));
-            let mut draft = match Draft::new(&folder) {
-                Ok(draft) => draft,
+            let mut unnamed = match UnnamedFile::new(&folder) {
+                Ok(file) => file,
                 Err(error) => {
                     why.push(complaint(&error));
                     continue;
                 }
             };
-            match draft.fill(message)? {
-                Ok((path, file)) => return Ok(Ok(Self { stem: draft.stem.clone(), path, file })),
-                Err(NoRoom { error, whole }) => {
+            match unnamed.fill(message)? {
+                Ok((path, file)) => return Ok(Ok(Self { stem: unnamed.stem.clone(), path, file })),
+                Err(WriteFailure { error, whole }) => {
                     why.push(complaint(&error));
                     message = whole;
                 }
             }
         }
-        Ok(Err(NotKept { message, why: why.join("; ") }))
+        Ok(Err(SaveError { message, why: why.join("; ") }))
     }
 
     /// The file that holds the message as it was read.
@@ -137,8 +137,8 @@ impl DeadLetter {
     /// Gives the message into other hands, which may give it back.
     pub(super) fn hand_to<T>(self, take: impl FnOnce(&Path, Flock<File>) -> Result<T, Flock<File>>) -> Result<T, Self> {
         let Self { stem, path, file } = self;
-        let Held::Locked(file) = file else { return Err(Self { stem, path, file }) };
-        take(&path, file).map_err(|file| Self { stem, path, file: Held::Locked(file) })
+        let LockedFile::Locked(file) = file else { return Err(Self { stem, path, file }) };
+        take(&path, file).map_err(|file| Self { stem, path, file: LockedFile::Locked(file) })
     }
 
     /// Forgets the dead letter: it was handed over.
@@ -175,13 +175,13 @@ impl DeadLetter {
 /// A dead letter named after `stem`: a first line, and the message in the file `path`.
 fn with_note(path: &Path, stem: &Path, line: impl FnOnce(&mut &File) -> io::Result<()>) -> io::Result<PathBuf> {
     let folder = stem.parent().unwrap_or(Path::new("/"));
-    let mut draft = Draft::new(folder)?;
-    stem.clone_into(&mut draft.stem);
-    let mut out: &File = draft.open()?;
+    let mut unnamed = UnnamedFile::new(folder)?;
+    stem.clone_into(&mut unnamed.stem);
+    let mut out: &File = unnamed.open()?;
     line(&mut out)?;
     io::copy(&mut File::open(path)?, &mut out)?;
     out.sync_all()?;
-    let path = draft.publish("eml")?;
+    let path = unnamed.publish("eml")?;
     File::open(folder)?.sync_all()?;
     Ok(path)
 }
@@ -190,7 +190,7 @@ fn with_note(path: &Path, stem: &Path, line: impl FnOnce(&mut &File) -> io::Resu
 pub(super) fn save_copy(path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
     let mut error = io::Error::from(io::ErrorKind::NotFound);
     for folder in folders() {
-        let dead_letter = Draft::new(&folder).map(|draft| draft.stem.clone());
+        let dead_letter = UnnamedFile::new(&folder).map(|unnamed| unnamed.stem.clone());
         match dead_letter.and_then(|stem| with_note(path, &stem, |out| writeln!(out, "{}", note.line(&Local::now())))) {
             Ok(path) => return Ok(path),
             Err(cause) => error = cause,
@@ -248,26 +248,26 @@ impl Note<'_> {
 }
 
 /// Why a file could not take a message, which is to be read again.
-struct NoRoom {
+struct WriteFailure {
     error: io::Error,
     whole: Box<dyn Read>,
 }
 
-/// A draft has its file until that is published.
+/// The file is there until it is published.
 fn gone() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
 
 /// A file that nobody sees yet.
-struct Draft {
+struct UnnamedFile {
     /// There until it is handed over.
-    file: Option<Held>,
+    file: Option<LockedFile>,
     stem: PathBuf,
     /// Its name, on file systems where a file must have one.
     named: Option<PathBuf>,
 }
 
-impl Draft {
+impl UnnamedFile {
     fn new(folder: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let mut random = [0; 6];
@@ -279,11 +279,11 @@ impl Draft {
         if Path::new(OPEN_FILES).exists()
             && let Ok(file) = options.clone().custom_flags(nix::libc::O_TMPFILE).open(folder)
         {
-            return Ok(Self { file: Some(Held::new(file)), stem, named: None });
+            return Ok(Self { file: Some(LockedFile::new(file)), stem, named: None });
         }
         let path = stem.with_extension("partial");
         let file = options.create_new(true).open(&path)?;
-        Ok(Self { file: Some(Held::new(file)), stem, named: Some(path) })
+        Ok(Self { file: Some(LockedFile::new(file)), stem, named: Some(path) })
     }
 
     fn open(&self) -> io::Result<&File> {
@@ -303,7 +303,7 @@ impl Draft {
     }
 
     /// Copies `source` to its end and publishes the file; or says why that fails, with all bytes to be read again.
-    fn fill(&mut self, mut source: Box<dyn Read>) -> io::Result<Result<(PathBuf, Held), NoRoom>> {
+    fn fill(&mut self, mut source: Box<dyn Read>) -> io::Result<Result<(PathBuf, LockedFile), WriteFailure>> {
         let (mut block, mut written) = (vec![0; BLOCK], 0);
         loop {
             let length = match source.read(&mut block) {
@@ -315,14 +315,14 @@ impl Draft {
             if let Err(error) = self.open().and_then(|mut file| file.write_all(&block[..length])) {
                 block.truncate(length);
                 let whole = self.so_far(written)?.chain(io::Cursor::new(block)).chain(source);
-                return Ok(Err(NoRoom { error, whole: Box::new(whole) }));
+                return Ok(Err(WriteFailure { error, whole: Box::new(whole) }));
             }
             written += length as u64;
         }
         let published = self.publish(SENDING);
         Ok(match published.and_then(|path| self.file.take().map(|file| (path, file)).ok_or_else(gone)) {
             Ok(published) => Ok(published),
-            Err(error) => Err(NoRoom { error, whole: Box::new(self.so_far(written)?) }),
+            Err(error) => Err(WriteFailure { error, whole: Box::new(self.so_far(written)?) }),
         })
     }
 
@@ -334,7 +334,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for UnnamedFile {
     fn drop(&mut self) {
         if let Some(path) = &self.named {
             let _ = fs::remove_file(path);

@@ -12,7 +12,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::Sending;
 use super::dead_letter::{DeadLetter, Note};
-use super::queue::{self, Attempt, Entry};
+use super::queue::{self, Attempt, QueueEntry};
 use crate::delivery::OutgoingMessage;
 use crate::session::RecipientStatus;
 
@@ -23,7 +23,7 @@ const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 const NAMED: usize = 5;
 
 /// What happened first.
-enum Event {
+enum SendEnd {
     Done(Vec<RecipientStatus>, Option<Failure>),
     Signal(Signal),
 }
@@ -42,18 +42,18 @@ pub(super) fn of(
         dead_letter.note(&sender, &recipients);
     }
     let failure = match until_signal(move || send(sending, job), ended) {
-        Event::Done(_, None) => {
+        SendEnd::Done(_, None) => {
             if let Ok(dead_letter) = dead_letter {
                 dead_letter.discard();
             }
             return Ok(());
         }
-        Event::Done(statuses, Some(failure)) => {
+        SendEnd::Done(statuses, Some(failure)) => {
             let has_it = |at: usize| matches!(statuses.get(at), Some(RecipientStatus::Accepted(_)));
             let left = recipients.into_iter().enumerate().filter(|(at, _)| !has_it(*at)).map(|(_, one)| one);
             return Err(saved(dead_letter, &place(failure), &sender, &left.collect::<Vec<_>>()));
         }
-        Event::Signal(signal) => {
+        SendEnd::Signal(signal) => {
             let why = "the message may or may not have been delivered";
             Failure::new(Kind::Temporary, "", format!("ended by {}", signal.as_str()), why)
         }
@@ -64,37 +64,37 @@ pub(super) fn of(
 /// Tries a message that is in the queue. Unless it is refused for good there is nothing to say: it is in good hands.
 pub(super) fn queued(
     mut sending: Sending,
-    entry: Entry,
+    entry: QueueEntry,
     place: impl FnOnce(Failure) -> Failure,
 ) -> Result<(), Failure> {
     let id = entry.id.clone();
     let attempt = until_signal(
-        move || Queued::Tried(queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {})),
-        || Queued::Ended,
+        move || AttemptEnd::Tried(queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {})),
+        || AttemptEnd::Ended,
     );
     match attempt {
-        Queued::Tried(Attempt::Saved(failure)) => Err(place(failure)),
-        Queued::Tried(Attempt::Waits { failure, .. }) => {
+        AttemptEnd::Tried(Attempt::Saved(failure)) => Err(place(failure)),
+        AttemptEnd::Tried(Attempt::Waits { failure, .. }) => {
             log::info!("queued as {id}: {}", place(failure));
             Ok(())
         }
-        Queued::Tried(Attempt::Sent) | Queued::Ended => Ok(()),
+        AttemptEnd::Tried(Attempt::Sent) | AttemptEnd::Ended => Ok(()),
     }
 }
 
 /// What happened first to a message in the queue.
-enum Queued {
+enum AttemptEnd {
     Tried(Attempt),
     Ended,
 }
 
-impl From<Signal> for Queued {
+impl From<Signal> for AttemptEnd {
     fn from(_: Signal) -> Self {
         Self::Ended
     }
 }
 
-impl From<Signal> for Event {
+impl From<Signal> for SendEnd {
     fn from(signal: Signal) -> Self {
         Self::Signal(signal)
     }
@@ -121,13 +121,13 @@ fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Sen
     told.recv().unwrap_or_else(|_| ended())
 }
 
-fn send(mut sending: Sending, job: OutgoingMessage) -> Event {
+fn send(mut sending: Sending, job: OutgoingMessage) -> SendEnd {
     let (statuses, failure) = sending.deliver(job);
-    Event::Done(statuses, failure)
+    SendEnd::Done(statuses, failure)
 }
 
-fn ended() -> Event {
-    Event::Done(Vec::new(), Some(Failure::new(Kind::System, "", "the sending", "ended without a result")))
+fn ended() -> SendEnd {
+    SendEnd::Done(Vec::new(), Some(Failure::new(Kind::System, "", "the sending", "ended without a result")))
 }
 
 /// The signals to wait for: those that this program was not told to ignore when it was started, as nohup does.

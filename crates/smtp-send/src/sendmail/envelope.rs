@@ -13,7 +13,7 @@ use crate::proto::header;
 
 /// Who sends, as far as it is known without the message.
 #[derive(Debug)]
-pub(super) struct Identity {
+pub(super) struct SenderIdentity {
     domain: String,
     /// For a From that is missing.
     author: Mailbox,
@@ -33,14 +33,14 @@ enum Bounces {
 
 /// The envelope of one message.
 #[derive(Debug)]
-pub(super) struct Envelope {
+pub(super) struct MessageEnvelope {
     /// Where bounces go; `None` is the null path.
     pub(super) reverse_path: Option<Address>,
     /// Everybody who shall get it, each once.
     pub(super) recipients: Vec<Address>,
 }
 
-impl Identity {
+impl SenderIdentity {
     /// From what an account says (`from`, `envelope-from`) and the arguments, which count more.
     pub(super) fn new(from: Option<&str>, envelope_from: Option<&str>, arguments: &Arguments) -> Result<Self, Failure> {
         let wrong = |option, typed: &str, error| Failure::new(Kind::BadData, option, typed, error);
@@ -83,7 +83,7 @@ impl Identity {
     }
 
     /// The envelope of a message that has been read.
-    pub(super) fn envelope(&self, ready: &ExistingMessage, arguments: &Arguments) -> Result<Envelope, Failure> {
+    pub(super) fn envelope(&self, ready: &ExistingMessage, arguments: &Arguments) -> Result<MessageEnvelope, Failure> {
         let wrong = |error| Failure::new(Kind::BadData, "", "the header", error);
         let mut recipients = Vec::new();
         for typed in &arguments.recipients {
@@ -107,7 +107,7 @@ impl Identity {
             // Where the author cannot be read it is the user who sends.
             Bounces::ToAuthor => ready.author().ok().flatten().cloned().or_else(|| Some(self.author.address.clone())),
         };
-        Ok(Envelope { reverse_path, recipients })
+        Ok(MessageEnvelope { reverse_path, recipients })
     }
 }
 
@@ -119,9 +119,9 @@ fn qualified(typed: &str, domain: &str) -> Result<Mailbox, AddressError> {
 mod tests {
     use super::*;
 
-    fn identity(from: Option<&str>, envelope_from: Option<&str>, line: &[&str]) -> Identity {
+    fn identity(from: Option<&str>, envelope_from: Option<&str>, line: &[&str]) -> SenderIdentity {
         let arguments = Arguments::parse(line.iter().copied().map(str::to_owned)).unwrap();
-        Identity::new(from, envelope_from, &arguments).unwrap()
+        SenderIdentity::new(from, envelope_from, &arguments).unwrap()
     }
 
     fn to(address: &str) -> Bounces {

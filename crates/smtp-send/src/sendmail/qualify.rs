@@ -7,7 +7,7 @@ pub fn list(value: &[u8], domain: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len() + domain.len() + 1);
     let mut rest = value;
     while !rest.is_empty() {
-        let member = Member::first(rest);
+        let member = AddressPart::first(rest);
         match member.end_of_local_name {
             Some(end) => {
                 out.extend_from_slice(&rest[..end]);
@@ -24,16 +24,16 @@ pub fn list(value: &[u8], domain: &str) -> Vec<u8> {
 
 /// The first part of a list: an address, the name of a group, or what is between them.
 #[derive(Debug, Default)]
-struct Member {
+struct AddressPart {
     /// Bytes with the comma, colon or semicolon at the end.
     length: usize,
     /// Where the domain is to be put in.
     end_of_local_name: Option<usize>,
 }
 
-impl Member {
+impl AddressPart {
     fn first(list: &[u8]) -> Self {
-        let (mut words, mut bracket) = (Words::default(), None::<Words>);
+        let (mut words, mut bracket) = (HeaderWords::default(), None::<HeaderWords>);
         let mut at = 0;
         while let Some(byte) = list.get(at) {
             let inside = bracket.is_some();
@@ -56,7 +56,7 @@ impl Member {
                     (current.has_at, at) = (true, end);
                     continue;
                 }
-                b'<' if !inside => bracket = Some(Words::default()),
+                b'<' if !inside => bracket = Some(HeaderWords::default()),
                 b'>' => {
                     let found = bracket.take().and_then(|words| words.local_name());
                     // Behind the bracket nothing is an address.
@@ -81,14 +81,14 @@ impl Member {
 
 /// The words of an address, comments left out.
 #[derive(Debug, Default)]
-struct Words {
+struct HeaderWords {
     /// The end of the last one.
     end: usize,
     count: usize,
     has_at: bool,
 }
 
-impl Words {
+impl HeaderWords {
     fn add(&mut self, start: usize, end: usize) {
         if self.count == 0 || start > self.end {
             self.count += 1;

@@ -21,8 +21,8 @@ use crate::message::Edits;
 use crate::report::Report;
 use attempt::now;
 use control_file::QueueControlFile;
-pub(super) use spool::Entry;
-use spool::{EntryError, Queue};
+pub(super) use spool::QueueEntry;
+use spool::{Queue, QueueEntryError};
 
 pub(super) use attempt::{Attempt, attempt};
 
@@ -35,7 +35,7 @@ pub(super) fn enqueue(
     job: &OutgoingMessage,
     edits: &Edits,
     arguments: &Arguments,
-) -> Result<Entry, DeadLetter> {
+) -> Result<QueueEntry, DeadLetter> {
     let queue = match Queue::open() {
         Ok(queue) => queue,
         Err(error) => {
@@ -71,7 +71,7 @@ fn list(queue: &Queue, ids: &[String]) -> Result<(), Failure> {
     for id in ids {
         let text = match queue.ticket(id) {
             // It has been sent meanwhile.
-            Err(EntryError::Missing) => continue,
+            Err(QueueEntryError::Missing) => continue,
             Err(error) => format!("{id}  cannot be used: {error}"),
             Ok(ticket) => {
                 let sender = if ticket.sender().is_empty() { "<>" } else { ticket.sender() };
@@ -97,11 +97,11 @@ fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Failure>
     if !(how.give_up_after > 0.0 && how.give_up_after <= 1000.0) {
         return Err(Failure::new(Kind::Usage, "", "--give-up-after", "write a number of days above 0"));
     }
-    let mut run = Run { how, accounts: HashMap::new(), first: None, failed: 0 };
+    let mut run = QueuePass { how, accounts: HashMap::new(), first: None, failed: 0 };
     for id in ids {
         match queue.entry(id) {
             Ok(entry) if how.all || entry.ticket.next <= now() => run.entry(entry),
-            Ok(_) | Err(EntryError::Busy | EntryError::Missing) => {}
+            Ok(_) | Err(QueueEntryError::Busy | QueueEntryError::Missing) => {}
             Err(error) => run.failed(Failure::new(Kind::BadData, "read", id, error.to_string())),
         }
     }
@@ -115,7 +115,7 @@ fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Failure>
 }
 
 /// A run of the queue.
-struct Run<'a> {
+struct QueuePass<'a> {
     how: &'a QueueRun,
     /// The way of each account and set of wishes that was met; or why there is none for now.
     accounts: HashMap<[Option<String>; 4], Result<Setup, Failure>>,
@@ -123,8 +123,8 @@ struct Run<'a> {
     failed: usize,
 }
 
-impl Run<'_> {
-    fn entry(&mut self, mut entry: Entry) {
+impl QueuePass<'_> {
+    fn entry(&mut self, mut entry: QueueEntry) {
         let QueueControlFile { account, notify, ret, envelope_id, .. } = entry.ticket.clone();
         let key = [account.clone(), notify.clone(), ret.clone(), envelope_id.clone()];
         let arguments = Arguments { notify, ret, envelope_id, account, ..Arguments::default() };
@@ -133,7 +133,7 @@ impl Run<'_> {
             Ok(setup) => setup,
             Err(failure) => {
                 // A server that does not answer the first will not answer the tenth; and a password can be mended.
-                entry.ticket.postpone(now(), failure.to_string());
+                entry.ticket.defer(now(), failure.to_string());
                 let saved = entry.save();
                 let why = failure.clone();
                 self.waiting(&entry.id, &why);

@@ -10,14 +10,14 @@ use std::rc::Rc;
 
 use common::{Failure, Kind, SafeText};
 
-use super::dead_letter::{DeadLetter, NotKept};
+use super::dead_letter::{DeadLetter, SaveError};
 use super::queue::{self, Attempt};
 use super::{Arguments, Setup, deliver_or_keep, input, with_config_location};
 use crate::delivery::OutgoingMessage;
 use crate::host;
 use crate::message::{Edits, ExistingMessage, Message};
-use crate::proto::server_session::text::Text;
-use crate::proto::server_session::{Envelope, MAX_LINE, SmtpServerSession, Step};
+use crate::proto::server_session::text::DataText;
+use crate::proto::server_session::{MAX_LINE, ReceivedEnvelope, ServerStep, SmtpServerSession};
 use crate::session::RecipientStatus;
 
 /// What the message is called in errors.
@@ -46,9 +46,9 @@ pub(super) fn serve(arguments: &Arguments) -> Result<(), Failure> {
     loop {
         let Some(line) = line(&mut session)? else { return Ok(()) };
         match line {
-            Step::Say(reply) => say(&reply)?,
-            Step::End(reply) => return say(&reply),
-            Step::Data(reply) => {
+            ServerStep::Say(reply) => say(&reply)?,
+            ServerStep::End(reply) => return say(&reply),
+            ServerStep::Data(reply) => {
                 say(&reply)?;
                 // Each message has a route of its own: the first the one that was tried out, others a new one.
                 let setup = setup.take().map_or_else(|| Setup::new(arguments), Ok);
@@ -65,7 +65,7 @@ fn say(reply: &str) -> Result<(), Failure> {
 }
 
 /// What the next command leads to; `None` at the end of the input.
-fn line(session: &mut SmtpServerSession) -> Result<Option<Step>, Failure> {
+fn line(session: &mut SmtpServerSession) -> Result<Option<ServerStep>, Failure> {
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
     let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
@@ -89,10 +89,14 @@ fn line(session: &mut SmtpServerSession) -> Result<Option<Step>, Failure> {
 }
 
 /// Reads the message and sends it. The text is the answer.
-fn received(setup: Result<Setup, Failure>, envelope: Envelope, arguments: &Arguments) -> Result<String, Failure> {
-    let end = Rc::new(Cell::new(End::Missing));
+fn received(
+    setup: Result<Setup, Failure>,
+    envelope: ReceivedEnvelope,
+    arguments: &Arguments,
+) -> Result<String, Failure> {
+    let end = Rc::new(Cell::new(DataEnd::Missing));
     let data = Data {
-        text: Text::default(),
+        text: DataText::default(),
         lines: io::stdin().is_terminal(),
         out: Vec::new(),
         read: 0,
@@ -109,12 +113,12 @@ fn received(setup: Result<Setup, Failure>, envelope: Envelope, arguments: &Argum
     let kept = DeadLetter::keep(source).map_err(super::unreadable)?;
     let dead_letter = match kept {
         Ok(dead_letter) => dead_letter,
-        Err(NotKept { message, why }) => {
+        Err(SaveError { message, why }) => {
             drain(message)?;
             return Ok(format!("452 4.3.1 It could not be kept: {}", shortened(&why)));
         }
     };
-    if end.get() == End::Bare {
+    if end.get() == DataEnd::Bare {
         dead_letter.discard();
         return Ok("550 5.6.11 Every line of a message ends with CR LF, both of them; nothing was sent".to_owned());
     }
@@ -209,7 +213,7 @@ fn drain(mut source: impl Read) -> Result<(), Failure> {
 
 /// How the message ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum DataEnd {
     /// It has not.
     Missing,
     /// As it should.
@@ -220,13 +224,13 @@ enum End {
 
 /// The message behind DATA. An input that ends before it is an error: an incomplete message is never sent.
 struct Data {
-    text: Text,
+    text: DataText,
     /// On a terminal lines end with LF.
     lines: bool,
     /// What was read and not yet handed on, from `read` on.
     out: Vec<u8>,
     read: usize,
-    end: Rc<Cell<End>>,
+    end: Rc<Cell<DataEnd>>,
 }
 
 impl Data {
@@ -248,7 +252,7 @@ impl Data {
         };
         input.consume(taken);
         if ended {
-            self.end.set(if self.text.has_bare_line_end() { End::Bare } else { End::Good });
+            self.end.set(if self.text.has_bare_line_end() { DataEnd::Bare } else { DataEnd::Good });
         }
         Ok(())
     }
@@ -257,7 +261,7 @@ impl Data {
 impl Read for Data {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.read == self.out.len() {
-            if self.end.get() != End::Missing {
+            if self.end.get() != DataEnd::Missing {
                 return Ok(0);
             }
             self.fill()?;

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::proto::address::Address;
 use crate::proto::capability::Capabilities;
-use crate::proto::command::{Body, Command, Mail};
+use crate::proto::command::{Body, Command, MailParameters};
 use crate::proto::reply::Reply;
 
 /// One message with its envelope and what has become of it so far.
@@ -40,7 +40,7 @@ impl Transaction {
         {
             return Command::Rcpt { to, notify: dsn.and_then(|dsn| dsn.notify) };
         }
-        Command::Mail(Mail {
+        Command::Mail(MailParameters {
             from: self.envelope.reverse_path.as_ref(),
             size: offered.size.then(|| self.size(offered)),
             body: match (self.binary(offered), self.eight_bit(offered)) {

@@ -20,21 +20,21 @@ const MAX_ROW: u64 = 4 << 20;
 
 /// A table.
 #[derive(Debug)]
-pub struct Rows {
+pub struct CsvTable {
     file: File,
     /// Where it is, for the people; and what tells that it is still the same.
     path: PathBuf,
     stamp: FileVersion,
     separator: u8,
     columns: Vec<String>,
-    places: Vec<Place>,
+    places: Vec<RowPosition>,
     /// For whoever reads a row. To make one for each costs more than to read it.
     reader: Mutex<Reader<File>>,
 }
 
 /// Where a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct RowPosition {
     start: u64,
     line: u64,
 }
@@ -50,7 +50,7 @@ pub struct BadRow {
 
 /// What makes a file no table.
 #[derive(Debug, thiserror::Error)]
-pub enum RowsError {
+pub enum CsvTableError {
     /// It cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -59,9 +59,9 @@ pub enum RowsError {
     NoTable(String),
 }
 
-impl Rows {
+impl CsvTable {
     /// Looks at a table. The rows that are wrong are given beside it and are no part of it.
-    pub fn open(path: &Path, separator: u8) -> Result<(Self, Vec<BadRow>), RowsError> {
+    pub fn open(path: &Path, separator: u8) -> Result<(Self, Vec<BadRow>), CsvTableError> {
         let file = File::open(path)?;
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("not a regular file").into());
@@ -70,13 +70,13 @@ impl Rows {
     }
 
     /// The same for a stream, which is kept in a temporary file.
-    pub fn keep(mut stream: impl Read, separator: u8) -> Result<(Self, Vec<BadRow>), RowsError> {
+    pub fn keep(mut stream: impl Read, separator: u8) -> Result<(Self, Vec<BadRow>), CsvTableError> {
         let mut file = tempfile::tempfile()?;
         io::copy(&mut stream, &mut file)?;
         Self::look(file, Path::new("standard input"), separator)
     }
 
-    fn look(mut file: File, path: &Path, separator: u8) -> Result<(Self, Vec<BadRow>), RowsError> {
+    fn look(mut file: File, path: &Path, separator: u8) -> Result<(Self, Vec<BadRow>), CsvTableError> {
         let facts = file.metadata()?;
         let mut start = [0; BYTE_ORDER_MARK.len()];
         let marked = file.read_at(&mut start, 0)? == start.len() && start == BYTE_ORDER_MARK;
@@ -95,25 +95,25 @@ impl Rows {
         Ok((rows, bad))
     }
 
-    fn scan(&mut self, skipped: u64) -> Result<Vec<BadRow>, RowsError> {
+    fn scan(&mut self, skipped: u64) -> Result<Vec<BadRow>, CsvTableError> {
         let mut bad = Vec::new();
         let mut reader = builder(self.separator).from_reader(&self.file);
         let mut record = ByteRecord::new();
         if !reader.read_byte_record(&mut record).map_err(io::Error::from)? {
-            return Err(RowsError::NoTable("it is empty; its first row names the columns".into()));
+            return Err(CsvTableError::NoTable("it is empty; its first row names the columns".into()));
         }
         let columns = record.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
         let columns = columns.collect::<Result<Vec<_>, _>>();
-        self.columns = columns.map_err(|_| RowsError::NoTable("its first row is not UTF-8".into()))?;
+        self.columns = columns.map_err(|_| CsvTableError::NoTable("its first row is not UTF-8".into()))?;
         if let Some(twice) = (1..self.columns.len()).find(|at| self.columns[..*at].contains(&self.columns[*at])) {
-            return Err(RowsError::NoTable(format!("two columns are called '{}'", self.columns[twice])));
+            return Err(CsvTableError::NoTable(format!("two columns are called '{}'", self.columns[twice])));
         }
         while reader.read_byte_record(&mut record).map_err(io::Error::from)? {
             let (start, line) = record.position().map_or((0, 0), |place| (place.byte() + skipped, place.line()));
-            let Place { start, line } = self.behind_line_ends(Place { start, line })?;
+            let RowPosition { start, line } = self.behind_line_ends(RowPosition { start, line })?;
             let length = (reader.position().byte() + skipped).saturating_sub(start);
             match self.fault(&record, length) {
-                None => self.places.push(Place { start, line }),
+                None => self.places.push(RowPosition { start, line }),
                 Some(why) => bad.push(BadRow { line, why }),
             }
         }
@@ -121,7 +121,7 @@ impl Rows {
     }
 
     /// The place of a row is told with the line ends in front of it.
-    fn behind_line_ends(&self, mut place: Place) -> io::Result<Place> {
+    fn behind_line_ends(&self, mut place: RowPosition) -> io::Result<RowPosition> {
         let mut bytes = [0; 16];
         loop {
             let length = self.file.read_at(&mut bytes, place.start)?;
@@ -230,11 +230,11 @@ impl Read for Window<'_> {
 mod tests {
     use super::*;
 
-    fn table(text: &str, separator: u8) -> (Rows, Vec<BadRow>) {
-        Rows::keep(text.as_bytes(), separator).unwrap()
+    fn table(text: &str, separator: u8) -> (CsvTable, Vec<BadRow>) {
+        CsvTable::keep(text.as_bytes(), separator).unwrap()
     }
 
-    fn all(rows: &Rows) -> Vec<Vec<String>> {
+    fn all(rows: &CsvTable) -> Vec<Vec<String>> {
         (0..rows.len()).map(|number| rows.read(number).unwrap()).collect()
     }
 
@@ -254,14 +254,14 @@ mod tests {
         let (rows, bad) = table("a,b\n1,2\n3\n4,5,6\n7,8\n", b',');
         assert_eq!(all(&rows), [["1", "2"], ["7", "8"]]);
         assert_eq!(bad.iter().map(|row| row.line).collect::<Vec<_>>(), [3, 4]);
-        let (rows, bad) = Rows::keep(&b"a\n\xff\n"[..], b',').unwrap();
+        let (rows, bad) = CsvTable::keep(&b"a\n\xff\n"[..], b',').unwrap();
         assert_eq!((rows.len(), bad[0].why.as_str()), (0, "not UTF-8"));
     }
 
     #[test]
     fn what_is_no_table_is_told() {
         for text in ["", "\n\n", "a,a\n1,2\n"] {
-            assert!(Rows::keep(text.as_bytes(), b',').is_err(), "{text:?}");
+            assert!(CsvTable::keep(text.as_bytes(), b',').is_err(), "{text:?}");
         }
     }
 }

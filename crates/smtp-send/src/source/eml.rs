@@ -24,14 +24,14 @@ const STDIN: &str = "standard input";
 pub struct EmlFiles {
     mail: ExistingMail,
     mailboxes: Vec<(PathBuf, Mbox)>,
-    items: Vec<Item>,
+    items: Vec<EmlItem>,
     /// Messages that were left out because something is wrong with them.
     left_out: usize,
 }
 
 /// One message.
 #[derive(Debug)]
-enum Item {
+enum EmlItem {
     /// It can be read only once, so it is kept.
     Stdin(Mutex<Option<OutgoingMessage>>),
     File(PathBuf, Option<FileVersion>),
@@ -57,7 +57,7 @@ impl EmlFiles {
                 FileSource::Stdin => {
                     let ready = ExistingMessage::read(stdin(), &files.edits());
                     let job = files.checked(ready, STDIN)?;
-                    files.items.push(Item::Stdin(Mutex::new(Some(job))));
+                    files.items.push(EmlItem::Stdin(Mutex::new(Some(job))));
                 }
                 FileSource::File(path) if path.is_dir() => {
                     for path in letters(&path)? {
@@ -79,7 +79,7 @@ impl EmlFiles {
             let Some(job) = self.unless_left_out(looked, keep_going)? else { return Ok(()) };
             let Message::Existing(ready) = &job.message else { return Ok(()) };
             let stamp = ready.stamp().cloned();
-            self.items.push(Item::File(path, stamp));
+            self.items.push(EmlItem::File(path, stamp));
             return Ok(());
         };
         let at = self.mailboxes.len();
@@ -88,7 +88,7 @@ impl EmlFiles {
         for number in 0..count {
             let looked = self.extract(at, number);
             if self.unless_left_out(looked, keep_going)?.is_some() {
-                self.items.push(Item::Extract { mailbox: at, number });
+                self.items.push(EmlItem::Extract { mailbox: at, number });
             }
         }
         Ok(())
@@ -164,20 +164,20 @@ impl MessageSource for EmlFiles {
             return None;
         }
         Some(match self.items.get(number)? {
-            Item::Stdin(_) => STDIN.to_owned(),
-            Item::File(path, _) => path.display().to_string(),
-            Item::Extract { mailbox, number } => extract_name(&self.mailboxes[*mailbox].0, *number),
+            EmlItem::Stdin(_) => STDIN.to_owned(),
+            EmlItem::File(path, _) => path.display().to_string(),
+            EmlItem::Extract { mailbox, number } => extract_name(&self.mailboxes[*mailbox].0, *number),
         })
     }
 
     fn job(&self, number: usize) -> Result<OutgoingMessage, Failure> {
         let missing = |why| Failure::new(Kind::System, "read", "the message", why);
         match self.items.get(number).ok_or_else(|| missing("no such number"))? {
-            Item::Stdin(kept) => {
+            EmlItem::Stdin(kept) => {
                 let job = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
                 job.ok_or_else(|| missing("it is on its way"))
             }
-            Item::File(path, stamp) => {
+            EmlItem::File(path, stamp) => {
                 let ready = ExistingMessage::open(path, &self.edits());
                 if ready.as_ref().is_ok_and(|ready| ready.stamp() != stamp.as_ref()) {
                     let why = "the file has changed since it was first read";
@@ -185,7 +185,7 @@ impl MessageSource for EmlFiles {
                 }
                 self.checked(ready, &path.display().to_string())
             }
-            Item::Extract { mailbox, number } => self.extract(*mailbox, *number),
+            EmlItem::Extract { mailbox, number } => self.extract(*mailbox, *number),
         }
     }
 
@@ -194,12 +194,12 @@ impl MessageSource for EmlFiles {
         digest.words(format!("{:?} {:?}", self.mail.recipients, self.mail.reverse_path).as_bytes());
         for item in &self.items {
             match item {
-                Item::Stdin(_) => {
+                EmlItem::Stdin(_) => {
                     let why = "standard input cannot be read again when the run goes on; use a file";
                     return Err(Failure::new(Kind::Usage, "", "--journal", why));
                 }
-                Item::File(path, _) => digest.file(path)?,
-                Item::Extract { number, .. } => digest.words(&number.to_le_bytes()),
+                EmlItem::File(path, _) => digest.file(path)?,
+                EmlItem::Extract { number, .. } => digest.words(&number.to_le_bytes()),
             }
         }
         self.mailboxes.iter().try_for_each(|(path, _)| digest.file(path))?;
@@ -211,7 +211,7 @@ impl MessageSource for EmlFiles {
     }
 
     fn give_back(&self, number: usize, job: OutgoingMessage) {
-        if let Some(Item::Stdin(kept)) = self.items.get(number) {
+        if let Some(EmlItem::Stdin(kept)) = self.items.get(number) {
             *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
         }
     }

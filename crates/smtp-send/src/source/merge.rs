@@ -11,7 +11,7 @@ use std::io::Read;
 use chrono::{DateTime, FixedOffset};
 use common::{Failure, Kind};
 
-use super::csv_table::{BadRow, Rows, RowsError};
+use super::csv_table::{BadRow, CsvTable, CsvTableError};
 use crate::config::{FileSource, MergeMail, ReversePath};
 use crate::delivery::OutgoingMessage;
 use crate::host;
@@ -32,7 +32,7 @@ const NAMED: usize = 10;
 #[derive(Debug)]
 pub struct Merge {
     mail: MergeMail,
-    rows: Rows,
+    rows: CsvTable,
     template: Template,
     template_bytes: Vec<u8>,
     /// The column with the address.
@@ -53,8 +53,8 @@ impl Merge {
     pub fn look(mail: MergeMail, keep_going: bool, stdin: impl FnOnce() -> Box<dyn Read>) -> Result<Self, Failure> {
         let template_bytes = read_template(&mail)?;
         let (rows, bad) = match &mail.rows {
-            FileSource::File(path) => Rows::open(path, mail.separator),
-            FileSource::Stdin => Rows::keep(stdin(), mail.separator),
+            FileSource::File(path) => CsvTable::open(path, mail.separator),
+            FileSource::Stdin => CsvTable::keep(stdin(), mail.separator),
         }
         .map_err(|error| no_table(&mail.rows, error))?;
         let column = address_column(&rows, &mail)?;
@@ -218,19 +218,19 @@ fn read_template(mail: &MergeMail) -> Result<Vec<u8>, Failure> {
     fs::read(&mail.template).map_err(unreadable)
 }
 
-fn no_table(source: &FileSource, error: RowsError) -> Failure {
+fn no_table(source: &FileSource, error: CsvTableError) -> Failure {
     let name = match source {
         FileSource::Stdin => "standard input".to_owned(),
         FileSource::File(path) => path.display().to_string(),
     };
     match error {
-        RowsError::Io(error) => Failure::io("read", name, error).with_kind(Kind::NoInput),
-        RowsError::NoTable(why) => Failure::new(Kind::BadData, "read", name, why),
+        CsvTableError::Io(error) => Failure::io("read", name, error).with_kind(Kind::NoInput),
+        CsvTableError::NoTable(why) => Failure::new(Kind::BadData, "read", name, why),
     }
 }
 
 /// The column with the address.
-fn address_column(rows: &Rows, mail: &MergeMail) -> Result<usize, Failure> {
+fn address_column(rows: &CsvTable, mail: &MergeMail) -> Result<usize, Failure> {
     let columns = Columns::new(rows.columns().to_vec());
     let wrong = |why: String| Failure::new(Kind::BadData, "read", rows.path().display(), why);
     let known = || columns.names().join(", ");

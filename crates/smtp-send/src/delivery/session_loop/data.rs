@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{Failure, Kind};
 
-use super::{Broken, Line, MessageQueue, log_reply};
-use crate::delivery::progress::Meter;
+use super::{ConnectionLost, Line, MessageQueue, log_reply};
+use crate::delivery::progress::UploadProgress;
 use crate::message::{Message, Piece};
 use crate::proto::command::Command;
 use crate::proto::dot::{DotStuffing, LineEnds};
@@ -36,13 +36,13 @@ enum Form {
 }
 
 /// Why an upload did not come to its end.
-enum Interruption {
+enum UploadError {
     Text(io::Error),
     Wire(Failure),
     Early(Reply),
 }
 
-impl From<io::Error> for Interruption {
+impl From<io::Error> for UploadError {
     fn from(error: io::Error) -> Self {
         Self::Text(error)
     }
@@ -54,9 +54,11 @@ pub(super) fn send(
     outbox: &mut dyn MessageQueue,
     eight_bit: bool,
     framing: Framing,
-) -> Result<Event, Broken> {
+) -> Result<Event, ConnectionLost> {
     let missing = || Failure::new(Kind::System, "send", "the message", "it is gone");
-    let Some((message, meter)) = outbox.parcel() else { return Err(Broken { failure: missing(), complete: false }) };
+    let Some((message, meter)) = outbox.parcel() else {
+        return Err(ConnectionLost { failure: missing(), complete: false });
+    };
     let mut upload = Upload { line, meter, unanswered: 0, started: false };
     let ended = upload.nothing_is_said().and_then(|()| match framing {
         Framing::Dot => upload.dotted(message, eight_bit),
@@ -70,31 +72,31 @@ pub(super) fn send(
         Ok(()) => {
             log::info!("-> the message, {} bytes with its end", meter.bytes());
             line.end_of_message = Some(line.out.len());
-            outbox.completed().map_err(|failure| Broken { failure, complete: false })?;
+            outbox.completed().map_err(|failure| ConnectionLost { failure, complete: false })?;
             Ok(Event::Uploaded { chunks })
         }
-        Err(Interruption::Early(reply)) => {
+        Err(UploadError::Early(reply)) => {
             log_reply(&reply);
             Ok(Event::Reply(reply))
         }
-        Err(Interruption::Wire(failure)) => match line.wire.reply(LAST_WORDS_TIMEOUT, State::Upload.name()) {
+        Err(UploadError::Wire(failure)) => match line.wire.reply(LAST_WORDS_TIMEOUT, State::Upload.name()) {
             Ok(reply) => {
                 log_reply(&reply);
                 Ok(Event::Reply(reply))
             }
-            Err(_) => Err(Broken { failure, complete: false }),
+            Err(_) => Err(ConnectionLost { failure, complete: false }),
         },
         // A file that was being written will be complete later.
-        Err(Interruption::Text(error)) => {
+        Err(UploadError::Text(error)) => {
             let failure = Failure::io("send", "the message", error).with_kind(Kind::Temporary);
-            Err(Broken { failure, complete: false })
+            Err(ConnectionLost { failure, complete: false })
         }
     }
 }
 
 struct Upload<'a> {
     line: &'a mut Line,
-    meter: &'a mut Meter,
+    meter: &'a mut UploadProgress,
     /// Chunks whose replies have not come.
     unanswered: usize,
     /// Whether a block has left, so that the server may have something to say.
@@ -103,14 +105,14 @@ struct Upload<'a> {
 
 impl Upload<'_> {
     /// A server that has answered before there was anything to answer is out of step.
-    fn nothing_is_said(&mut self) -> Result<(), Interruption> {
-        match self.line.wire.buffered_reply().map_err(Interruption::Wire)? {
-            Some(reply) => Err(Interruption::Early(reply)),
+    fn nothing_is_said(&mut self) -> Result<(), UploadError> {
+        match self.line.wire.buffered_reply().map_err(UploadError::Wire)? {
+            Some(reply) => Err(UploadError::Early(reply)),
             None => Ok(()),
         }
     }
 
-    fn dotted(&mut self, message: &mut Message, eight_bit: bool) -> Result<(), Interruption> {
+    fn dotted(&mut self, message: &mut Message, eight_bit: bool) -> Result<(), UploadError> {
         let mut stuffing = DotStuffing::default();
         let mut before = self.line.out.len();
         message.stream(eight_bit, |piece| {
@@ -121,7 +123,7 @@ impl Upload<'_> {
             self.meter.add(self.line.out.len() - before);
             self.write_records()?;
             before = self.line.out.len();
-            Ok::<_, Interruption>(())
+            Ok::<_, UploadError>(())
         })?;
         stuffing.finish(&mut self.line.out);
         self.meter.add(self.line.out.len() - before);
@@ -129,30 +131,30 @@ impl Upload<'_> {
     }
 
     /// Writes what fills whole records, once there is a block of it.
-    fn write_records(&mut self) -> Result<(), Interruption> {
+    fn write_records(&mut self) -> Result<(), UploadError> {
         let length = self.line.out.len();
         if length < BLOCK {
             return Ok(());
         }
         if self.started
-            && let Some(reply) = self.line.wire.early_reply().map_err(Interruption::Wire)?
+            && let Some(reply) = self.line.wire.early_reply().map_err(UploadError::Wire)?
         {
-            return Err(Interruption::Early(reply));
+            return Err(UploadError::Early(reply));
         }
         let whole = length - length % RECORD;
         self.write(whole)
     }
 
     /// Writes the first bytes of what waits.
-    fn write(&mut self, length: usize) -> Result<(), Interruption> {
+    fn write(&mut self, length: usize) -> Result<(), UploadError> {
         let sent = self.line.wire.send(&self.line.out[..length], State::Upload.reply_timeout());
         self.started = true;
-        sent.map_err(|unwritten| Interruption::Wire(unwritten.failure))?;
+        sent.map_err(|unwritten| UploadError::Wire(unwritten.failure))?;
         self.line.out.drain(..length);
         Ok(())
     }
 
-    fn chunked(&mut self, message: &mut Message, form: Form, limit: usize) -> Result<(), Interruption> {
+    fn chunked(&mut self, message: &mut Message, form: Form, limit: usize) -> Result<(), UploadError> {
         let mut ends = LineEnds::default();
         let mut chunk = Vec::new();
         if form == Form::Binary {
@@ -171,7 +173,7 @@ impl Upload<'_> {
                 self.unanswered += 1;
                 self.answers(limit)?;
             }
-            Ok::<_, Interruption>(())
+            Ok::<_, UploadError>(())
         };
         match form {
             Form::Binary => message.stream_binary(sink)?,
@@ -192,17 +194,17 @@ impl Upload<'_> {
     }
 
     /// Reads the replies to chunks that have come, and waits while more than `limit` have not.
-    fn answers(&mut self, limit: usize) -> Result<(), Interruption> {
+    fn answers(&mut self, limit: usize) -> Result<(), UploadError> {
         while self.unanswered > 0 {
             let wire = &mut self.line.wire;
             let reply = if self.unanswered > limit {
-                Some(wire.reply(State::Chunk.reply_timeout(), State::Chunk.name()).map_err(Interruption::Wire)?)
+                Some(wire.reply(State::Chunk.reply_timeout(), State::Chunk.name()).map_err(UploadError::Wire)?)
             } else {
-                wire.early_reply().map_err(Interruption::Wire)?
+                wire.early_reply().map_err(UploadError::Wire)?
             };
             match reply {
                 Some(reply) if reply.is_positive() => self.unanswered -= 1,
-                Some(reply) => return Err(Interruption::Early(reply)),
+                Some(reply) => return Err(UploadError::Early(reply)),
                 None => return Ok(()),
             }
         }

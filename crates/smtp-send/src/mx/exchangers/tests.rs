@@ -5,7 +5,7 @@ use testkit::dns::{NameServer, Zone};
 use super::*;
 use crate::dns::NameServers;
 
-fn planned(zone: Zone, domain: &str) -> Result<Plan, Failure> {
+fn planned(zone: Zone, domain: &str) -> Result<MxList, Failure> {
     let server = NameServer::start(zone);
     let servers = NameServers::given(vec![server.address().parse().unwrap()], false);
     let direct = Direct { servers, policies: Vec::new(), port: 25 };
@@ -13,7 +13,7 @@ fn planned(zone: Zone, domain: &str) -> Result<Plan, Failure> {
     MxHosts::new(domain, &direct, &way, None, false).plan()
 }
 
-fn hosts(plan: &Plan) -> Vec<String> {
+fn hosts(plan: &MxList) -> Vec<String> {
     let name = |one: &Exchanger| match &one.host {
         Host::Named(name) => name.clone(),
         Host::Address(address) => address.to_string(),

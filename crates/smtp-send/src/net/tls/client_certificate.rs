@@ -21,9 +21,9 @@ const KEY: &str = "--tls-client-key";
 
 /// A certificate with its issuers, and its key.
 #[derive(Debug, Clone)]
-pub struct Identity(pub(super) Arc<SingleCertAndKey>);
+pub struct ClientCertificate(pub(super) Arc<SingleCertAndKey>);
 
-impl Identity {
+impl ClientCertificate {
     /// Reads the certificate and, from a file of its own or the same one, its key; both in PEM form.
     ///
     /// # Errors

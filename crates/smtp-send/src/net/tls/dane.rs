@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, RootCertStore};
 
-use super::verifier::{Judge, Shown};
+use super::verifier::{CertificateRule, PresentedChain};
 use crate::proto::tlsa::{Association, Usage};
 
 /// Demands a certificate that one of the records is about.
@@ -45,22 +45,22 @@ impl Dane {
     }
 }
 
-impl Judge for Dane {
+impl CertificateRule for Dane {
     /// The server's own certificate counts whatever its names and its dates; one below a named issuer must be valid and carry
     /// the name of the host or of the domain (RFC 7672, sections 3.1.1 and 3.1.2).
-    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, rustls::Error> {
-        if self.names(Usage::EndEntity, shown.certificate) {
+    fn check(&self, presented: &PresentedChain<'_>) -> Result<ServerCertVerified, rustls::Error> {
+        if self.names(Usage::EndEntity, presented.certificate) {
             return Ok(ServerCertVerified::assertion());
         }
-        let anchors = self.anchors(shown.chain);
+        let anchors = self.anchors(presented.chain);
         if anchors.is_empty() {
             return Err(CertificateError::ApplicationVerificationFailure.into());
         }
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), Arc::clone(&self.provider))
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?;
-        let check = |name: &ServerName<'_>| shown.verified_by(&*verifier, name);
-        match (check(shown.host), &self.domain) {
+        let check = |name: &ServerName<'_>| presented.verified_by(&*verifier, name);
+        match (check(presented.host), &self.domain) {
             (Err(_), Some(domain)) => check(domain),
             (result, _) => result,
         }

@@ -11,13 +11,13 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, OtherError};
 
-use super::verifier::{Judge, Shown};
+use super::verifier::{CertificateRule, PresentedChain};
 use crate::proto::pin::Pin;
 
 /// The key of the server is not among the pinned ones.
 #[derive(Debug, thiserror::Error)]
 #[error("its key is {0}, which --tls-pin does not name: another server, or a new key")]
-pub(super) struct NotPinned(Pin);
+pub(super) struct PinMismatch(Pin);
 
 /// The pin of a certificate's key.
 pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
@@ -33,14 +33,14 @@ pub(super) struct Pinned {
     pub(super) issuers: Option<Arc<WebPkiServerVerifier>>,
 }
 
-impl Judge for Pinned {
-    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, rustls::Error> {
-        let pin = pin_of(shown.certificate).ok_or(CertificateError::BadEncoding)?;
+impl CertificateRule for Pinned {
+    fn check(&self, presented: &PresentedChain<'_>) -> Result<ServerCertVerified, rustls::Error> {
+        let pin = pin_of(presented.certificate).ok_or(CertificateError::BadEncoding)?;
         if !self.pins.contains(&pin) {
-            return Err(CertificateError::Other(OtherError(Arc::new(NotPinned(pin)))).into());
+            return Err(CertificateError::Other(OtherError(Arc::new(PinMismatch(pin)))).into());
         }
         match &self.issuers {
-            Some(issuers) => shown.verified_by(&**issuers, shown.host),
+            Some(issuers) => presented.verified_by(&**issuers, presented.host),
             None => Ok(ServerCertVerified::assertion()),
         }
     }

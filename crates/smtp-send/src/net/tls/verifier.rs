@@ -10,12 +10,12 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
 /// Decides whether a certificate is that of the server that was meant.
-pub(super) trait Judge: Debug + Send + Sync {
-    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, rustls::Error>;
+pub(super) trait CertificateRule: Debug + Send + Sync {
+    fn check(&self, presented: &PresentedChain<'_>) -> Result<ServerCertVerified, rustls::Error>;
 }
 
-/// What a server has shown, and as whom it was addressed.
-pub(super) struct Shown<'a> {
+/// What a server has presented, and as whom it was addressed.
+pub(super) struct PresentedChain<'a> {
     pub(super) certificate: &'a CertificateDer<'a>,
     pub(super) chain: &'a [CertificateDer<'a>],
     pub(super) host: &'a ServerName<'a>,
@@ -24,7 +24,7 @@ pub(super) struct Shown<'a> {
     now: UnixTime,
 }
 
-impl Shown<'_> {
+impl PresentedChain<'_> {
     /// The opinion of another verifier, also for another name.
     pub(super) fn verified_by(
         &self,
@@ -37,28 +37,28 @@ impl Shown<'_> {
 
 /// Accepts every certificate.
 #[derive(Debug)]
-pub(super) struct Anybody;
+pub(super) struct AnyCertificate;
 
-impl Judge for Anybody {
-    fn judge(&self, _: &Shown<'_>) -> Result<ServerCertVerified, rustls::Error> {
+impl CertificateRule for AnyCertificate {
+    fn check(&self, _: &PresentedChain<'_>) -> Result<ServerCertVerified, rustls::Error> {
         Ok(ServerCertVerified::assertion())
     }
 }
 
-/// A judge, and who checks the signatures of the handshake.
+/// A check, and who checks the signatures of the handshake.
 #[derive(Debug)]
-pub(super) struct Bench<J> {
-    judge: J,
+pub(super) struct RuleVerifier<J> {
+    check: J,
     provider: Arc<CryptoProvider>,
 }
 
-impl<J: Judge> Bench<J> {
-    pub(super) fn new(judge: J, provider: Arc<CryptoProvider>) -> Arc<Self> {
-        Arc::new(Self { judge, provider })
+impl<J: CertificateRule> RuleVerifier<J> {
+    pub(super) fn new(check: J, provider: Arc<CryptoProvider>) -> Arc<Self> {
+        Arc::new(Self { check, provider })
     }
 }
 
-impl<J: Judge> ServerCertVerifier for Bench<J> {
+impl<J: CertificateRule> ServerCertVerifier for RuleVerifier<J> {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -67,7 +67,7 @@ impl<J: Judge> ServerCertVerifier for Bench<J> {
         response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.judge.judge(&Shown { certificate, chain, host, response, now })
+        self.check.check(&PresentedChain { certificate, chain, host, response, now })
     }
 
     fn verify_tls12_signature(

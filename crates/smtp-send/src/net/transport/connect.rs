@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::{Failure, Kind};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::deadline_stream::Timed;
+use super::deadline_stream::DeadlineStream;
 use super::{Limits, proxy, seconds};
 use crate::net::address::{HostPort, Peer};
 use crate::net::proxy::Proxy;
@@ -58,7 +58,7 @@ pub struct ProxyHeader {
 
 /// A connection that stands.
 pub(super) struct Connected {
-    pub(super) timed: Timed,
+    pub(super) stream: DeadlineStream,
     /// Whether the other end is on this machine.
     pub(super) loopback: bool,
     /// What has come already.
@@ -67,7 +67,7 @@ pub(super) struct Connected {
 
 /// The addresses of a server.
 #[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
+pub struct KnownAddresses<'a> {
     /// In the order to try them in.
     pub addresses: &'a [SocketAddr],
     /// Whether there is another server behind this one, so that none of them is waited for long.
@@ -77,7 +77,7 @@ pub struct Known<'a> {
 /// Connects to `peer`, to one of the addresses in `known` when these are its addresses.
 pub(super) fn connect(
     peer: &Peer,
-    known: Option<Known<'_>>,
+    known: Option<KnownAddresses<'_>>,
     way: &ConnectOptions,
     limits: Limits,
 ) -> Result<Connected, Failure> {
@@ -85,29 +85,29 @@ pub(super) fn connect(
         Peer::Unix(path) => return connect_unix(path),
         Peer::Tcp(server) => server,
     };
-    let (mut timed, address, early) = match &way.proxy {
+    let (mut stream, address, early) = match &way.proxy {
         None => {
             let (socket, address) = match known {
                 Some(known) => connect_first("", server, known, way, limits)?,
                 None => connect_any("", server, way, limits)?,
             };
-            (Timed::new(socket, Instant::now()), address, Vec::new())
+            (DeadlineStream::new(socket, Instant::now()), address, Vec::new())
         }
         Some(through) => {
             let (socket, _) = connect_any("proxy", &through.address.at, way, limits)?;
             log::info!("asking it for a connection to {server} by {}", through.address.scheme);
-            let mut timed = Timed::new(socket, Instant::now());
-            let early = proxy::tunnel(&mut timed, through, server, limits)?;
-            (timed, beyond(server), early)
+            let mut stream = DeadlineStream::new(socket, Instant::now());
+            let early = proxy::tunnel(&mut stream, through, server, limits)?;
+            (stream, beyond(server), early)
         }
     };
     if let Some(header) = way.header {
-        introduce(&mut timed, header, address, limits)
+        introduce(&mut stream, header, address, limits)
             .map_err(|error| Failure::io("send to", server, error).with_kind(Kind::Temporary))?;
     }
     // What is on the other side of a proxy is never this machine: nobody knows where the proxy is.
     let loopback = way.proxy.is_none() && address.ip().to_canonical().is_loopback();
-    Ok(Connected { timed, loopback, early })
+    Ok(Connected { stream, loopback, early })
 }
 
 /// The address of a server that only a proxy knows, as far as it can be told.
@@ -115,12 +115,12 @@ fn beyond(server: &HostPort) -> SocketAddr {
     SocketAddr::new(server.host.parse().unwrap_or(Ipv4Addr::UNSPECIFIED.into()), server.port)
 }
 
-fn introduce(timed: &mut Timed, proxy: ProxyHeader, server: SocketAddr, limits: Limits) -> io::Result<()> {
-    timed.until = limits.until(CONNECT_TIMEOUT);
-    let own = timed.local_address().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
+fn introduce(stream: &mut DeadlineStream, proxy: ProxyHeader, server: SocketAddr, limits: Limits) -> io::Result<()> {
+    stream.until = limits.until(CONNECT_TIMEOUT);
+    let own = stream.local_address().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
     let client = proxy.client.unwrap_or(own);
     log::info!("-> (PROXY header: {client} to {server})");
-    timed.write_all(&header(proxy.version, client, server))
+    stream.write_all(&header(proxy.version, client, server))
 }
 
 /// Connects to the first address of `host`, which is called `role` in errors, that answers.
@@ -131,14 +131,14 @@ fn connect_any(
     limits: Limits,
 ) -> Result<(Socket, SocketAddr), Failure> {
     let addresses = addresses(role, host, way, limits)?;
-    connect_first(role, host, Known { addresses: &addresses, more: false }, way, limits)
+    connect_first(role, host, KnownAddresses { addresses: &addresses, more: false }, way, limits)
 }
 
 /// Connects to the first of the addresses of `host` that answers.
 fn connect_first(
     role: &'static str,
     host: &HostPort,
-    known: Known<'_>,
+    known: KnownAddresses<'_>,
     way: &ConnectOptions,
     limits: Limits,
 ) -> Result<(Socket, SocketAddr), Failure> {
@@ -179,7 +179,9 @@ fn connect_unix(path: &Path) -> Result<Connected, Failure> {
     };
     log::info!("connecting to {}", path.display());
     match open() {
-        Ok(socket) => Ok(Connected { timed: Timed::new(socket, Instant::now()), loopback: true, early: Vec::new() }),
+        Ok(socket) => {
+            Ok(Connected { stream: DeadlineStream::new(socket, Instant::now()), loopback: true, early: Vec::new() })
+        }
         Err(error) => {
             let error: io::Error = error;
             let kind = if error.kind() == io::ErrorKind::PermissionDenied { Kind::Denied } else { Kind::Temporary };

@@ -16,7 +16,7 @@ const STEP: Duration = Duration::from_secs(1);
 
 /// A connected stream socket with the moment at which its next operation must be done.
 #[derive(Debug)]
-pub(super) struct Timed {
+pub(super) struct DeadlineStream {
     socket: Socket,
     /// When reads and writes fail with `TimedOut`.
     pub(super) until: Instant,
@@ -24,7 +24,7 @@ pub(super) struct Timed {
     write_timeout: Duration,
 }
 
-impl Timed {
+impl DeadlineStream {
     pub(super) fn new(socket: Socket, until: Instant) -> Self {
         Self { socket, until, read_timeout: Duration::ZERO, write_timeout: Duration::ZERO }
     }
@@ -69,7 +69,7 @@ impl Timed {
     }
 }
 
-impl Read for Timed {
+impl Read for DeadlineStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let wait = self.wait()?;
@@ -85,7 +85,7 @@ impl Read for Timed {
     }
 }
 
-impl Write for Timed {
+impl Write for DeadlineStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             let wait = self.wait()?;

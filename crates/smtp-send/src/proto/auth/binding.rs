@@ -41,9 +41,9 @@ impl Binding {
     /// section 4.1), such as with Ed25519.
     pub fn end_point(certificate: &[u8]) -> Option<Self> {
         let data = match signature_hash(certificate)? {
-            Hash::Sha256 => Sha256::digest(certificate).to_vec(),
-            Hash::Sha384 => Sha384::digest(certificate).to_vec(),
-            Hash::Sha512 => Sha512::digest(certificate).to_vec(),
+            BindingHash::Sha256 => Sha256::digest(certificate).to_vec(),
+            BindingHash::Sha384 => Sha384::digest(certificate).to_vec(),
+            BindingHash::Sha512 => Sha512::digest(certificate).to_vec(),
         };
         Some(Self { kind: "tls-server-end-point", data })
     }
@@ -59,22 +59,22 @@ impl Binding {
     }
 }
 
-enum Hash {
+enum BindingHash {
     Sha256,
     Sha384,
     Sha512,
 }
 
 /// The hash of the signature of a certificate; SHA-256 in place of MD5 and SHA-1.
-fn signature_hash(certificate: &[u8]) -> Option<Hash> {
+fn signature_hash(certificate: &[u8]) -> Option<BindingHash> {
     let (whole, _) = element(certificate, SEQUENCE)?;
     let (_, behind_tbs) = element(whole, SEQUENCE)?;
     let (algorithm, _) = element(behind_tbs, SEQUENCE)?;
     let (object, _) = element(algorithm, OBJECT)?;
     match (object.strip_prefix(&RSA), object.strip_prefix(&ECDSA)) {
-        (Some([4 | 5 | 11]), _) | (_, Some([1] | [3, 2])) => Some(Hash::Sha256),
-        (Some([12]), _) | (_, Some([3, 3])) => Some(Hash::Sha384),
-        (Some([13]), _) | (_, Some([3, 4])) => Some(Hash::Sha512),
+        (Some([4 | 5 | 11]), _) | (_, Some([1] | [3, 2])) => Some(BindingHash::Sha256),
+        (Some([12]), _) | (_, Some([3, 3])) => Some(BindingHash::Sha384),
+        (Some([13]), _) | (_, Some([3, 4])) => Some(BindingHash::Sha512),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ const MIN_ROUNDS: u32 = 4096;
 /// A second or two of work; more is a server that wants to keep us busy.
 const MAX_ROUNDS: u32 = 5_000_000;
 /// A SHA-256 or an HMAC with it.
-type Hash = Zeroizing<[u8; 32]>;
+type ScramHash = Zeroizing<[u8; 32]>;
 
 /// What is said about the channel in front of everything else.
 pub(super) enum Channel<'a> {
@@ -54,7 +54,7 @@ pub(super) struct Scram {
     seen: String,
     client_first_bare: String,
     nonce: String,
-    server_signature: Option<Hash>,
+    server_signature: Option<ScramHash>,
     verified: bool,
 }
 
@@ -98,7 +98,7 @@ impl Scram {
         }
         let prepared = stringprep::saslprep(password).map_or_else(|_| password.to_owned(), Into::into);
         let prepared = Zeroizing::new(prepared);
-        let mut salted = Hash::default();
+        let mut salted = ScramHash::default();
         pbkdf2::pbkdf2_hmac::<Sha256>(prepared.as_bytes(), &salt, rounds, salted.as_mut_slice());
         let client_key = hmac(salted.as_slice(), b"Client Key")?;
         let stored_key = Sha256::digest(client_key.as_slice());
@@ -156,7 +156,7 @@ fn not_an_error(message: &str) -> Result<(), &'static str> {
     })
 }
 
-fn hmac(key: &[u8], text: &[u8]) -> Result<Hash, &'static str> {
+fn hmac(key: &[u8], text: &[u8]) -> Result<ScramHash, &'static str> {
     let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).map_err(|_| "no key")?;
     mac.update(text);
     Ok(Zeroizing::new(mac.finalize().into_bytes().into()))

@@ -9,7 +9,7 @@ fn session() -> SmtpServerSession {
 /// The first line of each reply, shortened to its codes.
 fn codes(session: &mut SmtpServerSession, lines: &[&str]) -> Vec<String> {
     let code = |line: &&str| match session.command(line.as_bytes()) {
-        Step::Say(reply) | Step::Data(reply) | Step::End(reply) => reply.get(..3).unwrap().to_owned(),
+        ServerStep::Say(reply) | ServerStep::Data(reply) | ServerStep::End(reply) => reply.get(..3).unwrap().to_owned(),
     };
     lines.iter().map(code).collect()
 }
@@ -20,7 +20,7 @@ fn a_message_has_a_sender_and_recipients_before_its_text() {
     let lines =
         ["EHLO client", "mail from:<a@example.com> SIZE=9 BODY=8BITMIME", "RCPT TO:<b@example.com>", "rcpt to: <root>"];
     assert_eq!(codes(&mut session, &lines), ["250", "250", "250", "250"]);
-    assert!(matches!(session.command(b"DATA"), Step::Data(reply) if reply.starts_with("354 ")));
+    assert!(matches!(session.command(b"DATA"), ServerStep::Data(reply) if reply.starts_with("354 ")));
     let (from, to) = session.take_envelope();
     assert_eq!(from.unwrap().as_str(), "a@example.com");
     assert_eq!(to.iter().map(Address::as_str).collect::<Vec<_>>(), ["b@example.com", "root@example.org"]);
@@ -28,12 +28,12 @@ fn a_message_has_a_sender_and_recipients_before_its_text() {
     assert_eq!(codes(&mut session, &["RCPT TO:<b@example.com>", "MAIL FROM:<>", "DATA"]), ["503", "250", "503"]);
     assert_eq!(codes(&mut session, &["RCPT TO:<b@example.com>", "DATA"]), ["250", "354"]);
     assert_eq!(session.take_envelope().0, None);
-    assert!(matches!(session.command(b"quit"), Step::End(reply) if reply.starts_with("221 ")));
+    assert!(matches!(session.command(b"quit"), ServerStep::End(reply) if reply.starts_with("221 ")));
 }
 
 #[test]
 fn the_greeting_offers_what_there_is() {
-    let Step::Say(reply) = session().command(b"EHLO x") else { panic!() };
+    let ServerStep::Say(reply) = session().command(b"EHLO x") else { panic!() };
     let lines: Vec<&str> = reply.split("\r\n").collect();
     let offers = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
     let expected = ["250-host.example.com".to_owned()].into_iter().chain(offers.map(|offer| format!("250-{offer}")));
@@ -88,6 +88,6 @@ fn too_much_of_anything_has_an_end() {
         assert_eq!(codes(&mut session, &[&format!("RCPT TO:<b{number}@example.com>")]), ["250"]);
     }
     assert_eq!(codes(&mut session, &["RCPT TO:<one@example.com>"]), ["452"]);
-    let ends = (0..MAX_MISTAKES).map(|_| matches!(session.command(b"what"), Step::End(_)));
+    let ends = (0..MAX_MISTAKES).map(|_| matches!(session.command(b"what"), ServerStep::End(_)));
     assert_eq!(ends.filter(|end| *end).count(), 2);
 }

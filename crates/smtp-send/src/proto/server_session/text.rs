@@ -5,7 +5,7 @@
 
 /// Where in a line the last byte was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Place {
+enum LineState {
     #[default]
     Start,
     Within,
@@ -16,12 +16,12 @@ enum Place {
 
 /// Reads one message.
 #[derive(Debug, Default)]
-pub struct Text {
-    place: Place,
+pub struct DataText {
+    place: LineState,
     bare: bool,
 }
 
-impl Text {
+impl DataText {
     /// Takes bytes from the front of `input` and appends what they say to `out`. Gives how many were taken, and whether the last
     /// one ended the message; without that, all were taken.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
@@ -40,28 +40,28 @@ impl Text {
 
     fn byte(&mut self, byte: u8, out: &mut Vec<u8>) -> bool {
         self.place = match (self.place, byte) {
-            (Place::AfterDotCr, b'\n') => return true,
-            (Place::AfterCr, b'\n') => {
+            (LineState::AfterDotCr, b'\n') => return true,
+            (LineState::AfterCr, b'\n') => {
                 out.extend_from_slice(b"\r\n");
-                Place::Start
+                LineState::Start
             }
-            (Place::AfterCr | Place::AfterDotCr, _) => {
+            (LineState::AfterCr | LineState::AfterDotCr, _) => {
                 self.bare = true;
                 out.push(b'\r');
-                self.place = Place::Within;
+                self.place = LineState::Within;
                 return self.byte(byte, out);
             }
-            (Place::Start, b'.') => Place::AfterDot,
-            (Place::AfterDot, b'\r') => Place::AfterDotCr,
-            (_, b'\r') => Place::AfterCr,
+            (LineState::Start, b'.') => LineState::AfterDot,
+            (LineState::AfterDot, b'\r') => LineState::AfterDotCr,
+            (_, b'\r') => LineState::AfterCr,
             (_, b'\n') => {
                 self.bare = true;
                 out.push(b'\n');
-                Place::Within
+                LineState::Within
             }
             _ => {
                 out.push(byte);
-                Place::Within
+                LineState::Within
             }
         };
         false
@@ -75,9 +75,9 @@ mod tests {
 
     /// What was read, what is left, whether it ended, whether a line end was bare; the same in one piece and in single bytes.
     fn read(input: &str) -> (String, String, bool, bool) {
-        let (mut text, mut out) = (Text::default(), Vec::new());
+        let (mut text, mut out) = (DataText::default(), Vec::new());
         let (taken, ended) = text.push(input.as_bytes(), &mut out);
-        let (mut slow, mut slow_out, mut slow_taken) = (Text::default(), Vec::new(), 0);
+        let (mut slow, mut slow_out, mut slow_taken) = (DataText::default(), Vec::new(), 0);
         for byte in input.bytes() {
             slow_taken += 1;
             if slow.push(&[byte], &mut slow_out).1 {

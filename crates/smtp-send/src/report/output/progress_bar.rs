@@ -10,13 +10,13 @@ const WORTH_A_LINE: usize = 20;
 
 /// The line on standard error.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct RunProgress {
     bar: ProgressBar,
     /// Whether what is printed goes to the same terminal.
     shared: bool,
 }
 
-impl Progress {
+impl RunProgress {
     /// For so many messages; `None` when they are few or nobody looks.
     pub(super) fn new(messages: usize) -> Option<Self> {
         if messages < WORTH_A_LINE || !io::stderr().is_terminal() {
@@ -43,7 +43,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for RunProgress {
     /// Leaves a clean line.
     fn drop(&mut self) {
         self.bar.finish_and_clear();

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use common::{Failure, Kind};
 
-use super::spool::Entry;
+use super::spool::QueueEntry;
 use crate::delivery::OutgoingMessage;
 use crate::message::{ExistingMessage, Message};
 use crate::report::Report;
@@ -36,7 +36,7 @@ pub(crate) enum Attempt {
 
 /// Tries a message. `told` gets the report.
 pub(crate) fn attempt(
-    mut entry: Entry,
+    mut entry: QueueEntry,
     sending: &mut Sending,
     give_up_after: f64,
     told: &mut (dyn FnMut(&Report) + Send),
@@ -47,30 +47,30 @@ pub(crate) fn attempt(
     };
     let by_domain = sending.route.direct.is_some();
     let all = job.recipients.clone();
-    let mut places = vec![(Place::Open, true); all.len()];
+    let mut dispositions = vec![(Disposition::Open, true); all.len()];
     let failure = sending.send(job, &mut |sent| {
         // A domain that does not exist, or takes no mail, has refused its own recipients only.
         let refused = by_domain && sent.report.kind().is_some_and(is_about_message);
         for (address, status) in sent.recipients.iter().zip(sent.statuses) {
             let unsent = *status == RecipientStatus::Unsent;
-            let place = if unsent && refused { Place::Refused } else { place(status) };
-            let which = all.iter().zip(&mut places).filter(|(one, _)| *one == address);
+            let place = if unsent && refused { Disposition::Refused } else { disposition(status) };
+            let which = all.iter().zip(&mut dispositions).filter(|(one, _)| *one == address);
             which.for_each(|(_, old)| *old = (place, unsent));
         }
         told(&sent.report);
     });
     let Some(failure) = failure else { return finished(entry) };
-    let of = |wanted: Place| -> Vec<String> {
-        let pairs = entry.ticket.recipients.iter().zip(&places);
+    let of = |wanted: Disposition| -> Vec<String> {
+        let pairs = entry.ticket.recipients.iter().zip(&dispositions);
         pairs.filter(|(_, (place, _))| *place == wanted).map(|(address, _)| address.clone()).collect()
     };
     // Not this recipient but the message, the sender or the session was refused for good.
-    let is_open = |(place, _): &(Place, bool)| *place == Place::Open;
-    let for_all = !by_domain && failure.kind() != Kind::Temporary && places.iter().all(is_open);
+    let is_open = |(place, _): &(Disposition, bool)| *place == Disposition::Open;
+    let for_all = !by_domain && failure.kind() != Kind::Temporary && dispositions.iter().all(is_open);
     let (refused, open) = if for_all && is_about_message(failure.kind()) {
         (entry.ticket.recipients.clone(), Vec::new())
     } else {
-        (of(Place::Refused), of(Place::Open))
+        (of(Disposition::Refused), of(Disposition::Open))
     };
     let mut saved = None;
     if !refused.is_empty() {
@@ -83,7 +83,7 @@ pub(crate) fn attempt(
     if open.is_empty() {
         return finish_saved(entry, saved, failure);
     }
-    let unreachable = !by_domain && places.iter().all(|(_, unsent)| *unsent);
+    let unreachable = !by_domain && dispositions.iter().all(|(_, unsent)| *unsent);
     entry.ticket.recipients = open;
     let given_up = now() - entry.ticket.arrived;
     if given_up as f64 >= give_up_after * DAY {
@@ -100,22 +100,22 @@ pub(crate) fn attempt(
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Disposition {
     Accepted,
     Refused,
     Open,
 }
 
-fn place(status: &RecipientStatus) -> Place {
+fn disposition(status: &RecipientStatus) -> Disposition {
     match status {
-        RecipientStatus::Accepted(_) => Place::Accepted,
-        RecipientStatus::NeedsSmtpUtf8 => Place::Refused,
-        RecipientStatus::Refused(_, reply) if reply.is_permanent() => Place::Refused,
+        RecipientStatus::Accepted(_) => Disposition::Accepted,
+        RecipientStatus::NeedsSmtpUtf8 => Disposition::Refused,
+        RecipientStatus::Refused(_, reply) if reply.is_permanent() => Disposition::Refused,
         // As every mail server does, what may have been delivered is sent again.
         RecipientStatus::Refused(..)
         | RecipientStatus::Unsent
         | RecipientStatus::Valid(_)
-        | RecipientStatus::Unknown => Place::Open,
+        | RecipientStatus::Unknown => Disposition::Open,
     }
 }
 
@@ -125,7 +125,7 @@ fn is_about_message(kind: Kind) -> bool {
 }
 
 /// The message with its envelope.
-fn job(entry: &Entry) -> Result<OutgoingMessage, Failure> {
+fn job(entry: &QueueEntry) -> Result<OutgoingMessage, Failure> {
     let name = entry.path();
     let wrong =
         |error: super::control_file::ControlFileError| Failure::new(Kind::BadData, "read", name.display(), error);
@@ -136,7 +136,7 @@ fn job(entry: &Entry) -> Result<OutgoingMessage, Failure> {
     Ok(OutgoingMessage { reverse_path, recipients, message: Message::Existing(Box::new(ready)) })
 }
 
-fn finished(entry: Entry) -> Attempt {
+fn finished(entry: QueueEntry) -> Attempt {
     let id = entry.id.clone();
     if let Err(error) = entry.remove() {
         // It would be sent again, which is the lesser trouble.
@@ -145,13 +145,13 @@ fn finished(entry: Entry) -> Attempt {
     Attempt::Sent
 }
 
-fn finish_saved(entry: Entry, saved: Option<Failure>, failure: Failure) -> Attempt {
+fn finish_saved(entry: QueueEntry, saved: Option<Failure>, failure: Failure) -> Attempt {
     finished(entry);
     Attempt::Saved(saved.unwrap_or(failure))
 }
 
-fn waits(mut entry: Entry, failure: Failure, unreachable: bool) -> Attempt {
-    entry.ticket.postpone(now(), failure.to_string());
+fn waits(mut entry: QueueEntry, failure: Failure, unreachable: bool) -> Attempt {
+    entry.ticket.defer(now(), failure.to_string());
     if let Err(error) = entry.save() {
         // The old ticket is still there: it is tried again, perhaps for some who have it already.
         log::warn!("write the ticket of {}: {}", entry.id, common::error::reason(&error));
@@ -160,7 +160,7 @@ fn waits(mut entry: Entry, failure: Failure, unreachable: bool) -> Attempt {
 }
 
 /// Nobody who is left will get it.
-fn save_all(entry: Entry, failure: &Failure) -> Attempt {
+fn save_all(entry: QueueEntry, failure: &Failure) -> Attempt {
     match save_dead_letter(&entry, &entry.ticket.recipients.clone(), failure) {
         Ok(told) => finish_saved(entry, Some(told.clone()), told),
         Err(told) => waits(entry, told, false),
@@ -168,7 +168,7 @@ fn save_all(entry: Entry, failure: &Failure) -> Attempt {
 }
 
 /// A dead letter for these; the error tells where it is. Or why there is none.
-fn save_dead_letter(entry: &Entry, recipients: &[String], failure: &Failure) -> Result<Failure, Failure> {
+fn save_dead_letter(entry: &QueueEntry, recipients: &[String], failure: &Failure) -> Result<Failure, Failure> {
     let why = failure.to_string();
     let note = Note { sender: entry.ticket.sender(), recipients, why: &why };
     match dead_letter::save_copy(&entry.path(), &note) {

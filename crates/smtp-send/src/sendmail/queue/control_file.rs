@@ -154,7 +154,7 @@ impl QueueControlFile {
     }
 
     /// A try came to nothing for now.
-    pub(super) fn postpone(&mut self, now: i64, why: String) {
+    pub(super) fn defer(&mut self, now: i64, why: String) {
         self.attempts = self.attempts.saturating_add(1);
         let pause = delivery::backoff(self.attempts).saturating_mul(MINUTES).min(MAX_PAUSE);
         self.next = now.saturating_add(i64::try_from(pause.as_secs()).unwrap_or(i64::MAX));
@@ -215,7 +215,7 @@ mod tests {
         let mut ticket = ticket();
         let mut pauses = Vec::new();
         for _ in 0..12 {
-            ticket.postpone(0, "busy".into());
+            ticket.defer(0, "busy".into());
             pauses.push(ticket.next);
         }
         assert!((45..=75).contains(&pauses[0]) && (90..=150).contains(&pauses[1]), "{pauses:?}");

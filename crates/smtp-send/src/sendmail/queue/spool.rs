@@ -33,7 +33,7 @@ pub(crate) struct Queue {
 
 /// A message in the queue that nobody else works on.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct QueueEntry {
     /// Its name.
     pub(crate) id: String,
     folder: PathBuf,
@@ -45,7 +45,7 @@ pub(crate) struct Entry {
 
 /// Why an entry cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum EntryError {
+pub(crate) enum QueueEntryError {
     /// Somebody else is at work on it.
     #[error("it is being sent")]
     Busy,
@@ -106,10 +106,10 @@ impl Queue {
         path: &Path,
         message: Flock<File>,
         ticket: QueueControlFile,
-    ) -> Result<Entry, Flock<File>> {
+    ) -> Result<QueueEntry, Flock<File>> {
         let id = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         match self.put(path, &message, &id, &ticket) {
-            Ok(()) => Ok(Entry { id, folder: self.folder.clone(), _message: message, ticket }),
+            Ok(()) => Ok(QueueEntry { id, folder: self.folder.clone(), _message: message, ticket }),
             Err(error) => {
                 log::warn!("{}: {}", self.folder.display(), common::error::reason(&error));
                 Err(message)
@@ -144,40 +144,40 @@ impl Queue {
     }
 
     /// The ticket of a message, whoever works on it.
-    pub(crate) fn ticket(&self, id: &str) -> Result<QueueControlFile, EntryError> {
+    pub(crate) fn ticket(&self, id: &str) -> Result<QueueControlFile, QueueEntryError> {
         if !is_name(id) || !self.folder.join(format!("{id}.msg")).exists() {
-            return Err(EntryError::Missing);
+            return Err(QueueEntryError::Missing);
         }
         Ok(QueueControlFile::parse(&fs::read(self.folder.join(format!("{id}.json")))?)?)
     }
 
     /// Locks the file of a message.
-    fn hold(&self, id: &str) -> Result<Flock<File>, EntryError> {
+    fn hold(&self, id: &str) -> Result<Flock<File>, QueueEntryError> {
         let path = self.folder.join(format!("{id}.msg"));
         let missing = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => EntryError::Missing,
+            io::ErrorKind::NotFound => QueueEntryError::Missing,
             _ => error.into(),
         };
         if !is_name(id) {
-            return Err(EntryError::Missing);
+            return Err(QueueEntryError::Missing);
         }
         let file = File::options().read(true).write(true).open(&path).map_err(missing)?;
         let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
-            Errno::EWOULDBLOCK => EntryError::Busy,
-            error => EntryError::Io(error.into()),
+            Errno::EWOULDBLOCK => QueueEntryError::Busy,
+            error => QueueEntryError::Io(error.into()),
         })?;
         // Between the two somebody else may have sent it.
-        if path.exists() { Ok(file) } else { Err(EntryError::Missing) }
+        if path.exists() { Ok(file) } else { Err(QueueEntryError::Missing) }
     }
 
     /// A message to work on.
-    pub(crate) fn entry(&self, id: &str) -> Result<Entry, EntryError> {
+    pub(crate) fn entry(&self, id: &str) -> Result<QueueEntry, QueueEntryError> {
         let message = self.hold(id)?;
-        Ok(Entry { id: id.to_owned(), folder: self.folder.clone(), ticket: self.ticket(id)?, _message: message })
+        Ok(QueueEntry { id: id.to_owned(), folder: self.folder.clone(), ticket: self.ticket(id)?, _message: message })
     }
 
     /// Removes a message unsent, even one whose ticket cannot be read.
-    pub(crate) fn drop_entry(&self, id: &str) -> Result<(), EntryError> {
+    pub(crate) fn drop_entry(&self, id: &str) -> Result<(), QueueEntryError> {
         let held = self.hold(id)?;
         remove(&self.folder, id)?;
         drop(held);
@@ -185,7 +185,7 @@ impl Queue {
     }
 }
 
-impl Entry {
+impl QueueEntry {
     /// The file with the message.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.join(format!("{}.msg", self.id))
