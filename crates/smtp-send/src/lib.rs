@@ -32,6 +32,7 @@ use account::Account;
 use cli::{AccountAction, AccountCli, AccountNew, Cli, QueueAction, QueueCli, Typed};
 use config::{Config, ReportStyle};
 use delivery::{OutgoingMessage, RunOptions};
+use proto::command::BodyForm;
 use journal::{Journal, resume};
 use report::output::Output;
 use source::DkimSignedSource;
@@ -161,7 +162,7 @@ fn with_config_location(error: anyhow::Error, account: Option<&Account>) -> anyh
 fn print(job: &mut OutgoingMessage) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     job.message
-        .stream(true, |piece| {
+        .stream(BodyForm::EightBit, |piece| {
             let lines = piece.bytes().split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
             out.write_all(&lines)
         })

@@ -25,6 +25,8 @@ mod transfer_encoding;
 
 use std::io;
 
+use crate::proto::command::BodyForm;
+
 pub use attach::Attachment;
 pub use composed::{ComposedMessage, Draft, HtmlBody};
 pub use dkim_signed::Signed;
@@ -80,12 +82,13 @@ impl Message {
         }
     }
 
-    /// Whether the form for servers with 8BITMIME differs from the one for all others.
-    pub fn has_eight_bit_form(&self) -> bool {
+    /// Whether the message has this form, different from the others; every message has a 7-bit form.
+    pub fn has_form(&self, form: BodyForm) -> bool {
         match self {
-            Self::Composed(message) => message.has_eight_bit_form(),
-            Self::Existing(message) => message.has_eight_bit_form(),
-            Self::Signed(signed) => signed.message().has_eight_bit_form(),
+            Self::Composed(message) => message.has_form(form),
+            Self::Existing(message) => message.has_form(form),
+            // A signature covers lines (RFC 6376, section 5.3).
+            Self::Signed(signed) => form != BodyForm::Binary && signed.message().has_form(form),
         }
     }
 
@@ -101,29 +104,11 @@ impl Message {
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
     /// EmlFiles are read for it only where their bytes have to be encoded anew in quoted-printable.
-    pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
+    pub fn size(&mut self, form: BodyForm) -> io::Result<u64> {
         match self {
-            Self::Composed(message) => message.size(eight_bit),
-            Self::Existing(message) => message.size(eight_bit),
-            Self::Signed(signed) => signed.size(eight_bit),
-        }
-    }
-
-    /// The size in bytes of the form for BINARYMIME (RFC 3030), when it has one that is smaller: files are in it as they are.
-    pub fn binary_size(&mut self) -> io::Result<Option<u64>> {
-        match self {
-            Self::Composed(message) => message.binary_size(),
-            // What somebody else has encoded stays as it is, and what is signed must have lines (RFC 6376, section 5.3).
-            Self::Existing(_) | Self::Signed(_) => Ok(None),
-        }
-    }
-
-    /// Hands the form for BINARYMIME to `sink`, as [`Message::stream`] does with the others.
-    pub fn stream_binary<E: From<io::Error>>(&mut self, sink: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
-        match self {
-            Self::Composed(message) => message.stream_binary(sink),
-            Self::Existing(message) => message.stream(true, sink),
-            Self::Signed(signed) => signed.stream(true, sink),
+            Self::Composed(message) => message.size(form),
+            Self::Existing(message) => message.size(form),
+            Self::Signed(signed) => signed.size(form),
         }
     }
 
@@ -132,21 +117,21 @@ impl Message {
     /// An error, also after the last piece, says that the message is not complete: a file was changed meanwhile.
     pub fn stream<E: From<io::Error>>(
         &mut self,
-        eight_bit: bool,
+        form: BodyForm,
         mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.stream_to(eight_bit, &mut sink)
+        self.stream_to(form, &mut sink)
     }
 
     fn stream_to<E: From<io::Error>>(
         &mut self,
-        eight_bit: bool,
+        form: BodyForm,
         sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         match self {
-            Self::Composed(message) => message.stream(eight_bit, sink),
-            Self::Existing(message) => message.stream(eight_bit, sink),
-            Self::Signed(signed) => signed.stream(eight_bit, sink),
+            Self::Composed(message) => message.stream(form, sink),
+            Self::Existing(message) => message.stream(form, sink),
+            Self::Signed(signed) => signed.stream(form, sink),
         }
     }
 }

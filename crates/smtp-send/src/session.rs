@@ -35,7 +35,7 @@ use std::collections::VecDeque;
 use crate::proto::auth::binding::Binding;
 use crate::proto::auth::{Exchange, Wiped};
 use crate::proto::capability::Capabilities;
-use crate::proto::command::Command;
+use crate::proto::command::{BodyForm, Command};
 use crate::proto::reply::Reply;
 use transaction::Transaction;
 
@@ -86,8 +86,8 @@ pub enum Action {
     Next,
     /// Send the message that was the last to be next; then report [`Event::Uploaded`].
     Upload {
-        /// Whether its form with bytes over 127 is wanted.
-        eight_bit: bool,
+        /// The form that MAIL declared.
+        form: BodyForm,
         /// How its end is marked.
         framing: Framing,
     },
@@ -104,8 +104,6 @@ pub enum Framing {
     Chunks {
         /// Whether a chunk may be sent before the reply to the last one has come.
         pipelined: bool,
-        /// Whether files go as they are (BINARYMIME).
-        binary: bool,
     },
 }
 

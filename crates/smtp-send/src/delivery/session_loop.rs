@@ -85,7 +85,7 @@ pub fn run(
                 Event::TlsStarted
             }),
             Action::Next => Ok(line.next(session.awaits_answer(), outbox)),
-            Action::Upload { eight_bit, framing } => data::send(&mut line, outbox, eight_bit, framing),
+            Action::Upload { form, framing } => data::send(&mut line, outbox, form, framing),
             Action::Close => {
                 line.hand_over(outbox);
                 line.wire.close();

@@ -13,7 +13,7 @@ use crate::delivery::progress::UploadProgress;
 use crate::message::Message;
 use crate::mx;
 use crate::net::transport::{Encryption, Transport};
-use crate::proto::command::HeloName;
+use crate::proto::command::{BodyForm, HeloName};
 use crate::session::{
     Envelope, RecipientStatus, Session, SessionError, Settings, StartTls, StopAfter, TransactionResult,
 };
@@ -156,16 +156,13 @@ impl<'a, 'r> Connection<'a, 'r> {
         let name = self.run.supply.name(parcel.task.number).unwrap_or_else(|| "the message".into());
         let unreadable = |error| Failure::io("read", &name, error).with_kind(Kind::NoInput);
         let message = &mut job.message;
+        let mut size = |form| message.has_form(form).then(|| message.size(form)).transpose().map_err(unreadable);
         Ok(Envelope {
             reverse_path: job.reverse_path.clone(),
             recipients: parcel.which.iter().filter_map(|index| job.recipients.get(*index)).cloned().collect(),
-            seven_bit_size: message.size(false).map_err(unreadable)?,
-            eight_bit_size: if message.has_eight_bit_form() {
-                Some(message.size(true).map_err(unreadable)?)
-            } else {
-                None
-            },
-            binary_size: message.binary_size().map_err(unreadable)?,
+            seven_bit_size: size(BodyForm::SevenBit)?.unwrap_or_default(),
+            eight_bit_size: size(BodyForm::EightBit)?,
+            binary_size: size(BodyForm::Binary)?,
             utf8_header: message.needs_smtputf8(),
             dsn: self.run.route.dsn.clone(),
             deliver_by: self.run.route.deliver_by,

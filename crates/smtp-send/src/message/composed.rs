@@ -11,9 +11,10 @@ use super::Piece;
 use super::attach::Attachment;
 use super::extra_field::Extra;
 use super::headers::Headers;
-use super::part::{Form, Part};
+use super::part::Part;
 use super::text::Text;
 use crate::proto::address::Mailbox;
+use crate::proto::command::BodyForm;
 
 /// What somebody wants to send, before it has a form.
 #[derive(Debug)]
@@ -95,43 +96,30 @@ impl ComposedMessage {
         !self.head.as_bytes().is_ascii()
     }
 
-    /// Whether the form for 8BITMIME differs from the one for all servers.
-    pub fn has_eight_bit_form(&self) -> bool {
-        self.body.has_eight_bit_form()
+    /// Whether the message has this form, different from the others: without files there is no binary one.
+    pub fn has_form(&self, form: BodyForm) -> bool {
+        match form {
+            BodyForm::SevenBit => true,
+            BodyForm::EightBit => self.body.has_eight_bit_form(),
+            BodyForm::Binary => self.body.has_files(),
+        }
     }
 
     /// Hands the message in one of its forms to `sink`, piece by piece, dots not stuffed.
     pub fn stream<E: From<io::Error>>(
         &mut self,
-        eight_bit: bool,
+        form: BodyForm,
         mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         sink(Piece::Raw(self.head.as_bytes()))?;
-        self.body.stream(Form::of(eight_bit), &mut sink)
-    }
-
-    /// Hands the form for BINARYMIME to `sink`: files as they are.
-    pub fn stream_binary<E: From<io::Error>>(
-        &mut self,
-        mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        sink(Piece::Raw(self.head.as_bytes()))?;
-        self.body.stream(Form::Binary, &mut sink)
-    }
-
-    /// The size in bytes of that form; `None` for a message without files, which would not be smaller.
-    pub fn binary_size(&mut self) -> io::Result<Option<u64>> {
-        if !self.body.has_files() {
-            return Ok(None);
-        }
-        Ok(Some(self.head.as_bytes().len() as u64 + self.body.size(Form::Binary)?.0))
+        self.body.stream(form, &mut sink)
     }
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
     /// Texts are encoded for it once more; attachments are not read.
-    pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
-        let (size, complete) = self.body.size(Form::of(eight_bit))?;
+    pub fn size(&mut self, form: BodyForm) -> io::Result<u64> {
+        let (size, complete) = self.body.size(form)?;
         // The last line gets its CRLF on the way.
         Ok(self.head.as_bytes().len() as u64 + size + if complete { 0 } else { 2 })
     }
@@ -191,10 +179,10 @@ mod tests {
         })
     }
 
-    fn streamed(message: &mut ComposedMessage, eight_bit: bool) -> String {
+    fn streamed(message: &mut ComposedMessage, form: BodyForm) -> String {
         let mut all = Vec::new();
         message
-            .stream(eight_bit, |piece| {
+            .stream(form, |piece| {
                 all.extend_from_slice(piece.bytes());
                 Ok::<_, io::Error>(())
             })
@@ -204,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_header_has_its_fields_in_order_and_the_local_offset() {
-        let head = streamed(&mut message(b"x\n", &[]), false);
+        let head = streamed(&mut message(b"x\n", &[]), BodyForm::SevenBit);
         let expected = "Date: Tue, 3 Feb 2026 04:05:06 -0330\r\nFrom: Me <me@example.com>\r\n\
             To: undisclosed-recipients:;\r\nSubject: Test\r\nMessage-ID: <1@example.com>\r\nMIME-Version: 1.0\r\n\
             Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\nx\r\n";
@@ -215,7 +203,7 @@ mod tests {
     fn a_given_date_and_message_id_replace_the_own_ones() {
         let mut message = message(b"", &[("Message-Id", "<x@y>"), ("date", "Thu, 1 Jan 1970 00:00:00 +0000")]);
         assert_eq!(message.message_id(), "<x@y>");
-        let head = streamed(&mut message, false).to_ascii_lowercase();
+        let head = streamed(&mut message, BodyForm::SevenBit).to_ascii_lowercase();
         assert_eq!((head.matches("message-id:").count(), head.matches("date:").count()), (1, 1));
     }
 
@@ -223,12 +211,12 @@ mod tests {
     fn the_size_is_that_of_the_bytes_before_stuffing_with_a_complete_last_line() {
         for text in [&b"a\n"[..], b"a", b"", b".\n", "ü".repeat(9000).as_bytes()] {
             let mut message = message(text, &[]);
-            for eight_bit in [false, true] {
-                let mut sent = streamed(&mut message, eight_bit);
+            for form in [BodyForm::SevenBit, BodyForm::EightBit] {
+                let mut sent = streamed(&mut message, form);
                 if !sent.ends_with("\r\n") {
                     sent.push_str("\r\n");
                 }
-                assert_eq!(message.size(eight_bit).unwrap(), sent.len() as u64);
+                assert_eq!(message.size(form).unwrap(), sent.len() as u64);
             }
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{Message, Piece};
 use crate::message::dkim_signer::{BodyHash, Signer};
+use crate::proto::command::BodyForm;
 use crate::proto::dkim::RelaxedBody;
 use crate::proto::dot::LineEnds;
 use crate::proto::header;
@@ -35,26 +36,26 @@ impl Signed {
         self.message
     }
 
-    pub(super) fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
-        let signature = self.header(eight_bit, Signer::length)?;
-        Ok(self.message.size(eight_bit)? + signature as u64)
+    pub(super) fn size(&mut self, form: BodyForm) -> io::Result<u64> {
+        let signature = self.header(form, Signer::length)?;
+        Ok(self.message.size(form)? + signature as u64)
     }
 
     pub(super) fn stream<E: From<io::Error>>(
         &mut self,
-        eight_bit: bool,
+        form: BodyForm,
         mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut first = Reading::default();
-        self.message.stream(eight_bit, |piece| {
+        self.message.stream(form, |piece| {
             first.push(piece);
             Ok::<_, io::Error>(())
         })?;
         let body_hash = first.finish();
-        let field = self.header(eight_bit, |signer, fields| signer.sign(fields, &body_hash))??;
+        let field = self.header(form, |signer, fields| signer.sign(fields, &body_hash))??;
         sink(Piece::Raw(field.as_bytes()))?;
         let mut second = Reading::default();
-        self.message.stream(eight_bit, |piece| {
+        self.message.stream(form, |piece| {
             second.push(piece);
             sink(piece)
         })?;
@@ -65,9 +66,9 @@ impl Signed {
     }
 
     /// Shows the fields of the header as they will be sent.
-    fn header<T>(&mut self, eight_bit: bool, look: impl FnOnce(&Signer, &[header::Field<'_>]) -> T) -> io::Result<T> {
+    fn header<T>(&mut self, form: BodyForm, look: impl FnOnce(&Signer, &[header::Field<'_>]) -> T) -> io::Result<T> {
         let mut bytes = Vec::new();
-        let read = self.message.stream(eight_bit, |piece| {
+        let read = self.message.stream(form, |piece| {
             bytes.extend_from_slice(piece.bytes());
             // That is all that is wanted.
             if header::parse(&bytes, false).is_some() { Err(Stop::Seen) } else { Ok(()) }
@@ -203,7 +204,7 @@ mod tests {
         let body = "a line of text\n".repeat(20_000);
         let (file, mut signed) = signed(&folder, &body);
         let mut pieces = 0;
-        let sent = signed.stream(false, |_| {
+        let sent = signed.stream(BodyForm::SevenBit, |_| {
             pieces += 1;
             if pieces == 2 {
                 // In place and of the same size: some of it is already on its way.
@@ -221,7 +222,7 @@ mod tests {
         for body in ["", "x", "x\n\n\n", " \n"] {
             let (_, mut signed) = signed(&folder, body);
             let mut sent = Vec::new();
-            let streamed = signed.stream(false, |piece| {
+            let streamed = signed.stream(BodyForm::SevenBit, |piece| {
                 sent.extend_from_slice(piece.bytes());
                 Ok::<_, io::Error>(())
             });
@@ -229,7 +230,7 @@ mod tests {
             let (mut ends, mut wire) = (LineEnds::default(), Vec::new());
             ends.push(&sent, &mut wire);
             ends.finish(&mut wire);
-            assert_eq!(signed.size(false).unwrap(), wire.len() as u64, "{body:?}");
+            assert_eq!(signed.size(BodyForm::SevenBit).unwrap(), wire.len() as u64, "{body:?}");
         }
     }
 }

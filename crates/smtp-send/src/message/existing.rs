@@ -20,6 +20,7 @@ use super::source::{FileVersion, Source};
 use super::spool::SpoolError;
 use super::transfer_encoding::{EncodingPlan, EncodingPlanner, Recoder};
 use crate::proto::address::{Address, Mailbox};
+use crate::proto::command::BodyForm;
 use crate::proto::dot::LineEnds;
 use crate::proto::header::{self, Header};
 use crate::proto::mime::Transfer;
@@ -220,9 +221,13 @@ impl ExistingMessage {
         &self.origin.message_id
     }
 
-    /// Whether the form for 8BITMIME differs from the one for all servers.
-    pub fn has_eight_bit_form(&self) -> bool {
-        self.body.high || self.needs_smtputf8()
+    /// Whether the message has this form, different from the others. Parts keep their encoding, so none is binary.
+    pub fn has_form(&self, form: BodyForm) -> bool {
+        match form {
+            BodyForm::SevenBit => true,
+            BodyForm::EightBit => self.body.high || self.needs_smtputf8(),
+            BodyForm::Binary => false,
+        }
     }
 
     /// Whether the header, or that of a part, holds bytes over 127, which only a server with SMTPUTF8 takes (RFC 6532).
@@ -233,13 +238,13 @@ impl ExistingMessage {
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
     /// The message is read for it only when parts have to be encoded anew.
-    pub fn size(&mut self, eight_bit: bool) -> io::Result<u64> {
-        if !self.plan.is_needed(eight_bit) {
+    pub fn size(&mut self, form: BodyForm) -> io::Result<u64> {
+        if !self.plan.is_needed(form) {
             return Ok(self.head.sent.canonical_size + self.body.canonical_size);
         }
         let (mut size, mut ends, mut lines) = (0, LineEnds::default(), Vec::new());
         let mut complete = true;
-        self.recoded(eight_bit, |piece| {
+        self.recoded(form, |piece| {
             lines.clear();
             ends.push(piece.bytes(), &mut lines);
             size += lines.len() as u64;
@@ -252,24 +257,24 @@ impl ExistingMessage {
 
     /// Hands the message in one of its forms to `sink`, dots not stuffed.
     ///
-    /// Parts that may not go as they are go in quoted-printable or base64: with `eight_bit` those with lines over 998
-    /// bytes, without it those with bytes over 127 too. A file that has changed since it was first read, or changes
+    /// Parts that may not go as they are go in quoted-printable or base64: those with lines over 998 bytes in
+    /// every form, those with bytes over 127 in the 7-bit form. A file that has changed since it was first read, or changes
     /// meanwhile, is an error, also after its last block.
     pub fn stream<E: From<io::Error>>(
         &mut self,
-        eight_bit: bool,
+        form: BodyForm,
         sink: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if !self.plan.is_needed(eight_bit) {
+        if !self.plan.is_needed(form) {
             return self.pieces(sink);
         }
-        if self.plan.breaks_signature(eight_bit) {
+        if self.plan.breaks_signature(form) {
             log::warn!(
                 "a signature in {} does not hold any more: a part had to be encoded anew for this server",
                 if self.message_id().is_empty() { "the message" } else { self.message_id() }
             );
         }
-        self.recoded(eight_bit, sink)
+        self.recoded(form, sink)
     }
 
     /// The message with its edits and no other change.
@@ -286,11 +291,11 @@ impl ExistingMessage {
     /// The message with its parts encoded as they have to be.
     fn recoded<E: From<io::Error>>(
         &mut self,
-        eight_bit: bool,
+        form: BodyForm,
         mut sink: impl FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let plan = std::mem::take(&mut self.plan);
-        let (mut walk, mut recoder) = (Walk::default(), Recoder::new(&plan, eight_bit));
+        let (mut walk, mut recoder) = (Walk::default(), Recoder::new(&plan, form));
         let streamed = self.pieces(|piece| {
             walk.push(piece.bytes(), &mut recoder);
             sink(Piece::Raw(&recoder.out))?;

@@ -8,6 +8,7 @@ use super::encode::{Base64Lines, Encoder, MendedQuotedPrintable};
 use super::mime_walk::{Entity, Kind, Visitor};
 use super::scan::{TextProfile, TextScanner};
 use super::text::Encoding;
+use crate::proto::command::BodyForm;
 use crate::proto::header::Header;
 use crate::proto::mime::Transfer;
 
@@ -50,18 +51,23 @@ pub(super) struct EncodingPlan {
 
 impl EncodingPlan {
     /// Whether anything has to be changed for this form.
-    pub(super) fn is_needed(&self, eight_bit: bool) -> bool {
-        self.changed[usize::from(!eight_bit)]
+    pub(super) fn is_needed(&self, form: BodyForm) -> bool {
+        self.changed[form_index(form)]
     }
 
     /// Whether a signature does not survive this form.
-    pub(super) fn breaks_signature(&self, eight_bit: bool) -> bool {
-        self.breaks_signature[usize::from(!eight_bit)]
+    pub(super) fn breaks_signature(&self, form: BodyForm) -> bool {
+        self.breaks_signature[form_index(form)]
     }
 }
 
-fn change(entity: &Entity, facts: &TextProfile, eight_bit: bool) -> Change {
-    let fits = facts.has_short_lines() && (eight_bit || !facts.high);
+/// The index of a form in pairs: 8-bit first.
+fn form_index(form: BodyForm) -> usize {
+    usize::from(form == BodyForm::SevenBit)
+}
+
+fn change(entity: &Entity, facts: &TextProfile, form: BodyForm) -> Change {
+    let fits = facts.has_short_lines() && (form != BodyForm::SevenBit || !facts.high);
     let clean = facts.has_short_lines() && !facts.high;
     match entity.transfer {
         Transfer::Binary if !entity.text => Change::Binary,
@@ -124,7 +130,7 @@ impl Visitor for EncodingPlanner {
             self.plan.endless = true;
             return;
         }
-        let changes = [change(&entity, &facts, true), change(&entity, &facts, false)];
+        let changes = [change(&entity, &facts, BodyForm::EightBit), change(&entity, &facts, BodyForm::SevenBit)];
         for (broken, change) in self.plan.breaks_signature.iter_mut().zip(changes) {
             *broken |= entity.signed && change != Change::Keep;
         }
@@ -146,7 +152,7 @@ impl Visitor for EncodingPlanner {
 #[derive(Debug)]
 pub(super) struct Recoder<'a> {
     plan: &'a EncodingPlan,
-    eight_bit: bool,
+    form: BodyForm,
     /// Parts so far.
     leaves: usize,
     writer: Writer,
@@ -164,18 +170,18 @@ enum Writer {
 }
 
 impl<'a> Recoder<'a> {
-    pub(super) fn new(plan: &'a EncodingPlan, eight_bit: bool) -> Self {
-        Self { plan, eight_bit, leaves: 0, writer: Writer::Identity, column: 0, out: Vec::new() }
+    pub(super) fn new(plan: &'a EncodingPlan, form: BodyForm) -> Self {
+        Self { plan, form, leaves: 0, writer: Writer::Identity, column: 0, out: Vec::new() }
     }
 
     /// The transfer encoding to declare, when it is another one than before.
     fn label(&self, entity: &Entity, change: Change) -> Option<&'static str> {
-        let own = if self.eight_bit { "8bit" } else { "7bit" };
+        let own = if self.form == BodyForm::SevenBit { "7bit" } else { "8bit" };
         match (entity.kind, change, entity.transfer) {
             (Kind::Leaf, Change::Text(encoding), _) => Some(encoding.name()),
             (Kind::Leaf, Change::Binary, _) => Some("base64"),
             (_, _, Transfer::Binary) => Some(own),
-            (_, Change::Keep, Transfer::EightBit) if !self.eight_bit => Some(own),
+            (_, Change::Keep, Transfer::EightBit) if self.form == BodyForm::SevenBit => Some(own),
             _ => None,
         }
     }
@@ -184,7 +190,7 @@ impl<'a> Recoder<'a> {
 impl Visitor for Recoder<'_> {
     fn head(&mut self, entity: &Entity, header: &Header<'_>, raw: &[u8]) {
         let changes = self.plan.changes.get(self.leaves).filter(|_| entity.kind == Kind::Leaf);
-        let change = changes.map_or(Change::Keep, |changes| changes[usize::from(!self.eight_bit)]);
+        let change = changes.map_or(Change::Keep, |changes| changes[form_index(self.form)]);
         self.writer = match change {
             Change::Keep => Writer::Identity,
             Change::Text(encoding) => Writer::Encoder(Encoder::new(encoding)),
@@ -242,7 +248,7 @@ impl Visitor for Recoder<'_> {
                 }
                 _ => self.column += 1,
             }
-            let allowed = *byte != 0 && (self.eight_bit || byte.is_ascii());
+            let allowed = *byte != 0 && (self.form != BodyForm::SevenBit || byte.is_ascii());
             self.out.push(if allowed { *byte } else { b'?' });
         }
     }

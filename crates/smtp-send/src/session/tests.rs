@@ -59,8 +59,10 @@ impl Run {
                 let next = self.waiting.pop_front();
                 self.on(Event::Next(next))
             }
-            Action::Upload { eight_bit, framing: Framing::Dot } => format!("upload {}", if eight_bit { 8 } else { 7 }),
-            Action::Upload { framing: Framing::Chunks { binary: true, .. }, .. } => "upload binary".into(),
+            Action::Upload { form: BodyForm::Binary, .. } => "upload binary".into(),
+            Action::Upload { form, framing: Framing::Dot } => {
+                format!("upload {}", if form == BodyForm::EightBit { 8 } else { 7 })
+            }
             Action::Upload { .. } => "upload chunks".into(),
             Action::Close => "close".into(),
         }

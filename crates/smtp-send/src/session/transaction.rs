@@ -5,7 +5,7 @@ use super::{
 };
 use crate::proto::address::Address;
 use crate::proto::capability::Capabilities;
-use crate::proto::command::{Body, Command, MailParameters};
+use crate::proto::command::{BodyForm, Command, MailParameters};
 use crate::proto::reply::Reply;
 
 /// One message with its envelope and what has become of it so far.
@@ -42,12 +42,8 @@ impl Transaction {
         }
         Command::Mail(MailParameters {
             from: self.envelope.reverse_path.as_ref(),
-            size: offered.size.then(|| self.size(offered)),
-            body: match (self.binary(offered), self.eight_bit(offered)) {
-                (true, _) => Some(Body::BinaryMime),
-                (false, true) => Some(Body::EightBitMime),
-                (false, false) => None,
-            },
+            size: offered.size.then(|| self.form(offered).1),
+            body: self.form(offered).0,
             smtputf8: offered.smtputf8 && self.envelope.is_international(),
             ret: dsn.and_then(|dsn| dsn.ret),
             envid: dsn.and_then(|dsn| dsn.envid.as_ref()),
@@ -56,22 +52,14 @@ impl Transaction {
         })
     }
 
-    /// Whether the message goes in its form with bytes over 127.
-    fn eight_bit(&self, offered: &Capabilities) -> bool {
-        offered.eight_bit_mime && self.envelope.eight_bit_size.is_some()
-    }
-
-    /// Whether its files go as they are.
-    fn binary(&self, offered: &Capabilities) -> bool {
-        offered.binary_mime && self.envelope.binary_size.is_some()
-    }
-
-    fn size(&self, offered: &Capabilities) -> u64 {
-        if let Some(size) = self.envelope.binary_size.filter(|_| offered.binary_mime) {
-            return size;
+    /// The form in which the server takes the message, and its size in bytes.
+    fn form(&self, offered: &Capabilities) -> (BodyForm, u64) {
+        let Envelope { seven_bit_size, eight_bit_size, binary_size, .. } = self.envelope;
+        match (binary_size, eight_bit_size) {
+            (Some(size), _) if offered.binary_mime => (BodyForm::Binary, size),
+            (_, Some(size)) if offered.eight_bit_mime => (BodyForm::EightBit, size),
+            _ => (BodyForm::SevenBit, seven_bit_size),
         }
-        let eight_bit = self.envelope.eight_bit_size.filter(|_| offered.eight_bit_mime);
-        eight_bit.unwrap_or(self.envelope.seven_bit_size)
     }
 
     /// What the message needs and the server does not offer.
@@ -92,7 +80,7 @@ impl Transaction {
         {
             return Some(SessionError::TooSoon { seconds: by.seconds(), least });
         }
-        let size = self.size(offered);
+        let (_, size) = self.form(offered);
         let limit = offered.size_limit.filter(|limit| size > *limit)?;
         Some(SessionError::TooLarge { size, limit })
     }
@@ -166,8 +154,7 @@ impl Session {
 
     fn framing(&self) -> Framing {
         if self.offered.chunking {
-            let binary = self.current.as_ref().is_some_and(|current| current.binary(&self.offered));
-            Framing::Chunks { pipelined: self.offered.pipelining, binary }
+            Framing::Chunks { pipelined: self.offered.pipelining }
         } else {
             Framing::Dot
         }
@@ -256,8 +243,8 @@ impl Session {
 
     fn upload(&mut self) -> Action {
         self.state = State::Upload;
-        let eight_bit = self.current.as_ref().is_some_and(|current| current.eight_bit(&self.offered));
-        Action::Upload { eight_bit, framing: self.framing() }
+        let form = self.current.as_ref().map_or_else(BodyForm::default, |current| current.form(&self.offered).0);
+        Action::Upload { form, framing: self.framing() }
     }
 
     // Behind the message.

@@ -10,7 +10,7 @@ use common::{Failure, Kind};
 use super::{ConnectionLost, Line, MessageQueue, log_reply};
 use crate::delivery::progress::UploadProgress;
 use crate::message::{Message, Piece};
-use crate::proto::command::Command;
+use crate::proto::command::{BodyForm, Command};
 use crate::proto::dot::{DotStuffing, LineEnds};
 use crate::proto::reply::Reply;
 use crate::session::{Event, Framing, State};
@@ -25,15 +25,6 @@ const CHUNK: usize = 256 * 1024;
 const MAX_UNANSWERED: usize = 16;
 /// A server that closes during the upload has often said why just before.
 pub(super) const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Which form of a message goes in chunks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// EmlFiles in base64.
-    Lines { eight_bit: bool },
-    /// EmlFiles as they are.
-    Binary,
-}
 
 /// Why an upload did not come to its end.
 enum UploadError {
@@ -52,7 +43,7 @@ impl From<io::Error> for UploadError {
 pub(super) fn send(
     line: &mut Line,
     outbox: &mut dyn MessageQueue,
-    eight_bit: bool,
+    form: BodyForm,
     framing: Framing,
 ) -> Result<Event, ConnectionLost> {
     let missing = || Failure::new(Kind::System, "send", "the message", "it is gone");
@@ -61,9 +52,8 @@ pub(super) fn send(
     };
     let mut upload = Upload { line, meter, unanswered: 0, started: false };
     let ended = upload.nothing_is_said().and_then(|()| match framing {
-        Framing::Dot => upload.dotted(message, eight_bit),
-        Framing::Chunks { pipelined, binary } => {
-            let form = if binary { Form::Binary } else { Form::Lines { eight_bit } };
+        Framing::Dot => upload.dotted(message, form),
+        Framing::Chunks { pipelined } => {
             upload.chunked(message, form, if pipelined { MAX_UNANSWERED } else { 0 })
         }
     });
@@ -112,10 +102,10 @@ impl Upload<'_> {
         }
     }
 
-    fn dotted(&mut self, message: &mut Message, eight_bit: bool) -> Result<(), UploadError> {
+    fn dotted(&mut self, message: &mut Message, form: BodyForm) -> Result<(), UploadError> {
         let mut stuffing = DotStuffing::default();
         let mut before = self.line.out.len();
-        message.stream(eight_bit, |piece| {
+        message.stream(form, |piece| {
             match piece {
                 Piece::Canonical(lines) => stuffing.push_canonical(lines, &mut self.line.out),
                 Piece::Raw(bytes) | Piece::Binary(bytes) => stuffing.push(bytes, &mut self.line.out),
@@ -154,11 +144,11 @@ impl Upload<'_> {
         Ok(())
     }
 
-    fn chunked(&mut self, message: &mut Message, form: Form, limit: usize) -> Result<(), UploadError> {
+    fn chunked(&mut self, message: &mut Message, form: BodyForm, limit: usize) -> Result<(), UploadError> {
         let mut ends = LineEnds::default();
         let mut chunk = Vec::new();
-        if form == Form::Binary {
-            self.meter.expect(message.binary_size()?.unwrap_or_default());
+        if form == BodyForm::Binary {
+            self.meter.expect(message.size(form)?);
         }
         let sink = |piece: Piece<'_>| {
             match piece {
@@ -175,10 +165,7 @@ impl Upload<'_> {
             }
             Ok::<_, UploadError>(())
         };
-        match form {
-            Form::Binary => message.stream_binary(sink)?,
-            Form::Lines { eight_bit } => message.stream(eight_bit, sink)?,
-        }
+        message.stream(form, sink)?;
         ends.finish(&mut chunk);
         self.chunk(&mut chunk, true);
         Ok(())

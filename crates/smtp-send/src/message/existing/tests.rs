@@ -12,9 +12,9 @@ fn ready(message: &[u8], edits: &Edits) -> ExistingMessage {
 }
 
 /// The message as a server sees it, before dots are stuffed.
-pub(super) fn sent(ready: &mut ExistingMessage, eight_bit: bool) -> io::Result<Vec<u8>> {
+pub(super) fn sent(ready: &mut ExistingMessage, form: BodyForm) -> io::Result<Vec<u8>> {
     let (mut ends, mut out) = (LineEnds::default(), Vec::new());
-    ready.stream(eight_bit, |piece| {
+    ready.stream(form, |piece| {
         ends.push(piece.bytes(), &mut out);
         Ok::<_, io::Error>(())
     })?;
@@ -22,7 +22,7 @@ pub(super) fn sent(ready: &mut ExistingMessage, eight_bit: bool) -> io::Result<V
 }
 
 fn text(ready: &mut ExistingMessage) -> String {
-    String::from_utf8(sent(ready, true).unwrap()).unwrap()
+    String::from_utf8(sent(ready, BodyForm::EightBit).unwrap()).unwrap()
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_text_without_a_header_gets_an_empty_one() {
     assert!(!plain.has_header());
     assert_eq!(text(&mut plain), "\r\njust words\r\n");
     let mut empty = ready(b"", &Edits::default());
-    assert_eq!((text(&mut empty).as_str(), empty.size(true).unwrap()), ("\r\n", 2));
+    assert_eq!((text(&mut empty).as_str(), empty.size(BodyForm::EightBit).unwrap()), ("\r\n", 2));
     assert_eq!(text(&mut ready(b"A: b\nwords\n", &Edits::default())), "A: b\r\n\r\nwords\r\n");
     assert_eq!(text(&mut ready(b"A: b", &Edits::default())), "A: b\r\n\r\n");
 }
@@ -88,11 +88,11 @@ fn the_size_is_that_of_what_is_sent() {
     for body in [&b""[..], b"x", b"x\n", b"\n\n", b"a\rb\nc\r\nd", &b"line\n".repeat(50_000)] {
         for edits in [Edits::default(), Edits { remove_bcc: true, ..Edits::default() }] {
             let mut ready = ready(&[b"To: a@x\rBcc: b@x\n\n", body].concat(), &edits);
-            let mut sent = sent(&mut ready, true).unwrap();
+            let mut sent = sent(&mut ready, BodyForm::EightBit).unwrap();
             if !sent.ends_with(b"\n") {
                 sent.extend_from_slice(b"\r\n");
             }
-            assert_eq!(ready.size(true).unwrap(), sent.len() as u64);
+            assert_eq!(ready.size(BodyForm::EightBit).unwrap(), sent.len() as u64);
         }
     }
 }
@@ -130,10 +130,10 @@ fn a_file_that_changes_after_it_was_looked_at_is_not_completed() {
     let mut ready = ExistingMessage::open(&path, &Edits::default()).unwrap();
     assert!(text(&mut ready).ends_with("text\r\n"));
     fs::write(&path, "To: a@x\n\ntext and more\n").unwrap();
-    let told = sent(&mut ready, true).unwrap_err().to_string();
+    let told = sent(&mut ready, BodyForm::EightBit).unwrap_err().to_string();
     assert!(told.contains("mail.eml: the file has changed"), "{told}");
     fs::remove_file(&path).unwrap();
-    assert!(sent(&mut ready, true).unwrap_err().to_string().contains("mail.eml: No such file"));
+    assert!(sent(&mut ready, BodyForm::EightBit).unwrap_err().to_string().contains("mail.eml: No such file"));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_file_that_changes_while_it_is_sent_is_not_completed() {
     fs::write(&path, [b"To: a@x\n\n".as_slice(), &b"line\n".repeat(100_000)].concat()).unwrap();
     let mut ready = ExistingMessage::open(&path, &Edits::default()).unwrap();
     let mut pieces = 0;
-    let streamed = ready.stream(true, |_| {
+    let streamed = ready.stream(BodyForm::EightBit, |_| {
         pieces += 1;
         if pieces == 3 { fs::write(&path, "To: a@x\n\nshort\n") } else { Ok(()) }
     });
