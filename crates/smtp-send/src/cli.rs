@@ -133,7 +133,7 @@ pub struct MessageArgs {
     /// Where answers shall go; repeatable
     #[arg(long, value_name = "ADDRESS")]
     pub reply_to: Vec<String>,
-    /// ExistingMessage messages, sent as they are to the recipients in their header unless --to, --cc or --bcc is given: a file with
+    /// Ready messages, sent as they are to the recipients in their header unless --to, --cc or --bcc is given: a file with
     /// one, a mailbox file, a folder with files *.eml, a Maildir, or - for standard input; repeatable
     #[arg(
         long,

@@ -3,10 +3,10 @@
 //! `server` holds the way to the other side, `envelope` and `message` what goes there.
 
 mod bulk;
-mod direct;
 mod dkim;
 mod envelope;
 mod login;
+mod mail_exchangers;
 mod message;
 mod proxy;
 mod server;
@@ -21,8 +21,9 @@ use crate::session::StopAfter;
 pub use bulk::Bulk;
 pub use dkim::signer;
 pub use login::Credentials;
+pub use mail_exchangers::MxSettings;
 pub use message::{Composed, ExistingMail, FileSource, Mail, MergeMail, ReversePath, TextSource};
-pub use server::Route;
+pub use server::{Destination, Route};
 
 /// Everything a run needs to know.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ pub enum ReportStyle {
 }
 
 impl Config {
-    /// Checks what was typed. EmlFiles with addresses are read here; the text is not.
+    /// Checks what was typed. Files with addresses are read here; the text is not.
     pub fn new(cli: Cli) -> Result<Self> {
         let stop_after = cli.seeing.stop_after.map(stop_after);
         ensure!(
@@ -82,6 +83,13 @@ impl Config {
             verbose: cli.seeing.verbose,
         })
     }
+}
+
+/// The route of these arguments.
+#[cfg(test)]
+pub fn route_of(arguments: &[&str]) -> Route {
+    let arguments = ["smtp-send", "--dns-server", "127.0.0.1"].iter().chain(arguments);
+    Route::new(&Cli::read(arguments.map(std::ffi::OsString::from)).unwrap(), false).unwrap()
 }
 
 fn usage(what: &'static str, why: &'static str) -> anyhow::Error {

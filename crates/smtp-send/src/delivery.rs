@@ -1,10 +1,11 @@
-//! From the messages of a run to their statuses: some connections at once, another one when the server ends one, another try
-//! for what failed for now.
+//! Delivers the messages of a run: several connections at once, a new connection when the server ends one, and another
+//! try for what was refused for now.
 //!
-//! What a recipient's status is stands in `session`; here is decided which statuses are final. `board` knows what is still to be
-//! done, `connection` does it, and this file says how often and for how long.
+//! `session` says what happened to each recipient; this module decides which results are final. [`scheduler`] holds the
+//! queues, [`worker`] runs one connection after the other, and a [`Connector`] knows where to connect.
 
 mod backoff;
+mod connector;
 pub mod progress;
 mod queue_item;
 mod scheduler;
@@ -20,7 +21,6 @@ use common::{Failure, Kind};
 
 use crate::config::Route;
 use crate::journal::Journal;
-use crate::message::Message;
 use crate::net::transport::{Encryption, Limits};
 use crate::proto::address::Address;
 use crate::report::{Report, ReportInput};
@@ -30,217 +30,217 @@ use crate::source::MessageSource;
 use queue_item::{InFlight, QueueItem};
 use scheduler::Scheduler;
 use summary::RunSummary;
-use worker::{Connection, End};
+use worker::run_connection;
 
 pub use backoff::backoff;
+pub use connector::{ConnectionResult, Connector, FixedServer, ServerConnection};
 
-/// A message with its envelope.
-#[derive(Debug)]
-pub struct OutgoingMessage {
-    /// Where bounces go; `None` is the null path.
-    pub reverse_path: Option<Address>,
-    /// Everybody who shall get it.
-    pub recipients: Vec<Address>,
-    /// What is sent.
-    pub message: Message,
-}
-
-/// What became of a message.
+/// The final result of one message.
 #[derive(Debug)]
 pub struct DeliveryResult<'a> {
-    /// Which one, counted from 0.
+    /// Index of the message, from 0.
     pub number: usize,
     /// Its recipients.
     pub recipients: &'a [Address],
-    /// The status of each of them.
+    /// The status of each recipient.
     pub statuses: &'a [RecipientStatus],
-    /// All of it in words.
+    /// The same for people and programs.
     pub report: Report,
 }
 
-/// Who is told what became of each message, from any of the connections, one at a time.
+/// Called with the result of each message; calls are serialised.
 pub type OnReport<'a> = &'a mut (dyn FnMut(DeliveryResult<'_>) + Send);
 
-/// How a run goes, besides its route.
+/// Options of a run other than where it connects.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RunOptions<'a> {
-    /// The probe to end at, if it is one.
+    /// The step to end at, for a probe.
     pub stop_after: Option<StopAfter>,
     /// Whether a progress bar may be shown for a large message.
-    pub bar: bool,
-    /// How many connections at once; 0 counts as 1.
+    pub progress_bar: bool,
+    /// Connections at once; 0 counts as 1.
     pub connections: usize,
-    /// The least time from one message to the next, over all connections.
+    /// Shortest time from one message to the next, over all connections.
     pub interval: Option<Duration>,
-    /// Where is written down what was done, to go on from there another time.
+    /// Record of what was done, to resume the run.
     pub journal: Option<&'a Journal>,
+    /// When the whole run must be over.
+    pub deadline: Option<Instant>,
+    /// Whether other domains are delivered to in the same run.
+    pub is_part: bool,
 }
 
-/// Sends all messages and tells `told` of each as soon as nothing about it can change any more. Gives the error of the run:
-/// that of its only message, or how many failed.
-pub fn send(route: &Route, manner: RunOptions<'_>, supply: &dyn MessageSource, told: OnReport<'_>) -> Option<Failure> {
+/// Sends all messages, and calls `on_report` for each as soon as its result is final. Gives the error of the run: that of
+/// its only message, or how many failed.
+pub fn send(
+    connector: &dyn Connector,
+    route: &Route,
+    options: RunOptions<'_>,
+    source: &dyn MessageSource,
+    on_report: OnReport<'_>,
+) -> Option<Failure> {
     let start = Instant::now();
-    let count = if manner.stop_after.is_some() { supply.len().min(1) } else { supply.len() };
-    let board = Scheduler::new(count, manner.interval, manner.journal);
-    let connections = manner.connections.clamp(1, board.open().max(1));
+    let count = if options.stop_after.is_some() { source.len().min(1) } else { source.len() };
+    let scheduler = Scheduler::new(count, options.interval, options.journal);
+    let connections = options.connections.clamp(1, scheduler.remaining().max(1));
     let run = Run {
+        connector,
         route,
-        manner,
-        supply,
-        limits: Limits { timeout: route.timeout, end: route.max_time.map(|time| start + time) },
+        options,
+        source,
+        limits: Limits { timeout: route.timeout, end: options.deadline },
         retry_until: route.retry_max_time.map(|time| start + time),
         count,
-        board,
-        teller: Mutex::new(Reporter { told, tally: RunSummary::default() }),
+        scheduler,
+        reporter: Mutex::new(Reporter { on_report, summary: RunSummary::default() }),
     };
     thread::scope(|scope| {
         for _ in 1..connections {
-            // One connection shows that the way is open before the others take it: a wrong password is tried once.
-            scope.spawn(|| run.board.wait_for_opening().then(|| run.work()));
+            // The others wait for the first connection: a wrong password is tried once only.
+            scope.spawn(|| run.scheduler.wait_for_first_connection().then(|| run.work()));
         }
         run.work();
     });
-    run.give_up();
-    let Reporter { tally, .. } = run.teller.into_inner().unwrap_or_else(PoisonError::into_inner);
-    tally.verdict(count, &route.server())
+    run.report_unsent();
+    let Reporter { summary, .. } = run.reporter.into_inner().unwrap_or_else(PoisonError::into_inner);
+    summary.error(count, &connector.name())
 }
 
-/// What all connections of a run share.
+/// State shared by the connections of a run.
 struct Run<'a> {
+    connector: &'a dyn Connector,
     route: &'a Route,
-    manner: RunOptions<'a>,
-    supply: &'a dyn MessageSource,
+    options: RunOptions<'a>,
+    source: &'a dyn MessageSource,
     limits: Limits,
     /// No further try begins later.
     retry_until: Option<Instant>,
     count: usize,
-    board: Scheduler<'a>,
-    teller: Mutex<Reporter<'a>>,
+    scheduler: Scheduler<'a>,
+    reporter: Mutex<Reporter<'a>>,
 }
 
 struct Reporter<'a> {
-    told: OnReport<'a>,
-    tally: RunSummary,
+    on_report: OnReport<'a>,
+    summary: RunSummary,
 }
 
-/// What a connection has to say about a message.
+/// What a connection adds to the report of a message.
 #[derive(Clone, Copy, Default)]
 struct ConnectionContext<'a> {
-    broken: Option<&'a Failure>,
-    trouble: Option<&'a SessionError>,
+    failure: Option<&'a Failure>,
+    session_error: Option<&'a SessionError>,
     encryption: Option<&'a Encryption>,
 }
 
+impl<'a> From<&'a ConnectionResult> for ConnectionContext<'a> {
+    fn from(result: &'a ConnectionResult) -> Self {
+        Self {
+            failure: result.error.as_ref().map(|error| &error.failure),
+            session_error: result.session_error.as_ref(),
+            encryption: result.encryption.as_ref(),
+        }
+    }
+}
+
 impl Run<'_> {
-    /// One connection after the other, as long as there is something to do and another one may help.
+    /// Runs one connection after the other while there are messages and another connection may help.
     fn work(&self) {
         let mut failures = 0;
-        let mut last = End::default();
-        while self.board.wait_for_work(self.limits.end) {
-            last = Connection::hold(self);
-            if last.decided == 0
-                && !last.is_good()
-                && self.route.has_another_way(last.broken.as_ref(), last.trouble.as_ref())
-            {
+        let mut last = ConnectionResult::default();
+        while self.scheduler.wait_for_work(self.limits.end) {
+            last = run_connection(self);
+            if last.decided == 0 && !last.is_success() && self.connector.next_target(&last) {
                 continue;
             }
-            if self.manner.stop_after.is_some() || last.is_final() {
+            if self.options.stop_after.is_some() || last.is_final() {
                 break;
             }
-            // A server may take only so many messages over one connection; as long as some get through, that is no failure.
-            if last.decided > 0 || last.is_good() {
+            // Servers limit the messages of a connection; as long as some are decided, its end is no failure.
+            if last.decided > 0 || last.is_success() {
                 failures = 0;
                 continue;
             }
             failures += 1;
             let Some(pause) = self.pause_before(failures) else { break };
             let left = self.route.retry.saturating_sub(failures);
-            log::warn!("{}; trying again in {:.1} s, {left} more", last.why(), pause.as_secs_f64());
-            self.board.wait_for(pause);
+            log::warn!("{}; trying again in {:.1} s, {left} more", last.reason(), pause.as_secs_f64());
+            self.scheduler.wait_for(pause);
         }
-        self.board.retire(last);
+        self.scheduler.worker_exited(last);
     }
 
-    /// The pause before the next try, when there may be one after so many.
+    /// The pause before try number `tries`; `None` when there may be no further try.
     fn pause_before(&self, tries: u32) -> Option<Duration> {
         let pause = backoff(tries);
         let time_is_left = |end: Option<Instant>| end.is_none_or(|end| Instant::now() + pause < end);
         (tries <= self.route.retry && time_is_left(self.limits.end) && time_is_left(self.retry_until)).then_some(pause)
     }
 
-    /// Nothing that is still open will change.
-    fn give_up(&self) {
-        let end = self.board.last_end();
+    /// Reports everything still queued as not sent.
+    fn report_unsent(&self) {
+        let last = self.scheduler.last_result();
         let over =
-            || Failure::new(Kind::Temporary, "deliver to", self.route.server(), "the time that was given is over");
-        let is_probe = self.manner.stop_after.is_some();
-        let broken = end.broken.or_else(|| (end.trouble.is_none() && !is_probe).then(over));
-        let circumstances = ConnectionContext {
-            broken: broken.as_ref(),
-            trouble: end.trouble.as_ref(),
-            encryption: end.encryption.as_ref(),
-        };
-        while let Some(task) = self.board.take_any() {
-            if let Some(parcel) = self.loaded(task) {
-                self.tell(parcel, circumstances);
+            || Failure::new(Kind::Temporary, "deliver to", self.connector.name(), "the time that was given is over");
+        let is_probe = self.options.stop_after.is_some();
+        let over = (last.is_success() && !is_probe).then(over);
+        let mut context = ConnectionContext::from(&last);
+        context.failure = context.failure.or(over.as_ref());
+        while let Some(item) = self.scheduler.pop_any() {
+            if let Some(in_flight) = self.open(item) {
+                self.finish(in_flight, context);
             }
         }
     }
 
-    /// The message of a task; one that is not there any more has found its end with that.
-    fn loaded(&self, task: QueueItem) -> Option<InFlight> {
-        let number = task.number;
-        match self.supply.job(number) {
-            Ok(mut job) => {
-                let kept = self.manner.journal.and_then(|journal| journal.still_open(number, job.recipients.len()));
-                if let Some(kept) = &kept {
-                    job.recipients = kept.iter().filter_map(|index| job.recipients.get(*index).cloned()).collect();
+    /// Opens the message of an item; one that cannot be read any more is reported.
+    fn open(&self, item: QueueItem) -> Option<InFlight<'_>> {
+        let number = item.number;
+        match self.source.open(number) {
+            Ok(mut message) => {
+                let resumed =
+                    self.options.journal.and_then(|journal| journal.open_recipients(number, message.recipients.len()));
+                if let Some(indexes) = &resumed {
+                    message.keep_recipients(indexes);
                 }
-                Some(InFlight::new(task, job, kept))
+                Some(InFlight::new(item, message, resumed))
             }
             Err(failure) => {
-                let circumstances = ConnectionContext { broken: Some(&failure), ..ConnectionContext::default() };
-                self.report(number, "", &[], &task, 0, circumstances);
-                self.board.done();
+                let context = ConnectionContext { failure: Some(&failure), ..ConnectionContext::default() };
+                self.report("", &[], &item, 0, context);
+                self.scheduler.complete();
                 None
             }
         }
     }
 
-    /// A message has come to its end.
-    fn tell(&self, parcel: InFlight, circumstances: ConnectionContext<'_>) {
-        let InFlight { task, job, meter, .. } = parcel;
-        let bytes = meter.bytes();
-        drop(meter);
-        self.report(task.number, job.message.message_id(), &job.recipients, &task, bytes, circumstances);
-        self.supply.give_back(task.number, job);
-        self.board.done();
+    /// Reports the final result of a message.
+    fn finish(&self, in_flight: InFlight<'_>, context: ConnectionContext<'_>) {
+        let InFlight { item, message, progress, .. } = in_flight;
+        let bytes = progress.bytes();
+        drop(progress);
+        self.report(message.message.message_id(), &message.recipients, &item, bytes, context);
+        drop(message);
+        self.scheduler.complete();
     }
 
-    fn report(
-        &self,
-        number: usize,
-        id: &str,
-        to: &[Address],
-        task: &QueueItem,
-        bytes: u64,
-        seen: ConnectionContext<'_>,
-    ) {
+    fn report(&self, id: &str, to: &[Address], item: &QueueItem, bytes: u64, context: ConnectionContext<'_>) {
         let (report, failure) = Report::new(ReportInput {
-            server: &self.route.server(),
+            server: &self.connector.name(),
             message_id: id,
-            source: self.supply.name(number).as_deref(),
+            source: self.source.name(item.number).as_deref(),
             recipients: to,
-            statuses: &task.statuses,
-            trouble: task.trouble.as_ref().or(seen.trouble),
-            broken: seen.broken.cloned(),
-            encryption: seen.encryption,
+            statuses: &item.statuses,
+            session_error: item.session_error.as_ref().or(context.session_error),
+            failure: context.failure.cloned(),
+            encryption: context.encryption,
             bytes,
-            stop_after: self.manner.stop_after,
-            is_part: self.route.is_part(),
+            stop_after: self.options.stop_after,
+            is_part: self.options.is_part,
         });
-        let mut teller = self.teller.lock().unwrap_or_else(PoisonError::into_inner);
-        (teller.told)(DeliveryResult { number, recipients: to, statuses: &task.statuses, report });
-        teller.tally.add(failure);
+        let result = DeliveryResult { number: item.number, recipients: to, statuses: &item.statuses, report };
+        let mut reporter = self.reporter.lock().unwrap_or_else(PoisonError::into_inner);
+        (reporter.on_report)(result);
+        reporter.summary.add(failure);
     }
 }

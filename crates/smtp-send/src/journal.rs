@@ -21,11 +21,10 @@ use common::{Failure, Kind};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::run_id;
 use crate::session::RecipientStatus;
 use record::{JournalHeader, JournalRecord, JournalState};
 
-/// Random bytes in the name of a run.
-const RUN_NAME: usize = 12;
 /// A longer line is none of a journal: a message has at most some hundred thousand recipients.
 const MAX_LINE: u64 = 16 << 20;
 
@@ -81,7 +80,8 @@ impl Journal {
         let (heading, known, length) = match read(&file, count) {
             Ok(Some(found)) => found,
             Ok(None) => {
-                let heading = JournalHeader { run: new_run()?, count, digest: digest.into(), server: server.into() };
+                let heading =
+                    JournalHeader { run: run_id::new()?, count, digest: digest.into(), server: server.into() };
                 file.set_len(0).map_err(failed("write"))?;
                 begin(&file, path, &heading).map_err(failed("write"))?;
                 let length = heading.line().len() as u64;
@@ -138,7 +138,7 @@ impl Journal {
     }
 
     /// Which of its recipients are still to get a message; `None` for all of them.
-    pub fn still_open(&self, number: usize, recipients: usize) -> Option<Vec<usize>> {
+    pub fn open_recipients(&self, number: usize, recipients: usize) -> Option<Vec<usize>> {
         let states = self.known.states.get(&number)?;
         let is_open = |at: &usize| states.get(*at).is_none_or(|state| self.known.is_open(*state));
         Some((0..recipients).filter(is_open).collect())
@@ -148,7 +148,7 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be written; then the end may not leave.
-    pub fn leaving(&self, number: usize) -> Result<(), Failure> {
+    pub fn record_leaving(&self, number: usize) -> Result<(), Failure> {
         let line = self.write(&JournalRecord::Leaving(number))?;
         let mut on_disk = self.on_disk.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever waited here finds that another one has done it for both.
@@ -161,7 +161,7 @@ impl Journal {
     }
 
     /// What became of a message. `kept` are the recipients that were meant, when some were not.
-    pub fn ended(&self, number: usize, statuses: &[RecipientStatus], kept: Option<&[usize]>) {
+    pub fn record_ended(&self, number: usize, statuses: &[RecipientStatus], kept: Option<&[usize]>) {
         let states = statuses.iter().map(|status| Some(state_of(status)));
         let states = match kept {
             None => states.collect(),
@@ -318,11 +318,4 @@ fn begin(mut file: &File, path: &Path, heading: &JournalHeader) -> io::Result<()
     file.sync_all()?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
-}
-
-/// A name that no other run has.
-pub fn new_run() -> Result<String, Failure> {
-    let mut random = [0; RUN_NAME];
-    getrandom::fill(&mut random).map_err(|error| Failure::new(Kind::System, "get", "random numbers", error))?;
-    Ok(random.map(|byte| format!("{byte:02x}")).concat())
 }

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod dns;
+pub mod exit_code;
 pub mod host;
 pub mod journal;
 pub mod message;
@@ -16,6 +17,7 @@ pub mod mx;
 pub mod net;
 pub mod proto;
 pub mod report;
+pub mod run_id;
 pub mod secret;
 pub mod sendmail;
 pub mod session;
@@ -23,6 +25,7 @@ pub mod source;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use common::logger::{self, Color};
@@ -31,33 +34,19 @@ use common::{Failure, Kind};
 use account::Account;
 use cli::{AccountAction, AccountCli, AccountNew, Cli, QueueAction, QueueCli, Typed};
 use config::{Config, ReportStyle};
-use delivery::{OutgoingMessage, RunOptions};
-use proto::command::BodyForm;
+use delivery::RunOptions;
 use journal::{Journal, resume};
+use message::Message;
+use proto::command::BodyForm;
 use report::output::Output;
-use source::DkimSignedSource;
-
-/// The exit code for each kind of failure (sysexits.h).
-pub fn code_of(kind: Kind) -> u8 {
-    match kind {
-        Kind::Usage => 64,
-        Kind::BadData => 65,
-        Kind::NoInput => 66,
-        Kind::UnknownUser => 67,
-        Kind::UnknownHost => 68,
-        Kind::Refused => 69,
-        Kind::System => 71,
-        Kind::Temporary => 75,
-        Kind::Protocol => 76,
-        Kind::Denied => 77,
-        Kind::Config => 78,
-        Kind::OutputClosed => common::exit::SUCCESS,
-    }
-}
 
 /// The whole program, from its arguments to its exit code.
-pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    common::exit::run("smtp-send", exit_code::of, || run_command(arguments.into_iter().collect()))
+}
+
+/// Runs the command that the arguments name: `sendmail`, `queue`, `account`, or the sending of messages.
+fn run_command(arguments: Vec<OsString>) -> Result<u8> {
     if let Some(arguments) = sendmail::is_sendmail_invocation(&arguments) {
         let text = sendmail::run(arguments)?;
         io::stdout().write_all(text.as_bytes()).map_err(Failure::output)?;
@@ -75,7 +64,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
         return new_account(&wanted);
     }
     let (cli, account) = with_account(Typed::read(arguments)?)?;
-    run(cli).map_err(|error| with_config_location(error, account.as_ref()))
+    send(cli).map_err(|error| with_config_location(error, account.as_ref()))
 }
 
 /// `smtp-send account new`.
@@ -86,7 +75,7 @@ fn new_account(wanted: &AccountNew) -> Result<u8> {
             error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "try", "the server", error.to_string()))
         };
         let cli = Cli::read(options.into_iter().map(OsString::from)).map_err(|error| in_words(error.into()))?;
-        run(cli).map(drop).map_err(in_words)
+        send(cli).map(drop).map_err(in_words)
     })?;
     io::stdout().write_all(told.as_bytes()).map_err(Failure::output)?;
     Ok(common::exit::SUCCESS)
@@ -103,51 +92,44 @@ fn queue(cli: &QueueCli) -> Result<u8> {
     Ok(common::exit::SUCCESS)
 }
 
-fn run(cli: Cli) -> Result<u8> {
+fn send(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
-    let Config { mut route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
-    let mut supply = source::compose::supply(mail, bulk.keep_going)?;
-    if let Some(signer) = signer {
-        supply = Box::new(DkimSignedSource::new(supply, signer));
-    }
+    let Config { route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
+    let mut source = source::compose::open(mail, signer, bulk.keep_going)?;
     if dry_run {
-        (0..supply.shown()).try_for_each(|number| {
-            let mut job = supply.job(number)?;
-            print(&mut job)?;
-            supply.give_back(number, job);
-            anyhow::Ok(())
-        })?;
+        (0..source.preview_count()).try_for_each(|number| print(&mut source.open(number)?.message))?;
         if verbose {
-            mx::explain(&route, &*supply)?;
+            mx::explain(&route, &*source)?;
         }
         return Ok(common::exit::SUCCESS);
     }
-    let journal = bulk.journal.as_deref().map(|path| resume::open(path, &bulk, &*supply, &route)).transpose()?;
+    let journal = bulk.journal.as_deref().map(|path| resume::open(path, &bulk, &*source, &route)).transpose()?;
     if let Some(journal) = &journal {
-        supply.belongs_to(journal.run());
+        source.set_run_id(journal.run());
     }
-    let goes_on = journal.as_ref().is_some_and(|journal| journal.done() > 0);
-    let is_shown = report == ReportStyle::Lines && !verbose;
-    let left = supply.len() - journal.as_ref().map_or(0, Journal::done);
-    let mut output = Output::new(report, bulk.csv.as_ref(), is_shown.then_some(left), goes_on)?;
-    let manner = RunOptions {
+    let is_resumed = journal.as_ref().is_some_and(|journal| journal.done() > 0);
+    let has_progress = report == ReportStyle::Lines && !verbose;
+    let left = source.len() - journal.as_ref().map_or(0, Journal::done);
+    let mut output = Output::new(report, bulk.csv.as_ref(), has_progress.then_some(left), is_resumed)?;
+    let options = RunOptions {
         stop_after,
-        bar: is_shown,
+        progress_bar: has_progress,
         connections: bulk.connections,
         interval: bulk.interval,
         journal: journal.as_ref(),
+        ..RunOptions::default()
     };
-    let failure = mx::send(&mut route, manner, &*supply, &mut |sent| output.show(&sent.report));
+    let failure = mx::send(&route, options, &*source, &mut |result| output.show(&result.report));
     drop(output);
-    let failure = failure.or_else(|| resume::remainder(journal.as_ref(), supply.left_out()));
+    let failure = failure.or_else(|| resume::remainder(journal.as_ref(), source.skipped()));
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }
 
 /// What was typed, together with what its account says; and that account, which can name the line behind a mistake.
 pub fn with_account(typed: Typed) -> Result<(Cli, Option<Account>)> {
-    let Some(mut account) = Account::of(&typed)? else { return Ok((typed.behind(Vec::new())?, None)) };
+    let Some(mut account) = Account::of(&typed)? else { return Ok((typed.with_defaults(Vec::new())?, None)) };
     let arguments = account.arguments_for(&typed);
-    Ok((typed.behind(arguments)?, Some(account)))
+    Ok((typed.with_defaults(arguments)?, Some(account)))
 }
 
 /// An error about an option that stands in an account names the line there.
@@ -159,9 +141,9 @@ fn with_config_location(error: anyhow::Error, account: Option<&Account>) -> anyh
 }
 
 /// Prints the message with the line ends of this system.
-fn print(job: &mut OutgoingMessage) -> Result<()> {
+fn print(message: &mut Message) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    job.message
+    message
         .stream(BodyForm::EightBit, |piece| {
             let lines = piece.bytes().split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
             out.write_all(&lines)

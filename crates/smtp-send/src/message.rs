@@ -15,7 +15,9 @@ pub mod headers;
 pub mod html;
 pub mod mbox;
 mod mime_walk;
+mod outgoing;
 mod part;
+pub mod regular_file;
 pub mod scan;
 mod source;
 pub mod spool;
@@ -24,18 +26,20 @@ pub mod text;
 mod transfer_encoding;
 
 use std::io;
+use std::sync::Arc;
 
 use crate::proto::command::BodyForm;
 
 pub use attach::Attachment;
 pub use composed::{ComposedMessage, Draft, HtmlBody};
 pub use dkim_signed::Signed;
+use dkim_signer::Signer;
 pub use envelope_fields::FieldError;
 pub use existing::{Edits, ExistingMessage, ExistingMessageError};
 pub use extra_field::Extra;
 pub use html::Html;
 pub use mbox::Mbox;
-pub use source::FileVersion;
+pub use outgoing::OutgoingMessage;
 pub use spool::SpoolError;
 pub use template::Template;
 pub use text::Text;
@@ -73,6 +77,15 @@ impl<'a> Piece<'a> {
 }
 
 impl Message {
+    /// The message with a signature of `signer`, if there is one.
+    #[must_use]
+    pub fn signed_by(self, signer: Option<&Arc<Signer>>) -> Self {
+        match signer {
+            Some(signer) => Self::Signed(Box::new(Signed::new(self, Arc::clone(signer)))),
+            None => self,
+        }
+    }
+
     /// The Message-ID with its brackets; empty when a ready message has none.
     pub fn message_id(&self) -> &str {
         match self {
@@ -103,7 +116,7 @@ impl Message {
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
-    /// EmlFiles are read for it only where their bytes have to be encoded anew in quoted-printable.
+    /// Files are read for it only where their bytes have to be encoded anew in quoted-printable.
     pub fn size(&mut self, form: BodyForm) -> io::Result<u64> {
         match self {
             Self::Composed(message) => message.size(form),

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use common::{Failure, Kind, SafeText};
 use serde::Serialize;
 
+use crate::exit_code;
 use crate::net::transport::Encryption;
 use crate::proto::address::Address;
 use crate::proto::reply::Reply;
@@ -29,9 +30,9 @@ pub struct ReportInput<'a> {
     /// What became of each of them.
     pub statuses: &'a [RecipientStatus],
     /// What stopped this message or the session as a whole.
-    pub trouble: Option<&'a SessionError>,
+    pub session_error: Option<&'a SessionError>,
     /// What broke the connection, or kept it from coming about.
-    pub broken: Option<Failure>,
+    pub failure: Option<Failure>,
     /// How the connection was protected.
     pub encryption: Option<&'a Encryption>,
     /// Bytes that were sent.
@@ -122,7 +123,7 @@ impl Report {
         let failure = verdict(facts);
         let error = failure.as_ref().map(ToString::to_string);
         let kind = failure.as_ref().map(Failure::kind);
-        let exit_code = failure.as_ref().map_or(0, |failure| crate::code_of(failure.kind()));
+        let exit_code = failure.as_ref().map_or(0, |failure| exit_code::of(failure.kind()));
         (
             Self { server, message_id, source, tls, bytes, stopped_after, recipients, error, exit_code, kind, is_part },
             failure,
@@ -224,22 +225,22 @@ fn recipient(address: &Address, result: &RecipientStatus) -> Recipient {
 
 /// The error of a message: the worst that happened to any of its recipients.
 fn verdict(facts: ReportInput) -> Option<Failure> {
-    let ReportInput { server, recipients, statuses, trouble, broken, .. } = facts;
+    let ReportInput { server, recipients, statuses, session_error, failure, .. } = facts;
     if statuses.contains(&RecipientStatus::Unknown) {
-        let cause = broken.map(|failure| failure.to_string()).or(trouble.map(ToString::to_string));
+        let cause = failure.map(|failure| failure.to_string()).or(session_error.map(ToString::to_string));
         let cause = cause.unwrap_or_default();
         let why = format!("the message may have been delivered, sending it again may deliver it twice ({cause})");
         return Some(Failure::new(Kind::Temporary, "no answer after the final dot from", server, why));
     }
     let open = statuses.contains(&RecipientStatus::Unsent) || statuses.is_empty();
-    if broken.is_some() && open {
-        return broken;
+    if failure.is_some() && open {
+        return failure;
     }
-    if let Some(trouble) = trouble {
+    if let Some(session_error) = session_error {
         // A server that closes after it took the message for everybody has done its work.
         let done = statuses.iter().all(|status| matches!(status, RecipientStatus::Accepted(_)));
         if !done || statuses.is_empty() {
-            return Some(troubled(server, trouble, facts.encryption.is_some()));
+            return Some(troubled(server, session_error, facts.encryption.is_some()));
         }
     }
     let refused = statuses.iter().zip(recipients).filter_map(|(status, address)| match status {
@@ -257,8 +258,8 @@ fn verdict(facts: ReportInput) -> Option<Failure> {
     Some(Failure::new(worst(refused.iter().map(|(.., kind)| *kind)), "deliver to", server, why))
 }
 
-fn troubled(server: &str, trouble: &SessionError, encrypted: bool) -> Failure {
-    let kind = match trouble {
+fn troubled(server: &str, session_error: &SessionError, encrypted: bool) -> Failure {
+    let kind = match session_error {
         SessionError::Refused { reply, .. } => kind_of(reply),
         SessionError::Closing { .. } => Kind::Temporary,
         SessionError::Unexpected { .. } => Kind::Protocol,
@@ -269,14 +270,14 @@ fn troubled(server: &str, trouble: &SessionError, encrypted: bool) -> Failure {
         | SessionError::LoginRefused { .. } => Kind::Denied,
         SessionError::NotOffered { .. } | SessionError::TooLarge { .. } | SessionError::TooSoon { .. } => Kind::Refused,
     };
-    let cure = match trouble {
+    let cure = match session_error {
         SessionError::Refused { reply, .. } if reply.code() == 530 && !encrypted => {
             " (--tls starttls encrypts, --user NAME logs in)"
         }
         SessionError::Refused { reply, .. } if reply.code() == 530 => " (--user NAME logs in)",
         _ => "",
     };
-    Failure::new(kind, "deliver to", server, format!("{trouble}{cure}"))
+    Failure::new(kind, "deliver to", server, format!("{session_error}{cure}"))
 }
 
 /// What a refusal means. When nobody is known there, that is the more exact word.

@@ -26,9 +26,9 @@ use common::{Failure, Kind};
 use crate::account::{self, Account};
 use crate::cli::Typed;
 use crate::config::{Route, signer};
-use crate::delivery::{OnReport, OutgoingMessage, RunOptions};
+use crate::delivery::{OnReport, RunOptions};
 use crate::message::dkim_signer::Signer;
-use crate::message::{ExistingMessage, ExistingMessageError, Message, Signed};
+use crate::message::{ExistingMessage, ExistingMessageError, Message, OutgoingMessage};
 use crate::mx;
 use crate::session::RecipientStatus;
 use crate::source::SingleMessage;
@@ -126,19 +126,17 @@ struct Sending {
 
 impl Sending {
     /// Sends a message; `told` hears what became of whom, of each domain by itself where there is no server.
-    fn send(&mut self, job: OutgoingMessage, told: OnReport<'_>) -> Option<Failure> {
-        let message = match &self.signer {
-            Some(signer) => Message::Signed(Box::new(Signed::new(job.message, Arc::clone(signer)))),
-            None => job.message,
-        };
-        mx::send(&mut self.route, RunOptions::default(), &SingleMessage::new(OutgoingMessage { message, ..job }), told)
+    fn send(&self, outgoing: OutgoingMessage, on_report: OnReport<'_>) -> Option<Failure> {
+        let message = outgoing.message.signed_by(self.signer.as_ref());
+        let source = SingleMessage::new(OutgoingMessage { message, ..outgoing });
+        mx::send(&self.route, RunOptions::default(), &source, on_report)
     }
 
     /// The same to the end; gives the status of each recipient.
-    fn deliver(&mut self, job: OutgoingMessage) -> (Vec<RecipientStatus>, Option<Failure>) {
-        let recipients = job.recipients.clone();
+    fn deliver(&self, outgoing: OutgoingMessage) -> (Vec<RecipientStatus>, Option<Failure>) {
+        let recipients = outgoing.recipients.clone();
         let mut known = HashMap::new();
-        let failure = self.send(job, &mut |sent| {
+        let failure = self.send(outgoing, &mut |sent| {
             known.extend(sent.recipients.iter().cloned().zip(sent.statuses.iter().cloned()));
         });
         // An address that stands twice has one status.
@@ -154,12 +152,12 @@ impl Setup {
         let typed = typed.map_err(|error| misread(common::command_line::one_line(&error)))?;
         let mut account = Account::of(&typed)?;
         let settings = account.as_mut().map(|account| account.arguments_for(&typed)).unwrap_or_default();
-        let cli = typed.behind(settings).map_err(|error| misread(common::command_line::one_line(&error)))?;
+        let cli = typed.with_defaults(settings).map_err(|error| misread(common::command_line::one_line(&error)))?;
         let route = Route::new(&cli, true).map_err(|error| {
             error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "", "configuration", error.to_string()))
         });
         // Nobody who has said nothing at all shall be surprised by mail that leaves this machine.
-        let is_sendmail_invocation = |route: &Route| route.direct.is_none() || account.is_some();
+        let is_sendmail_invocation = |route: &Route| route.destination.server().is_some() || account.is_some();
         let route = route.and_then(|route| if is_sendmail_invocation(&route) { Ok(route) } else { Err(no_server()) });
         let route = route.map(|mut route| {
             // Sendmail would take the message in any case; programs that ask for reports cannot know the server.

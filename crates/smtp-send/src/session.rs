@@ -134,7 +134,7 @@ pub struct Session {
     /// Commands that were sent and whose replies are still to come, oldest first.
     unanswered: VecDeque<State>,
     finished: Vec<TransactionResult>,
-    trouble: Option<SessionError>,
+    error: Option<SessionError>,
 }
 
 impl Session {
@@ -156,7 +156,7 @@ impl Session {
             unsent: VecDeque::new(),
             unanswered: VecDeque::new(),
             finished: Vec::new(),
-            trouble: None,
+            error: None,
         }
     }
 
@@ -173,8 +173,8 @@ impl Session {
     }
 
     /// Why the session as a whole could not go on, if it could not.
-    pub fn trouble(&self) -> Option<&SessionError> {
-        self.trouble.as_ref()
+    pub fn error(&self) -> Option<&SessionError> {
+        self.error.as_ref()
     }
 
     /// Whether a message has left whose answer has not come.
@@ -253,11 +253,11 @@ impl Session {
             let login = self.settings.login.as_ref().is_some_and(|login| !login.in_clear);
             let probe = self.settings.stop_after == Some(StopAfter::Tls);
             if self.settings.starttls == StartTls::Required || probe {
-                self.trouble = Some(SessionError::TlsNotOffered);
+                self.error = Some(SessionError::TlsNotOffered);
                 return self.quit();
             }
             if login {
-                self.trouble = Some(SessionError::LoginNeedsTls);
+                self.error = Some(SessionError::LoginNeedsTls);
                 return self.quit();
             }
         }
@@ -290,7 +290,7 @@ impl Session {
     fn refused(&mut self, reply: Reply) -> Action {
         let state = self.state;
         let refusal = reply.is_transient() || reply.is_permanent();
-        self.trouble = Some(if refusal {
+        self.error = Some(if refusal {
             SessionError::Refused { state, reply }
         } else {
             SessionError::Unexpected { state, reply }
@@ -307,13 +307,13 @@ impl Session {
             State::Data | State::Upload => self.decide_current(&status),
             _ => {}
         }
-        self.trouble = Some(SessionError::Closing { state, reply });
+        self.error = Some(SessionError::Closing { state, reply });
         self.close()
     }
 
     /// The reply makes no sense here, so none that follows can be trusted.
     fn out_of_step(&mut self, reply: Reply) -> Action {
-        self.trouble = Some(SessionError::Unexpected { state: self.state, reply });
+        self.error = Some(SessionError::Unexpected { state: self.state, reply });
         self.close()
     }
 

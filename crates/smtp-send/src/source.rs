@@ -1,81 +1,147 @@
-//! Where the messages of a run come from: each can be asked for by its number, as often as it is needed.
+//! The messages of a run: each is opened by its number, as often as needed.
 //!
-//! All of them are looked at before anything is sent, and only what is on its way is held. Ten thousand need hardly more
-//! memory than ten.
+//! All of them are checked before anything is sent, and only the open ones are held in memory.
 
 pub mod compose;
 pub mod csv_table;
 mod digest;
-mod dkim_signed;
 mod eml;
 pub mod merge;
 
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::{Failure, Kind};
 
-use crate::delivery::OutgoingMessage;
+use crate::message::{Message, OutgoingMessage};
+use crate::proto::address::Address;
 
 pub(crate) use digest::Digest;
-pub use dkim_signed::DkimSignedSource;
 pub use eml::EmlFiles;
 
 /// The messages of a run.
 pub trait MessageSource: Sync {
-    /// How many there are. Their numbers begin at 0.
+    /// Number of messages; their indexes begin at 0.
     fn len(&self) -> usize;
 
-    /// What to call a message in a report; a single message needs no name.
+    /// The name of a message in reports; a single message has none.
     fn name(&self, number: usize) -> Option<String>;
 
-    /// A message with its envelope.
-    ///
-    /// # Errors
-    /// It cannot be read any more, or is another one than when it was first looked at.
-    fn job(&self, number: usize) -> Result<OutgoingMessage, Failure>;
+    /// The recipients of a message, without opening it.
+    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Failure>;
 
-    /// A digest of all messages and their envelopes, in hexadecimal digits: the same another time only when they are.
+    /// Opens a message with its envelope.
     ///
     /// # Errors
-    /// Something cannot be read any more.
+    /// It cannot be read any more, or has changed since it was checked.
+    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Failure>;
+
+    /// A digest of all messages and envelopes in hexadecimal digits; it is equal only if they are.
     fn digest(&self) -> Result<String, Failure> {
         Err(Failure::new(Kind::Usage, "", "--journal", "no use with a single message"))
     }
 
-    /// How many messages were left out because something is wrong with them.
-    fn left_out(&self) -> usize {
+    /// Number of messages that were left out because they cannot be sent.
+    fn skipped(&self) -> usize {
         0
     }
 
-    /// The messages are part of this run, whose name no other one has.
-    fn belongs_to(&mut self, run: &str) {
+    /// Sets the identifier of the run that the messages belong to.
+    fn set_run_id(&mut self, run: &str) {
         let _ = run;
     }
 
-    /// How many messages are worth a look before they are sent.
-    fn shown(&self) -> usize {
+    /// Number of messages that `--dry-run` prints.
+    fn preview_count(&self) -> usize {
         self.len()
     }
 
-    /// Takes back a message that may be asked for again.
-    fn give_back(&self, number: usize, job: OutgoingMessage) {
-        let _ = (number, job);
-    }
-
-    /// Whether there are none.
+    /// Whether there are no messages.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A single message, which exists only once.
+/// An open message with its envelope.
 #[derive(Debug)]
-pub struct SingleMessage(Mutex<Option<OutgoingMessage>>);
+pub struct OpenMessage<'a> {
+    /// Where bounces go; `None` is the null path.
+    pub reverse_path: Option<Address>,
+    /// The recipients, each once.
+    pub recipients: Vec<Address>,
+    /// The message itself.
+    pub message: MessageGuard<'a>,
+}
+
+impl OpenMessage<'_> {
+    /// Keeps the recipients with these indexes.
+    pub fn keep_recipients(&mut self, indexes: &[usize]) {
+        self.recipients = indexes.iter().filter_map(|index| self.recipients.get(*index).cloned()).collect();
+    }
+}
+
+impl From<OutgoingMessage> for OpenMessage<'_> {
+    fn from(outgoing: OutgoingMessage) -> Self {
+        let OutgoingMessage { reverse_path, recipients, message } = outgoing;
+        Self { reverse_path, recipients, message: MessageGuard::Owned(Box::new(message)) }
+    }
+}
+
+/// Access to a message. One that can be read only once goes back to its source when the guard is dropped.
+#[derive(Debug)]
+pub enum MessageGuard<'a> {
+    /// Opened anew.
+    Owned(Box<Message>),
+    /// Kept by the source.
+    Kept(MutexGuard<'a, Message>),
+}
+
+impl Deref for MessageGuard<'_> {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        match self {
+            Self::Owned(message) => message,
+            Self::Kept(message) => message,
+        }
+    }
+}
+
+impl DerefMut for MessageGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Message {
+        match self {
+            Self::Owned(message) => message,
+            Self::Kept(message) => message,
+        }
+    }
+}
+
+/// A single message, kept because its text may come from a stream.
+#[derive(Debug)]
+pub struct SingleMessage {
+    reverse_path: Option<Address>,
+    recipients: Vec<Address>,
+    message: Mutex<Message>,
+}
 
 impl SingleMessage {
-    /// The supply of this message.
-    pub fn new(job: OutgoingMessage) -> Self {
-        Self(Mutex::new(Some(job)))
+    /// The source of this message.
+    pub fn new(outgoing: OutgoingMessage) -> Self {
+        let OutgoingMessage { reverse_path, recipients, message } = outgoing;
+        Self { reverse_path, recipients, message: Mutex::new(message) }
+    }
+
+    fn recipients(&self) -> &[Address] {
+        &self.recipients
+    }
+
+    fn open(&self) -> OpenMessage<'_> {
+        OpenMessage {
+            reverse_path: self.reverse_path.clone(),
+            recipients: self.recipients.clone(),
+            message: MessageGuard::Kept(self.message.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
     }
 }
 
@@ -88,12 +154,11 @@ impl MessageSource for SingleMessage {
         None
     }
 
-    fn job(&self, _: usize) -> Result<OutgoingMessage, Failure> {
-        let job = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        job.ok_or_else(|| Failure::new(Kind::System, "read", "the message", "it is on its way"))
+    fn recipients(&self, _: usize) -> Result<Cow<'_, [Address]>, Failure> {
+        Ok(self.recipients().into())
     }
 
-    fn give_back(&self, _: usize, job: OutgoingMessage) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
+    fn open(&self, _: usize) -> Result<OpenMessage<'_>, Failure> {
+        Ok(self.open())
     }
 }

@@ -49,7 +49,7 @@ impl Typed {
     }
 
     /// What was typed, with `earlier` arguments in front of it.
-    pub fn behind(self, earlier: Vec<OsString>) -> Result<Cli, clap::Error> {
+    pub fn with_defaults(self, earlier: Vec<OsString>) -> Result<Cli, clap::Error> {
         if earlier.is_empty() {
             return Cli::from_arg_matches(&self.matches);
         }
@@ -207,7 +207,7 @@ mod tests {
         let typed = typed(&["--tls", "off", "--insecure", "--server", "x"]);
         assert!(typed.has("tls") && typed.has("insecure") && !typed.has("port") && !typed.has("nonsense"));
         assert_eq!((typed.value("server"), typed.value("user")), (Some("x"), None));
-        let cli = typed.behind(vec!["--port=26".into()]).unwrap();
+        let cli = typed.with_defaults(vec!["--port=26".into()]).unwrap();
         assert_eq!((cli.server.port, cli.server.server.as_deref()), (Some(26), Some("x")));
     }
 }

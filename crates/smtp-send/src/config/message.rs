@@ -61,7 +61,7 @@ pub struct Composed {
     pub html: Option<FileSource>,
     /// Pictures that it shows.
     pub inline: Vec<Wanted>,
-    /// EmlFiles that go with it.
+    /// Files that go with it.
     pub attachments: Vec<Wanted>,
 }
 

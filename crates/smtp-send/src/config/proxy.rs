@@ -15,13 +15,13 @@ use crate::proto::proxy::header::Version;
 use crate::secret;
 
 /// The proxy to go through, if there is one; with the password for it when it will be `asked`.
-pub(super) fn proxy(args: &ServerArgs, peer: &Peer, asked: bool) -> Result<Option<Proxy>> {
+pub(super) fn proxy(args: &ServerArgs, peer: Option<&Peer>, asked: bool) -> Result<Option<Proxy>> {
     let given = args.proxy_password_file.is_some() || args.proxy_password_command.is_some();
     let Some(typed) = &args.proxy else {
         ensure!(!given, usage("--proxy-password-...", "no use without --proxy"));
         return Ok(None);
     };
-    ensure!(matches!(peer, Peer::Tcp(_)), usage("--proxy", "no use with a unix socket"));
+    ensure!(!matches!(peer, Some(Peer::Unix(_))), usage("--proxy", "no use with a unix socket"));
     // What was typed may hold a password.
     let address = ProxyAddress::parse(typed).map_err(|error| Failure::new(Kind::Usage, "", "--proxy", error))?;
     let Some(user) = &address.user else {
@@ -37,12 +37,12 @@ pub(super) fn proxy(args: &ServerArgs, peer: &Peer, asked: bool) -> Result<Optio
 }
 
 /// The header of the PROXY protocol, if one is sent.
-pub(super) fn header(args: &ServerArgs, peer: &Peer) -> Result<Option<ProxyHeader>> {
+pub(super) fn header(args: &ServerArgs, peer: Option<&Peer>) -> Result<Option<ProxyHeader>> {
     let Some(version) = args.proxy_protocol else {
         ensure!(args.proxy_client.is_none(), usage("--proxy-client", "no use without --proxy-protocol"));
         return Ok(None);
     };
-    ensure!(matches!(peer, Peer::Tcp(_)), usage("--proxy-protocol", "no use with a unix socket"));
+    ensure!(!matches!(peer, Some(Peer::Unix(_))), usage("--proxy-protocol", "no use with a unix socket"));
     let version = match version {
         ProxyProtocol::V1 => Version::V1,
         ProxyProtocol::V2 => Version::V2,

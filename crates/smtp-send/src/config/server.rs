@@ -5,20 +5,18 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use common::{Failure, Kind};
 
-use super::direct::direct;
 use super::login::Credentials;
+use super::mail_exchangers::MxSettings;
 use super::{proxy, usage};
 use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
 use crate::host;
-use crate::mx::{Direct, MxHosts};
 use crate::net::address::{HostPort, Peer, Server};
-use crate::net::tls::{Check, ClientCertificate, Trust};
+use crate::net::tls::{Check, ClientCertificate, TlsMode, Trust};
 use crate::net::transport::{ConnectOptions, Family};
 use crate::proto::command::HeloName;
 use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::{Dsn, Envid, Notify, Ret};
 use crate::proto::pin::Pin;
-use crate::session::SessionError;
 
 /// Port of SMTP between servers.
 const SMTP: u16 = 25;
@@ -31,23 +29,38 @@ const SUBMISSIONS: u16 = 465;
 /// A wait longer than this is a mistyped number.
 const MAX_WAIT: f64 = 1e6;
 
-/// The way to a server, and the rules on it.
+/// Where a message is sent.
+#[derive(Debug)]
+pub enum Destination {
+    /// To this server.
+    Server(Peer),
+    /// To the mail exchangers of each recipient's domain.
+    MailExchangers(MxSettings),
+}
+
+impl Destination {
+    /// The server, when there is one.
+    pub fn server(&self) -> Option<&Peer> {
+        match self {
+            Self::Server(peer) => Some(peer),
+            Self::MailExchangers(_) => None,
+        }
+    }
+}
+
+/// Where messages go, and the rules of connection, session and retries.
 #[derive(Debug)]
 pub struct Route {
-    /// Where to send.
-    pub peer: Peer,
-    /// How the servers of the recipients' domains are found, when there is no other.
-    pub direct: Option<Direct>,
-    /// Those of the domain whose turn it is.
-    pub exchangers: Option<MxHosts>,
-    /// How to get there.
-    pub way: ConnectOptions,
+    /// The server, or how to find those of the recipients' domains.
+    pub destination: Destination,
+    /// How to connect.
+    pub connect_options: ConnectOptions,
     /// Whether it is LMTP.
     pub lmtp: bool,
     /// The name for EHLO, when it is not the address of the socket.
     pub helo: Option<HeloName>,
     /// When to encrypt.
-    pub tls: Tls,
+    pub tls: TlsMode,
     /// Whom to trust.
     pub trust: Trust,
     /// Who logs in, if anybody.
@@ -84,26 +97,29 @@ impl Route {
         let deliver_by = smtp.deliver_by.as_deref().map(deliver_by).transpose()?;
         ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "no use with --tls off"));
         ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "no use with --insecure"));
-        let direct = direct(cli, args.port.unwrap_or(SMTP))?;
-        let peer = match &args.server {
-            Some(typed) => peer(typed, args.port, mode, cli)?,
-            // Nobody connects to it: each domain has its own.
-            None => Peer::Tcp(HostPort { host: "the recipients' servers".into(), port: args.port.unwrap_or(SMTP) }),
+        let destination = match &args.server {
+            Some(typed) => {
+                MxSettings::refuse_options(cli)?;
+                Destination::Server(peer(typed, args.port, mode, cli)?)
+            }
+            None => Destination::MailExchangers(MxSettings::new(cli, args.port.unwrap_or(SMTP))?),
         };
-        let logs_in = logs_in && direct.is_none();
-        let implicit = matches!(&peer, Peer::Tcp(server) if mode == Tls::Auto && server.port == SUBMISSIONS);
+        let server = destination.server();
         Ok(Self {
-            way: ConnectOptions {
+            connect_options: ConnectOptions {
                 family: family(args.ipv4, args.ipv6),
                 bind: args.bind,
-                proxy: proxy::proxy(args, &peer, !cli.seeing.dry_run)?,
-                header: proxy::header(args, &peer)?,
+                proxy: proxy::proxy(args, server, !cli.seeing.dry_run)?,
+                header: proxy::header(args, server)?,
             },
-            lmtp: smtp.lmtp || matches!(peer, Peer::Unix(_)),
+            lmtp: smtp.lmtp || matches!(server, Some(Peer::Unix(_))),
             helo,
-            tls: if implicit { Tls::Implicit } else { mode },
+            tls: tls_mode(mode, server),
             trust,
-            login: if logs_in { Credentials::new(&cli.login, peer.host())? } else { None },
+            login: match server {
+                Some(peer) if logs_in => Credentials::new(&cli.login, peer.host())?,
+                _ => None,
+            },
             dsn,
             deliver_by,
             require_tls: smtp.require_tls,
@@ -112,25 +128,19 @@ impl Route {
             max_time,
             retry: args.retry.unwrap_or(if retry_max_time.is_some() { u32::MAX } else { 0 }),
             retry_max_time,
-            peer,
-            direct,
-            exchangers: None,
+            destination,
         })
     }
+}
 
-    /// The server, or the exchanger that was tried last, as it is told in reports.
-    pub fn server(&self) -> String {
-        self.exchangers.as_ref().map_or_else(|| self.peer.to_string(), MxHosts::name)
-    }
-
-    /// Whether this is one of several domains of a run.
-    pub fn is_part(&self) -> bool {
-        self.exchangers.as_ref().is_some_and(MxHosts::is_part)
-    }
-
-    /// Whether another exchanger is worth trying after a connection that has decided nothing.
-    pub fn has_another_way(&self, broken: Option<&Failure>, trouble: Option<&SessionError>) -> bool {
-        self.exchangers.as_ref().is_some_and(|exchangers| exchangers.has_another_way(broken, trouble))
+/// What `--tls` means for this server: on the port of submissions TLS begins at once.
+fn tls_mode(typed: Tls, server: Option<&Peer>) -> TlsMode {
+    match typed {
+        Tls::Auto if matches!(server, Some(Peer::Tcp(server)) if server.port == SUBMISSIONS) => TlsMode::Implicit,
+        Tls::Auto => TlsMode::Opportunistic,
+        Tls::Starttls => TlsMode::StartTls,
+        Tls::Implicit => TlsMode::Implicit,
+        Tls::Off => TlsMode::Off,
     }
 }
 

@@ -1,17 +1,15 @@
-//! How fast and how soon: the time from one message to the next, and the pause before another try.
-//!
-//! The clock is told, not asked.
+//! The pause before another try, and the interval between messages. `now` is an argument; no clock is read here.
 
 use std::time::{Duration, Instant};
 
-/// The pause before the first further try; it doubles from try to try.
+/// The pause before the first retry; it doubles with each retry.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause between two tries.
+/// Longest pause before a retry.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
-/// A pause is up to this part shorter or longer, so that those who failed together do not come again together.
+/// Largest random share by which a pause is shorter or longer, so that retries spread out.
 const JITTER: f64 = 0.25;
 
-/// The pause before try number `tries`, the first further one being 1: about 1, 2, 4 ... 300 seconds.
+/// The pause before retry number `tries`, from 1: about 1, 2, 4 ... 300 seconds.
 pub fn backoff(tries: u32) -> Duration {
     let mut random = [0; 4];
     // Without random numbers the pause is the middle one.
@@ -25,25 +23,25 @@ fn pause(tries: u32, share: f64) -> Duration {
     pause.mul_f64(1.0 + JITTER * (2.0 * share - 1.0))
 }
 
-/// Messages leave no faster than this. Time that was not used is not made up for.
+/// Spaces messages by an interval; unused time is not made up for.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Pacer {
     interval: Duration,
     next: Option<Instant>,
 }
 
-impl Pace {
+impl Pacer {
     pub(super) fn new(interval: Option<Duration>) -> Self {
         Self { interval: interval.unwrap_or_default(), next: None }
     }
 
-    /// When the next message may leave.
+    /// When the next message may be sent.
     pub(super) fn next(&self, now: Instant) -> Instant {
         self.next.map_or(now, |next| next.max(now))
     }
 
-    /// A message leaves at its time, which is given.
-    pub(super) fn leave(&mut self, now: Instant) -> Instant {
+    /// Reserves the next time for a message, and returns it.
+    pub(super) fn reserve(&mut self, now: Instant) -> Instant {
         let time = self.next(now);
         self.next = Some(time + self.interval);
         time
@@ -64,12 +62,12 @@ mod tests {
     }
 
     #[test]
-    fn messages_leave_one_interval_apart_and_lost_time_is_lost() {
+    fn messages_are_one_interval_apart_and_lost_time_is_lost() {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        let mut pace = Pace::new(Some(Duration::from_millis(100)));
-        assert_eq!([pace.leave(at(0)), pace.leave(at(0)), pace.leave(at(10))], [at(0), at(100), at(200)]);
-        assert_eq!([pace.leave(at(900)), pace.leave(at(900))], [at(900), at(1000)]);
-        assert_eq!(Pace::new(None).leave(at(5)), at(5));
+        let mut pacer = Pacer::new(Some(Duration::from_millis(100)));
+        assert_eq!([pacer.reserve(at(0)), pacer.reserve(at(0)), pacer.reserve(at(10))], [at(0), at(100), at(200)]);
+        assert_eq!([pacer.reserve(at(900)), pacer.reserve(at(900))], [at(900), at(1000)]);
+        assert_eq!(Pacer::new(None).reserve(at(5)), at(5));
     }
 }

@@ -1,71 +1,71 @@
-//! One message of a run: what is known about it while it waits, and what is needed while it is on its way.
+//! One message of a run: its state while it waits, and the open message while it is sent.
 
 use std::time::Instant;
 
 use crate::delivery::progress::UploadProgress;
 use crate::session::{RecipientStatus, SessionError};
+use crate::source::OpenMessage;
 
-use super::{OutgoingMessage, worker};
-
-/// A message that is to be sent, without the message itself.
+/// A message to send, without its content.
 #[derive(Debug)]
 pub(super) struct QueueItem {
-    /// Which one, counted from 0.
+    /// Index of the message, from 0.
     pub(super) number: usize,
     /// The status of each recipient; empty before the first try.
     pub(super) statuses: Vec<RecipientStatus>,
-    /// What concerned all recipients.
-    pub(super) trouble: Option<SessionError>,
+    /// The error of its last transaction that concerns all recipients.
+    pub(super) session_error: Option<SessionError>,
     /// Tries after which some recipients were refused for now.
     pub(super) tries: u32,
-    /// Connections that ended while it was on its way.
-    pub(super) breaks: u32,
-    /// When it may be tried again.
+    /// Connections that ended while it was being sent.
+    pub(super) lost_connections: u32,
+    /// Time of the next try.
     pub(super) due: Option<Instant>,
 }
 
 impl QueueItem {
     /// A message that was not tried yet.
     pub(super) fn new(number: usize) -> Self {
-        Self { number, statuses: Vec::new(), trouble: None, tries: 0, breaks: 0, due: None }
+        Self { number, statuses: Vec::new(), session_error: None, tries: 0, lost_connections: 0, due: None }
     }
 
-    /// The recipients for whom another try may help.
-    pub(super) fn open(&self) -> Vec<usize> {
-        if worker::is_final(self.trouble.as_ref()) {
+    /// Indexes of the recipients for whom another try may help.
+    pub(super) fn open_recipients(&self) -> Vec<usize> {
+        if self.session_error.as_ref().is_some_and(SessionError::is_final) {
             return Vec::new();
         }
-        let open = |status: &RecipientStatus| match status {
+        let is_open = |status: &RecipientStatus| match status {
             RecipientStatus::Unsent => true,
             RecipientStatus::Refused(_, reply) => !reply.is_permanent(),
             _ => false,
         };
-        self.statuses.iter().enumerate().filter(|(_, status)| open(status)).map(|(index, _)| index).collect()
+        self.statuses.iter().enumerate().filter(|(_, status)| is_open(status)).map(|(index, _)| index).collect()
     }
 
-    /// Whether it was not even begun for somebody, or not ended.
+    /// Whether the transaction was not begun or not completed for some recipient.
     pub(super) fn is_unsent(&self) -> bool {
-        self.statuses.contains(&RecipientStatus::Unsent) && self.trouble.is_none()
+        self.statuses.contains(&RecipientStatus::Unsent) && self.session_error.is_none()
     }
 }
 
-/// A message that is held.
+/// A message that a connection is sending.
 #[derive(Debug)]
-pub(super) struct InFlight {
-    pub(super) task: QueueItem,
-    pub(super) job: OutgoingMessage,
-    /// Which of its recipients are meant, when the others were served in an earlier run.
-    pub(super) kept: Option<Vec<usize>>,
+pub(super) struct InFlight<'a> {
+    pub(super) item: QueueItem,
+    pub(super) message: OpenMessage<'a>,
+    /// Indexes of its recipients among those of the message, when an earlier run has served the others.
+    pub(super) resumed_indexes: Option<Vec<usize>>,
     /// Its number in the running session.
-    pub(super) turn: usize,
-    /// The recipients of the running try.
-    pub(super) which: Vec<usize>,
-    pub(super) meter: UploadProgress,
+    pub(super) session_index: usize,
+    /// Indexes of the recipients of the running try.
+    pub(super) recipient_indexes: Vec<usize>,
+    pub(super) progress: UploadProgress,
 }
 
-impl InFlight {
-    pub(super) fn new(mut task: QueueItem, job: OutgoingMessage, kept: Option<Vec<usize>>) -> Self {
-        task.statuses.resize(job.recipients.len(), RecipientStatus::Unsent);
-        Self { task, job, kept, turn: 0, which: Vec::new(), meter: UploadProgress::default() }
+impl<'a> InFlight<'a> {
+    pub(super) fn new(mut item: QueueItem, message: OpenMessage<'a>, resumed_indexes: Option<Vec<usize>>) -> Self {
+        item.statuses.resize(message.recipients.len(), RecipientStatus::Unsent);
+        let (recipient_indexes, progress) = (Vec::new(), UploadProgress::default());
+        Self { item, message, resumed_indexes, session_index: 0, recipient_indexes, progress }
     }
 }

@@ -1,231 +1,236 @@
-//! What is still to be done in a run, for all its connections: messages that were not tried, those that came back, those that
-//! wait for another try.
+//! The queues of a run, shared by its connections: messages that were not tried yet, messages that go back because a
+//! connection ended, and messages deferred until their next try.
 //!
-//! It holds numbers, never messages. Whoever takes one either brings it back or says that it is done.
+//! The queues hold numbers, never messages. A worker that has taken an item requeues, defers or completes it.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::journal::Journal;
 
-use super::backoff::Pace;
+use super::backoff::Pacer;
+use super::connector::ConnectionResult;
 use super::queue_item::QueueItem;
-use super::worker::End;
 
-/// What a run has left.
+/// The messages that a run still has to send.
 pub(super) struct Scheduler<'a> {
-    state: Mutex<State>,
+    queues: Mutex<Queues>,
     changed: Condvar,
     journal: Option<&'a Journal>,
     count: usize,
 }
 
 #[derive(Debug)]
-struct State {
-    /// The first message that nobody has taken yet.
-    fresh: usize,
+struct Queues {
+    /// The first message that was not taken yet.
+    next_new: usize,
     /// Messages that were not sent because a connection ended.
-    back: Vec<QueueItem>,
-    /// Messages that wait for their time.
-    again: Vec<QueueItem>,
-    /// Messages that somebody has taken.
-    in_hand: usize,
-    pace: Pace,
-    door: Door,
-    last_end: End,
-    /// The wait that was told last.
-    told: Option<Instant>,
+    requeued: Vec<QueueItem>,
+    /// Messages that wait for their next try.
+    deferred: Vec<QueueItem>,
+    /// Number of messages that workers hold.
+    in_flight: usize,
+    pacer: Pacer,
+    first_connection: FirstConnection,
+    last_result: ConnectionResult,
+    /// The end of the wait that was logged last.
+    logged_wait: Option<Instant>,
 }
 
-/// Whether the way to the server has been found.
+/// State of the first connection; the other workers wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
-    Untried,
-    Open,
-    Shut,
+enum FirstConnection {
+    Pending,
+    Up,
+    Failed,
 }
 
 impl<'a> Scheduler<'a> {
     pub(super) fn new(count: usize, interval: Option<Duration>, journal: Option<&'a Journal>) -> Self {
-        let state = State {
-            fresh: 0,
-            back: Vec::new(),
-            again: Vec::new(),
-            in_hand: 0,
-            pace: Pace::new(interval),
-            door: Door::Untried,
-            last_end: End::default(),
-            told: None,
+        let queues = Queues {
+            next_new: 0,
+            requeued: Vec::new(),
+            deferred: Vec::new(),
+            in_flight: 0,
+            pacer: Pacer::new(interval),
+            first_connection: FirstConnection::Pending,
+            last_result: ConnectionResult::default(),
+            logged_wait: None,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new(), journal, count }
+        Self { queues: Mutex::new(queues), changed: Condvar::new(), journal, count }
     }
 
-    /// How many messages are to be sent.
-    pub(super) fn open(&self) -> usize {
+    /// Number of messages to send.
+    pub(super) fn remaining(&self) -> usize {
         self.journal.map_or(self.count, |journal| (0..self.count).filter(|number| journal.is_open(*number)).count())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A message for now.
-    pub(super) fn take(&self) -> Option<QueueItem> {
-        let mut state = self.state();
-        if state.door == Door::Untried {
-            state.door = Door::Open;
+    /// Takes a message that may be sent now.
+    pub(super) fn pop(&self) -> Option<QueueItem> {
+        let mut queues = self.queues();
+        if queues.first_connection == FirstConnection::Pending {
+            queues.first_connection = FirstConnection::Up;
             self.changed.notify_all();
         }
-        let task = state.back.pop().or_else(|| state.due(Instant::now())).or_else(|| self.fresh(&mut state))?;
-        state.in_hand += 1;
-        Some(task)
+        let item = queues.requeued.pop().or_else(|| queues.pop_due(Instant::now()));
+        let item = item.or_else(|| self.pop_new(&mut queues))?;
+        queues.in_flight += 1;
+        Some(item)
     }
 
-    /// A message, whether or not its time has come.
-    pub(super) fn take_any(&self) -> Option<QueueItem> {
-        let mut state = self.state();
-        let task = state.back.pop().or_else(|| state.again.pop()).or_else(|| self.fresh(&mut state))?;
-        state.in_hand += 1;
-        Some(task)
+    /// Takes a message, also one whose next try is not due.
+    pub(super) fn pop_any(&self) -> Option<QueueItem> {
+        let mut queues = self.queues();
+        let item = queues.requeued.pop().or_else(|| queues.deferred.pop());
+        let item = item.or_else(|| self.pop_new(&mut queues))?;
+        queues.in_flight += 1;
+        Some(item)
     }
 
-    fn fresh(&self, state: &mut State) -> Option<QueueItem> {
-        while state.fresh < self.count {
-            let number = state.fresh;
-            state.fresh += 1;
-            if self.journal.is_none_or(|journal| journal.is_open(number)) {
-                return Some(QueueItem::new(number));
-            }
+    fn pop_new(&self, queues: &mut Queues) -> Option<QueueItem> {
+        self.has_new(queues).then(|| {
+            let number = queues.next_new;
+            queues.next_new += 1;
+            QueueItem::new(number)
+        })
+    }
+
+    /// Whether a message was not taken yet; skips those that the journal has as done.
+    fn has_new(&self, queues: &mut Queues) -> bool {
+        while queues.next_new < self.count && self.journal.is_some_and(|journal| !journal.is_open(queues.next_new)) {
+            queues.next_new += 1;
         }
-        None
+        queues.next_new < self.count
     }
 
-    /// Brings back a message that was not sent.
-    pub(super) fn bring_back(&self, task: QueueItem) {
-        let mut state = self.state();
-        state.in_hand -= 1;
-        state.back.push(task);
+    /// Puts a message back that was not sent.
+    pub(super) fn requeue(&self, item: QueueItem) {
+        let mut queues = self.queues();
+        queues.in_flight -= 1;
+        queues.requeued.push(item);
         self.changed.notify_all();
     }
 
-    /// Brings back a message that has a time for another try.
-    pub(super) fn postpone(&self, task: QueueItem) {
-        let mut state = self.state();
-        state.in_hand -= 1;
-        state.again.push(task);
+    /// Puts a message back that has a time for its next try.
+    pub(super) fn defer(&self, item: QueueItem) {
+        let mut queues = self.queues();
+        queues.in_flight -= 1;
+        queues.deferred.push(item);
         self.changed.notify_all();
     }
 
-    /// A message has come to its end.
-    pub(super) fn done(&self) {
-        let mut state = self.state();
-        state.in_hand -= 1;
-        if state.in_hand == 0 {
+    /// A message has its final result.
+    pub(super) fn complete(&self) {
+        let mut queues = self.queues();
+        queues.in_flight -= 1;
+        if queues.in_flight == 0 {
             self.changed.notify_all();
         }
     }
 
-    /// When the next message may leave.
-    pub(super) fn next_departure(&self) -> Instant {
-        self.state().pace.next(Instant::now())
+    /// When the next message may be sent.
+    pub(super) fn next_send_time(&self) -> Instant {
+        self.queues().pacer.next(Instant::now())
     }
 
-    /// A message leaves at the time that is given.
-    pub(super) fn depart(&self) -> Instant {
-        self.state().pace.leave(Instant::now())
+    /// Reserves the next time for a message, and returns it.
+    pub(super) fn reserve_send_time(&self) -> Instant {
+        self.queues().pacer.reserve(Instant::now())
     }
 
-    /// Waits until a message may leave; `false` when there will be none before `end`.
+    /// Waits until a message may be sent; `false` when none will be before `end`.
     pub(super) fn wait_for_work(&self, end: Option<Instant>) -> bool {
-        let mut state = self.state();
+        let mut queues = self.queues();
         loop {
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) {
                 return false;
             }
-            let due = state.again.iter().filter_map(|task| task.due).min();
-            let begun = !state.back.is_empty() || self.has_fresh(&mut state) || due.is_some_and(|due| due <= now);
+            let due = queues.deferred.iter().filter_map(|item| item.due).min();
+            let has_work =
+                !queues.requeued.is_empty() || self.has_new(&mut queues) || due.is_some_and(|due| due <= now);
             let until = match due {
-                _ if begun && state.pace.next(now) <= now => return true,
-                _ if begun => Some(state.pace.next(now)),
+                _ if has_work && queues.pacer.next(now) <= now => return true,
+                _ if has_work => Some(queues.pacer.next(now)),
                 Some(due) => {
-                    state.tell_wait(due, now, self.count);
+                    queues.log_wait(due, now, self.count);
                     Some(due)
                 }
-                None if state.in_hand == 0 => return false,
+                None if queues.in_flight == 0 => return false,
                 None => None,
             };
             let until = until.into_iter().chain(end).min();
-            state = match until {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            queues = match until {
+                None => self.changed.wait(queues).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
-                    let waited = self.changed.wait_timeout(state, until.saturating_duration_since(now));
+                    let waited = self.changed.wait_timeout(queues, until.saturating_duration_since(now));
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
     }
 
-    fn has_fresh(&self, state: &mut State) -> bool {
-        while state.fresh < self.count && self.journal.is_some_and(|journal| !journal.is_open(state.fresh)) {
-            state.fresh += 1;
-        }
-        state.fresh < self.count
-    }
-
-    /// Waits, but not longer than there is something to wait for.
+    /// Waits for `pause`, or until nothing is left to send.
     pub(super) fn wait_for(&self, pause: Duration) {
         let end = Instant::now() + pause;
-        let mut state = self.state();
+        let mut queues = self.queues();
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let over =
-                state.in_hand == 0 && state.back.is_empty() && state.again.is_empty() && !self.has_fresh(&mut state);
-            if left.is_zero() || over {
+            if left.is_zero() || (queues.is_idle() && !self.has_new(&mut queues)) {
                 return;
             }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            queues = self.changed.wait_timeout(queues, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Waits until a connection has got as far as its first message; `false` when none ever will.
-    pub(super) fn wait_for_opening(&self) -> bool {
-        let mut state = self.state();
-        while state.door == Door::Untried {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// Waits until the first connection is ready for a message; `false` when it failed.
+    pub(super) fn wait_for_first_connection(&self) -> bool {
+        let mut queues = self.queues();
+        while queues.first_connection == FirstConnection::Pending {
+            queues = self.changed.wait(queues).unwrap_or_else(PoisonError::into_inner);
         }
-        state.door == Door::Open
+        queues.first_connection == FirstConnection::Up
     }
 
-    /// One who worked here has come to an end.
-    pub(super) fn retire(&self, end: End) {
-        let mut state = self.state();
-        if state.door == Door::Untried {
-            state.door = Door::Shut;
+    /// A worker has exited; `result` is that of its last connection.
+    pub(super) fn worker_exited(&self, result: ConnectionResult) {
+        let mut queues = self.queues();
+        if queues.first_connection == FirstConnection::Pending {
+            queues.first_connection = FirstConnection::Failed;
         }
-        state.last_end = end;
+        queues.last_result = result;
         self.changed.notify_all();
     }
 
-    /// The end of the one who was the last here.
-    pub(super) fn last_end(&self) -> End {
-        std::mem::take(&mut self.state().last_end)
+    /// The result of the last connection of the run.
+    pub(super) fn last_result(&self) -> ConnectionResult {
+        std::mem::take(&mut self.queues().last_result)
     }
 }
 
-impl State {
-    /// The message whose time came first, if one has come.
-    fn due(&mut self, now: Instant) -> Option<QueueItem> {
-        let due = |task: &QueueItem| task.due.is_none_or(|due| due <= now);
-        let (at, _) = self.again.iter().enumerate().filter(|(_, task)| due(task)).min_by_key(|(_, task)| task.due)?;
-        Some(self.again.swap_remove(at))
+impl Queues {
+    /// Takes the deferred message whose time came first.
+    fn pop_due(&mut self, now: Instant) -> Option<QueueItem> {
+        let is_due = |item: &QueueItem| item.due.is_none_or(|due| due <= now);
+        let due = self.deferred.iter().enumerate().filter(|(_, item)| is_due(item));
+        let (at, _) = due.min_by_key(|(_, item)| item.due)?;
+        Some(self.deferred.swap_remove(at))
     }
 
-    /// Says once that nothing but waiting is left for the moment; of a single message more is said elsewhere.
-    fn tell_wait(&mut self, due: Instant, now: Instant, count: usize) {
-        if self.in_hand == 0 && self.told != Some(due) && count > 1 {
-            self.told = Some(due);
-            let (waiting, time) = (self.again.len(), due.saturating_duration_since(now).as_secs_f64());
+    /// Whether no message waits or is being sent.
+    fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.requeued.is_empty() && self.deferred.is_empty()
+    }
+
+    /// Logs once that only deferred messages are left; for a single message the worker logs more.
+    fn log_wait(&mut self, due: Instant, now: Instant, count: usize) {
+        if self.in_flight == 0 && self.logged_wait != Some(due) && count > 1 {
+            self.logged_wait = Some(due);
+            let (waiting, time) = (self.deferred.len(), due.saturating_duration_since(now).as_secs_f64());
             log::warn!("{waiting} messages were refused for now; trying again in {time:.1} s");
         }
     }

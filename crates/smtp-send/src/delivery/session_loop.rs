@@ -1,8 +1,7 @@
-//! The loop: does what the session says, tells it what happened, until the session is over.
+//! Runs a session over a connection: does what the session says and reports what happened, until the session ends.
 //!
-//! It reads and writes, and decides nothing about the dialogue. Every command and reply is logged here, for `-v`, secrets
-//! excepted. What is written waits in a buffer until a reply is needed, so the end of a message and the commands behind
-//! it leave together.
+//! It decides nothing about the dialogue. Commands and replies are logged here, except secrets. Commands wait in a buffer
+//! until a reply is needed, so the end of a message and the commands behind it are sent together.
 
 mod data;
 
@@ -11,190 +10,198 @@ use common::Failure;
 use crate::delivery::progress::UploadProgress;
 use crate::message::Message;
 use crate::net::tls::Trust;
-use crate::net::transport::{Encryption, Transport, WriteError};
+use crate::net::transport::{ConnectionError, Encryption, Transport, WriteError};
 use crate::proto::reply::Reply;
 use crate::session::{Action, Envelope, Event, Session, State, TransactionResult};
 
-use data::LAST_WORDS_TIMEOUT;
+use data::LAST_REPLY_TIMEOUT;
 
-/// Where messages come from and where their statuses go.
+/// The messages of a connection, and where their results go.
 pub trait MessageQueue {
-    /// What is next. While a message is `in_flight` its end waits to be written, so nothing may take its time then.
-    fn next(&mut self, in_flight: bool) -> NextMessage;
-    /// A moment to get something ready: the other side is at work.
-    fn prepare(&mut self);
-    /// The message whose envelope was the last one to be next, and where its bytes are counted.
-    fn parcel(&mut self) -> Option<(&mut Message, &mut UploadProgress)>;
-    /// That message is complete, and its end leaves next. An error keeps it from leaving.
-    fn completed(&mut self) -> Result<(), Failure>;
-    /// The connection is protected from now on.
+    /// The next message. With `is_uploading` the end of the last one is not sent yet: this must not wait.
+    fn next(&mut self, is_uploading: bool) -> NextMessage;
+    /// Opens the next message ahead: the server is working.
+    fn prefetch(&mut self);
+    /// The message of the envelope that [`Self::next`] returned last, and the counter of its bytes.
+    fn current(&mut self) -> Option<(&mut Message, &mut UploadProgress)>;
+    /// The message is complete but for its end, which is sent next; an error prevents that.
+    fn upload_complete(&mut self) -> Result<(), Failure>;
+    /// TLS was started.
     fn encrypted(&mut self, encryption: &Encryption);
-    /// What became of a message.
+    /// The result of a message.
     fn finished(&mut self, result: TransactionResult);
 }
 
-/// What an outbox has to send.
+/// The next message of a connection.
 #[derive(Debug)]
 pub enum NextMessage {
     /// A message with this envelope.
-    Message(Box<Envelope>),
-    /// Perhaps a message, but not while another one is in flight.
+    Envelope(Box<Envelope>),
+    /// None before the message that is being uploaded has ended.
     Later,
-    /// Nothing any more.
-    Nothing,
+    /// None.
+    None,
 }
 
-/// What the user demands of the connection.
+/// How a connection is protected.
 #[derive(Debug)]
-pub struct Policy<'a> {
-    /// Whom to trust.
+pub struct TlsOptions<'a> {
+    /// Which certificates are trusted.
     pub trust: &'a Trust,
-    /// Whether to warn when a message goes in clear over a network; not when that was asked for.
+    /// Whether to warn before a message is sent in clear over a network.
     pub warn_in_clear: bool,
 }
 
-/// Holds the session over `wire` to its end.
+/// Runs `session` over `transport` to its end.
 ///
-/// An error is a connection that broke, or a message that could not be read; the session knows what that means.
+/// # Errors
+/// A connection that broke, or a message that could not be read; the session has decided what that means.
 pub fn run(
     session: &mut Session,
-    wire: Transport,
-    outbox: &mut dyn MessageQueue,
-    policy: &Policy,
-) -> Result<(), Failure> {
-    secured(session, &wire, outbox);
-    let mut line = Line { wire, out: Vec::new(), end_of_message: None, results: Vec::new() };
+    transport: Transport,
+    queue: &mut dyn MessageQueue,
+    options: &TlsOptions,
+) -> Result<(), ConnectionError> {
+    report_encryption(session, &transport, queue);
+    let mut connection = Connection { transport, out: Vec::new(), end_of_message: None, results: Vec::new() };
     let mut event = Event::Connected;
     loop {
         let action = session.on(event);
-        line.results.append(&mut session.take_finished());
+        connection.results.append(&mut session.take_finished());
         let happened = match action {
-            Action::Await(state) => line.hear(state, outbox),
+            Action::Await(state) => connection.read_reply(state, queue),
             Action::Send(bytes, state) => {
-                if state == State::Mail && policy.warn_in_clear && line.wire.is_exposed() {
-                    log::warn!("{} offers no TLS: the message goes in clear", line.wire.peer());
+                if state == State::Mail && options.warn_in_clear && connection.transport.is_exposed() {
+                    log::warn!("{} offers no TLS: the message goes in clear", connection.transport.peer());
                 }
-                line.say(&bytes);
-                line.hear(state, outbox)
+                connection.send(&bytes);
+                connection.read_reply(state, queue)
             }
             Action::SendSecret(bytes, state) => {
-                line.say_secretly(&bytes, state).and_then(|()| line.hear(state, outbox))
+                connection.send_secret(&bytes, state).and_then(|()| connection.read_reply(state, queue))
             }
-            Action::StartTls => line.wire.start_tls(policy.trust).map_err(ConnectionLost::from).map(|()| {
-                secured(session, &line.wire, outbox);
+            Action::StartTls => connection.transport.start_tls(options.trust).map_err(ConnectionLost::from).map(|()| {
+                report_encryption(session, &connection.transport, queue);
                 Event::TlsStarted
             }),
-            Action::Next => Ok(line.next(session.awaits_answer(), outbox)),
-            Action::Upload { form, framing } => data::send(&mut line, outbox, form, framing),
+            Action::Next => Ok(connection.next(session.awaits_answer(), queue)),
+            Action::Upload { form, framing } => data::send(&mut connection, queue, form, framing),
             Action::Close => {
-                line.hand_over(outbox);
-                line.wire.close();
+                connection.report_finished(queue);
+                connection.transport.close();
                 return Ok(());
             }
         };
         event = match happened {
             Ok(next) => next,
-            Err(ConnectionLost { failure, complete }) => {
+            Err(ConnectionLost { error, complete }) => {
                 let settled = session.is_settled();
                 session.on(Event::Lost { complete });
-                line.results.append(&mut session.take_finished());
-                line.hand_over(outbox);
+                connection.results.append(&mut session.take_finished());
+                connection.report_finished(queue);
                 if !settled {
-                    return Err(failure);
+                    return Err(error);
                 }
-                // The answer to QUIT changes nothing any more.
-                log::info!("{failure}");
+                // The reply to QUIT changes no result.
+                log::info!("{error}");
                 return Ok(());
             }
         };
     }
 }
 
-/// Tells of TLS, once it stands.
-fn secured(session: &mut Session, wire: &Transport, outbox: &mut dyn MessageQueue) {
-    if let Some(encryption) = wire.encryption() {
-        outbox.encrypted(encryption);
-        session.bind(wire.binding());
+/// Passes the state of TLS to the session and the queue.
+fn report_encryption(session: &mut Session, transport: &Transport, queue: &mut dyn MessageQueue) {
+    if let Some(encryption) = transport.encryption() {
+        queue.encrypted(encryption);
+        session.bind(transport.binding());
     }
 }
 
 /// A connection that can no longer be used.
 #[derive(Debug)]
 struct ConnectionLost {
-    failure: Failure,
-    /// Whether the end of the last message may have left.
+    error: ConnectionError,
+    /// Whether the end of the last message may have been sent.
     complete: bool,
 }
 
-impl From<Failure> for ConnectionLost {
-    fn from(failure: Failure) -> Self {
-        Self { failure, complete: true }
+impl From<ConnectionError> for ConnectionLost {
+    fn from(error: ConnectionError) -> Self {
+        Self { error, complete: true }
     }
 }
 
-/// The connection with what is still to be written.
-struct Line {
-    wire: Transport,
+impl ConnectionLost {
+    /// The message could not be completed, so its end was not sent.
+    fn incomplete(error: impl Into<ConnectionError>) -> Self {
+        Self { error: error.into(), complete: false }
+    }
+}
+
+/// The connection with the bytes that are still to be written.
+struct Connection {
+    transport: Transport,
     out: Vec<u8>,
-    /// Where in `out` the end of a message is.
+    /// Position in `out` of the end of a message.
     end_of_message: Option<usize>,
-    /// Fates that the outbox has not heard of.
+    /// Results that were not reported yet.
     results: Vec<TransactionResult>,
 }
 
-impl Line {
-    fn say(&mut self, bytes: &[u8]) {
+impl Connection {
+    fn send(&mut self, bytes: &[u8]) {
         log_lines(bytes);
         self.out.extend_from_slice(bytes);
     }
 
-    /// Writes at once what may stand in no log and shall lie in no buffer.
-    fn say_secretly(&mut self, bytes: &[u8], state: State) -> Result<(), ConnectionLost> {
+    /// Writes a secret at once: it is not logged, and no buffer keeps it.
+    fn send_secret(&mut self, bytes: &[u8], state: State) -> Result<(), ConnectionLost> {
         log::info!("-> ({}, not shown)", state.name());
-        self.wire.send(bytes, state.reply_timeout()).map_err(|unwritten| unwritten.failure.into())
+        self.transport.send(bytes, state.reply_timeout()).map_err(|unwritten| unwritten.error.into())
     }
 
-    fn hand_over(&mut self, outbox: &mut dyn MessageQueue) {
-        self.results.drain(..).for_each(|result| outbox.finished(result));
+    fn report_finished(&mut self, queue: &mut dyn MessageQueue) {
+        self.results.drain(..).for_each(|result| queue.finished(result));
     }
 
-    fn next(&mut self, in_flight: bool, outbox: &mut dyn MessageQueue) -> Event {
-        if !in_flight {
-            // It may take its time, and what became of the others is to be known before.
-            self.hand_over(outbox);
+    fn next(&mut self, is_uploading: bool, queue: &mut dyn MessageQueue) -> Event {
+        if !is_uploading {
+            // The queue may wait for its interval: results are reported before.
+            self.report_finished(queue);
         }
-        match outbox.next(in_flight) {
-            NextMessage::Message(envelope) => Event::Next(Some(*envelope)),
-            NextMessage::Later if in_flight => Event::Later,
-            NextMessage::Later | NextMessage::Nothing => Event::Next(None),
+        match queue.next(is_uploading) {
+            NextMessage::Envelope(envelope) => Event::Next(Some(*envelope)),
+            NextMessage::Later if is_uploading => Event::Later,
+            NextMessage::Later | NextMessage::None => Event::Next(None),
         }
     }
 
-    fn hear(&mut self, state: State, outbox: &mut dyn MessageQueue) -> Result<Event, ConnectionLost> {
+    fn read_reply(&mut self, state: State, queue: &mut dyn MessageQueue) -> Result<Event, ConnectionLost> {
         if let Some(reply) = self.flush(state)? {
             log_reply(&reply);
             return Ok(Event::Reply(reply));
         }
-        // What takes its time here takes none of the other side's.
-        self.hand_over(outbox);
-        outbox.prepare();
-        let reply = self.wire.reply(state.reply_timeout(), state.name())?;
+        // The server is working: report and prefetch now.
+        self.report_finished(queue);
+        queue.prefetch();
+        let reply = self.transport.reply(state.reply_timeout(), state.name())?;
         log_reply(&reply);
         Ok(Event::Reply(reply))
     }
 
-    /// Writes what waits. A server that has closed has often said why just before: those last words are given.
+    /// Writes the buffer. Returns the reply of a server that has closed the connection, which often says why.
     fn flush(&mut self, state: State) -> Result<Option<Reply>, ConnectionLost> {
         let end = self.end_of_message.take();
         if self.out.is_empty() {
             return Ok(None);
         }
-        let sent = self.wire.send(&self.out, state.reply_timeout());
+        let sent = self.transport.send(&self.out, state.reply_timeout());
         self.out.clear();
-        let Err(WriteError { failure, written }) = sent else { return Ok(None) };
-        match self.wire.reply(LAST_WORDS_TIMEOUT, state.name()) {
+        let Err(WriteError { error, written }) = sent else { return Ok(None) };
+        match self.transport.reply(LAST_REPLY_TIMEOUT, state.name()) {
             Ok(reply) if reply.is_transient() || reply.is_permanent() => Ok(Some(reply)),
-            _ => Err(ConnectionLost { failure, complete: end.is_none_or(|end| written >= end) }),
+            _ => Err(ConnectionLost { error, complete: end.is_none_or(|end| written >= end) }),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What a run as a whole led to: how many messages failed, and the worst of it.
+//! The error of a run as a whole: how many messages failed, and the most severe kind.
 
 use common::{Failure, Kind};
 
 use crate::report::worst;
 
-/// The failures so far, in memory that does not grow with them.
+/// Counts failures, in memory that does not grow with them.
 #[derive(Debug, Default)]
 pub(super) struct RunSummary {
     failed: usize,
@@ -13,7 +13,7 @@ pub(super) struct RunSummary {
 }
 
 impl RunSummary {
-    /// A message has come to its end.
+    /// Adds the result of a message.
     pub(super) fn add(&mut self, failure: Option<Failure>) {
         let Some(failure) = failure else { return };
         self.failed += 1;
@@ -21,13 +21,13 @@ impl RunSummary {
         self.first.get_or_insert(failure);
     }
 
-    /// The error of a run with so many messages.
-    pub(super) fn verdict(self, all: usize, server: &str) -> Option<Failure> {
+    /// The error of a run with `count` messages.
+    pub(super) fn error(self, count: usize, server: &str) -> Option<Failure> {
         let (first, kind) = (self.first?, self.worst?);
-        if all == 1 {
+        if count == 1 {
             return Some(first);
         }
-        let why = format!("{} of {all} messages failed; the first: {first}", self.failed);
+        let why = format!("{} of {count} messages failed; the first: {first}", self.failed);
         Some(Failure::new(kind, "deliver to", server, why))
     }
 }

@@ -1,4 +1,4 @@
-//! One connection of a run: the messages that go over it, and what its end means for those that did not.
+//! One connection of a run: the messages that it sends, and what its end means for the others.
 
 use std::net::Ipv4Addr;
 use std::thread;
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use common::{Failure, Kind};
 
-use super::session_loop::{self, MessageQueue, NextMessage, Policy};
-use crate::cli::Tls;
+use super::connector::{ConnectionResult, ServerConnection};
+use super::session_loop::{self, MessageQueue, NextMessage, TlsOptions};
 use crate::config::{Credentials, Route};
 use crate::delivery::progress::UploadProgress;
 use crate::message::Message;
-use crate::mx;
-use crate::net::transport::{Encryption, Transport};
+use crate::net::tls::TlsMode;
+use crate::net::transport::{ConnectionError, Encryption, Transport};
 use crate::proto::command::{BodyForm, HeloName};
 use crate::session::{
     Envelope, RecipientStatus, Session, SessionError, Settings, StartTls, StopAfter, TransactionResult,
@@ -21,145 +21,107 @@ use crate::session::{
 use super::queue_item::{InFlight, QueueItem};
 use super::{ConnectionContext, Run};
 
-/// A connection that would be idle for longer is closed, and opened again when its time has come.
-const MAX_IDLENESS: Duration = Duration::from_secs(30);
-/// A message during which so many connections ended, or more where more tries are wanted, is not tried over another one, so
-/// that it does not stop the others.
-const MAX_BREAKS: u32 = 2;
+/// A connection that would be idle for longer is closed, and opened again for the next message.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+/// Connections that may end during one message, or more where more tries are wanted: it must not block the others.
+const MAX_LOST_CONNECTIONS: u32 = 2;
 
-/// How a connection ended.
-#[derive(Debug, Default)]
-pub(super) struct End {
-    /// What broke it, or kept it from coming about.
-    pub(super) broken: Option<Failure>,
-    /// What the server had against the session.
-    pub(super) trouble: Option<SessionError>,
-    /// How it was protected.
-    pub(super) encryption: Option<Encryption>,
-    /// Messages of which it has decided something.
-    pub(super) decided: usize,
+/// Connects, and sends messages until the session ends.
+pub(super) fn run_connection(run: &Run<'_>) -> ConnectionResult {
+    let mut worker = Worker::new(run);
+    let (error, session_error) = match worker.converse() {
+        Ok(end) => end,
+        Err(error) => (Some(error), None),
+    };
+    worker.close(error, session_error)
 }
 
-impl End {
-    /// Whether another connection would lead to the same.
-    pub(super) fn is_final(&self) -> bool {
-        self.broken.as_ref().is_some_and(|failure| !failure.is_transient()) || is_final(self.trouble.as_ref())
-    }
-
-    /// Whether it ended because there was nothing more to do.
-    pub(super) fn is_good(&self) -> bool {
-        self.broken.is_none() && self.trouble.is_none()
-    }
-
-    /// Why it ended, in words.
-    pub(super) fn why(&self) -> String {
-        let broken = self.broken.as_ref().map(ToString::to_string);
-        broken.or_else(|| self.trouble.as_ref().map(ToString::to_string)).unwrap_or_default()
-    }
-}
-
-/// Whether another try would lead to the same.
-pub(super) fn is_final(trouble: Option<&SessionError>) -> bool {
-    match trouble {
-        None | Some(SessionError::Closing { .. }) => false,
-        Some(SessionError::Refused { reply, .. } | SessionError::LoginRefused { reply, .. }) => reply.is_permanent(),
-        Some(_) => true,
-    }
-}
-
-/// A connection on its way.
-pub(super) struct Connection<'a, 'r> {
+/// The state of one connection.
+struct Worker<'a, 'r> {
     run: &'a Run<'r>,
-    /// The next message, got ready in a moment of waiting.
-    ahead: Option<InFlight>,
+    /// The next message, opened while the server was working.
+    prefetched: Option<InFlight<'a>>,
     /// Messages that the session has taken and not decided, the newest last.
-    on_the_way: Vec<InFlight>,
-    /// Messages that the session has taken.
-    turns: usize,
-    /// Messages of which only the end of the connection will tell what became of them.
-    left: Vec<InFlight>,
+    in_flight: Vec<InFlight<'a>>,
+    /// Number of messages that the session has taken.
+    taken: usize,
+    /// Messages whose result follows from the end of the connection.
+    undecided: Vec<InFlight<'a>>,
     encryption: Option<Encryption>,
     decided: usize,
 }
 
-impl<'a, 'r> Connection<'a, 'r> {
-    /// Connects and sends what there is to send, to the end of the session.
-    pub(super) fn hold(run: &'a Run<'r>) -> End {
-        let (on_the_way, left) = (Vec::new(), Vec::new());
-        let mut connection = Self { run, ahead: None, on_the_way, turns: 0, left, encryption: None, decided: 0 };
-        let (broken, trouble) = match connection.converse() {
-            Ok((broken, trouble)) => (broken, trouble),
-            Err(failure) => (Some(failure), None),
-        };
-        connection.close(broken, trouble)
+impl<'a, 'r> Worker<'a, 'r> {
+    fn new(run: &'a Run<'r>) -> Self {
+        let (in_flight, undecided) = (Vec::new(), Vec::new());
+        Self { run, prefetched: None, in_flight, taken: 0, undecided, encryption: None, decided: 0 }
     }
 
-    fn converse(&mut self) -> Result<(Option<Failure>, Option<SessionError>), Failure> {
-        let route = self.run.route;
-        let (mut wire, tls, trust) = mx::reach(route, self.run.limits)?;
-        if tls == Tls::Implicit {
-            wire.start_tls(&trust)?;
+    fn converse(&mut self) -> Result<(Option<ConnectionError>, Option<SessionError>), ConnectionError> {
+        let ServerConnection { mut transport, tls, trust } = self.run.connector.connect(self.run.limits)?;
+        if tls == TlsMode::Implicit {
+            transport.start_tls(&trust)?;
         }
-        let settings = settings(route, tls, self.run.manner.stop_after, &mut wire)?;
-        let mut session = Session::new(settings, wire.encryption().is_some());
-        let policy = Policy { trust: &trust, warn_in_clear: tls == Tls::Auto };
-        let broken = session_loop::run(&mut session, wire, self, &policy).err();
-        Ok((broken, session.trouble().cloned()))
+        let settings = settings(self.run.route, tls, self.run.options.stop_after, &mut transport)?;
+        let mut session = Session::new(settings, transport.encryption().is_some());
+        let options = TlsOptions { trust: &trust, warn_in_clear: tls == TlsMode::Opportunistic };
+        let error = session_loop::run(&mut session, transport, self, &options).err();
+        Ok((error, session.error().cloned()))
     }
 
-    /// What the end means for the messages that it left.
-    fn close(mut self, broken: Option<Failure>, trouble: Option<SessionError>) -> End {
-        let circumstances = ConnectionContext {
-            broken: broken.as_ref(),
-            trouble: trouble.as_ref(),
-            encryption: self.encryption.as_ref(),
-        };
-        if let Some(ahead) = self.ahead.take() {
-            self.bring_back(ahead);
+    /// Reports or requeues the messages that the connection left.
+    fn close(mut self, error: Option<ConnectionError>, session_error: Option<SessionError>) -> ConnectionResult {
+        if let Some(prefetched) = self.prefetched.take() {
+            self.requeue(prefetched);
         }
-        let left: Vec<InFlight> = self.left.drain(..).chain(self.on_the_way.drain(..)).collect();
-        for mut parcel in left.into_iter().rev() {
-            parcel.task.breaks += 1;
-            if parcel.task.statuses.contains(&RecipientStatus::Unknown) {
-                // Nothing will ever be known about it.
-                self.run.tell(parcel, circumstances);
-            } else if parcel.task.breaks >= self.most_breaks() && self.decided == 0 && self.run.count > 1 {
+        let left: Vec<InFlight> = self.undecided.drain(..).chain(self.in_flight.drain(..)).collect();
+        let mut result = ConnectionResult { error, session_error, encryption: self.encryption.take(), decided: 0 };
+        for mut in_flight in left.into_iter().rev() {
+            in_flight.item.lost_connections += 1;
+            let lost = in_flight.item.lost_connections;
+            if in_flight.item.statuses.contains(&RecipientStatus::Unknown) {
+                // No later connection can find out what happened to it.
+                self.run.finish(in_flight, ConnectionContext::from(&result));
+            } else if lost >= self.max_lost_connections() && self.decided == 0 && self.run.count > 1 {
                 self.decided += 1;
-                self.run.tell(parcel, circumstances);
+                self.run.finish(in_flight, ConnectionContext::from(&result));
             } else {
-                self.bring_back(parcel);
+                self.requeue(in_flight);
             }
         }
-        End { broken, trouble, encryption: self.encryption, decided: self.decided }
+        result.decided = self.decided;
+        result
     }
 
-    fn most_breaks(&self) -> u32 {
-        MAX_BREAKS.max(self.run.route.retry.saturating_add(1))
+    fn max_lost_connections(&self) -> u32 {
+        MAX_LOST_CONNECTIONS.max(self.run.route.retry.saturating_add(1))
     }
 
-    fn bring_back(&self, parcel: InFlight) {
-        let InFlight { task, job, .. } = parcel;
-        self.run.supply.give_back(task.number, job);
-        self.run.board.bring_back(task);
+    fn requeue(&self, in_flight: InFlight<'_>) {
+        let InFlight { item, message, .. } = in_flight;
+        drop(message);
+        self.run.scheduler.requeue(item);
     }
 
-    /// The next message for now, with its envelope.
-    fn load(&mut self) -> Option<InFlight> {
-        self.ahead.take().or_else(|| {
-            let mut load = || self.run.board.take().map(|task| self.run.loaded(task));
-            std::iter::from_fn(&mut load).flatten().next()
+    /// Opens the next message that may be sent now.
+    fn open_next(&mut self) -> Option<InFlight<'a>> {
+        self.prefetched.take().or_else(|| {
+            let mut open = || self.run.scheduler.pop().map(|item| self.run.open(item));
+            std::iter::from_fn(&mut open).flatten().next()
         })
     }
 
-    fn envelope(&self, parcel: &mut InFlight) -> Result<Envelope, Failure> {
-        let job = &mut parcel.job;
-        let name = self.run.supply.name(parcel.task.number).unwrap_or_else(|| "the message".into());
+    fn envelope(&self, in_flight: &mut InFlight<'_>) -> Result<Envelope, Failure> {
+        let name = self.run.source.name(in_flight.item.number).unwrap_or_else(|| "the message".into());
         let unreadable = |error| Failure::io("read", &name, error).with_kind(Kind::NoInput);
-        let message = &mut job.message;
+        let outgoing = &mut in_flight.message;
+        let recipients = in_flight.recipient_indexes.iter().filter_map(|index| outgoing.recipients.get(*index));
+        let recipients = recipients.cloned().collect();
+        let message: &mut Message = &mut outgoing.message;
         let mut size = |form| message.has_form(form).then(|| message.size(form)).transpose().map_err(unreadable);
         Ok(Envelope {
-            reverse_path: job.reverse_path.clone(),
-            recipients: parcel.which.iter().filter_map(|index| job.recipients.get(*index)).cloned().collect(),
+            reverse_path: outgoing.reverse_path.clone(),
+            recipients,
             seven_bit_size: size(BodyForm::SevenBit)?.unwrap_or_default(),
             eight_bit_size: size(BodyForm::EightBit)?,
             binary_size: size(BodyForm::Binary)?,
@@ -170,109 +132,109 @@ impl<'a, 'r> Connection<'a, 'r> {
         })
     }
 
-    /// Waits until a message may leave. `Err` when nothing shall be sent before something else has happened.
-    fn wait_for_departure(&self, in_flight: bool) -> Result<(), NextMessage> {
-        if self.run.manner.interval.is_some() {
-            let wait = self.run.board.next_departure().saturating_duration_since(Instant::now());
-            if !wait.is_zero() && in_flight {
+    /// Waits until a message may be sent; `Err` when none may be before another event.
+    fn wait_for_send_time(&self, is_uploading: bool) -> Result<(), NextMessage> {
+        if self.run.options.interval.is_some() {
+            let wait = self.run.scheduler.next_send_time().saturating_duration_since(Instant::now());
+            if !wait.is_zero() && is_uploading {
                 return Err(NextMessage::Later);
             }
-            if wait > MAX_IDLENESS {
-                return Err(NextMessage::Nothing);
+            if wait > MAX_IDLE {
+                return Err(NextMessage::None);
             }
-            thread::sleep(self.run.board.depart().saturating_duration_since(Instant::now()));
+            thread::sleep(self.run.scheduler.reserve_send_time().saturating_duration_since(Instant::now()));
         }
         let over = self.run.limits.end.is_some_and(|end| Instant::now() >= end);
-        if over { Err(NextMessage::Nothing) } else { Ok(()) }
+        if over { Err(NextMessage::None) } else { Ok(()) }
     }
 
-    /// Another try for those who were refused for now, if there may be one.
-    fn again(&self, task: &mut QueueItem) -> bool {
-        if task.open().is_empty() {
+    /// Sets the time of another try for recipients that were refused for now, if there may be one.
+    fn schedule_retry(&self, item: &mut QueueItem) -> bool {
+        if item.open_recipients().is_empty() {
             return false;
         }
-        let Some(pause) = self.run.pause_before(task.tries + 1) else { return false };
-        task.tries += 1;
-        task.trouble = None;
-        task.due = Some(Instant::now() + pause);
+        let Some(pause) = self.run.pause_before(item.tries + 1) else { return false };
+        item.tries += 1;
+        item.session_error = None;
+        item.due = Some(Instant::now() + pause);
         if self.run.count == 1 {
-            let left = self.run.route.retry - task.tries;
+            let left = self.run.route.retry - item.tries;
             log::warn!("refused for now; trying again in {:.1} s, {left} more", pause.as_secs_f64());
         }
         true
     }
 }
 
-impl MessageQueue for Connection<'_, '_> {
-    fn next(&mut self, in_flight: bool) -> NextMessage {
+impl MessageQueue for Worker<'_, '_> {
+    fn next(&mut self, is_uploading: bool) -> NextMessage {
         loop {
-            let Some(mut parcel) = self.load() else { return NextMessage::Nothing };
-            if let Err(next) = self.wait_for_departure(in_flight) {
-                self.ahead = Some(parcel);
+            let Some(mut in_flight) = self.open_next() else { return NextMessage::None };
+            if let Err(next) = self.wait_for_send_time(is_uploading) {
+                self.prefetched = Some(in_flight);
                 return next;
             }
-            parcel.which = parcel.task.open();
-            match self.envelope(&mut parcel) {
+            in_flight.recipient_indexes = in_flight.item.open_recipients();
+            match self.envelope(&mut in_flight) {
                 Ok(envelope) => {
-                    parcel.turn = self.turns;
-                    self.turns += 1;
+                    in_flight.session_index = self.taken;
+                    self.taken += 1;
                     let size = envelope.eight_bit_size.unwrap_or(envelope.seven_bit_size);
-                    parcel.meter = UploadProgress::new(size, self.run.manner.bar && self.run.count == 1);
-                    self.on_the_way.push(parcel);
-                    return NextMessage::Message(Box::new(envelope));
+                    let has_bar = self.run.options.progress_bar && self.run.count == 1;
+                    in_flight.progress = UploadProgress::new(size, has_bar);
+                    self.in_flight.push(in_flight);
+                    return NextMessage::Envelope(Box::new(envelope));
                 }
                 Err(failure) => {
-                    let circumstances = ConnectionContext { broken: Some(&failure), ..ConnectionContext::default() };
-                    self.run.tell(parcel, circumstances);
+                    let context = ConnectionContext { failure: Some(&failure), ..ConnectionContext::default() };
+                    self.run.finish(in_flight, context);
                 }
             }
         }
     }
 
-    fn prepare(&mut self) {
-        // Behind the first, which may be the only one that ever gets through.
-        if self.ahead.is_none() && self.turns > 0 && self.run.count > 1 {
-            self.ahead = self.load();
+    fn prefetch(&mut self) {
+        // After the first message only: it may be the only one that the server accepts.
+        if self.prefetched.is_none() && self.taken > 0 && self.run.count > 1 {
+            self.prefetched = self.open_next();
         }
     }
 
-    fn parcel(&mut self) -> Option<(&mut Message, &mut UploadProgress)> {
-        self.on_the_way.last_mut().map(|parcel| (&mut parcel.job.message, &mut parcel.meter))
+    fn current(&mut self) -> Option<(&mut Message, &mut UploadProgress)> {
+        self.in_flight.last_mut().map(|in_flight| (&mut *in_flight.message.message, &mut in_flight.progress))
     }
 
-    fn completed(&mut self) -> Result<(), Failure> {
-        match (self.run.manner.journal, self.on_the_way.last()) {
-            (Some(journal), Some(parcel)) => journal.leaving(parcel.task.number),
+    fn upload_complete(&mut self) -> Result<(), Failure> {
+        match (self.run.options.journal, self.in_flight.last()) {
+            (Some(journal), Some(in_flight)) => journal.record_leaving(in_flight.item.number),
             _ => Ok(()),
         }
     }
 
     fn finished(&mut self, result: TransactionResult) {
-        let Some(at) = self.on_the_way.iter().position(|parcel| parcel.turn == result.number) else { return };
-        let mut parcel = self.on_the_way.remove(at);
-        let task = &mut parcel.task;
-        for (place, status) in parcel.which.iter().zip(result.statuses) {
-            if let Some(old) = task.statuses.get_mut(*place) {
+        let Some(at) = self.in_flight.iter().position(|one| one.session_index == result.number) else { return };
+        let mut in_flight = self.in_flight.remove(at);
+        let item = &mut in_flight.item;
+        for (index, status) in in_flight.recipient_indexes.iter().zip(result.statuses) {
+            if let Some(old) = item.statuses.get_mut(*index) {
                 *old = status;
             }
         }
-        task.trouble = result.trouble;
-        if let Some(journal) = self.run.manner.journal {
-            journal.ended(task.number, &task.statuses, parcel.kept.as_deref());
+        item.session_error = result.error;
+        if let Some(journal) = self.run.options.journal {
+            journal.record_ended(item.number, &item.statuses, in_flight.resumed_indexes.as_deref());
         }
-        let unsent = task.is_unsent();
-        self.decided += usize::from(!unsent);
-        if unsent || task.statuses.contains(&RecipientStatus::Unknown) {
-            // What the session as a whole has to say about it is known only at its end.
-            self.left.push(parcel);
-        } else if self.again(task) {
-            let InFlight { task, job, .. } = parcel;
-            self.run.supply.give_back(task.number, job);
-            self.run.board.postpone(task);
+        let is_unsent = item.is_unsent();
+        self.decided += usize::from(!is_unsent);
+        if is_unsent || item.statuses.contains(&RecipientStatus::Unknown) {
+            // The error of the whole session is known only at its end.
+            self.undecided.push(in_flight);
+        } else if self.schedule_retry(item) {
+            let InFlight { item, message, .. } = in_flight;
+            drop(message);
+            self.run.scheduler.defer(item);
         } else {
-            let circumstances =
-                ConnectionContext { encryption: self.encryption.as_ref(), ..ConnectionContext::default() };
-            self.run.tell(parcel, circumstances);
+            let context = ConnectionContext { encryption: self.encryption.as_ref(), ..ConnectionContext::default() };
+            self.run.finish(in_flight, context);
         }
     }
 
@@ -281,14 +243,19 @@ impl MessageQueue for Connection<'_, '_> {
     }
 }
 
-fn settings(route: &Route, tls: Tls, stop_after: Option<StopAfter>, wire: &mut Transport) -> Result<Settings, Failure> {
-    let local = wire.local_address().unwrap_or(Ipv4Addr::LOCALHOST.into());
+fn settings(
+    route: &Route,
+    tls: TlsMode,
+    stop_after: Option<StopAfter>,
+    transport: &mut Transport,
+) -> Result<Settings, Failure> {
+    let local = transport.local_address().unwrap_or(Ipv4Addr::LOCALHOST.into());
     Ok(Settings {
         helo: route.helo.clone().unwrap_or_else(|| HeloName::literal(local)),
         starttls: match tls {
-            Tls::Auto => StartTls::Offered,
-            Tls::Starttls => StartTls::Required,
-            Tls::Implicit | Tls::Off => StartTls::Never,
+            TlsMode::Opportunistic => StartTls::Offered,
+            TlsMode::StartTls => StartTls::Required,
+            TlsMode::Implicit | TlsMode::Off => StartTls::Never,
         },
         lmtp: route.lmtp,
         login: route.login.as_ref().map(Credentials::begin).transpose()?,

@@ -13,7 +13,7 @@ const NAMED: usize = 5;
 
 /// Opens the journal and says where the run goes on.
 pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: &Route) -> Result<Journal, Failure> {
-    let server = route.peer.to_string();
+    let server = route.destination.server().map(ToString::to_string).unwrap_or_default();
     let journal = Journal::open(path, supply.len(), &supply.digest()?, &server, bulk.resend_unknown)?;
     if journal.done() > 0 {
         log::warn!("goes on: {} of {} messages are done", journal.done(), supply.len());
@@ -35,10 +35,10 @@ pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: 
 }
 
 /// The error of a run in which everything that was to be sent was sent, when something else was not.
-pub(crate) fn remainder(journal: Option<&Journal>, left_out: usize) -> Option<Failure> {
-    if left_out > 0 {
+pub(crate) fn remainder(journal: Option<&Journal>, skipped: usize) -> Option<Failure> {
+    if skipped > 0 {
         let why = "something is wrong with them, as was told above";
-        return Some(Failure::new(Kind::BadData, "", format!("{left_out} messages were left out"), why));
+        return Some(Failure::new(Kind::BadData, "", format!("{skipped} messages were left out"), why));
     }
     let unknown = journal.map_or(0, |journal| journal.unknown().len());
     (unknown > 0).then(|| {

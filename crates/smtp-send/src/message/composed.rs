@@ -39,7 +39,7 @@ pub struct Draft {
     pub text: Text,
     /// The same in HTML.
     pub html: Option<HtmlBody>,
-    /// EmlFiles that go with it.
+    /// Files that go with it.
     pub attachments: Vec<Attachment>,
 }
 
@@ -48,7 +48,7 @@ pub struct Draft {
 pub struct HtmlBody {
     /// The text.
     pub text: Text,
-    /// EmlFiles whose Content-ID it names.
+    /// Files whose Content-ID it names.
     pub inline: Vec<Attachment>,
 }
 

@@ -15,18 +15,17 @@ use super::envelope_fields::{FieldError, HeaderEnvelope};
 use super::headers::Headers;
 use super::mbox::MboxMessage;
 use super::mime_walk::Walk;
+use super::regular_file::FileVersion;
 use super::scan::{MAX_LINE, TextProfile, TextScanner};
-use super::source::{FileVersion, Source};
+use super::source::Source;
 use super::spool::SpoolError;
 use super::transfer_encoding::{EncodingPlan, EncodingPlanner, Recoder};
 use crate::proto::address::{Address, Mailbox};
 use crate::proto::command::BodyForm;
 use crate::proto::dot::LineEnds;
-use crate::proto::header::{self, Header};
+use crate::proto::header::{self, Header, MAX_HEADER};
 use crate::proto::mime::Transfer;
 
-/// A longer header is an attack or a file of another kind.
-pub(super) const MAX_HEADER: usize = 1 << 20;
 /// Bytes read at once.
 const BLOCK: usize = 48 * 1024;
 
@@ -196,8 +195,8 @@ impl ExistingMessage {
     }
 
     /// What tells whether its file is still the same; `None` when it has none of its own.
-    pub fn stamp(&self) -> Option<&FileVersion> {
-        self.source.stamp()
+    pub fn version(&self) -> Option<&FileVersion> {
+        self.source.version()
     }
 
     /// Whether it begins with a header field. A text without any is a message for sendmail(8) and for nobody else.

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::source::{FileVersion, named, open_regular};
+use super::regular_file::{FileVersion, FileWindow, error_at, open_regular};
 
 /// Bytes read at once.
 const BLOCK: usize = 48 * 1024;
@@ -34,7 +34,7 @@ pub struct Mbox {
 struct OpenFile {
     path: PathBuf,
     file: File,
-    stamp: FileVersion,
+    version: FileVersion,
 }
 
 /// Where a message is, without the line `From ` and the empty line behind it.
@@ -56,7 +56,7 @@ impl Mbox {
         if !is_from_line(first) {
             return Ok(None);
         }
-        let stamp = FileVersion::of(&facts)?;
+        let version = FileVersion::of(&facts)?;
         let mut places = MboxScanner::default();
         let mut input = BufReader::with_capacity(BLOCK, &file);
         loop {
@@ -69,7 +69,7 @@ impl Mbox {
             input.consume(length);
         }
         let places = places.finish();
-        Ok(Some(Self { file: Arc::new(OpenFile { path: path.to_owned(), file, stamp }), places }))
+        Ok(Some(Self { file: Arc::new(OpenFile { path: path.to_owned(), file, version }), places }))
     }
 
     /// How many messages there are.
@@ -98,30 +98,13 @@ pub struct MboxMessage {
 impl MboxMessage {
     /// Lets `read` read the message. A file that has changed since its messages were found fails it, also at the end.
     pub(super) fn with<T, E: From<io::Error>>(&self, read: impl FnOnce(&mut dyn Read) -> Result<T, E>) -> Result<T, E> {
-        let window = Window { file: &self.file.file, at: self.place.start, end: self.place.end };
+        let window = FileWindow::new(&self.file.file, self.place.start, self.place.end);
         let result = read(&mut Unquoted::new(window))?;
-        if FileVersion::of(&self.file.file.metadata()?)? == self.file.stamp {
+        if FileVersion::of(&self.file.file.metadata()?)? == self.file.version {
             Ok(result)
         } else {
-            Err(named(&self.file.path, "the file has changed since it was first read").into())
+            Err(error_at(&self.file.path, "the file has changed since it was first read").into())
         }
-    }
-}
-
-/// The bytes between two places of a file.
-struct Window<'a> {
-    file: &'a File,
-    at: u64,
-    end: u64,
-}
-
-impl Read for Window<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-        let wanted = out.len().min(left);
-        let length = self.file.read_at(&mut out[..wanted], self.at)?;
-        self.at += length as u64;
-        Ok(length)
     }
 }
 

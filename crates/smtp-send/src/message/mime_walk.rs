@@ -3,10 +3,8 @@
 //! The walk changes nothing: all bytes are handed on in their order, and a [`Visitor`] decides what to do with them. A line
 //! end in front of a boundary belongs to the boundary, as section 5.1.1 says.
 
-use crate::proto::header::{self, Header};
+use crate::proto::header::{self, Header, MAX_HEADER};
 use crate::proto::mime::{ContentType, Transfer};
-
-use super::existing::MAX_HEADER;
 
 /// A boundary has 70 characters at most; blanks may follow. A longer line is content.
 const MAX_BOUNDARY_LINE: usize = 256;

@@ -55,7 +55,9 @@ impl Part {
                 let root = if *subtype == "related" { " type=\"text/html\";" } else { "" };
                 let encoding = match form {
                     BodyForm::Binary if self.has_files() => "Content-Transfer-Encoding: binary\r\n",
-                    BodyForm::EightBit | BodyForm::Binary if self.has_eight_bit_form() => "Content-Transfer-Encoding: 8bit\r\n",
+                    BodyForm::EightBit | BodyForm::Binary if self.has_eight_bit_form() => {
+                        "Content-Transfer-Encoding: 8bit\r\n"
+                    }
                     _ => "",
                 };
                 format!("Content-Type: multipart/{subtype};{root}\r\n boundary=\"{boundary}\"\r\n{encoding}\r\n")

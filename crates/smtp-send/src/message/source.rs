@@ -6,14 +6,12 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-use nix::fcntl::OFlag;
 use tempfile::SpooledTempFile;
 
 use super::mbox::MboxMessage;
+use super::regular_file::{FileVersion, error_at, open_regular};
 use super::spool::{self, SpoolError};
 
 /// What is read from a stream stays in memory up to this size.
@@ -47,20 +45,6 @@ pub(super) struct NamedFile {
     ready: Option<Vec<u8>>,
 }
 
-/// The size of a file and when it was changed: what tells that it is still the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileVersion {
-    size: u64,
-    modified: SystemTime,
-}
-
-impl FileVersion {
-    /// That of a file.
-    pub fn of(facts: &Metadata) -> io::Result<Self> {
-        Ok(Self { size: facts.len(), modified: facts.modified()? })
-    }
-}
-
 impl Source {
     /// A file; folders, pipes and devices are refused.
     pub(super) fn file(path: &Path) -> io::Result<Self> {
@@ -81,7 +65,7 @@ impl Source {
     }
 
     /// What tells whether a file is still the same; `None` for what is no file of its own.
-    pub(super) fn stamp(&self) -> Option<&FileVersion> {
+    pub(super) fn version(&self) -> Option<&FileVersion> {
         match self {
             Self::File(named) => Some(&named.seen),
             Self::Piece(_) | Self::Kept(_) | Self::Own(_) => None,
@@ -103,11 +87,11 @@ impl Source {
             Self::File(named) => {
                 if let Some(bytes) = &named.ready {
                     let facts = fs::metadata(&named.path);
-                    named.check(&facts.map_err(|error| self::named(&named.path, &common::error::reason(&error)))?)?;
+                    named.check(&facts.map_err(|error| error_at(&named.path, &common::error::reason(&error)))?)?;
                     return read(&mut bytes.as_slice());
                 }
                 let mut file = named.opened()?;
-                if named.seen.size <= SMALL {
+                if named.seen.size() <= SMALL {
                     let bytes = named.all_of(file)?;
                     let result = read(&mut bytes.as_slice());
                     // It is read once to be looked at and once to be sent.
@@ -128,18 +112,18 @@ impl NamedFile {
             return Ok(file);
         }
         let (file, facts) =
-            open_regular(&self.path).map_err(|error| named(&self.path, &common::error::reason(&error)))?;
+            open_regular(&self.path).map_err(|error| error_at(&self.path, &common::error::reason(&error)))?;
         self.check(&facts)?;
         Ok(file)
     }
 
     /// All bytes of a small file, if they are those that were first seen.
     fn all_of(&self, mut file: File) -> io::Result<Vec<u8>> {
-        let size = usize::try_from(self.seen.size).unwrap_or_default();
+        let size = usize::try_from(self.seen.size()).unwrap_or_default();
         let mut bytes = vec![0; size];
         file.read_exact(&mut bytes).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => self.changed(),
-            _ => named(&self.path, &common::error::reason(&error)),
+            _ => error_at(&self.path, &common::error::reason(&error)),
         })?;
         self.check(&file.metadata()?)?;
         Ok(bytes)
@@ -150,18 +134,6 @@ impl NamedFile {
     }
 
     fn changed(&self) -> io::Error {
-        named(&self.path, "the file has changed since it was first read")
+        error_at(&self.path, "the file has changed since it was first read")
     }
-}
-
-pub(super) fn named(path: &Path, why: &str) -> io::Error {
-    io::Error::other(format!("{}: {why}", path.display()))
-}
-
-/// Opens a file for reading that is neither a folder nor a pipe nor a device.
-pub(super) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
-    // Without waiting: opening a pipe would wait for its other end. For a regular file this means nothing.
-    let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    let facts = file.metadata()?;
-    if facts.is_file() { Ok((file, facts)) } else { Err(io::Error::other("not a regular file")) }
 }

@@ -7,9 +7,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tempfile::SpooledTempFile;
 
-use crate::proto::command::BodyForm;
 use super::scan::{TextProfile, TextScanner};
 use super::spool::{self, SpoolError};
+use crate::proto::command::BodyForm;
 
 /// Texts up to this size stay in memory; that is nearly every text a person or a script writes.
 const IN_MEMORY: usize = 1 << 20;
@@ -111,7 +111,10 @@ mod tests {
     #[test]
     fn other_scripts_go_as_they_are_only_where_that_is_allowed() {
         let german = text("Grüße aus Köln, hier ist alles in Ordnung\n".as_bytes());
-        assert_eq!((german.encoding(BodyForm::EightBit), german.encoding(BodyForm::SevenBit)), (Encoding::EightBit, Encoding::QuotedPrintable));
+        assert_eq!(
+            (german.encoding(BodyForm::EightBit), german.encoding(BodyForm::SevenBit)),
+            (Encoding::EightBit, Encoding::QuotedPrintable)
+        );
         let japanese = text("日本語の文章".as_bytes());
         assert_eq!(japanese.encoding(BodyForm::SevenBit), Encoding::Base64);
     }

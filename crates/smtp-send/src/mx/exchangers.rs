@@ -1,7 +1,7 @@
-//! The mail exchangers of a domain (RFC 5321, section 5.1) and the way from one to the next.
+//! The mail exchangers of a domain, and the order in which they are tried (RFC 5321, section 5.1).
 //!
-//! They are sorted by preference and shuffled among equals. Each of their addresses is tried, and what a server says before it
-//! has decided about a message leads to the next one: a domain is given up when none of them is left.
+//! They are sorted by preference, equals in random order. Every address of each is tried; a failure before any message has
+//! a result leads to the next one. The domain fails when none is left.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -10,20 +10,19 @@ use std::time::Instant;
 
 use common::{Failure, Kind};
 
-use super::Direct;
 use super::tls_policy::{DomainPolicy, TlsPolicy};
-use crate::cli::Tls;
-use crate::config::Route;
+use crate::config::{MxSettings, Route};
+use crate::delivery::{ConnectionResult, Connector, ServerConnection};
 use crate::dns::{Addresses, Families, LookupError, Resolver};
 use crate::net::address::{HostPort, Peer};
-use crate::net::tls::Trust;
-use crate::net::transport::{ConnectOptions, Family, KnownAddresses, Limits, Transport};
+use crate::net::tls::TlsMode;
+use crate::net::transport::{ConnectionError, FailedStep, Family, KnownAddresses, Limits, Transport};
 use crate::proto::dns::{Record, RecordType};
 use crate::session::{SessionError, State};
 
-/// More exchangers than any domain needs: whoever names a thousand of them shall not keep us for a day.
-const MAX_EXCHANGERS: usize = 10;
-/// The same for the addresses of one of them.
+/// Most exchangers of a domain that are tried: a list of a thousand would take a day.
+const MAX_MX_HOSTS: usize = 10;
+/// Most addresses of an exchanger that are tried.
 const MAX_ADDRESSES: usize = 8;
 
 /// A host that takes mail for a domain.
@@ -40,19 +39,19 @@ enum Host {
     Address(IpAddr),
 }
 
-/// The exchangers of a domain in the order to try them in.
+/// The exchangers of a domain in the order in which they are tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MxList {
-    list: Vec<Exchanger>,
-    /// Whether there is no MX, so that the domain itself is its exchanger.
+    hosts: Vec<Exchanger>,
+    /// Whether the domain has no MX record and is its own exchanger.
     implicit: bool,
-    /// Whether it is validated.
+    /// Whether the records are validated by DNSSEC.
     secure: bool,
 }
 
 impl fmt::Display for MxList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.list.iter().map(|one| match &one.host {
+        let names = self.hosts.iter().map(|one| match &one.host {
             Host::Named(name) if self.implicit => format!("{name} itself, which has no MX"),
             Host::Named(name) => format!("{name} ({})", one.preference),
             Host::Address(address) => address.to_string(),
@@ -63,139 +62,97 @@ impl fmt::Display for MxList {
     }
 }
 
-/// A domain, and how far the search for an exchanger has come.
+/// The exchangers of a domain, and the one that is tried now.
 #[derive(Debug)]
-pub struct MxHosts {
+pub struct MxHosts<'a> {
     domain: String,
     port: u16,
+    route: &'a Route,
     families: Families,
     resolver: Resolver,
-    rules: DomainPolicy,
-    /// Whether other domains are served in the same run.
-    is_part: bool,
-    state: Mutex<MxSearch>,
+    policy: DomainPolicy,
+    search: Mutex<MxSearch>,
 }
 
+/// How far the exchangers of a list were tried.
 #[derive(Debug, Default, Clone)]
 struct MxSearch {
-    plan: Option<Arc<MxList>>,
-    /// Which exchanger is tried.
+    list: Option<Arc<MxList>>,
+    /// Index of the exchanger that is tried.
     current: usize,
-    /// Whether it is tried in clear, because its TLS does not work and nothing demands it.
+    /// Whether it is tried in clear, after a failed TLS handshake.
     in_clear: bool,
-    /// Whether TLS with it may be left out.
+    /// Whether its TLS is opportunistic.
     opportunistic: bool,
-    /// What it is called.
+    /// Its host and port.
     name: Option<String>,
 }
 
-impl MxHosts {
-    /// Those of `domain`, which are looked up when they are needed, at the latest at `end`.
-    pub(super) fn new(
-        domain: &str,
-        direct: &Direct,
-        way: &ConnectOptions,
-        end: Option<Instant>,
-        is_part: bool,
-    ) -> Self {
-        let bound = way.bind.map(|address| address.is_ipv4());
+impl<'a> MxHosts<'a> {
+    /// The exchangers of `domain`; they are looked up when they are needed, at the latest at `end`.
+    pub(super) fn new(domain: &str, settings: &MxSettings, route: &'a Route, end: Option<Instant>) -> Self {
+        let options = &route.connect_options;
+        let bound = options.bind.map(|address| address.is_ipv4());
         let families = Families {
-            four: way.family != Family::V6 && bound != Some(false),
-            six: way.family != Family::V4 && bound != Some(true),
+            four: options.family != Family::V6 && bound != Some(false),
+            six: options.family != Family::V4 && bound != Some(true),
         };
         Self {
             domain: domain.to_owned(),
-            port: direct.port,
+            port: settings.port,
+            route,
             families,
-            resolver: Resolver::new(direct.servers.clone(), end),
-            rules: DomainPolicy::new(domain, &direct.policies),
-            is_part,
-            state: Mutex::default(),
+            resolver: Resolver::new(settings.name_servers.clone(), end),
+            policy: DomainPolicy::new(domain, &settings.policies),
+            search: Mutex::default(),
         }
-    }
-
-    /// Whether other domains are served in the same run.
-    pub fn is_part(&self) -> bool {
-        self.is_part
-    }
-
-    /// The exchanger that was tried last, with its port; the domain as long as there is none.
-    pub fn name(&self) -> String {
-        let name = self.search().name;
-        name.unwrap_or_else(|| HostPort { host: self.domain.clone(), port: self.port }.to_string())
     }
 
     fn search(&self) -> MxSearch {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.search.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn change(&self, edit: impl FnOnce(&mut MxSearch)) {
-        edit(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Connects to the first exchanger from the current one on that can be reached and fits the rules.
-    pub(super) fn connect(&self, route: &Route, limits: Limits) -> Result<(Transport, Tls, Trust), Failure> {
-        let plan = self.known_plan()?;
-        let mut worth_telling: Option<Failure> = None;
-        loop {
-            let search = self.search();
-            let Some(exchanger) = plan.list.get(search.current) else {
-                self.change(|search| *search = MxSearch::default());
-                let none = || Failure::new(Kind::Temporary, "deliver to", &self.domain, "no exchanger is left to try");
-                return Err(worth_telling.unwrap_or_else(none));
-            };
-            match self.connect_to(exchanger, &plan, &search, route, limits) {
-                Ok(reached) => return Ok(reached),
-                Err(failure) => {
-                    log::info!("{failure}");
-                    // Where one may be reached later, the domain may be.
-                    if worth_telling.as_ref().is_none_or(|told| failure.is_transient() && !told.is_transient()) {
-                        worth_telling = Some(failure);
-                    }
-                    self.change(|search| *search = MxSearch { current: search.current + 1, ..MxSearch::of(&plan) });
-                }
-            }
-        }
+        edit(&mut self.search.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn connect_to(
         &self,
         exchanger: &Exchanger,
-        plan: &MxList,
+        list: &MxList,
         search: &MxSearch,
-        route: &Route,
         limits: Limits,
-    ) -> Result<(Transport, Tls, Trust), Failure> {
+    ) -> Result<ServerConnection, ConnectionError> {
         let (host, addresses) = match &exchanger.host {
             Host::Address(address) => (address.to_string(), Addresses::of(*address)),
             Host::Named(name) => (name.clone(), self.addresses(name)?),
         };
         let peer = HostPort { host: host.clone(), port: self.port };
         self.change(|search| search.name = Some(peer.to_string()));
-        let secure = (plan.secure && addresses.secure).then_some(&addresses);
+        let secure = (list.secure && addresses.secure).then_some(&addresses);
         let TlsPolicy { tls, trust, opportunistic, why } =
-            self.rules.for_host(&host, secure, self.port, route, &self.resolver)?;
-        let tls = if search.in_clear && opportunistic { Tls::Off } else { tls };
+            self.policy.for_host(&host, secure, self.port, self.route, &self.resolver)?;
+        let tls = if search.in_clear && opportunistic { TlsMode::Off } else { tls };
         log::info!("{} for {}: {why}", peer, self.domain);
-        let found: Vec<SocketAddr> = addresses.list.iter().map(|address| (*address, self.port).into()).collect();
-        let wire = if route.way.proxy.is_some() {
-            Transport::connect(&Peer::Tcp(peer), &route.way, limits)
+        let known: Vec<SocketAddr> = addresses.list.iter().map(|address| (*address, self.port).into()).collect();
+        let options = &self.route.connect_options;
+        let transport = if options.proxy.is_some() {
+            Transport::connect(&Peer::Tcp(peer), options, limits)
         } else {
-            let more = search.current + 1 < plan.list.len();
-            Transport::connect_to(&peer, KnownAddresses { addresses: &found, more }, &route.way, limits)
+            let more = search.current + 1 < list.hosts.len();
+            Transport::connect_to(&peer, KnownAddresses { addresses: &known, more }, options, limits)
         };
-        self.change(|search| search.opportunistic = opportunistic && tls == Tls::Auto);
-        Ok((wire.map_err(|failure| self.hinted(failure))?, tls, trust))
+        self.change(|search| search.opportunistic = opportunistic && tls == TlsMode::Opportunistic);
+        Ok(ServerConnection { transport: transport.map_err(|error| self.with_hint(error))?, tls, trust })
     }
 
-    /// Networks that let nobody send mail directly are the usual reason.
-    fn hinted(&self, failure: Failure) -> Failure {
-        let is_usual = self.port == 25 && failure.to_string().ends_with("timed out");
-        if !is_usual {
-            return failure;
+    /// Names the usual cause of a timeout: networks that block outgoing mail.
+    fn with_hint(&self, mut error: ConnectionError) -> ConnectionError {
+        if self.port == 25 && error.step == FailedStep::ConnectTimeout {
+            let why = "many networks block port 25; --server HOST hands the mail to a server of yours";
+            error.failure = Failure::new(error.failure.kind(), "", error.failure, why);
         }
-        let why = "many networks block port 25; --server HOST hands the mail to a server of yours";
-        Failure::new(failure.kind(), "", failure, why)
+        error
     }
 
     fn addresses(&self, name: &str) -> Result<Addresses, Failure> {
@@ -213,60 +170,40 @@ impl MxHosts {
         Ok(addresses)
     }
 
-    /// Whether another way is worth trying after a connection that has decided nothing: the same exchanger in clear when TLS
-    /// with it does not work and nothing demands it, else the next one. When none is left, the next try begins anew.
-    pub fn has_another_way(&self, broken: Option<&Failure>, trouble: Option<&SessionError>) -> bool {
-        let search = self.search();
-        let Some(plan) = &search.plan else { return false };
-        let words = broken.map(ToString::to_string).or_else(|| trouble.map(ToString::to_string)).unwrap_or_default();
-        if search.opportunistic && !search.in_clear && is_about_tls(broken, trouble) {
-            log::warn!("{words}; nothing demands TLS of {}, so it is tried in clear", self.name());
-            self.change(|search| search.in_clear = true);
-            return true;
+    fn list(&self) -> Result<Arc<MxList>, Failure> {
+        if let Some(list) = self.search().list {
+            return Ok(list);
         }
-        if search.current + 1 >= plan.list.len() {
-            self.change(|search| *search = MxSearch { name: search.name.take(), ..MxSearch::default() });
-            return false;
-        }
-        log::info!("{words}; trying the next exchanger of {}", self.domain);
-        self.change(|search| *search = MxSearch { current: search.current + 1, ..MxSearch::of(plan) });
-        true
+        let list = Arc::new(self.look_up()?);
+        log::info!("exchangers of {}: {list}", self.domain);
+        self.change(|search| *search = MxSearch::of(&list));
+        Ok(list)
     }
 
-    fn known_plan(&self) -> Result<Arc<MxList>, Failure> {
-        if let Some(plan) = self.search().plan {
-            return Ok(plan);
-        }
-        let plan = Arc::new(self.plan()?);
-        log::info!("exchangers of {}: {plan}", self.domain);
-        self.change(|search| *search = MxSearch::of(&plan));
-        Ok(plan)
-    }
-
-    /// Finds out who takes mail for the domain.
-    pub(super) fn plan(&self) -> Result<MxList, Failure> {
+    /// Looks up the exchangers of the domain.
+    pub(super) fn look_up(&self) -> Result<MxList, Failure> {
         if let Some(address) = literal(&self.domain) {
-            let list = vec![Exchanger { preference: 0, host: Host::Address(address) }];
-            return Ok(MxList { list, implicit: false, secure: false });
+            let hosts = vec![Exchanger { preference: 0, host: Host::Address(address) }];
+            return Ok(MxList { hosts, implicit: false, secure: false });
         }
         let answer = self.resolver.look_up(&self.domain, RecordType::Mx).map_err(|error| self.no_domain(error))?;
-        let mut list: Vec<Exchanger> = answer.records.iter().filter_map(exchanger).collect();
+        let mut hosts: Vec<Exchanger> = answer.records.iter().filter_map(exchanger).collect();
         let wrong = |kind, why| Err(Failure::new(kind, "", &self.domain, why));
-        if list.is_empty() && answer.unusable > 0 {
+        if hosts.is_empty() && answer.unusable > 0 {
             return wrong(Kind::UnknownHost, "its MX records name no host");
         }
-        if list.is_empty() {
+        if hosts.is_empty() {
             // The domain is its own exchanger when it has no MX (RFC 5321, section 5.1), and an alias counts as its target.
-            let list = vec![Exchanger { preference: 0, host: Host::Named(answer.name) }];
-            return Ok(MxList { list, implicit: true, secure: answer.authentic });
+            let hosts = vec![Exchanger { preference: 0, host: Host::Named(answer.name) }];
+            return Ok(MxList { hosts, implicit: true, secure: answer.authentic });
         }
-        list.retain(|one| one.host != Host::Named(String::new()));
-        if list.is_empty() {
+        hosts.retain(|one| one.host != Host::Named(String::new()));
+        if hosts.is_empty() {
             return wrong(Kind::Refused, "this domain takes no mail: 556 5.1.10 null MX (RFC 7505)");
         }
-        sort(&mut list)?;
-        list.truncate(MAX_EXCHANGERS);
-        Ok(MxList { list, implicit: false, secure: answer.authentic })
+        sort(&mut hosts)?;
+        hosts.truncate(MAX_MX_HOSTS);
+        Ok(MxList { hosts, implicit: false, secure: answer.authentic })
     }
 
     fn no_domain(&self, error: LookupError) -> Failure {
@@ -279,9 +216,72 @@ impl MxHosts {
     }
 }
 
+impl Connector for MxHosts<'_> {
+    /// Connects to the first exchanger, from the current one on, that is reachable and fits the TLS policy.
+    fn connect(&self, limits: Limits) -> Result<ServerConnection, ConnectionError> {
+        let list = self.list()?;
+        let mut reported: Option<ConnectionError> = None;
+        loop {
+            let search = self.search();
+            let Some(exchanger) = list.hosts.get(search.current) else {
+                self.change(|search| *search = MxSearch::default());
+                let none = || Failure::new(Kind::Temporary, "deliver to", &self.domain, "no exchanger is left to try");
+                return Err(reported.unwrap_or_else(|| none().into()));
+            };
+            match self.connect_to(exchanger, &list, &search, limits) {
+                Ok(connection) => return Ok(connection),
+                Err(error) => {
+                    log::info!("{error}");
+                    // The domain can be retried if one of its exchangers can.
+                    let is_better = |old: &ConnectionError| error.failure.is_transient() && !old.failure.is_transient();
+                    if reported.as_ref().is_none_or(is_better) {
+                        reported = Some(error);
+                    }
+                    self.change(|search| *search = MxSearch { current: search.current + 1, ..MxSearch::of(&list) });
+                }
+            }
+        }
+    }
+
+    /// The exchanger that was tried last, with its port; the domain before the first.
+    fn name(&self) -> String {
+        let name = self.search().name;
+        name.unwrap_or_else(|| HostPort { host: self.domain.clone(), port: self.port }.to_string())
+    }
+
+    /// The same exchanger in clear after a failed TLS handshake if its TLS is opportunistic, else the next one. After the
+    /// last one the next connection starts again at the first.
+    fn next_target(&self, result: &ConnectionResult) -> bool {
+        let search = self.search();
+        let Some(list) = &search.list else { return false };
+        if search.opportunistic && !search.in_clear && handshake_failed(result) {
+            log::warn!("{}; nothing demands TLS of {}, so it is tried in clear", result.reason(), self.name());
+            self.change(|search| search.in_clear = true);
+            return true;
+        }
+        if search.current + 1 >= list.hosts.len() {
+            self.change(|search| *search = MxSearch { name: search.name.take(), ..MxSearch::default() });
+            return false;
+        }
+        log::info!("{}; trying the next exchanger of {}", result.reason(), self.domain);
+        self.change(|search| *search = MxSearch { current: search.current + 1, ..MxSearch::of(list) });
+        true
+    }
+}
+
+/// Whether TLS could not be started: the handshake failed, or the server refused the STARTTLS that it offers. Clear text
+/// injected in front of the handshake is an attack, never a reason to send in clear.
+fn handshake_failed(result: &ConnectionResult) -> bool {
+    match (&result.error, &result.session_error) {
+        (Some(error), _) => error.step == FailedStep::Handshake,
+        (None, Some(SessionError::Refused { state, .. })) => *state == State::StartTls,
+        _ => false,
+    }
+}
+
 impl MxSearch {
-    fn of(plan: &Arc<MxList>) -> Self {
-        Self { plan: Some(Arc::clone(plan)), ..Self::default() }
+    fn of(list: &Arc<MxList>) -> Self {
+        Self { list: Some(Arc::clone(list)), ..Self::default() }
     }
 }
 
@@ -311,12 +311,6 @@ fn literal(domain: &str) -> Option<IpAddr> {
     let inner = domain.strip_prefix('[')?.strip_suffix(']')?;
     let tag = inner.get(..5).filter(|tag| tag.eq_ignore_ascii_case("IPv6:"));
     inner[tag.map_or(0, str::len)..].parse().ok()
-}
-
-/// Whether the handshake failed, or was refused although it was offered.
-fn is_about_tls(broken: Option<&Failure>, trouble: Option<&SessionError>) -> bool {
-    let handshake = broken.is_some_and(|failure| matches!(failure.operation(), "start TLS with" | "certificate of"));
-    handshake || matches!(trouble, Some(SessionError::Refused { state: State::StartTls, .. }))
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 
 use common::{Failure, Kind};
 
-use crate::cli::Tls;
 use crate::config::Route;
 use crate::dns::{Addresses, LookupError, Resolver};
-use crate::net::tls::{Check, Trust};
+use crate::net::tls::{Check, TlsMode, Trust};
 use crate::proto::dns::RecordType;
 use crate::proto::mta_sts::{Mode, MtaStsPolicy};
 use crate::proto::tlsa::Association;
@@ -15,7 +14,7 @@ use crate::proto::tlsa::Association;
 #[derive(Debug)]
 pub(super) struct TlsPolicy {
     /// When to encrypt.
-    pub(super) tls: Tls,
+    pub(super) tls: TlsMode,
     /// Whom to trust.
     pub(super) trust: Trust,
     /// Whether the mail may go in clear when TLS does not work.
@@ -52,14 +51,19 @@ impl DomainPolicy {
         resolver: &Resolver,
     ) -> Result<TlsPolicy, Failure> {
         match route.tls {
-            Tls::Off => {
+            TlsMode::Off => {
                 let trust = route.trust.clone();
-                return Ok(TlsPolicy { tls: Tls::Off, trust, opportunistic: false, why: "no TLS, as was asked for" });
+                return Ok(TlsPolicy {
+                    tls: TlsMode::Off,
+                    trust,
+                    opportunistic: false,
+                    why: "no TLS, as was asked for",
+                });
             }
-            Tls::Starttls | Tls::Implicit => {
+            TlsMode::StartTls | TlsMode::Implicit => {
                 return Ok(required(route.trust.clone(), "TLS with a checked certificate, as was asked for"));
             }
-            Tls::Auto => {}
+            TlsMode::Opportunistic => {}
         }
         if let Some(addresses) = secure
             && let Some(records) = associations(addresses, host, port, resolver)?
@@ -74,7 +78,12 @@ impl DomainPolicy {
             return Ok(required(checked, "TLS with a checked certificate, for REQUIRETLS"));
         }
         let trust = Trust { check: Check::Never, ..checked };
-        Ok(TlsPolicy { tls: Tls::Auto, trust, opportunistic: true, why: "TLS if it is offered, with anybody" })
+        Ok(TlsPolicy {
+            tls: TlsMode::Opportunistic,
+            trust,
+            opportunistic: true,
+            why: "TLS if it is offered, with anybody",
+        })
     }
 
     /// Records that nobody can use still say that there is TLS (RFC 7672, section 2.2).
@@ -110,7 +119,7 @@ impl DomainPolicy {
 
 /// TLS, or nothing is sent.
 fn required(trust: Trust, why: &'static str) -> TlsPolicy {
-    TlsPolicy { tls: Tls::Starttls, trust, opportunistic: false, why }
+    TlsPolicy { tls: TlsMode::StartTls, trust, opportunistic: false, why }
 }
 
 /// What the TLSA records of a host say, those of the name behind its aliases first (RFC 7672, section 2.2.2). `None` when

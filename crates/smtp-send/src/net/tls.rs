@@ -30,7 +30,20 @@ use verifier::{AnyCertificate, RuleVerifier};
 
 pub use client_certificate::ClientCertificate;
 
-/// Whom to trust.
+/// When a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// By STARTTLS where the server offers it.
+    Opportunistic,
+    /// By STARTTLS, or nothing is sent.
+    StartTls,
+    /// From the first byte.
+    Implicit,
+    /// Never.
+    Off,
+}
+
+/// Which certificates are trusted.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     /// File with the certificates of the issuers to trust, instead of those of the system.

@@ -5,6 +5,7 @@
 
 mod connect;
 mod deadline_stream;
+mod error;
 mod proxy;
 
 use std::io::{self, Read, Write};
@@ -22,6 +23,7 @@ use crate::proto::reply::{Reply, ReplyParser};
 use deadline_stream::DeadlineStream;
 
 pub use connect::{ConnectOptions, Family, KnownAddresses, ProxyHeader};
+pub use error::{ConnectionError, FailedStep};
 
 /// A handshake is a few packets and some arithmetic.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -86,9 +88,9 @@ pub struct Encryption {
 /// Bytes that could not all be written.
 #[derive(Debug)]
 pub struct WriteError {
-    /// Why.
-    pub failure: Failure,
-    /// How many of them may have left.
+    /// The cause.
+    pub error: ConnectionError,
+    /// How many bytes may have been sent.
     pub written: usize,
 }
 
@@ -107,19 +109,19 @@ pub struct Transport {
 
 impl Transport {
     /// Connects to the first address of `peer` that answers, or through a proxy.
-    pub fn connect(peer: &Peer, way: &ConnectOptions, limits: Limits) -> Result<Self, Failure> {
-        Ok(Self::over(connect::connect(peer, None, way, limits)?, peer, limits))
+    pub fn connect(peer: &Peer, options: &ConnectOptions, limits: Limits) -> Result<Self, ConnectionError> {
+        Ok(Self::over(connect::connect(peer, None, options, limits)?, peer, limits))
     }
 
     /// Connects to the first of the known addresses of `server` that answers.
     pub fn connect_to(
         server: &HostPort,
         known: KnownAddresses<'_>,
-        way: &ConnectOptions,
+        options: &ConnectOptions,
         limits: Limits,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, ConnectionError> {
         let peer = Peer::Tcp(server.clone());
-        Ok(Self::over(connect::connect(&peer, Some(known), way, limits)?, &peer, limits))
+        Ok(Self::over(connect::connect(&peer, Some(known), options, limits)?, &peer, limits))
     }
 
     fn over(connected: connect::Connected, peer: &Peer, limits: Limits) -> Self {
@@ -163,23 +165,22 @@ impl Transport {
         }
     }
 
-    /// Starts TLS. Bytes that came before it and were not asked for are an attack or a broken server.
-    pub fn start_tls(&mut self, trust: &Trust) -> Result<(), Failure> {
-        let failed = |kind, why| Failure::new(kind, "start TLS with", &self.peer, why);
+    /// Starts TLS. Bytes that arrived behind the reply to STARTTLS were injected, or the server is broken: they end the
+    /// connection (RFC 3207, section 6).
+    pub fn start_tls(&mut self, trust: &Trust) -> Result<(), ConnectionError> {
+        let failed = |why: &'static str| Failure::new(Kind::Protocol, "start TLS with", &self.peer, why);
         if !self.input.is_empty() {
-            let why = "it sent bytes in clear behind its answer to STARTTLS; nothing was sent";
-            return Err(failed(Kind::Protocol, why));
+            let failure = failed("it sent bytes in clear behind its answer to STARTTLS; nothing was sent");
+            return Err(ConnectionError { failure, step: FailedStep::InjectedBytes });
         }
-        let Stream::Clear(clear) = &self.stream else {
-            return Err(failed(Kind::Protocol, "TLS is there already"));
-        };
+        let Stream::Clear(clear) = &self.stream else { return Err(failed("TLS is there already").into()) };
         let (mut connection, verified) = tls::client(trust, &self.host, self.loopback)?;
         let mut stream = clear
             .another(self.limits.until(HANDSHAKE_TIMEOUT))
             .map_err(|error| Failure::io("start TLS with", &self.peer, error).with_kind(Kind::System))?;
         while connection.is_handshaking() {
             if let Err(error) = connection.complete_io(&mut stream) {
-                return Err(handshake_failed(&self.peer, error));
+                return Err(ConnectionError::handshake(&self.peer, error));
             }
         }
         let version = connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
@@ -203,12 +204,12 @@ impl Transport {
         };
         result.map_err(|error| {
             let failure = Failure::io("send to", &self.peer, error).with_kind(Kind::Temporary);
-            WriteError { failure, written }
+            WriteError { error: failure.into(), written }
         })
     }
 
     /// Reads one reply within `patience`, all its lines together.
-    pub fn reply(&mut self, patience: Duration, awaited: &str) -> Result<Reply, Failure> {
+    pub fn reply(&mut self, patience: Duration, awaited: &str) -> Result<Reply, ConnectionError> {
         let until = self.limits.until(patience);
         let allowed = until.saturating_duration_since(Instant::now());
         let hint = self.encryption.is_none() && awaited == GREETING && allowed > GREETING_HINT;
@@ -239,13 +240,13 @@ impl Transport {
     }
 
     /// A reply that came together with the last one, or with a record that was read while writing; asks nobody for more.
-    pub fn buffered_reply(&mut self) -> Result<Option<Reply>, Failure> {
+    pub fn buffered_reply(&mut self) -> Result<Option<Reply>, ConnectionError> {
         self.take_decrypted();
         self.parsed()
     }
 
     /// A reply that is there although none is awaited; does not wait for one.
-    pub fn early_reply(&mut self) -> Result<Option<Reply>, Failure> {
+    pub fn early_reply(&mut self) -> Result<Option<Reply>, ConnectionError> {
         if let Some(reply) = self.buffered_reply()? {
             return Ok(Some(reply));
         }
@@ -281,7 +282,7 @@ impl Transport {
         }
     }
 
-    fn parsed(&mut self) -> Result<Option<Reply>, Failure> {
+    fn parsed(&mut self) -> Result<Option<Reply>, ConnectionError> {
         let wrong = |error| Failure::new(Kind::Protocol, "read reply of", &self.peer, error);
         let (taken, reply) = self.parser.push(&self.input).map_err(wrong)?;
         self.input.drain(..taken);
@@ -303,9 +304,10 @@ impl Transport {
         }
     }
 
-    fn no_reply(&self, error: io::Error, awaited: &str, allowed: Duration) -> Failure {
-        if let Some(refused @ rustls::Error::AlertReceived(_)) = tls_error(&error) {
-            return tls::explain(&self.peer, refused);
+    fn no_reply(&self, error: io::Error, awaited: &str, allowed: Duration) -> ConnectionError {
+        // TLS 1.3 servers report an error of the handshake in place of their next reply.
+        if let Some(refused @ rustls::Error::AlertReceived(_)) = error::tls_error(&error) {
+            return ConnectionError { failure: tls::explain(&self.peer, refused), step: FailedStep::Handshake };
         }
         let why = match error.kind() {
             io::ErrorKind::TimedOut if awaited == GREETING && self.encryption.is_none() => format!(
@@ -315,24 +317,13 @@ impl Transport {
             io::ErrorKind::TimedOut => format!("no complete reply to {awaited} within {}", seconds(allowed)),
             io::ErrorKind::UnexpectedEof if awaited == GREETING => "it closed the connection at once".to_owned(),
             io::ErrorKind::UnexpectedEof => format!("it closed the connection instead of answering {awaited}"),
-            _ => return Failure::io("read reply of", &self.peer, error).with_kind(Kind::Temporary),
+            _ => return Failure::io("read reply of", &self.peer, error).with_kind(Kind::Temporary).into(),
         };
-        Failure::new(Kind::Temporary, "read reply of", &self.peer, why)
+        Failure::new(Kind::Temporary, "read reply of", &self.peer, why).into()
     }
 }
 
 fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 10.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
-}
-
-fn handshake_failed(peer: &str, error: io::Error) -> Failure {
-    match tls_error(&error) {
-        Some(inner) => tls::explain(peer, inner),
-        None => Failure::io("start TLS with", peer, error).with_kind(Kind::Temporary),
-    }
-}
-
-fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
 }

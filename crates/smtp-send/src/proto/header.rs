@@ -7,6 +7,8 @@ use super::address::{AddressError, Mailbox, parse_list};
 
 /// Lines that are folded anew have at most so many characters where their words allow it (RFC 5322, section 2.1.1).
 const FOLD_AT: usize = 78;
+/// Longest header in bytes that is read; a longer one is an attack or a file of another kind.
+pub const MAX_HEADER: usize = 1 << 20;
 
 /// One field, as slices of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

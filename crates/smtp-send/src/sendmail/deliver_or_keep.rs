@@ -13,7 +13,7 @@ use nix::sys::signal::{SigSet, Signal};
 use super::Sending;
 use super::dead_letter::{DeadLetter, Note};
 use super::queue::{self, Attempt, QueueEntry};
-use crate::delivery::OutgoingMessage;
+use crate::message::OutgoingMessage;
 use crate::session::RecipientStatus;
 
 /// The signals that end a program and can be answered.
@@ -121,7 +121,7 @@ fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Sen
     told.recv().unwrap_or_else(|_| ended())
 }
 
-fn send(mut sending: Sending, job: OutgoingMessage) -> SendEnd {
+fn send(sending: Sending, job: OutgoingMessage) -> SendEnd {
     let (statuses, failure) = sending.deliver(job);
     SendEnd::Done(statuses, failure)
 }

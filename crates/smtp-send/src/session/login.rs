@@ -16,7 +16,7 @@ impl Session {
         let mechanism = match auth::choose(&login, self.offered.auth.as_deref(), self.tls) {
             Ok(mechanism) => mechanism,
             Err(error) => {
-                self.trouble = Some(SessionError::Login(error));
+                self.error = Some(SessionError::Login(error));
                 return self.quit();
             }
         };
@@ -47,7 +47,7 @@ impl Session {
         }
         if reply.is_positive() {
             if let Err(error) = exchange.finish() {
-                self.trouble = Some(SessionError::Login(error));
+                self.error = Some(SessionError::Login(error));
                 return self.quit();
             }
             self.logged_in = true;
@@ -61,13 +61,13 @@ impl Session {
         }
         let user = self.settings.login.as_ref().map(|login| login.user.clone()).unwrap_or_default();
         let (mechanism, detail) = (exchange.mechanism(), self.login_detail.take());
-        self.trouble = Some(SessionError::LoginRefused { user, mechanism, reply, detail });
+        self.error = Some(SessionError::LoginRefused { user, mechanism, reply, detail });
         self.quit()
     }
 
     /// `*` in place of a response ends a login (RFC 4954, section 4).
     fn give_up(&mut self, error: AuthError) -> Action {
-        self.trouble = Some(SessionError::Login(error));
+        self.error = Some(SessionError::Login(error));
         self.state = State::AuthCancel;
         Action::Send(b"*\r\n".to_vec(), State::AuthCancel)
     }

@@ -31,7 +31,7 @@ pub struct TransactionResult {
     /// The status of each recipient, in the order of the envelope.
     pub statuses: Vec<RecipientStatus>,
     /// What concerned all recipients of this message.
-    pub trouble: Option<SessionError>,
+    pub error: Option<SessionError>,
 }
 
 /// Why a message, or the session as a whole, could not go on.
@@ -111,4 +111,15 @@ pub enum SessionError {
         /// What the server announced.
         limit: u64,
     },
+}
+
+impl SessionError {
+    /// Whether another connection to the same server would end in the same way.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Closing { .. } => false,
+            Self::Refused { reply, .. } | Self::LoginRefused { reply, .. } => reply.is_permanent(),
+            _ => true,
+        }
+    }
 }

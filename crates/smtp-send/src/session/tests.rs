@@ -82,8 +82,8 @@ impl Run {
         self.on(Event::Lost { complete: true })
     }
 
-    fn trouble(&self) -> Option<&SessionError> {
-        self.session.trouble().or(self.results.iter().find_map(|result| result.trouble.as_ref()))
+    fn error(&self) -> Option<&SessionError> {
+        self.session.error().or(self.results.iter().find_map(|result| result.error.as_ref()))
     }
 
     /// The statuses of all messages in the order in which they were decided.
@@ -189,7 +189,7 @@ fn a_refused_mail_concerns_all_and_the_503_behind_it_nobody() {
     session.answer("503 MAIL first");
     assert_eq!(session.answer("503 RCPT first"), "QUIT");
     assert_eq!(session.statuses(), ["unsent"]);
-    assert!(matches!(session.trouble(), Some(SessionError::Refused { state: State::Mail, .. })));
+    assert!(matches!(session.error(), Some(SessionError::Refused { state: State::Mail, .. })));
 }
 
 #[test]
@@ -238,14 +238,14 @@ fn an_advertised_starttls_that_fails_never_leads_back_to_clear() {
 fn required_tls_that_is_not_offered_ends_the_session() {
     let mut session = session_with(&["a"], StartTls::Required, None);
     assert_eq!(greeted(&mut session, "250 x"), "QUIT");
-    assert_eq!(session.trouble(), Some(&SessionError::TlsNotOffered));
+    assert_eq!(session.error(), Some(&SessionError::TlsNotOffered));
 }
 
 #[test]
 fn a_message_over_the_announced_size_is_not_started() {
     let mut session = session(&["a"]);
     assert_eq!(greeted(&mut session, "250-x\n250 SIZE 119"), "QUIT");
-    assert_eq!(session.trouble(), Some(&SessionError::TooLarge { size: 120, limit: 119 }));
+    assert_eq!(session.error(), Some(&SessionError::TooLarge { size: 120, limit: 119 }));
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn a_421_ends_the_session_at_every_point() {
             session.uploaded();
         }
         assert_eq!(session.answer("421 going down"), "close", "at {point}");
-        assert!(session.trouble().is_some(), "at {point}");
+        assert!(session.error().is_some(), "at {point}");
     }
 }
 

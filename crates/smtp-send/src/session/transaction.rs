@@ -19,17 +19,17 @@ pub(super) struct Transaction {
     mail_refused: bool,
     /// Whether MAIL was accepted and nothing has ended the transaction since.
     open: bool,
-    trouble: Option<SessionError>,
+    error: Option<SessionError>,
 }
 
 impl Transaction {
     fn new(number: usize, envelope: Envelope) -> Self {
         let statuses = vec![RecipientStatus::Unsent; envelope.recipients.len()];
-        Self { number, envelope, statuses, left_over: Vec::new(), mail_refused: false, open: false, trouble: None }
+        Self { number, envelope, statuses, left_over: Vec::new(), mail_refused: false, open: false, error: None }
     }
 
     pub(super) fn into_outcome(self) -> TransactionResult {
-        TransactionResult { number: self.number, statuses: self.statuses, trouble: self.trouble }
+        TransactionResult { number: self.number, statuses: self.statuses, error: self.error }
     }
 
     /// MAIL or RCPT of this transaction.
@@ -118,8 +118,8 @@ impl Session {
         self.taken += 1;
         // A refused chunk leaves the server in a state that nobody knows (RFC 3030, section 2), and this rides behind one.
         self.needs_reset |= self.sent.is_some() && self.framing() != Framing::Dot;
-        if let Some(trouble) = transaction.obstacle(&self.offered, self.tls) {
-            transaction.trouble = Some(trouble);
+        if let Some(error) = transaction.obstacle(&self.offered, self.tls) {
+            transaction.error = Some(error);
             self.finished.push(transaction.into_outcome());
             return self.ask();
         }
@@ -153,11 +153,7 @@ impl Session {
     }
 
     fn framing(&self) -> Framing {
-        if self.offered.chunking {
-            Framing::Chunks { pipelined: self.offered.pipelining }
-        } else {
-            Framing::Dot
-        }
+        if self.offered.chunking { Framing::Chunks { pipelined: self.offered.pipelining } } else { Framing::Dot }
     }
 
     /// Sends the next command; with PIPELINING as many as fit into a flight.
@@ -196,7 +192,7 @@ impl Session {
             current.open = reply.is_positive();
             if !reply.is_positive() {
                 current.mail_refused = true;
-                current.trouble = Some(SessionError::Refused { state: State::Mail, reply });
+                current.error = Some(SessionError::Refused { state: State::Mail, reply });
                 self.unsent.clear();
             }
         }

@@ -5,15 +5,16 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use common::{Failure, Kind};
 
 use crate::config::{Composed, FileSource, Mail, TextSource};
-use crate::delivery::OutgoingMessage;
 use crate::host;
 use crate::message::attach::Wanted;
+use crate::message::dkim_signer::Signer;
 use crate::message::html::{Html, HtmlError, Picture};
-use crate::message::{Attachment, ComposedMessage, Draft, HtmlBody, Message, SpoolError, Text};
+use crate::message::{Attachment, ComposedMessage, Draft, HtmlBody, Message, OutgoingMessage, SpoolError, Text};
 use crate::source::merge::Merge;
 use crate::source::{EmlFiles, MessageSource, SingleMessage};
 
@@ -21,16 +22,23 @@ use crate::source::{EmlFiles, MessageSource, SingleMessage};
 const STDIN: &str = "standard input";
 
 /// All messages of a run, each with its envelope. Where `keep_going`, those that cannot be sent are left out.
-pub fn supply(mail: Mail, keep_going: bool) -> Result<Box<dyn MessageSource>, Failure> {
+pub fn open(mail: Mail, signer: Option<Signer>, keep_going: bool) -> Result<Box<dyn MessageSource>, Failure> {
+    let signer = signer.map(Arc::new);
     Ok(match mail {
-        Mail::Composed(mut composed) => Box::new(SingleMessage::new(compose(&mut composed)?)),
-        Mail::Merge(merge) => Box::new(Merge::look(*merge, keep_going, || Box::new(stdin("The table")))?),
-        Mail::Existing(ready) => Box::new(EmlFiles::look(ready, keep_going, || Box::new(stdin("The message")))?),
+        Mail::Composed(mut composed) => {
+            let mut outgoing = compose(&mut composed)?;
+            outgoing.message = outgoing.message.signed_by(signer.as_ref());
+            Box::new(SingleMessage::new(outgoing))
+        }
+        Mail::Merge(merge) => Box::new(Merge::check(*merge, signer, keep_going, || Box::new(stdin("The table")))?),
+        Mail::Existing(ready) => {
+            Box::new(EmlFiles::check(ready, signer, keep_going, || Box::new(stdin("The message")))?)
+        }
     })
 }
 
 fn compose(config: &mut Composed) -> Result<OutgoingMessage, Failure> {
-    // EmlFiles first, so that nobody types a text in vain.
+    // Files first, so that nobody types a text in vain.
     let attachments = config.attachments.iter().map(|one| attach("attach", one)).collect::<Result<Vec<_>, _>>()?;
     let inline = config.inline.iter().map(|one| attach("inline", one)).collect::<Result<Vec<_>, _>>()?;
     let date = chrono::Local::now().fixed_offset();

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use csv::{ByteRecord, Position, Reader, ReaderBuilder};
 
-use crate::message::FileVersion;
+use crate::message::regular_file::{FileVersion, FileWindow};
 
 /// What Windows programs put in front of UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -24,7 +24,7 @@ pub struct CsvTable {
     file: File,
     /// Where it is, for the people; and what tells that it is still the same.
     path: PathBuf,
-    stamp: FileVersion,
+    version: FileVersion,
     separator: u8,
     columns: Vec<String>,
     places: Vec<RowPosition>,
@@ -84,7 +84,7 @@ impl CsvTable {
         file.seek(SeekFrom::Start(skipped))?;
         let mut rows = Self {
             path: path.to_owned(),
-            stamp: FileVersion::of(&facts)?,
+            version: FileVersion::of(&facts)?,
             separator,
             columns: Vec::new(),
             places: Vec::new(),
@@ -179,7 +179,7 @@ impl CsvTable {
     /// The file cannot be read any more, or has changed.
     pub fn read(&self, number: usize) -> io::Result<Vec<String>> {
         let changed = || io::Error::other("the file has changed since it was first read");
-        let is_same = || Ok::<_, io::Error>(FileVersion::of(&self.file.metadata()?)? == self.stamp);
+        let is_same = || Ok::<_, io::Error>(FileVersion::of(&self.file.metadata()?)? == self.version);
         let place = self.places.get(number).filter(|_| is_same().unwrap_or(false)).ok_or_else(changed)?;
         // The line end in front keeps a byte order mark in the row, which the reader would pass over at a beginning.
         let mut start = Position::new();
@@ -202,7 +202,7 @@ impl CsvTable {
 
     /// All bytes of the file, block by block.
     pub fn bytes(&self) -> impl Read + '_ {
-        Window { file: &self.file, at: 0 }
+        FileWindow::new(&self.file, 0, u64::MAX)
     }
 }
 
@@ -210,20 +210,6 @@ fn builder(separator: u8) -> ReaderBuilder {
     let mut builder = ReaderBuilder::new();
     builder.delimiter(separator).has_headers(false).flexible(true);
     builder
-}
-
-/// A file from a place on, whoever else reads it.
-struct Window<'a> {
-    file: &'a File,
-    at: u64,
-}
-
-impl Read for Window<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let length = self.file.read_at(out, self.at)?;
-        self.at += length as u64;
-        Ok(length)
-    }
 }
 
 #[cfg(test)]

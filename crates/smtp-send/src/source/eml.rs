@@ -1,119 +1,142 @@
-//! ExistingMessage messages in files, in folders, in mailbox files, or one on standard input.
+//! Existing messages from files, folders and mbox files, or one from standard input.
 //!
-//! A folder stands for its files `*.eml`, or, when it is a Maildir, for those in `new` and `cur`, in the order of their names.
-//! A file that begins with a line `From SENDER DATE` is a mailbox file, unless its own name ends in `.eml`: such a one holds a
-//! single message, with the line in front that a dead letter has.
+//! A folder means its files `*.eml` or, if it is a Maildir, those in `new` and `cur`, sorted by name. A file that begins
+//! with a line `From SENDER DATE` is an mbox, except a file `*.eml`: that line is the first one of a dead letter.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use common::{Failure, Kind};
 
 use crate::config::{ExistingMail, FileSource, ReversePath};
-use crate::delivery::OutgoingMessage;
-use crate::message::{Edits, ExistingMessage, ExistingMessageError, FieldError, FileVersion, Mbox, Message};
-use crate::source::{Digest, MessageSource};
+use crate::message::dkim_signer::Signer;
+use crate::message::regular_file::FileVersion;
+use crate::message::{Edits, ExistingMessage, ExistingMessageError, FieldError, Mbox, Message, OutgoingMessage};
+use crate::proto::address::Address;
+use crate::source::{Digest, MessageSource, OpenMessage, SingleMessage};
 
-/// What standard input is called in messages.
+/// The name of standard input in messages.
 const STDIN: &str = "standard input";
 
-/// ExistingMessage messages.
+/// Existing messages.
 #[derive(Debug)]
 pub struct EmlFiles {
     mail: ExistingMail,
-    mailboxes: Vec<(PathBuf, Mbox)>,
+    signer: Option<Arc<Signer>>,
+    mboxes: Vec<(PathBuf, Mbox)>,
     items: Vec<EmlItem>,
-    /// Messages that were left out because something is wrong with them.
-    left_out: usize,
+    /// Number of messages that were left out.
+    skipped: usize,
 }
 
 /// One message.
 #[derive(Debug)]
-enum EmlItem {
-    /// It can be read only once, so it is kept.
-    Stdin(Mutex<Option<OutgoingMessage>>),
-    File(PathBuf, Option<FileVersion>),
-    Extract {
-        mailbox: usize,
+struct EmlItem {
+    place: EmlPlace,
+    /// The recipients in its header; none when the command line names them.
+    recipients: Box<[Address]>,
+}
+
+/// Where a message is read from.
+#[derive(Debug)]
+enum EmlPlace {
+    /// Standard input can be read only once: the message is kept.
+    Stdin(Box<SingleMessage>),
+    File(PathBuf, FileVersion),
+    Mbox {
+        mbox: usize,
         number: usize,
     },
 }
 
+/// A message that was checked.
+struct Checked {
+    message: ExistingMessage,
+    reverse_path: Option<Address>,
+    recipients: Vec<Address>,
+}
+
 impl EmlFiles {
-    /// Looks at every message. `stdin` is standard input, should one be there.
+    /// Checks every message. `stdin` opens standard input.
     ///
     /// # Errors
-    /// The first file that cannot be read or message that cannot be sent. Where `keep_going`, it is left out and told.
-    pub fn look(
+    /// The first file that cannot be read, or message that cannot be sent; with `keep_going` it is logged and left out.
+    pub fn check(
         mail: ExistingMail,
+        signer: Option<Arc<Signer>>,
         keep_going: bool,
         mut stdin: impl FnMut() -> Box<dyn Read>,
     ) -> Result<Self, Failure> {
-        let mut files = Self { mail, mailboxes: Vec::new(), items: Vec::new(), left_out: 0 };
+        let mut files = Self { mail, signer, mboxes: Vec::new(), items: Vec::new(), skipped: 0 };
         for source in files.mail.files.clone() {
             match source {
                 FileSource::Stdin => {
-                    let ready = ExistingMessage::read(stdin(), &files.edits());
-                    let job = files.checked(ready, STDIN)?;
-                    files.items.push(EmlItem::Stdin(Mutex::new(Some(job))));
+                    let message = ExistingMessage::read(stdin(), &files.edits());
+                    let outgoing = files.outgoing(files.checked(message, STDIN)?);
+                    let place = EmlPlace::Stdin(Box::new(SingleMessage::new(outgoing)));
+                    files.items.push(EmlItem { place, recipients: Box::default() });
                 }
                 FileSource::File(path) if path.is_dir() => {
-                    for path in letters(&path)? {
-                        files.file(path, keep_going)?;
+                    for path in messages_in(&path)? {
+                        files.add_file(path, keep_going)?;
                     }
                 }
-                FileSource::File(path) => files.file(path, keep_going)?,
+                FileSource::File(path) => files.add_file(path, keep_going)?,
             }
         }
         Ok(files)
     }
 
-    fn file(&mut self, path: PathBuf, keep_going: bool) -> Result<(), Failure> {
+    fn add_file(&mut self, path: PathBuf, keep_going: bool) -> Result<(), Failure> {
         let unreadable = |error| Failure::io("read", path.display(), error).with_kind(Kind::NoInput);
-        let is_letter = path.extension().is_some_and(|extension| extension == "eml");
-        let mailbox = if is_letter { None } else { Mbox::open(&path).map_err(unreadable)? };
-        let Some(mailbox) = mailbox else {
-            let looked = self.checked(ExistingMessage::open(&path, &self.edits()), &path.display().to_string());
-            let Some(job) = self.unless_left_out(looked, keep_going)? else { return Ok(()) };
-            let Message::Existing(ready) = &job.message else { return Ok(()) };
-            let stamp = ready.stamp().cloned();
-            self.items.push(EmlItem::File(path, stamp));
+        let is_eml = path.extension().is_some_and(|extension| extension == "eml");
+        let mbox = if is_eml { None } else { Mbox::open(&path).map_err(unreadable)? };
+        let Some(mbox) = mbox else {
+            let checked = self.checked(ExistingMessage::open(&path, &self.edits()), &path.display().to_string());
+            if let Some(checked) = self.unless_skipped(checked, keep_going)?
+                && let Some(version) = checked.message.version().cloned()
+            {
+                self.add(EmlPlace::File(path, version), checked.recipients);
+            }
             return Ok(());
         };
-        let at = self.mailboxes.len();
-        let count = mailbox.len();
-        self.mailboxes.push((path, mailbox));
+        let at = self.mboxes.len();
+        let count = mbox.len();
+        self.mboxes.push((path, mbox));
         for number in 0..count {
-            let looked = self.extract(at, number);
-            if self.unless_left_out(looked, keep_going)?.is_some() {
-                self.items.push(EmlItem::Extract { mailbox: at, number });
+            let checked = self.read_mbox(at, number);
+            if let Some(checked) = self.unless_skipped(checked, keep_going)? {
+                self.add(EmlPlace::Mbox { mbox: at, number }, checked.recipients);
             }
         }
         Ok(())
     }
 
-    fn unless_left_out(
-        &mut self,
-        looked: Result<OutgoingMessage, Failure>,
-        keep_going: bool,
-    ) -> Result<Option<OutgoingMessage>, Failure> {
-        match looked {
+    fn add(&mut self, place: EmlPlace, recipients: Vec<Address>) {
+        let given = self.mail.recipients.is_some();
+        let recipients = if given { Box::default() } else { recipients.into_boxed_slice() };
+        self.items.push(EmlItem { place, recipients });
+    }
+
+    fn unless_skipped<T>(&mut self, checked: Result<T, Failure>, keep_going: bool) -> Result<Option<T>, Failure> {
+        match checked {
             Err(failure) if keep_going => {
                 log::warn!("left out: {failure}");
-                self.left_out += 1;
+                self.skipped += 1;
                 Ok(None)
             }
-            looked => looked.map(Some),
+            checked => checked.map(Some),
         }
     }
 
-    fn extract(&self, mailbox: usize, number: usize) -> Result<OutgoingMessage, Failure> {
-        let (path, file) = &self.mailboxes[mailbox];
-        let name = extract_name(path, number);
+    fn read_mbox(&self, mbox: usize, number: usize) -> Result<Checked, Failure> {
+        let (path, file) = &self.mboxes[mbox];
+        let name = mbox_name(path, number);
         match file.extract(number) {
-            Some(extract) => self.checked(ExistingMessage::extract(extract, &self.edits()), &name),
+            Some(message) => self.checked(ExistingMessage::extract(message, &self.edits()), &name),
             None => Err(Failure::new(Kind::NoInput, "read", name, "no such message")),
         }
     }
@@ -122,35 +145,42 @@ impl EmlFiles {
         Edits { remove_bcc: self.mail.recipients.is_none(), ..Edits::default() }
     }
 
-    /// The message with its envelope, if it has one.
-    fn checked(
-        &self,
-        ready: Result<ExistingMessage, ExistingMessageError>,
-        name: &str,
-    ) -> Result<OutgoingMessage, Failure> {
-        let ready = ready.map_err(|error| error.into_failure(name))?;
+    /// Checks that a message has a header, and its envelope an author and recipients.
+    fn checked(&self, message: Result<ExistingMessage, ExistingMessageError>, name: &str) -> Result<Checked, Failure> {
+        let message = message.map_err(|error| error.into_failure(name))?;
         let mail = &self.mail;
         let wrong = |why: &str| Failure::new(Kind::BadData, "read", name, why);
-        if !ready.has_header() {
+        if !message.has_header() {
             return Err(wrong("it does not begin with a header field, so it is no message"));
         }
         let broken = |error: &FieldError| wrong(&error.to_string());
         let recipients = match &mail.recipients {
             Some(given) => given.clone(),
             None if !mail.needs_recipient => Vec::new(),
-            None => ready.recipients().map_err(broken)?.to_vec(),
+            None => message.recipients().map_err(broken)?.to_vec(),
         };
         if recipients.is_empty() && mail.needs_recipient {
             return Err(wrong("no recipient in its header; use --to"));
         }
         let reverse_path = match &mail.reverse_path {
             ReversePath::Given(path) => path.clone(),
-            ReversePath::OfHeader => match ready.author().map_err(broken)? {
+            ReversePath::OfHeader => match message.author().map_err(broken)? {
                 Some(author) => Some(author.clone()),
                 None => return Err(wrong("no author in its header; use --envelope-from")),
             },
         };
-        Ok(OutgoingMessage { reverse_path, recipients, message: Message::Existing(Box::new(ready)) })
+        Ok(Checked { message, reverse_path, recipients })
+    }
+
+    fn outgoing(&self, checked: Checked) -> OutgoingMessage {
+        let Checked { message, reverse_path, recipients } = checked;
+        let message = Message::Existing(Box::new(message)).signed_by(self.signer.as_ref());
+        OutgoingMessage { reverse_path, recipients, message }
+    }
+
+    fn item(&self, number: usize) -> Result<&EmlItem, Failure> {
+        let missing = || Failure::new(Kind::System, "read", "the message", "no such number");
+        self.items.get(number).ok_or_else(missing)
     }
 }
 
@@ -163,66 +193,66 @@ impl MessageSource for EmlFiles {
         if self.items.len() < 2 {
             return None;
         }
-        Some(match self.items.get(number)? {
-            EmlItem::Stdin(_) => STDIN.to_owned(),
-            EmlItem::File(path, _) => path.display().to_string(),
-            EmlItem::Extract { mailbox, number } => extract_name(&self.mailboxes[*mailbox].0, *number),
+        Some(match &self.items.get(number)?.place {
+            EmlPlace::Stdin(_) => STDIN.to_owned(),
+            EmlPlace::File(path, _) => path.display().to_string(),
+            EmlPlace::Mbox { mbox, number } => mbox_name(&self.mboxes[*mbox].0, *number),
         })
     }
 
-    fn job(&self, number: usize) -> Result<OutgoingMessage, Failure> {
-        let missing = |why| Failure::new(Kind::System, "read", "the message", why);
-        match self.items.get(number).ok_or_else(|| missing("no such number"))? {
-            EmlItem::Stdin(kept) => {
-                let job = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-                job.ok_or_else(|| missing("it is on its way"))
-            }
-            EmlItem::File(path, stamp) => {
-                let ready = ExistingMessage::open(path, &self.edits());
-                if ready.as_ref().is_ok_and(|ready| ready.stamp() != stamp.as_ref()) {
+    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Failure> {
+        let item = self.item(number)?;
+        Ok(match (&self.mail.recipients, &item.place) {
+            (Some(given), _) => given.as_slice().into(),
+            (None, EmlPlace::Stdin(kept)) => kept.recipients().into(),
+            (None, _) => (*item.recipients).into(),
+        })
+    }
+
+    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Failure> {
+        let checked = match &self.item(number)?.place {
+            EmlPlace::Stdin(kept) => return Ok(kept.open()),
+            EmlPlace::File(path, version) => {
+                let message = ExistingMessage::open(path, &self.edits());
+                if message.as_ref().is_ok_and(|message| message.version() != Some(version)) {
                     let why = "the file has changed since it was first read";
                     return Err(Failure::new(Kind::Temporary, "read", path.display(), why));
                 }
-                self.checked(ready, &path.display().to_string())
+                self.checked(message, &path.display().to_string())?
             }
-            EmlItem::Extract { mailbox, number } => self.extract(*mailbox, *number),
-        }
+            EmlPlace::Mbox { mbox, number } => self.read_mbox(*mbox, *number)?,
+        };
+        Ok(self.outgoing(checked).into())
     }
 
     fn digest(&self) -> Result<String, Failure> {
         let mut digest = Digest::new("eml");
         digest.words(format!("{:?} {:?}", self.mail.recipients, self.mail.reverse_path).as_bytes());
         for item in &self.items {
-            match item {
-                EmlItem::Stdin(_) => {
+            match &item.place {
+                EmlPlace::Stdin(_) => {
                     let why = "standard input cannot be read again when the run goes on; use a file";
                     return Err(Failure::new(Kind::Usage, "", "--journal", why));
                 }
-                EmlItem::File(path, _) => digest.file(path)?,
-                EmlItem::Extract { number, .. } => digest.words(&number.to_le_bytes()),
+                EmlPlace::File(path, _) => digest.file(path)?,
+                EmlPlace::Mbox { number, .. } => digest.words(&number.to_le_bytes()),
             }
         }
-        self.mailboxes.iter().try_for_each(|(path, _)| digest.file(path))?;
+        self.mboxes.iter().try_for_each(|(path, _)| digest.file(path))?;
         Ok(digest.finish())
     }
 
-    fn left_out(&self) -> usize {
-        self.left_out
-    }
-
-    fn give_back(&self, number: usize, job: OutgoingMessage) {
-        if let Some(EmlItem::Stdin(kept)) = self.items.get(number) {
-            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
-        }
+    fn skipped(&self) -> usize {
+        self.skipped
     }
 }
 
-fn extract_name(path: &Path, number: usize) -> String {
+fn mbox_name(path: &Path, number: usize) -> String {
     format!("{} message {}", path.display(), number + 1)
 }
 
-/// The messages in a folder.
-fn letters(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The messages in a folder: those of a Maildir, else its files `*.eml`.
+fn messages_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error| Failure::io("read", folder.display(), error).with_kind(Kind::NoInput);
     let maildir = [folder.join("new"), folder.join("cur")];
     let mut found = Vec::new();
@@ -242,7 +272,7 @@ fn letters(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-/// The files in a folder that are wanted and not hidden.
+/// The files in a folder that `wanted` accepts and that are not hidden.
 fn files_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -3,23 +3,26 @@
 //! Every row is tried before anything is sent, and filled again when its turn comes. A row never names more than one
 //! recipient, and no value gets a line of its own in the header.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
+use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
 use common::{Failure, Kind};
 
 use super::csv_table::{BadRow, CsvTable, CsvTableError};
 use crate::config::{FileSource, MergeMail, ReversePath};
-use crate::delivery::OutgoingMessage;
 use crate::host;
+use crate::message::dkim_signer::Signer;
 use crate::message::headers::Headers;
 use crate::message::template::{Columns, Template};
-use crate::message::{Edits, ExistingMessage, FieldError, Message};
+use crate::message::{Edits, ExistingMessage, FieldError, Message, OutgoingMessage};
 use crate::proto::address::{Address, Mailbox};
-use crate::source::{Digest, MessageSource};
+use crate::run_id;
+use crate::source::{Digest, MessageSource, OpenMessage};
 
 /// A template is held in memory as a whole; what is larger belongs behind a link.
 const MAX_TEMPLATE: u64 = 32 << 20;
@@ -32,6 +35,7 @@ const NAMED: usize = 10;
 #[derive(Debug)]
 pub struct Merge {
     mail: MergeMail,
+    signer: Option<Arc<Signer>>,
     rows: CsvTable,
     template: Template,
     template_bytes: Vec<u8>,
@@ -42,7 +46,7 @@ pub struct Merge {
     date: DateTime<FixedOffset>,
     host: String,
     run: String,
-    left_out: usize,
+    skipped: usize,
 }
 
 impl Merge {
@@ -50,7 +54,12 @@ impl Merge {
     ///
     /// # Errors
     /// Anything that is wrong with the template, or with a row unless `keep_going` leaves it out.
-    pub fn look(mail: MergeMail, keep_going: bool, stdin: impl FnOnce() -> Box<dyn Read>) -> Result<Self, Failure> {
+    pub fn check(
+        mail: MergeMail,
+        signer: Option<Arc<Signer>>,
+        keep_going: bool,
+        stdin: impl FnOnce() -> Box<dyn Read>,
+    ) -> Result<Self, Failure> {
         let template_bytes = read_template(&mail)?;
         let (rows, bad) = match &mail.rows {
             FileSource::File(path) => CsvTable::open(path, mail.separator),
@@ -62,15 +71,15 @@ impl Merge {
         let wrong = |error| Failure::new(Kind::BadData, "read", mail.template.display(), error);
         let template = Template::parse(&template_bytes, columns).map_err(wrong)?;
         let adds_to = !template.has("To");
-        let (date, host, run) = (chrono::Local::now().fixed_offset(), host::best_name(), crate::journal::new_run()?);
+        let (date, host, run) = (chrono::Local::now().fixed_offset(), host::best_name(), run_id::new()?);
         let mut merge =
-            Self { mail, rows, template, template_bytes, column, adds_to, date, host, run, left_out: bad.len() };
-        merge.check(bad, keep_going)?;
+            Self { mail, signer, rows, template, template_bytes, column, adds_to, date, host, run, skipped: bad.len() };
+        merge.check_rows(bad, keep_going)?;
         Ok(merge)
     }
 
     /// Tries every row; gives up the bad ones, or everything.
-    fn check(&mut self, mut bad: Vec<BadRow>, keep_going: bool) -> Result<(), Failure> {
+    fn check_rows(&mut self, mut bad: Vec<BadRow>, keep_going: bool) -> Result<(), Failure> {
         let (hasher, mut seen, mut repeated) = (RandomState::new(), HashMap::new(), Vec::new());
         let mut good = Vec::with_capacity(self.rows.len());
         for number in 0..self.rows.len() {
@@ -99,7 +108,7 @@ impl Merge {
             );
         }
         bad.sort_by_key(|row| row.line);
-        self.left_out = bad.len();
+        self.skipped = bad.len();
         self.rows.retain(|number| good[number]);
         self.refuse(&bad, keep_going)
     }
@@ -160,7 +169,8 @@ impl Merge {
             ReversePath::Given(path) => path.clone(),
             ReversePath::OfHeader => ready.author().map_err(broken)?.cloned(),
         };
-        Ok(OutgoingMessage { reverse_path, recipients: vec![recipient], message: Message::Existing(Box::new(ready)) })
+        let message = Message::Existing(Box::new(ready)).signed_by(self.signer.as_ref());
+        Ok(OutgoingMessage { reverse_path, recipients: vec![recipient], message })
     }
 
     fn label(&self, number: usize) -> String {
@@ -177,8 +187,13 @@ impl MessageSource for Merge {
         (self.rows.len() > 1).then(|| self.label(number))
     }
 
-    fn job(&self, number: usize) -> Result<OutgoingMessage, Failure> {
-        self.filled(number)
+    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Failure> {
+        let wrong = |why: String| Failure::new(Kind::BadData, "read", self.label(number), why);
+        Ok(vec![self.recipient(&self.row(number)?).map_err(wrong)?].into())
+    }
+
+    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Failure> {
+        self.filled(number).map(OpenMessage::from)
     }
 
     fn digest(&self) -> Result<String, Failure> {
@@ -192,15 +207,15 @@ impl MessageSource for Merge {
         Ok(digest.finish())
     }
 
-    fn left_out(&self) -> usize {
-        self.left_out
+    fn skipped(&self) -> usize {
+        self.skipped
     }
 
-    fn belongs_to(&mut self, run: &str) {
+    fn set_run_id(&mut self, run: &str) {
         run.clone_into(&mut self.run);
     }
 
-    fn shown(&self) -> usize {
+    fn preview_count(&self) -> usize {
         self.len().min(1)
     }
 }

@@ -1,4 +1,4 @@
-//! ExistingMessage messages: what is learned from them, what is changed in them, and what is not.
+//! Existing messages: what is learned from them, what is changed in them, and what is not.
 
 use std::fs;
 

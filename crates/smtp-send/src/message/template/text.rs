@@ -1,4 +1,4 @@
-//! TemplateText with places in it: `{column}` stands for what a row has in that column, `{{` and `}}` for a brace.
+//! Text with places in it: `{column}` stands for what a row has in that column, `{{` and `}}` for a brace.
 //!
 //! A brace that is alone and closes nothing is text. In HTML so is everything between `<style>` or `<script>` and its end,
 //! where braces mean something else.

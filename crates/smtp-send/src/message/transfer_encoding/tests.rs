@@ -25,7 +25,10 @@ fn a_text_that_says_nothing_of_itself_is_labelled() {
     let expected = "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
                     Content-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe aus der Ferne und anderes\r\n";
     assert_eq!(sent("Subject: x\n\nGrüße aus der Ferne und anderes\n".as_bytes(), BodyForm::SevenBit), expected);
-    assert!(sent(b"Subject: x\n\nGr\xfc\xdfe, old and long enough\n", BodyForm::SevenBit).contains("charset=unknown-8bit\r\n"));
+    assert!(
+        sent(b"Subject: x\n\nGr\xfc\xdfe, old and long enough\n", BodyForm::SevenBit)
+            .contains("charset=unknown-8bit\r\n")
+    );
 }
 
 #[test]

@@ -3,14 +3,14 @@
 use testkit::dns::{NameServer, Zone};
 
 use super::*;
+use crate::config;
 use crate::dns::NameServers;
 
 fn planned(zone: Zone, domain: &str) -> Result<MxList, Failure> {
     let server = NameServer::start(zone);
-    let servers = NameServers::given(vec![server.address().parse().unwrap()], false);
-    let direct = Direct { servers, policies: Vec::new(), port: 25 };
-    let way = ConnectOptions { family: Family::Any, bind: None, proxy: None, header: None };
-    MxHosts::new(domain, &direct, &way, None, false).plan()
+    let name_servers = NameServers::given(vec![server.address().parse().unwrap()], false);
+    let settings = MxSettings { name_servers, policies: Vec::new(), port: 25 };
+    MxHosts::new(domain, &settings, &config::route_of(&[]), None).look_up()
 }
 
 fn hosts(plan: &MxList) -> Vec<String> {
@@ -18,7 +18,7 @@ fn hosts(plan: &MxList) -> Vec<String> {
         Host::Named(name) => name.clone(),
         Host::Address(address) => address.to_string(),
     };
-    plan.list.iter().map(name).collect()
+    plan.hosts.iter().map(name).collect()
 }
 
 #[test]
@@ -79,5 +79,5 @@ fn an_address_literal_needs_no_name_server() {
 fn a_thousand_exchangers_are_cut_to_a_few() {
     let zone =
         (0..60).fold(Zone::default(), |zone, number| zone.mx("example.com", number, &format!("m{number}.example")));
-    assert_eq!(hosts(&planned(zone, "example.com").unwrap()).len(), MAX_EXCHANGERS);
+    assert_eq!(hosts(&planned(zone, "example.com").unwrap()).len(), MAX_MX_HOSTS);
 }

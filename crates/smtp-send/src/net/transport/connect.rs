@@ -11,7 +11,7 @@ use common::{Failure, Kind};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::deadline_stream::DeadlineStream;
-use super::{Limits, proxy, seconds};
+use super::{ConnectionError, FailedStep, Limits, proxy, seconds};
 use crate::net::address::{HostPort, Peer};
 use crate::net::proxy::Proxy;
 use crate::proto::proxy::header::{Version, header};
@@ -78,35 +78,35 @@ pub struct KnownAddresses<'a> {
 pub(super) fn connect(
     peer: &Peer,
     known: Option<KnownAddresses<'_>>,
-    way: &ConnectOptions,
+    options: &ConnectOptions,
     limits: Limits,
-) -> Result<Connected, Failure> {
+) -> Result<Connected, ConnectionError> {
     let server = match peer {
         Peer::Unix(path) => return connect_unix(path),
         Peer::Tcp(server) => server,
     };
-    let (mut stream, address, early) = match &way.proxy {
+    let (mut stream, address, early) = match &options.proxy {
         None => {
             let (socket, address) = match known {
-                Some(known) => connect_first("", server, known, way, limits)?,
-                None => connect_any("", server, way, limits)?,
+                Some(known) => connect_first("", server, known, options, limits)?,
+                None => connect_any("", server, options, limits)?,
             };
             (DeadlineStream::new(socket, Instant::now()), address, Vec::new())
         }
         Some(through) => {
-            let (socket, _) = connect_any("proxy", &through.address.at, way, limits)?;
+            let (socket, _) = connect_any("proxy", &through.address.at, options, limits)?;
             log::info!("asking it for a connection to {server} by {}", through.address.scheme);
             let mut stream = DeadlineStream::new(socket, Instant::now());
             let early = proxy::tunnel(&mut stream, through, server, limits)?;
             (stream, beyond(server), early)
         }
     };
-    if let Some(header) = way.header {
+    if let Some(header) = options.header {
         introduce(&mut stream, header, address, limits)
             .map_err(|error| Failure::io("send to", server, error).with_kind(Kind::Temporary))?;
     }
     // What is on the other side of a proxy is never this machine: nobody knows where the proxy is.
-    let loopback = way.proxy.is_none() && address.ip().to_canonical().is_loopback();
+    let loopback = options.proxy.is_none() && address.ip().to_canonical().is_loopback();
     Ok(Connected { stream, loopback, early })
 }
 
@@ -127,11 +127,11 @@ fn introduce(stream: &mut DeadlineStream, proxy: ProxyHeader, server: SocketAddr
 fn connect_any(
     role: &'static str,
     host: &HostPort,
-    way: &ConnectOptions,
+    options: &ConnectOptions,
     limits: Limits,
-) -> Result<(Socket, SocketAddr), Failure> {
-    let addresses = addresses(role, host, way, limits)?;
-    connect_first(role, host, KnownAddresses { addresses: &addresses, more: false }, way, limits)
+) -> Result<(Socket, SocketAddr), ConnectionError> {
+    let addresses = addresses(role, host, options, limits)?;
+    connect_first(role, host, KnownAddresses { addresses: &addresses, more: false }, options, limits)
 }
 
 /// Connects to the first of the addresses of `host` that answers.
@@ -139,24 +139,27 @@ fn connect_first(
     role: &'static str,
     host: &HostPort,
     known: KnownAddresses<'_>,
-    way: &ConnectOptions,
+    options: &ConnectOptions,
     limits: Limits,
-) -> Result<(Socket, SocketAddr), Failure> {
+) -> Result<(Socket, SocketAddr), ConnectionError> {
     let operation = if role.is_empty() { "connect to" } else { "connect to proxy" };
     let mut last = None;
     for (number, address) in (1..).zip(known.addresses.iter().copied()) {
         log::info!("connecting to {role}{}{address}", if role.is_empty() { "" } else { " " });
         let patience = if known.more || number < known.addresses.len() { FIRST_TIMEOUT } else { CONNECT_TIMEOUT };
-        match connect_tcp(address, way.bind, limits.until(patience)) {
+        match connect_tcp(address, options.bind, limits.until(patience)) {
             Ok(socket) => return Ok((socket, address)),
             Err(error) => {
+                let timed_out = error.kind() == io::ErrorKind::TimedOut;
+                let step = if timed_out { FailedStep::ConnectTimeout } else { FailedStep::Other };
                 let failure = Failure::io(operation, shown(host, address), error).with_kind(Kind::Temporary);
                 log::info!("{failure}");
-                last = Some(failure);
+                last = Some(ConnectionError { failure, step });
             }
         }
     }
-    Err(last.unwrap_or_else(|| Failure::new(Kind::UnknownHost, role, &host.host, "no address of the wanted family")))
+    let none = || Failure::new(Kind::UnknownHost, role, &host.host, "no address of the wanted family").into();
+    Err(last.unwrap_or_else(none))
 }
 
 fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>, until: Instant) -> io::Result<Socket> {
@@ -171,7 +174,7 @@ fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>, until: Instant) -> io:
     Ok(socket)
 }
 
-fn connect_unix(path: &Path) -> Result<Connected, Failure> {
+fn connect_unix(path: &Path) -> Result<Connected, ConnectionError> {
     let open = || {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.connect(&SockAddr::unix(path)?)?;
@@ -185,7 +188,7 @@ fn connect_unix(path: &Path) -> Result<Connected, Failure> {
         Err(error) => {
             let error: io::Error = error;
             let kind = if error.kind() == io::ErrorKind::PermissionDenied { Kind::Denied } else { Kind::Temporary };
-            Err(Failure::io("connect to", path.display(), error).with_kind(kind))
+            Err(Failure::io("connect to", path.display(), error).with_kind(kind).into())
         }
     }
 }
@@ -199,7 +202,7 @@ fn shown(server: &HostPort, address: SocketAddr) -> String {
 fn addresses(
     role: &'static str,
     server: &HostPort,
-    way: &ConnectOptions,
+    options: &ConnectOptions,
     limits: Limits,
 ) -> Result<Vec<SocketAddr>, Failure> {
     let patience = limits.until(RESOLVE_TIMEOUT).saturating_duration_since(Instant::now());
@@ -220,7 +223,7 @@ fn addresses(
         let kind = if why.contains("Temporary") { Kind::Temporary } else { Kind::UnknownHost };
         Failure::new(kind, role, &server.host, why)
     })?;
-    let fits = |address: &SocketAddr| match (way.family, way.bind) {
+    let fits = |address: &SocketAddr| match (options.family, options.bind) {
         (Family::V4, _) | (Family::Any, Some(IpAddr::V4(_))) => address.is_ipv4(),
         (Family::V6, _) | (Family::Any, Some(IpAddr::V6(_))) => address.is_ipv6(),
         (Family::Any, None) => true,

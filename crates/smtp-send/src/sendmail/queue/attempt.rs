@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use common::{Failure, Kind};
 
 use super::spool::QueueEntry;
-use crate::delivery::OutgoingMessage;
+use crate::message::OutgoingMessage;
 use crate::message::{ExistingMessage, Message};
 use crate::report::Report;
 use crate::sendmail::Sending;
@@ -45,7 +45,7 @@ pub(crate) fn attempt(
         Ok(job) => job,
         Err(failure) => return save_all(entry, &failure),
     };
-    let by_domain = sending.route.direct.is_some();
+    let by_domain = sending.route.destination.server().is_none();
     let all = job.recipients.clone();
     let mut dispositions = vec![(Disposition::Open, true); all.len()];
     let failure = sending.send(job, &mut |sent| {

@@ -109,7 +109,7 @@ fn what_a_message_needs_and_nobody_offers_ends_it_before_anything_is_sent() {
     for (envelope, missing) in cases {
         let mut session = Run::new(settings(), vec![envelope]);
         assert_eq!(greeted(&mut session, "250 x"), "QUIT");
-        assert!(matches!(session.trouble(), Some(SessionError::NotOffered { keyword, .. }) if *keyword == missing));
+        assert!(matches!(session.error(), Some(SessionError::NotOffered { keyword, .. }) if *keyword == missing));
     }
 }
 
@@ -137,11 +137,11 @@ fn a_time_for_delivery_is_passed_on_or_told_to_be_impossible() {
     assert_eq!(mail, "MAIL FROM:<me@example.com> BY=120;R");
     let mut session = Run::new(settings(), vec![timed("59,return")]);
     assert_eq!(greeted(&mut session, "250-x\n250 DELIVERBY 60"), "QUIT");
-    assert_eq!(session.results[0].trouble, Some(SessionError::TooSoon { seconds: 59, least: 60 }));
+    assert_eq!(session.results[0].error, Some(SessionError::TooSoon { seconds: 59, least: 60 }));
     let mut session = Run::new(settings(), vec![timed("59")]);
     assert_eq!(greeted(&mut session, "250-x\n250 DELIVERBY 60"), "MAIL FROM:<me@example.com> BY=59;N");
     let mut session = Run::new(settings(), vec![timed("59")]);
     assert_eq!(greeted(&mut session, "250-x\n250 SIZE"), "QUIT");
     let missing = SessionError::NotOffered { keyword: "DELIVERBY", what: "--deliver-by" };
-    assert_eq!(session.results[0].trouble, Some(missing));
+    assert_eq!(session.results[0].error, Some(missing));
 }

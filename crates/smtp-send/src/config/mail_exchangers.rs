@@ -9,17 +9,39 @@ use common::{Failure, Kind};
 use super::usage;
 use crate::cli::{Cli, DirectArgs, Tls};
 use crate::dns::{self, NameServers};
-use crate::mx::Direct;
 use crate::proto::address::Address;
 use crate::proto::mta_sts::MtaStsPolicy;
 
 /// A longer file is no policy (RFC 8461, section 3.3).
 const MAX_POLICY: u64 = 64 * 1024;
 
-/// What the options say; `None` with a server, where they are of no use.
-pub(super) fn direct(cli: &Cli, port: u16) -> Result<Option<Direct>> {
-    let DirectArgs { dns_server, dns_trust_ad, mta_sts_policy } = &cli.direct;
-    if cli.server.server.is_some() {
+/// How mail exchangers are found and protected.
+#[derive(Debug, Clone)]
+pub struct MxSettings {
+    /// The name servers that are asked for them.
+    pub name_servers: NameServers,
+    /// MTA-STS policies, each of a domain in lower case; without one, of every domain.
+    pub policies: Vec<(Option<String>, MtaStsPolicy)>,
+    /// Port of the exchangers.
+    pub port: u16,
+}
+
+impl MxSettings {
+    /// Checks the options.
+    pub(super) fn new(cli: &Cli, port: u16) -> Result<Self> {
+        let DirectArgs { dns_server, dns_trust_ad, mta_sts_policy } = &cli.direct;
+        if !cli.seeing.dry_run {
+            needs_no_server(cli)?;
+        }
+        let policies = mta_sts_policy.iter().map(|typed| policy(typed)).collect::<Result<Vec<_>>>()?;
+        let off = cli.tls.tls == Some(Tls::Off);
+        ensure!(policies.is_empty() || !off, usage("--mta-sts-policy", "no use with --tls off"));
+        Ok(Self { name_servers: name_servers(dns_server, *dns_trust_ad)?, policies, port })
+    }
+
+    /// Refuses the options with a server, for which they have no meaning.
+    pub(super) fn refuse_options(cli: &Cli) -> Result<()> {
+        let DirectArgs { dns_server, dns_trust_ad, mta_sts_policy } = &cli.direct;
         for (given, option) in [
             (!dns_server.is_empty(), "--dns-server"),
             (*dns_trust_ad, "--dns-trust-ad"),
@@ -27,14 +49,8 @@ pub(super) fn direct(cli: &Cli, port: u16) -> Result<Option<Direct>> {
         ] {
             ensure!(!given, usage(option, "no use with --server"));
         }
-        return Ok(None);
+        Ok(())
     }
-    if !cli.seeing.dry_run {
-        needs_no_server(cli)?;
-    }
-    let policies = mta_sts_policy.iter().map(|typed| policy(typed)).collect::<Result<Vec<_>>>()?;
-    ensure!(policies.is_empty() || cli.tls.tls != Some(Tls::Off), usage("--mta-sts-policy", "no use with --tls off"));
-    Ok(Some(Direct { servers: servers(dns_server, *dns_trust_ad)?, policies, port }))
 }
 
 /// What only a server of one's own can do is asked of nobody else.
@@ -54,7 +70,7 @@ fn needs_no_server(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-fn servers(typed: &[String], trusted: bool) -> Result<NameServers> {
+fn name_servers(typed: &[String], trusted: bool) -> Result<NameServers> {
     if typed.is_empty() {
         let unreadable = |error| Failure::io("read", "/etc/resolv.conf", error).with_kind(Kind::Config);
         return Ok(NameServers::of_system(trusted).map_err(unreadable)?);
