@@ -192,7 +192,7 @@ fn certificates_and_keys_that_do_not_fit_are_one_line_each() {
     for (options, why) in [
         (&["--tls-key", &key][..], "--tls-key"),
         (&["--redirect-http", "8080"], "--redirect-http 8080: needs --tls-cert or --tls-self-signed"),
-        (&["--tls-self-signed", "--tls-cert", &certificate], "cannot be used with"),
+        (&["--tls-self-signed", "--tls-cert", &certificate], "cannot be combined with"),
     ] {
         let finished = finish(httpd().args(options), b"");
         assert!(finished.code() == 2 && finished.stderr.contains(why), "{finished:?}");

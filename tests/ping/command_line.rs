@@ -20,12 +20,12 @@ fn a_host_that_does_not_exist() {
 #[test]
 fn no_destination_or_an_unknown_option() {
     refused("", "missing <DESTINATION>...: see --help");
-    refused("--bogus 127.0.0.1", "unexpected argument '--bogus' found: see --help");
+    refused("--bogus 127.0.0.1", "unknown option '--bogus': see --help");
 }
 
 #[test]
 fn an_option_of_iputils_that_is_not_there_is_refused_not_ignored() {
-    refused("-N name ::1", "unexpected argument '-N' found: see --help");
+    refused("-N name ::1", "unknown option '-N': see --help");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn values_that_are_none_of_the_few() {
     refused("-F 100000 ::1", "flow value is greater than 20 bits: 100000");
     refused("--until-down=0 ::1", "invalid argument: --until-down '0': out of range: 1 <= value <= 65536");
     refused("--resolve-every 0.1 localhost", "invalid argument: --resolve-every '0.1': once a second at most");
-    refused("--json --csv ::1", "the argument '--json' cannot be used with '--csv': see --help");
+    refused("--json --csv ::1", "'--json' cannot be combined with '--csv': see --help");
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn what_has_no_meaning_for_many_is_refused_not_ignored() {
     refused("-4 127.0.0.1 ::1", "::1: Address family for hostname not supported");
     refused(
         "--alive --unreachable 127.0.0.1",
-        "the argument '--alive' cannot be used with '--unreachable': see --help",
+        "'--alive' cannot be combined with '--unreachable': see --help",
     );
 }
 

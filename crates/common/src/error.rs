@@ -1,16 +1,15 @@
-//! What failed: an operation, the thing it was done to, and the cause.
+//! [`Error`]: the operation that failed, its subject and the cause, with the class that decides the exit code.
 //!
-//! Modules below the command line return their own error enums or a [`Failure`]; either way the three parts are kept
-//! apart until [`crate::exit::run`] prints them on one line. Whether trying again could help is part of the error, not
-//! something the caller guesses from a text.
+//! Modules return their own error enums or an [`Error`]; [`crate::exit::run`] prints it on one line.
+//! No decision depends on the text: [`Error::kind`] and [`Error::is_transient`] are data.
 
 use std::borrow::Cow;
-use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
-/// The class of a failure. Each program turns it into an exit code by a table of its own.
+/// The class of an error. The `exit_code` module of each program maps it to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The command line cannot be understood.
@@ -27,43 +26,98 @@ pub enum Kind {
     UnknownHost,
     /// The peer refused, and will refuse again.
     Refused,
-    /// It may work later: a timeout, a refused connection, a busy peer.
+    /// A retry may succeed: a timeout, a refused connection, a busy peer.
     Temporary,
-    /// The peer broke the rules of its protocol.
+    /// The peer violated its protocol.
     Protocol,
     /// Missing permission, wrong password, untrusted certificate.
     Denied,
-    /// Whatever else the operating system reports.
+    /// Any other error of the operating system.
     System,
-    /// Whoever read standard output went away; not worth a word.
+    /// The reader of standard output closed the pipe; the program ends quietly.
     OutputClosed,
+    /// A class of one program only; the number is its exit code.
+    Exit(u8),
 }
 
-/// A failure with its three parts: operation, address (file, host or option) and cause.
+/// An error with its three parts: operation, subject (file, host or option) and cause.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub struct Error {
     kind: Kind,
     operation: Cow<'static, str>,
-    address: String,
-    cause: Arc<dyn StdError + Send + Sync>,
+    subject: String,
+    cause: Arc<dyn std::error::Error + Send + Sync>,
 }
 
-impl Failure {
-    /// A failure of `kind`: `operation` on `address` went wrong because of `cause`.
+impl Error {
+    /// An error of `kind`, displayed as "operation subject: cause".
     ///
-    /// `operation` is an infinitive phrase ("open folder"), or empty where the address says it all.
+    /// `operation` is an infinitive phrase ("open folder"). For an error without one see [`Error::of`].
     pub fn new(
         kind: Kind,
         operation: impl Into<Cow<'static, str>>,
-        address: impl fmt::Display,
-        cause: impl Into<Box<dyn StdError + Send + Sync>>,
+        subject: impl fmt::Display,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { kind, operation: operation.into(), address: address.to_string(), cause: Arc::from(cause.into()) }
+        Self { kind, operation: operation.into(), subject: subject.to_string(), cause: Arc::from(cause.into()) }
     }
 
-    /// A failed system call; the kind follows from the error number.
-    pub fn io(operation: impl Into<Cow<'static, str>>, address: impl fmt::Display, cause: io::Error) -> Self {
-        Self::new(kind_of_io(&cause), operation, address, cause)
+    /// An error of `kind` about `subject` alone, displayed as "subject: cause".
+    pub fn of(
+        kind: Kind,
+        subject: impl fmt::Display,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::new(kind, "", subject, cause)
+    }
+
+    /// A mistake on the command line: the option or argument and what is wrong with it.
+    pub fn usage(option: impl fmt::Display, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::of(Kind::Usage, option, cause)
+    }
+
+    /// A wrong value of an option, displayed as "--option value: cause".
+    pub fn value(
+        option: impl Into<Cow<'static, str>>,
+        value: impl fmt::Display,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::new(Kind::Usage, option, value, cause)
+    }
+
+    /// A file or setting that the configuration names and that cannot be used.
+    pub fn config(subject: impl fmt::Display, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::of(Kind::Config, subject, cause)
+    }
+
+    /// Malformed input.
+    pub fn bad_data(subject: impl fmt::Display, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::of(Kind::BadData, subject, cause)
+    }
+
+    /// A host name that does not resolve.
+    pub fn resolve(host: impl fmt::Display, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::of(Kind::UnknownHost, host, cause)
+    }
+
+    /// An operation that exceeded its time limit.
+    pub fn timed_out(operation: impl Into<Cow<'static, str>>, subject: impl fmt::Display) -> Self {
+        Self::io(operation, subject, io::ErrorKind::TimedOut.into())
+    }
+
+    /// A file that cannot be read.
+    pub fn read(path: &Path, cause: io::Error) -> Self {
+        Self::io("read", path.display(), cause)
+    }
+
+    /// A file that cannot be written.
+    pub fn write(path: &Path, cause: io::Error) -> Self {
+        Self::io("write", path.display(), cause)
+    }
+
+    /// A failed system call; [`Kind`] follows from the error number.
+    pub fn io(operation: impl Into<Cow<'static, str>>, subject: impl fmt::Display, cause: io::Error) -> Self {
+        Self::new(kind_of_io(&cause), operation, subject, cause)
     }
 
     /// A failed write to standard output: [`Kind::OutputClosed`] when the reader has gone, else [`Kind::System`].
@@ -75,12 +129,12 @@ impl Failure {
         Self::new(kind, "write to", "standard output", cause)
     }
 
-    /// The class of this failure.
+    /// The class of this error.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The same failure, filed under another class because the caller knows better what it means.
+    /// Replaces the class.
     #[must_use]
     pub fn with_kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
@@ -92,21 +146,21 @@ impl Failure {
         self.kind == Kind::Temporary
     }
 
-    /// The operation that failed, empty where the address says it all.
+    /// The operation that failed; empty for an error made by [`Error::of`].
     pub fn operation(&self) -> &str {
         &self.operation
     }
 
-    /// What the operation was done to: a file, a host, an option.
-    pub fn address(&self) -> &str {
-        &self.address
+    /// The file, host or option concerned.
+    pub fn subject(&self) -> &str {
+        &self.subject
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let space = if self.operation.is_empty() || self.address.is_empty() { "" } else { " " };
-        write!(f, "{}{space}{}: ", self.operation, self.address)?;
+        let space = if self.operation.is_empty() || self.subject.is_empty() { "" } else { " " };
+        write!(f, "{}{space}{}: ", self.operation, self.subject)?;
         match self.cause.downcast_ref::<io::Error>() {
             Some(error) => f.write_str(&reason(error)),
             None => write!(f, "{}", self.cause),
@@ -114,14 +168,14 @@ impl fmt::Display for Failure {
     }
 }
 
-impl StdError for Failure {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // The cause is already part of the text; only what lies behind it is a further reason.
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The text includes the cause, so the chain continues with the source of the cause.
         self.cause.source()
     }
 }
 
-/// Whether trying again later may help against this I/O error.
+/// Whether a retry may succeed after this I/O error.
 pub fn is_transient(error: &io::Error) -> bool {
     use io::ErrorKind as K;
     matches!(
@@ -168,33 +222,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_reads_operation_address_cause_without_the_error_number() {
-        let failure = Failure::io("open folder", "/nowhere", io::Error::from_raw_os_error(2));
-        assert_eq!(failure.to_string(), "open folder /nowhere: No such file or directory");
-        assert_eq!(failure.kind(), Kind::NoInput);
-        assert_eq!((failure.operation(), failure.address()), ("open folder", "/nowhere"));
+    fn an_error_reads_operation_address_cause_without_the_error_number() {
+        let error = Error::io("open folder", "/nowhere", io::Error::from_raw_os_error(2));
+        assert_eq!(error.to_string(), "open folder /nowhere: No such file or directory");
+        assert_eq!(error.kind(), Kind::NoInput);
+        assert_eq!((error.operation(), error.subject()), ("open folder", "/nowhere"));
     }
 
     #[test]
-    fn an_empty_operation_leaves_no_gap() {
-        let failure = Failure::new(Kind::UnknownHost, "", "no.such", "Name or service not known");
-        assert_eq!(failure.to_string(), "no.such: Name or service not known");
+    fn an_error_without_operation_begins_with_its_subject() {
+        let error = Error::resolve("no.such", "Name or service not known");
+        assert_eq!(error.to_string(), "no.such: Name or service not known");
     }
 
     #[test]
-    fn a_refused_connection_may_work_later_and_a_missing_file_will_not() {
-        let refused = Failure::io("connect to", "[::1]:25", io::ErrorKind::ConnectionRefused.into());
+    fn a_refused_connection_is_transient_and_a_missing_file_is_not() {
+        let refused = Error::io("connect to", "[::1]:25", io::ErrorKind::ConnectionRefused.into());
         assert!(refused.is_transient());
-        let missing = Failure::io("read", "x", io::ErrorKind::NotFound.into());
+        let missing = Error::io("read", "x", io::ErrorKind::NotFound.into());
         assert!(!missing.is_transient());
         assert!(missing.with_kind(Kind::Temporary).is_transient());
     }
 
     #[test]
-    fn a_reader_that_went_away_is_a_kind_of_its_own_only_on_standard_output() {
-        assert_eq!(Failure::output(io::ErrorKind::BrokenPipe.into()).kind(), Kind::OutputClosed);
-        assert_eq!(Failure::output(io::ErrorKind::StorageFull.into()).kind(), Kind::System);
-        assert_eq!(Failure::io("send to", "peer", io::ErrorKind::BrokenPipe.into()).kind(), Kind::Temporary);
+    fn a_broken_pipe_is_output_closed_only_on_standard_output() {
+        assert_eq!(Error::output(io::ErrorKind::BrokenPipe.into()).kind(), Kind::OutputClosed);
+        assert_eq!(Error::output(io::ErrorKind::StorageFull.into()).kind(), Kind::System);
+        assert_eq!(Error::io("send to", "peer", io::ErrorKind::BrokenPipe.into()).kind(), Kind::Temporary);
     }
 
     #[test]

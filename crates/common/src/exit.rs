@@ -1,23 +1,24 @@
-//! How a program ends: one place that prints `program: what: why` and picks the exit code.
+//! The end of a program: prints an error as `program: what: why` and chooses the exit code.
 //!
-//! A program's `main` hands its work to [`run`] together with a table from [`Kind`] to exit code. Nobody else calls
-//! `std::process::exit` for an error, and nobody else prints one.
+//! The `run` function of each program calls [`run`] with its map from [`Kind`] to exit code. No other place prints a
+//! final error or calls `std::process::exit`.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::command_line;
-use crate::error::{self, Failure, Kind};
+use crate::error::{self, Error, Kind};
+use crate::logger::Color;
 use crate::safe_text::SafeText;
 
-/// Everything went well.
+/// Success.
 pub const SUCCESS: u8 = 0;
 
-/// Runs `body` and turns what it returns into the exit code of the process.
+/// Runs `body` and converts its result into the exit code of the process.
 ///
 /// An error is printed to standard error as one line, `program: what: why`, with control characters escaped; its
-/// [`Kind`] becomes the code by `code_of`. `--help` and `--version` print to standard output and give 0. A closed
-/// standard output ends quietly with 0, as a pipe into `head` expects.
+/// [`Kind`] becomes the code by `code_of`. `--help` and `--version` print to standard output and give 0, and so does a
+/// closed standard output, as in a pipe into `head`.
 pub fn run(program: &str, code_of: fn(Kind) -> u8, body: impl FnOnce() -> anyhow::Result<u8>) -> ExitCode {
     ExitCode::from(match body() {
         Ok(code) => code,
@@ -34,9 +35,9 @@ fn report(
 ) -> u8 {
     let (kind, line) = match error.downcast_ref::<clap::Error>() {
         Some(asked) if !asked.use_stderr() => {
-            return match write!(stdout, "{}", asked.render()).and_then(|()| stdout.flush()) {
+            return match write!(stdout, "{}", help_text(asked)).and_then(|()| stdout.flush()) {
                 Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-                    complain(program, &format!("write to standard output: {}", error::reason(&cause)), stderr);
+                    print_error(program, &format!("write to standard output: {}", error::reason(&cause)), stderr);
                     code_of(Kind::System)
                 }
                 _ => SUCCESS,
@@ -48,20 +49,26 @@ fn report(
     if kind == Kind::OutputClosed {
         return SUCCESS;
     }
-    complain(program, &line, stderr);
+    print_error(program, &line, stderr);
     code_of(kind)
 }
 
-fn complain(program: &str, line: &str, stderr: &mut dyn Write) {
-    // A program whose standard error is closed still has its exit code to speak with.
+/// The text of `--help` or `--version`, with bold headings when standard output is a terminal.
+fn help_text(asked: &clap::Error) -> String {
+    let text = asked.render();
+    if Color::Auto.applies_to(&io::stdout()) { text.ansi().to_string() } else { text.to_string() }
+}
+
+fn print_error(program: &str, line: &str, stderr: &mut dyn Write) {
+    // With standard error closed the exit code is all that remains.
     let _ = writeln!(stderr, "{program}: {}", SafeText(line.as_bytes()));
 }
 
 fn kind_of(error: &anyhow::Error) -> Kind {
-    error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map_or(Kind::System, Failure::kind)
+    error.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or(Kind::System, Error::kind)
 }
 
-/// The whole chain on one line, each cause after a colon, none of them twice.
+/// The chain of causes on one line, separated by colons, without repetitions.
 fn describe(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
@@ -106,29 +113,29 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_one_line_with_the_code_of_its_kind() {
+    fn an_error_is_one_line_with_the_code_of_its_kind() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
-        let error = anyhow::Error::new(Failure::io("connect to", "host:25", refused));
+        let error = anyhow::Error::new(Error::io("connect to", "host:25", refused));
         let (code, stdout, stderr) = ended_with(&error);
         assert_eq!((code, stdout.as_str()), (75, ""));
         assert_eq!(stderr, "tool: connect to host:25: connection refused\n");
     }
 
     #[test]
-    fn context_stands_in_front_and_the_kind_is_found_behind_it() {
-        let error = anyhow::Error::new(Failure::new(Kind::Temporary, "", "host", "busy")).context("mail 3");
+    fn context_is_printed_first_and_the_kind_is_found_in_the_chain() {
+        let error = anyhow::Error::new(Error::of(Kind::Temporary, "host", "busy")).context("mail 3");
         assert_eq!(ended_with(&error), (75, String::new(), "tool: mail 3: host: busy\n".to_owned()));
     }
 
     #[test]
-    fn bytes_of_a_stranger_cannot_break_the_line_or_colour_the_terminal() {
-        let error = anyhow::Error::new(Failure::new(Kind::Protocol, "", "host", "said \x1b[31m\r\n550"));
+    fn untrusted_bytes_cannot_break_the_line_or_colour_the_terminal() {
+        let error = anyhow::Error::new(Error::of(Kind::Exit(1), "host", "said \x1b[31m\r\n550"));
         assert_eq!(ended_with(&error).2, "tool: host: said \\x1b[31m\\r\\n550\n");
     }
 
     #[test]
     fn a_closed_standard_output_is_no_error() {
-        let error = anyhow::Error::new(Failure::output(io::ErrorKind::BrokenPipe.into()));
+        let error = anyhow::Error::new(Error::output(io::ErrorKind::BrokenPipe.into()));
         assert_eq!(ended_with(&error), (0, String::new(), String::new()));
     }
 
@@ -138,7 +145,7 @@ mod tests {
         let (code, _, stderr) = ended_with(&error.into());
         assert_eq!(code, 64);
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
-        assert!(stderr.starts_with("tool: unexpected argument '--prot'"), "{stderr}");
+        assert!(stderr.starts_with("tool: unknown option '--prot'"), "{stderr}");
         assert!(stderr.contains("'--port'"), "{stderr}");
     }
 

@@ -1,14 +1,26 @@
-//! What `httpd`, `smtp-send` and `ping` share: how a failure is described, which exit code it becomes, how lines are
-//! logged, and how bytes from strangers are made harmless before a person sees them.
+//! Code shared by `httpd`, `smtp-send` and `ping`; it knows no protocol.
 //!
-//! This crate knows no protocol and imports no other crate of the workspace. A thing lives here only while at least two
-//! of the programs use it.
+//! - [`error`]: an error with operation, subject, cause and class; [`exit`]: how it is printed and its exit code
+//! - [`command_line`], [`help`], [`values`], [`version`]: mistakes, styles, values and `--version` of the command line
+//! - [`logger`]: the logger behind the `log` facade; [`safe_text`] and [`json`]: escaping of untrusted bytes
+//! - [`sync`]: locks without poisoning; [`signals`]: signals as a descriptor; `landlock`: file and network rules
+//!
+//! A module belongs here only while at least two programs use it.
 
 pub mod command_line;
 pub mod error;
 pub mod exit;
+pub mod help;
+pub mod json;
+#[cfg(feature = "landlock")]
+pub mod landlock;
 pub mod logger;
 pub mod safe_text;
+pub mod signals;
+pub mod sync;
+pub mod values;
+pub mod version;
 
-pub use error::{Failure, Kind};
+pub use error::Error as Failure;
+pub use error::{Error, Kind};
 pub use safe_text::SafeText;

@@ -1,7 +1,7 @@
 //! The logger behind the `log` facade: one line per record on standard error.
 //!
-//! A line is `TIME LEVEL program: message`, with an RFC 3339 stamp in local time and milliseconds. The message is escaped
-//! as a whole, so a record can never become two lines. Colour is used only on a terminal and never when `NO_COLOR` is set.
+//! A line is `TIME LEVEL program: message`, with an RFC 3339 time stamp in local time with milliseconds. The message is
+//! escaped, so that a record is always one line.
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
@@ -13,13 +13,13 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::safe_text::SafeText;
 
-/// When output is coloured: the values of `--color`.
+/// The values of `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set to anything but nothing, or `TERM` is `dumb`.
+    /// On a terminal, unless `NO_COLOR` is set and not empty or `TERM` is `dumb`.
     #[default]
     Auto,
-    /// Always, even into a pipe.
+    /// Always, also into a pipe.
     Always,
     /// Never.
     Never,
@@ -40,7 +40,7 @@ impl Color {
     }
 }
 
-/// The level that `-v` (counted) and `-q` ask for: warnings by default, errors with `-q`, more with each `-v`.
+/// The level for a number of `-v` and for `-q`: warnings by default, errors only with `-q`.
 pub fn level(verbose: u8, quiet: bool) -> LevelFilter {
     match (quiet, verbose) {
         (true, _) => LevelFilter::Error,
@@ -61,7 +61,7 @@ static LOGGER: OnceLock<Logger> = OnceLock::new();
 /// Starts logging to standard error. Later calls change the level only.
 pub fn init(program: &'static str, level: LevelFilter, color: Color) {
     let logger = LOGGER.get_or_init(|| Logger { program, color: color.applies_to(&io::stderr()) });
-    // It fails only when a logger is there already, and that one is ours.
+    // Fails only when this logger is installed already.
     let _ = log::set_logger(logger);
     log::set_max_level(level);
 }

@@ -1,7 +1,7 @@
-//! Untrusted bytes made harmless for a terminal, a log line or an error message.
+//! Escaping of untrusted bytes for a terminal, a log line or an error message.
 //!
-//! File names, replies of servers and names from DNS may hold escape sequences, line breaks or characters that turn the
-//! reading direction. [`SafeText`] shows such bytes as escapes and leaves readable text, in any script, as it is.
+//! File names, server replies and names from DNS may hold escape sequences, line breaks or bidirectional controls.
+//! [`SafeText`] escapes them and keeps readable text of any script.
 
 use std::fmt::{self, Write};
 
@@ -38,8 +38,8 @@ fn write_escaped(character: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// C1 controls, and characters that are not seen but change what is seen: separators, bidirectional marks, the BOM.
-fn is_deceptive(character: char) -> bool {
+/// C1 controls and invisible characters that change how text is displayed: separators, bidirectional controls, the BOM.
+pub(crate) fn is_deceptive(character: char) -> bool {
     matches!(
         character,
         '\u{80}'..='\u{9f}'
@@ -65,13 +65,13 @@ mod tests {
     }
 
     #[test]
-    fn controls_and_escape_sequences_are_spelled_out() {
+    fn controls_and_escape_sequences_are_escaped() {
         assert_eq!(shown(b"a\x1b[2Jb\r\n\t\0\x7f"), "a\\x1b[2Jb\\r\\n\\t\\x00\\x7f");
         assert_eq!(shown("\u{9b}31m".as_bytes()), "\\u{9b}31m");
     }
 
     #[test]
-    fn invalid_utf8_is_shown_byte_by_byte() {
+    fn invalid_utf8_is_escaped_byte_by_byte() {
         assert_eq!(shown(b"caf\xe9 \xff"), "caf\\xe9 \\xff");
     }
 
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_turn_the_direction_are_made_visible() {
+    fn bidirectional_controls_are_escaped() {
         assert_eq!(shown("exe\u{202e}gpj".as_bytes()), "exe\\u{202e}gpj");
     }
 

@@ -150,7 +150,7 @@ impl Account {
     /// The file and line behind an error, when it is about an option that this account has set.
     pub fn place_of(&self, error: &Failure) -> Option<String> {
         let option =
-            [error.operation(), error.address()].iter().find_map(|text| text.strip_prefix("--").map(first_word));
+            [error.operation(), error.subject()].iter().find_map(|text| text.strip_prefix("--").map(first_word));
         let setting = self.settings.iter().find(|one| Some(one.key.as_str()) == option)?;
         Some(format!("{} line {}", self.file.display(), setting.line))
     }

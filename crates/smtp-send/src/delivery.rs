@@ -13,10 +13,10 @@ pub mod session_loop;
 mod summary;
 mod worker;
 
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::sync::Mutex;
 use common::{Failure, Kind};
 
 use crate::config::Route;
@@ -102,7 +102,7 @@ pub fn send(
         run.work();
     });
     run.report_unsent();
-    let Reporter { summary, .. } = run.reporter.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Reporter { summary, .. } = run.reporter.into_inner();
     summary.error(count, &connector.name())
 }
 
@@ -239,7 +239,7 @@ impl Run<'_> {
             is_part: self.options.is_part,
         });
         let result = DeliveryResult { number: item.number, recipients: to, statuses: &item.statuses, report };
-        let mut reporter = self.reporter.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reporter = self.reporter.lock();
         (reporter.on_report)(result);
         reporter.summary.add(failure);
     }

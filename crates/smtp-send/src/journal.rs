@@ -15,8 +15,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
+use common::sync::Mutex;
 use common::{Failure, Kind};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -150,10 +150,10 @@ impl Journal {
     /// It cannot be written; then the end may not leave.
     pub fn record_leaving(&self, number: usize) -> Result<(), Failure> {
         let line = self.write(&JournalRecord::Leaving(number))?;
-        let mut on_disk = self.on_disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut on_disk = self.on_disk.lock();
         // Whoever waited here finds that another one has done it for both.
         if *on_disk < line {
-            let lines = self.written.lock().unwrap_or_else(PoisonError::into_inner).lines;
+            let lines = self.written.lock().lines;
             self.file.sync_data().map_err(|error| Failure::io("write", self.path.display(), error))?;
             *on_disk = lines;
         }
@@ -184,7 +184,7 @@ impl Journal {
 
     /// Appends a line; gives its number.
     fn write(&self, record: &JournalRecord) -> Result<u64, Failure> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock();
         if let Some(failure) = &written.failed {
             return Err(failure.clone());
         }

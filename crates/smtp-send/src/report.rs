@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use common::{Failure, Kind, SafeText};
 use serde::Serialize;
 
-use crate::exit_code;
+use crate::exit_code::{self, PROTOCOL, REFUSED, UNKNOWN_USER};
 use crate::net::transport::Encryption;
 use crate::proto::address::Address;
 use crate::proto::reply::Reply;
@@ -245,7 +245,7 @@ fn verdict(facts: ReportInput) -> Option<Failure> {
     }
     let refused = statuses.iter().zip(recipients).filter_map(|(status, address)| match status {
         RecipientStatus::Refused(_, reply) => Some((address, reply.to_string(), kind_of(reply))),
-        RecipientStatus::NeedsSmtpUtf8 => Some((address, NEEDS_SMTPUTF8.to_owned(), Kind::Refused)),
+        RecipientStatus::NeedsSmtpUtf8 => Some((address, NEEDS_SMTPUTF8.to_owned(), REFUSED)),
         _ => None,
     });
     let refused: Vec<_> = refused.collect();
@@ -262,13 +262,13 @@ fn troubled(server: &str, session_error: &SessionError, encrypted: bool) -> Fail
     let kind = match session_error {
         SessionError::Refused { reply, .. } => kind_of(reply),
         SessionError::Closing { .. } => Kind::Temporary,
-        SessionError::Unexpected { .. } => Kind::Protocol,
+        SessionError::Unexpected { .. } => PROTOCOL,
         SessionError::LoginRefused { reply, .. } if reply.is_transient() => Kind::Temporary,
         SessionError::TlsNotOffered
         | SessionError::LoginNeedsTls
         | SessionError::Login(_)
         | SessionError::LoginRefused { .. } => Kind::Denied,
-        SessionError::NotOffered { .. } | SessionError::TooLarge { .. } | SessionError::TooSoon { .. } => Kind::Refused,
+        SessionError::NotOffered { .. } | SessionError::TooLarge { .. } | SessionError::TooSoon { .. } => REFUSED,
     };
     let cure = match session_error {
         SessionError::Refused { reply, .. } if reply.code() == 530 && !encrypted => {
@@ -286,9 +286,9 @@ fn kind_of(reply: &Reply) -> Kind {
         return Kind::Temporary;
     }
     match reply.enhanced().map(|status| (status.subject, status.detail)) {
-        Some((1, 1)) => Kind::UnknownUser,
+        Some((1, 1)) => UNKNOWN_USER,
         Some((1, 2)) => Kind::UnknownHost,
-        _ => Kind::Refused,
+        _ => REFUSED,
     }
 }
 
@@ -299,7 +299,7 @@ pub fn worst(kinds: impl Iterator<Item = Kind>) -> Kind {
         worst = match worst {
             None => Some(kind),
             Some(other) if other == kind => Some(kind),
-            Some(_) => Some(Kind::Refused),
+            Some(_) => Some(REFUSED),
         };
     }
     worst.unwrap_or(Kind::Temporary)

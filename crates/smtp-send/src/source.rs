@@ -10,8 +10,8 @@ pub mod merge;
 
 use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use common::sync::{Mutex, MutexGuard};
 use common::{Failure, Kind};
 
 use crate::message::{Message, OutgoingMessage};
@@ -140,7 +140,7 @@ impl SingleMessage {
         OpenMessage {
             reverse_path: self.reverse_path.clone(),
             recipients: self.recipients.clone(),
-            message: MessageGuard::Kept(self.message.lock().unwrap_or_else(PoisonError::into_inner)),
+            message: MessageGuard::Kept(self.message.lock()),
         }
     }
 }

@@ -9,5 +9,8 @@ pub mod golden;
 pub mod http;
 pub mod netns;
 pub mod process;
+mod skip;
 pub mod smtp;
 pub mod tun;
+
+pub use skip::{skip, skip_for_kernel};

@@ -137,7 +137,7 @@ mod tests {
     fn a_network_is_gone_after_its_guard_even_when_the_test_panics() {
         let network = match Network::new(&["a", "b"]) {
             Ok(network) => network,
-            Err(why) => return eprintln!("skipped: {why}"),
+            Err(why) => return crate::skip(&why),
         };
         let prefix = format!("{}-", network.prefix);
         network.link(("a", "10.9.0.1/24"), ("b", "10.9.0.2/24"));

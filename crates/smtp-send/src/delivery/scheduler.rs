@@ -3,8 +3,9 @@
 //!
 //! The queues hold numbers, never messages. A worker that has taken an item requeues, defers or completes it.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use common::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::journal::Journal;
 
@@ -66,7 +67,7 @@ impl<'a> Scheduler<'a> {
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queues.lock()
     }
 
     /// Takes a message that may be sent now.
@@ -165,11 +166,8 @@ impl<'a> Scheduler<'a> {
             };
             let until = until.into_iter().chain(end).min();
             queues = match until {
-                None => self.changed.wait(queues).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let waited = self.changed.wait_timeout(queues, until.saturating_duration_since(now));
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
+                None => self.changed.wait(queues),
+                Some(until) => self.changed.wait_timeout(queues, until.saturating_duration_since(now)).0,
             };
         }
     }
@@ -183,7 +181,7 @@ impl<'a> Scheduler<'a> {
             if left.is_zero() || (queues.is_idle() && !self.has_new(&mut queues)) {
                 return;
             }
-            queues = self.changed.wait_timeout(queues, left).unwrap_or_else(PoisonError::into_inner).0;
+            queues = self.changed.wait_timeout(queues, left).0;
         }
     }
 
@@ -191,7 +189,7 @@ impl<'a> Scheduler<'a> {
     pub(super) fn wait_for_first_connection(&self) -> bool {
         let mut queues = self.queues();
         while queues.first_connection == FirstConnection::Pending {
-            queues = self.changed.wait(queues).unwrap_or_else(PoisonError::into_inner);
+            queues = self.changed.wait(queues);
         }
         queues.first_connection == FirstConnection::Up
     }

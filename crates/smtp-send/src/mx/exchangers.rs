@@ -5,15 +5,17 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use common::sync::Mutex;
 use common::{Failure, Kind};
 
 use super::tls_policy::{DomainPolicy, TlsPolicy};
 use crate::config::{MxSettings, Route};
 use crate::delivery::{ConnectionResult, Connector, ServerConnection};
 use crate::dns::{Addresses, Families, LookupError, Resolver};
+use crate::exit_code::REFUSED;
 use crate::net::address::{HostPort, Peer};
 use crate::net::tls::TlsMode;
 use crate::net::transport::{ConnectionError, FailedStep, Family, KnownAddresses, Limits, Transport};
@@ -109,11 +111,11 @@ impl<'a> MxHosts<'a> {
     }
 
     fn search(&self) -> MxSearch {
-        self.search.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.search.lock().clone()
     }
 
     fn change(&self, edit: impl FnOnce(&mut MxSearch)) {
-        edit(&mut self.search.lock().unwrap_or_else(PoisonError::into_inner));
+        edit(&mut self.search.lock());
     }
 
     fn connect_to(
@@ -199,7 +201,7 @@ impl<'a> MxHosts<'a> {
         }
         hosts.retain(|one| one.host != Host::Named(String::new()));
         if hosts.is_empty() {
-            return wrong(Kind::Refused, "this domain takes no mail: 556 5.1.10 null MX (RFC 7505)");
+            return wrong(REFUSED, "this domain takes no mail: 556 5.1.10 null MX (RFC 7505)");
         }
         sort(&mut hosts)?;
         hosts.truncate(MAX_MX_HOSTS);

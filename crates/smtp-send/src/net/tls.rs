@@ -22,6 +22,7 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, InvalidMessage, ProtocolVersion, RootCertStore,
 };
 
+use crate::exit_code::PROTOCOL;
 use crate::proto::auth::binding::Binding;
 use crate::proto::pin::Pin;
 use crate::proto::tlsa::Association;
@@ -209,13 +210,13 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
         }
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             let why = "it answers without TLS; use --tls starttls, or --tls off to send in clear";
-            Failure::new(Kind::Protocol, "start TLS with", peer, why)
+            Failure::new(PROTOCOL, "start TLS with", peer, why)
         }
         rustls::Error::AlertReceived(alert) => match about_our_certificate(*alert) {
             Some(why) => Failure::new(Kind::Denied, "start TLS with", peer, why),
-            None => Failure::new(Kind::Protocol, "start TLS with", peer, error.to_string()),
+            None => Failure::new(PROTOCOL, "start TLS with", peer, error.to_string()),
         },
-        _ => Failure::new(Kind::Protocol, "start TLS with", peer, error.to_string()),
+        _ => Failure::new(PROTOCOL, "start TLS with", peer, error.to_string()),
     }
 }
 

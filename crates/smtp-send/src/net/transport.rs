@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use common::{Failure, Kind};
 use rustls::{ClientConnection, StreamOwned};
 
+use crate::exit_code::PROTOCOL;
 use crate::net::address::{HostPort, Peer};
 use crate::net::tls::{self, Trust};
 use crate::proto::auth::binding::Binding;
@@ -168,7 +169,7 @@ impl Transport {
     /// Starts TLS. Bytes that arrived behind the reply to STARTTLS were injected, or the server is broken: they end the
     /// connection (RFC 3207, section 6).
     pub fn start_tls(&mut self, trust: &Trust) -> Result<(), ConnectionError> {
-        let failed = |why: &'static str| Failure::new(Kind::Protocol, "start TLS with", &self.peer, why);
+        let failed = |why: &'static str| Failure::new(PROTOCOL, "start TLS with", &self.peer, why);
         if !self.input.is_empty() {
             let failure = failed("it sent bytes in clear behind its answer to STARTTLS; nothing was sent");
             return Err(ConnectionError { failure, step: FailedStep::InjectedBytes });
@@ -283,7 +284,7 @@ impl Transport {
     }
 
     fn parsed(&mut self) -> Result<Option<Reply>, ConnectionError> {
-        let wrong = |error| Failure::new(Kind::Protocol, "read reply of", &self.peer, error);
+        let wrong = |error| Failure::new(PROTOCOL, "read reply of", &self.peer, error);
         let (taken, reply) = self.parser.push(&self.input).map_err(wrong)?;
         self.input.drain(..taken);
         Ok(reply)

@@ -13,6 +13,7 @@ use common::{Failure, Kind, SafeText};
 use super::dead_letter::{DeadLetter, SaveError};
 use super::queue::{self, Attempt};
 use super::{Arguments, Setup, deliver_or_keep, input, with_config_location};
+use crate::exit_code::{PROTOCOL, REFUSED, UNKNOWN_USER};
 use crate::host;
 use crate::message::OutgoingMessage;
 use crate::message::{Edits, ExistingMessage, Message};
@@ -171,7 +172,7 @@ fn sent(setup: Setup, job: OutgoingMessage, dead_letter: DeadLetter, edits: &Edi
         return refusal(&failure);
     }
     // Another try of the client would give it twice to those who have it.
-    let told = deliver_or_keep::saved(Ok(dead_letter), &failure, &sender, &left).with_kind(Kind::Refused);
+    let told = deliver_or_keep::saved(Ok(dead_letter), &failure, &sender, &left).with_kind(REFUSED);
     refusal(&told)
 }
 
@@ -189,8 +190,8 @@ fn refusal(failure: &Failure) -> String {
     let code = match failure.kind() {
         Kind::Temporary | Kind::System | Kind::NoInput => "451 4.3.0",
         // Whoever set this up can mend it; the message is not to blame.
-        Kind::Config | Kind::Denied | Kind::Protocol | Kind::Usage => "451 4.3.5",
-        Kind::UnknownUser => "550 5.1.1",
+        Kind::Config | Kind::Denied | PROTOCOL | Kind::Usage => "451 4.3.5",
+        UNKNOWN_USER => "550 5.1.1",
         Kind::UnknownHost => "550 5.1.2",
         Kind::BadData => "550 5.6.0",
         _ => "554 5.0.0",

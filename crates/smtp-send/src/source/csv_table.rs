@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use csv::{ByteRecord, Position, Reader, ReaderBuilder};
+
+use common::sync::Mutex;
 
 use crate::message::regular_file::{FileVersion, FileWindow};
 
@@ -185,7 +186,7 @@ impl CsvTable {
         let mut start = Position::new();
         start.set_byte(place.start.saturating_sub(1));
         let mut record = ByteRecord::new();
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reader = self.reader.lock();
         reader.seek_raw(SeekFrom::Start(start.byte()), start).map_err(io::Error::from)?;
         let found = reader.read_byte_record(&mut record).map_err(io::Error::from)?;
         drop(reader);

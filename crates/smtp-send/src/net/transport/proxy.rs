@@ -7,6 +7,7 @@ use common::{Failure, Kind};
 
 use super::deadline_stream::DeadlineStream;
 use super::{Limits, READ_BLOCK, seconds};
+use crate::exit_code::PROTOCOL;
 use crate::net::address::HostPort;
 use crate::net::proxy::Proxy;
 use crate::proto::proxy::{ProxyError, ProxyHandshake, ProxyStep, TunnelTarget};
@@ -62,7 +63,7 @@ fn kind_of(refusal: &ProxyError) -> Kind {
             Kind::Denied
         }
         ProxyError::Unreachable(_) => Kind::Temporary,
-        ProxyError::Unable(_) | ProxyError::Foreign(..) => Kind::Protocol,
+        ProxyError::Unable(_) | ProxyError::Foreign(..) => PROTOCOL,
         ProxyError::Unspeakable(_) => Kind::Config,
     }
 }

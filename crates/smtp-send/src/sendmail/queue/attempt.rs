@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use common::{Failure, Kind};
 
 use super::spool::QueueEntry;
+use crate::exit_code::{REFUSED, UNKNOWN_USER};
 use crate::message::OutgoingMessage;
 use crate::message::{ExistingMessage, Message};
 use crate::report::Report;
@@ -121,7 +122,7 @@ fn disposition(status: &RecipientStatus) -> Disposition {
 
 /// A configuration can be mended while the message waits; a message cannot.
 fn is_about_message(kind: Kind) -> bool {
-    matches!(kind, Kind::Refused | Kind::BadData | Kind::UnknownUser | Kind::UnknownHost)
+    matches!(kind, REFUSED | Kind::BadData | UNKNOWN_USER | Kind::UnknownHost)
 }
 
 /// The message with its envelope.
