@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use nix::unistd::getuid;
 
 use crate::cli::Typed;
@@ -56,7 +56,7 @@ impl Account {
     /// # Errors
     /// [`Kind::Config`] for a mistake in a file or an account that is not there, [`Kind::NoInput`] for a file that cannot
     /// be read.
-    pub fn of(typed: &Typed) -> Result<Option<Self>, Failure> {
+    pub fn of(typed: &Typed) -> Result<Option<Self>, Error> {
         let named = typed.value("account").map(str::to_owned).or_else(name_in_environment);
         let account = Self::find(named.as_deref(), &files())?;
         let elsewhere = |account: &Self| {
@@ -67,7 +67,7 @@ impl Account {
     }
 
     /// The account called `named`, or the default one, from the first of `files` that has it.
-    fn find(named: Option<&str>, files: &[PathBuf]) -> Result<Option<Self>, Failure> {
+    fn find(named: Option<&str>, files: &[PathBuf]) -> Result<Option<Self>, Error> {
         let wanted = named.unwrap_or(DEFAULT);
         let (mut known, mut closed) = (Vec::new(), None);
         for file in files {
@@ -85,7 +85,7 @@ impl Account {
             let places = PathBases { folder: file.parent().unwrap_or(Path::new("/")), home: home.as_deref() };
             let wrong = |mistake: file::AccountFileError| {
                 let place = format!("{} line {}", file.display(), mistake.line);
-                Failure::new(Kind::Config, "", place, mistake.what)
+                Error::config(place, mistake.what)
             };
             let (accounts, settings) = file::read(&text, wanted, places).map_err(wrong)?;
             if let Some(settings) = settings {
@@ -107,7 +107,7 @@ impl Account {
         } else {
             format!("there is none of this name; there are {}", known.join(", "))
         };
-        Err(Failure::new(Kind::Config, "account", wanted, why))
+        Err(Error::new(Kind::Config, "account", wanted, why))
     }
 
     /// The value of a key, if it is there.
@@ -148,7 +148,7 @@ impl Account {
     }
 
     /// The file and line behind an error, when it is about an option that this account has set.
-    pub fn place_of(&self, error: &Failure) -> Option<String> {
+    pub fn place_of(&self, error: &Error) -> Option<String> {
         let option =
             [error.operation(), error.subject()].iter().find_map(|text| text.strip_prefix("--").map(first_word));
         let setting = self.settings.iter().find(|one| Some(one.key.as_str()) == option)?;
@@ -170,10 +170,10 @@ fn name_in_environment() -> Option<String> {
 
 /// The text of a file that nobody but its owner may change: it says where passwords go, and which commands are run.
 /// [`Kind::Denied`] is a file that is closed to this user.
-fn read(path: &Path) -> Result<Option<String>, Failure> {
+fn read(path: &Path) -> Result<Option<String>, Error> {
     let unreadable = |cause: io::Error| {
         let denied = cause.kind() == io::ErrorKind::PermissionDenied;
-        Failure::io("read", path.display(), cause).with_kind(if denied { Kind::Denied } else { Kind::NoInput })
+        Error::io("read", path.display(), cause).with_kind(if denied { Kind::Denied } else { Kind::NoInput })
     };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -183,7 +183,7 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
         Err(error) => return Err(unreadable(error)),
     };
     let about = file.metadata().map_err(unreadable)?;
-    let wrong = |why: &str| Failure::new(Kind::Config, "", path.display(), why);
+    let wrong = |why: &str| Error::config(path.display(), why);
     if about.uid() != 0 && about.uid() != getuid().as_raw() {
         return Err(wrong("it belongs to another user"));
     }

@@ -12,7 +12,7 @@ mod proxy;
 mod server;
 
 use anyhow::{Result, ensure};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::cli::{Cli, SeeingArgs, Step, Tls};
 use crate::message::dkim_signer::Signer;
@@ -93,11 +93,11 @@ pub fn route_of(arguments: &[&str]) -> Route {
 }
 
 fn usage(what: &'static str, why: &'static str) -> anyhow::Error {
-    Failure::new(Kind::Usage, "", what, why).into()
+    Error::usage(what, why).into()
 }
 
 fn bad(option: &'static str, typed: &str, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
-    Failure::new(Kind::BadData, option, typed, error).into()
+    Error::new(Kind::BadData, option, typed, error).into()
 }
 
 fn stop_after(step: Step) -> StopAfter {

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::sync::Mutex;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::config::Route;
 use crate::journal::Journal;
@@ -78,7 +78,7 @@ pub fn send(
     options: RunOptions<'_>,
     source: &dyn MessageSource,
     on_report: OnReport<'_>,
-) -> Option<Failure> {
+) -> Option<Error> {
     let start = Instant::now();
     let count = if options.stop_after.is_some() { source.len().min(1) } else { source.len() };
     let scheduler = Scheduler::new(count, options.interval, options.journal);
@@ -128,7 +128,7 @@ struct Reporter<'a> {
 /// What a connection adds to the report of a message.
 #[derive(Clone, Copy, Default)]
 struct ConnectionContext<'a> {
-    failure: Option<&'a Failure>,
+    failure: Option<&'a Error>,
     session_error: Option<&'a SessionError>,
     encryption: Option<&'a Encryption>,
 }
@@ -181,7 +181,7 @@ impl Run<'_> {
     fn report_unsent(&self) {
         let last = self.scheduler.last_result();
         let over =
-            || Failure::new(Kind::Temporary, "deliver to", self.connector.name(), "the time that was given is over");
+            || Error::new(Kind::Temporary, "deliver to", self.connector.name(), "the time that was given is over");
         let is_probe = self.options.stop_after.is_some();
         let over = (last.is_success() && !is_probe).then(over);
         let mut context = ConnectionContext::from(&last);

@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::proto::dns::{Answer, DnsReply, MAX_ALIASES, Record, RecordType};
 
@@ -60,9 +60,9 @@ impl LookupError {
     }
 
     /// The failure to find something about `name`.
-    pub fn into_failure(self, name: &str) -> Failure {
+    pub fn into_error(self, name: &str) -> Error {
         let kind = if self.is_transient() { Kind::Temporary } else { Kind::UnknownHost };
-        Failure::new(kind, "look up", name, self)
+        Error::new(kind, "look up", name, self)
     }
 }
 

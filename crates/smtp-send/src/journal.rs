@@ -17,7 +17,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use common::sync::Mutex;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
@@ -44,7 +44,7 @@ pub struct Journal {
 struct AppendState {
     lines: u64,
     /// Once a line could not be written, none can: it may stand there in part.
-    failed: Option<Failure>,
+    failed: Option<Error>,
 }
 
 /// What was done before this run.
@@ -65,17 +65,17 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be read or written, is in use, is none, or belongs to another run.
-    pub fn open(path: &Path, count: usize, digest: &str, server: &str, resend: bool) -> Result<Self, Failure> {
-        let failed = |operation: &'static str| move |error| Failure::io(operation, path.display(), error);
+    pub fn open(path: &Path, count: usize, digest: &str, server: &str, resend: bool) -> Result<Self, Error> {
+        let failed = |operation: &'static str| move |error| Error::io(operation, path.display(), error);
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).mode(0o600).open(path).map_err(failed("open"))?;
-        let wrong = |why: String| Failure::new(Kind::Config, "go on with", path.display(), why);
+        let wrong = |why: String| Error::new(Kind::Config, "go on with", path.display(), why);
         if !file.metadata().map_err(failed("read"))?.is_file() {
             return Err(wrong("not a regular file".into()));
         }
         let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
-            Errno::EWOULDBLOCK => Failure::new(Kind::Temporary, "use", path.display(), "another run is using it"),
-            error => Failure::io("lock", path.display(), error.into()),
+            Errno::EWOULDBLOCK => Error::new(Kind::Temporary, "use", path.display(), "another run is using it"),
+            error => Error::io("lock", path.display(), error.into()),
         })?;
         let (heading, known, length) = match read(&file, count) {
             Ok(Some(found)) => found,
@@ -148,13 +148,13 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be written; then the end may not leave.
-    pub fn record_leaving(&self, number: usize) -> Result<(), Failure> {
+    pub fn record_leaving(&self, number: usize) -> Result<(), Error> {
         let line = self.write(&JournalRecord::Leaving(number))?;
         let mut on_disk = self.on_disk.lock();
         // Whoever waited here finds that another one has done it for both.
         if *on_disk < line {
             let lines = self.written.lock().lines;
-            self.file.sync_data().map_err(|error| Failure::io("write", self.path.display(), error))?;
+            self.file.sync_data().map_err(|error| Error::io("write", self.path.display(), error))?;
             *on_disk = lines;
         }
         Ok(())
@@ -183,13 +183,13 @@ impl Journal {
     }
 
     /// Appends a line; gives its number.
-    fn write(&self, record: &JournalRecord) -> Result<u64, Failure> {
+    fn write(&self, record: &JournalRecord) -> Result<u64, Error> {
         let mut written = self.written.lock();
         if let Some(failure) = &written.failed {
             return Err(failure.clone());
         }
         if let Err(error) = (&*self.file).write_all(record.line().as_bytes()) {
-            let failure = Failure::io("write", self.path.display(), error).with_kind(Kind::System);
+            let failure = Error::io("write", self.path.display(), error).with_kind(Kind::System);
             written.failed = Some(failure.clone());
             return Err(failure);
         }
@@ -201,7 +201,7 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         if let Err(error) = self.file.sync_all() {
-            log::warn!("{}", Failure::io("write", self.path.display(), error));
+            log::warn!("{}", Error::io("write", self.path.display(), error));
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod dns;
+pub mod errors;
 pub mod exit_code;
 pub mod host;
 pub mod journal;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use common::logger::{self, Color};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use account::Account;
 use cli::{AccountAction, AccountCli, AccountNew, Cli, QueueAction, QueueCli, Typed};
@@ -49,7 +50,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run_command(arguments: Vec<OsString>) -> Result<u8> {
     if let Some(arguments) = sendmail::is_sendmail_invocation(&arguments) {
         let text = sendmail::run(arguments)?;
-        io::stdout().write_all(text.as_bytes()).map_err(Failure::output)?;
+        io::stdout().write_all(text.as_bytes()).map_err(Error::output)?;
         return Ok(common::exit::SUCCESS);
     }
     if let Some((first, rest)) = arguments.get(1..).and_then(<[_]>::split_first)
@@ -72,12 +73,12 @@ fn new_account(wanted: &AccountNew) -> Result<u8> {
     let told = account::setup::new(wanted, |mut options| {
         options.insert(0, "smtp-send".to_owned());
         let in_words = |error: anyhow::Error| {
-            error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "try", "the server", error.to_string()))
+            error.downcast().unwrap_or_else(|error| Error::new(Kind::System, "try", "the server", error.to_string()))
         };
         let cli = Cli::read(options.into_iter().map(OsString::from)).map_err(|error| in_words(error.into()))?;
         send(cli).map(drop).map_err(in_words)
     })?;
-    io::stdout().write_all(told.as_bytes()).map_err(Failure::output)?;
+    io::stdout().write_all(told.as_bytes()).map_err(Error::output)?;
     Ok(common::exit::SUCCESS)
 }
 
@@ -134,7 +135,7 @@ pub fn with_account(typed: Typed) -> Result<(Cli, Option<Account>)> {
 
 /// An error about an option that stands in an account names the line there.
 fn with_config_location(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
-    match account.and_then(|account| account.place_of(error.downcast_ref::<Failure>()?)) {
+    match account.and_then(|account| account.place_of(error.downcast_ref::<Error>()?)) {
         Some(place) => error.context(place),
         None => error,
     }
@@ -149,6 +150,6 @@ fn print(message: &mut Message) -> Result<()> {
             out.write_all(&lines)
         })
         .and_then(|()| out.flush())
-        .map_err(Failure::output)?;
+        .map_err(Error::output)?;
     Ok(())
 }

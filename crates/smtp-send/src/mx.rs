@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Instant;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::config::{Destination, Route};
 use crate::delivery::{self, DeliveryResult, FixedServer, OnReport, RunOptions};
@@ -29,7 +29,7 @@ pub fn send(
     mut options: RunOptions<'_>,
     source: &dyn MessageSource,
     on_report: OnReport<'_>,
-) -> Option<Failure> {
+) -> Option<Error> {
     options.deadline = route.max_time.map(|time| Instant::now() + time);
     let settings = match &route.destination {
         Destination::Server(peer) => {
@@ -54,7 +54,7 @@ pub fn send(
 }
 
 /// Logs to which servers the messages would be sent.
-pub fn explain(route: &Route, source: &dyn MessageSource) -> Result<(), Failure> {
+pub fn explain(route: &Route, source: &dyn MessageSource) -> Result<(), Error> {
     let Destination::MailExchangers(settings) = &route.destination else { return Ok(()) };
     for (domain, _) in by_domain(source)? {
         match MxHosts::new(&domain, settings, route, None).look_up() {
@@ -66,7 +66,7 @@ pub fn explain(route: &Route, source: &dyn MessageSource) -> Result<(), Failure>
 }
 
 /// The domains of all recipients in the order of their first appearance, each with its share of the messages.
-fn by_domain(source: &dyn MessageSource) -> Result<Vec<(String, Vec<Share>)>, Failure> {
+fn by_domain(source: &dyn MessageSource) -> Result<Vec<(String, Vec<Share>)>, Error> {
     let (mut domains, mut indexes) = (Vec::<(String, Vec<Share>)>::new(), HashMap::new());
     for number in 0..source.len() {
         for (index, address) in source.recipients(number)?.iter().enumerate() {
@@ -85,13 +85,13 @@ fn by_domain(source: &dyn MessageSource) -> Result<Vec<(String, Vec<Share>)>, Fa
 }
 
 /// The error of a run over several domains.
-fn run_error(failures: Vec<Failure>, count: usize) -> Option<Failure> {
-    let (failed, kind) = (failures.len(), worst(failures.iter().map(Failure::kind)));
+fn run_error(failures: Vec<Error>, count: usize) -> Option<Error> {
+    let (failed, kind) = (failures.len(), worst(failures.iter().map(Error::kind)));
     let first = failures.into_iter().next()?;
     if count == 1 {
         return Some(first);
     }
-    Some(Failure::new(kind, "", format!("{failed} of {count} domains failed, the first"), first))
+    Some(Error::of(kind, format!("{failed} of {count} domains failed, the first"), first))
 }
 
 /// The messages with recipients in one domain, and only those recipients.
@@ -101,9 +101,8 @@ struct DomainSource<'a> {
 }
 
 impl DomainSource<'_> {
-    fn share(&self, number: usize) -> Result<&Share, Failure> {
-        let missing = || Failure::new(Kind::System, "", "a message", "there is none with this number");
-        self.shares.get(number).ok_or_else(missing)
+    fn share(&self, number: usize) -> Result<&Share, Error> {
+        self.shares.get(number).ok_or_else(|| Error::of(Kind::System, "a message", "there is none with this number"))
     }
 }
 
@@ -116,13 +115,13 @@ impl MessageSource for DomainSource<'_> {
         self.source.name(self.shares.get(number)?.0)
     }
 
-    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Failure> {
+    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Error> {
         let (inner, indexes) = self.share(number)?;
         let all = self.source.recipients(*inner)?;
         Ok(indexes.iter().filter_map(|index| all.get(*index).cloned()).collect())
     }
 
-    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Failure> {
+    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Error> {
         let (inner, indexes) = self.share(number)?;
         let mut message = self.source.open(*inner)?;
         message.keep_recipients(indexes);

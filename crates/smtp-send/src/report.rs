@@ -5,7 +5,7 @@ pub mod output;
 
 use std::io::{self, Write};
 
-use common::{Failure, Kind, SafeText};
+use common::{Error, Kind, SafeText};
 use serde::Serialize;
 
 use crate::exit_code::{self, PROTOCOL, REFUSED, UNKNOWN_USER};
@@ -32,7 +32,7 @@ pub struct ReportInput<'a> {
     /// What stopped this message or the session as a whole.
     pub session_error: Option<&'a SessionError>,
     /// What broke the connection, or kept it from coming about.
-    pub failure: Option<Failure>,
+    pub failure: Option<Error>,
     /// How the connection was protected.
     pub encryption: Option<&'a Encryption>,
     /// Bytes that were sent.
@@ -109,7 +109,7 @@ impl Status {
 
 impl Report {
     /// The report on a message, and its error, if it is one.
-    pub fn new(facts: ReportInput) -> (Self, Option<Failure>) {
+    pub fn new(facts: ReportInput) -> (Self, Option<Error>) {
         let recipients = facts.recipients.iter().zip(facts.statuses);
         let recipients = recipients.map(|(address, status)| recipient(address, status)).collect();
         let tls = facts.encryption.map(|tls| TlsReport {
@@ -122,7 +122,7 @@ impl Report {
         let (stopped_after, is_part) = (facts.stop_after.map(step_name), facts.is_part);
         let failure = verdict(facts);
         let error = failure.as_ref().map(ToString::to_string);
-        let kind = failure.as_ref().map(Failure::kind);
+        let kind = failure.as_ref().map(Error::kind);
         let exit_code = failure.as_ref().map_or(0, |failure| exit_code::of(failure.kind()));
         (
             Self { server, message_id, source, tls, bytes, stopped_after, recipients, error, exit_code, kind, is_part },
@@ -224,13 +224,13 @@ fn recipient(address: &Address, result: &RecipientStatus) -> Recipient {
 }
 
 /// The error of a message: the worst that happened to any of its recipients.
-fn verdict(facts: ReportInput) -> Option<Failure> {
+fn verdict(facts: ReportInput) -> Option<Error> {
     let ReportInput { server, recipients, statuses, session_error, failure, .. } = facts;
     if statuses.contains(&RecipientStatus::Unknown) {
         let cause = failure.map(|failure| failure.to_string()).or(session_error.map(ToString::to_string));
         let cause = cause.unwrap_or_default();
         let why = format!("the message may have been delivered, sending it again may deliver it twice ({cause})");
-        return Some(Failure::new(Kind::Temporary, "no answer after the final dot from", server, why));
+        return Some(Error::new(Kind::Temporary, "no answer after the final dot from", server, why));
     }
     let open = statuses.contains(&RecipientStatus::Unsent) || statuses.is_empty();
     if failure.is_some() && open {
@@ -255,10 +255,10 @@ fn verdict(facts: ReportInput) -> Option<Failure> {
     } else {
         format!("{} of {} recipients refused, {address} with {words}", refused.len(), statuses.len())
     };
-    Some(Failure::new(worst(refused.iter().map(|(.., kind)| *kind)), "deliver to", server, why))
+    Some(Error::new(worst(refused.iter().map(|(.., kind)| *kind)), "deliver to", server, why))
 }
 
-fn troubled(server: &str, session_error: &SessionError, encrypted: bool) -> Failure {
+fn troubled(server: &str, session_error: &SessionError, encrypted: bool) -> Error {
     let kind = match session_error {
         SessionError::Refused { reply, .. } => kind_of(reply),
         SessionError::Closing { .. } => Kind::Temporary,
@@ -277,7 +277,7 @@ fn troubled(server: &str, session_error: &SessionError, encrypted: bool) -> Fail
         SessionError::Refused { reply, .. } if reply.code() == 530 => " (--user NAME logs in)",
         _ => "",
     };
-    Failure::new(kind, "deliver to", server, format!("{session_error}{cure}"))
+    Error::new(kind, "deliver to", server, format!("{session_error}{cure}"))
 }
 
 /// What a refusal means. When nobody is known there, that is the more exact word.

@@ -14,7 +14,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use zeroize::Zeroizing;
 
 use crate::cli::{Auth, LoginArgs, ServerArgs};
@@ -92,9 +92,9 @@ enum SecretError {
 }
 
 impl SecretError {
-    fn of(self, operation: &'static str, source: impl fmt::Display) -> Failure {
+    fn of(self, operation: &'static str, source: impl fmt::Display) -> Error {
         let kind = if matches!(self, Self::Read(_)) { Kind::NoInput } else { Kind::Config };
-        Failure::new(kind, operation, source, self)
+        Error::new(kind, operation, source, self)
     }
 }
 
@@ -106,7 +106,7 @@ impl SecretError {
 ///
 /// # Errors
 /// [`Kind::Config`] when there is none or it is not usable, [`Kind::NoInput`] when its file cannot be read.
-pub fn obtain(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Failure> {
+pub fn obtain(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Error> {
     if let Some(path) = &args.password_file {
         return source::file(path).map_err(|why| why.of("--password-file", path.display()));
     }
@@ -133,7 +133,7 @@ pub fn obtain(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Failur
         let why = format!(
             "there is none: set {VARIABLE}, use --password-file, --password-fd or --password-command, or write it into ~/.netrc"
         );
-        Failure::new(Kind::Config, "password of", account, why)
+        Error::new(Kind::Config, "password of", account, why)
     })
 }
 
@@ -141,7 +141,7 @@ pub fn obtain(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Failur
 ///
 /// # Errors
 /// As those of [`obtain`].
-pub fn for_proxy(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Failure> {
+pub fn for_proxy(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Error> {
     if let Some(path) = &args.proxy_password_file {
         return source::file(path).map_err(|why| why.of("--proxy-password-file", path.display()));
     }
@@ -160,7 +160,7 @@ pub fn for_proxy(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Fa
         let why = format!(
             "there is none: set {PROXY_VARIABLE}, use --proxy-password-file or --proxy-password-command, or write it into ~/.netrc"
         );
-        Failure::new(Kind::Config, "password of", account, why)
+        Error::new(Kind::Config, "password of", account, why)
     })
 }
 
@@ -168,7 +168,7 @@ pub fn for_proxy(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Fa
 ///
 /// # Errors
 /// [`Kind::Config`] when others can read it or it is too large, [`Kind::NoInput`] when it cannot be read.
-pub fn key_file(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub fn key_file(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     source::whole_file(path).map_err(|why| why.of(option, path.display()))
 }
 
@@ -176,13 +176,13 @@ pub fn key_file(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>,
 ///
 /// # Errors
 /// [`Kind::Config`] when there is none.
-pub fn for_keeping(user: &str) -> Result<Secret, Failure> {
+pub fn for_keeping(user: &str) -> Result<Secret, Error> {
     if let Some(secret) = from_environment(VARIABLE)? {
         return Ok(secret);
     }
     let asked = prompt::ask("Password", user).map_err(|why| why.of("ask for the password of", user))?;
     let why = format!("there is none: set {VARIABLE}, or run this on a terminal");
-    asked.ok_or_else(|| Failure::new(Kind::Config, "password of", user, why))
+    asked.ok_or_else(|| Error::new(Kind::Config, "password of", user, why))
 }
 
 /// Whether the environment holds a password. It outweighs the one of a configuration file.
@@ -199,7 +199,7 @@ fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-fn from_environment(variable: &'static str) -> Result<Option<Secret>, Failure> {
+fn from_environment(variable: &'static str) -> Result<Option<Secret>, Error> {
     if !is_set(variable) {
         return Ok(None);
     }
@@ -207,7 +207,7 @@ fn from_environment(variable: &'static str) -> Result<Option<Secret>, Failure> {
     Secret::new(&value).map(Some).map_err(|why| why.of("", variable))
 }
 
-fn from_netrc(user: &str, host: &str) -> Result<Option<Secret>, Failure> {
+fn from_netrc(user: &str, host: &str) -> Result<Option<Secret>, Error> {
     let Some(path) = host::home_folder().map(|home| home.join(".netrc")) else { return Ok(None) };
     let found = source::netrc(&path, &NetrcSearch { machine: host, login: user });
     found.map_err(|why| why.of("", path.display()))

@@ -21,12 +21,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::logger::{self, Color};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::account::{self, Account};
 use crate::cli::Typed;
 use crate::config::{Route, signer};
 use crate::delivery::{OnReport, RunOptions};
+use crate::errors;
 use crate::message::dkim_signer::Signer;
 use crate::message::{ExistingMessage, ExistingMessageError, Message, OutgoingMessage};
 use crate::mx;
@@ -81,10 +82,10 @@ pub fn is_sendmail_invocation(arguments: &[OsString]) -> Option<&[OsString]> {
 ///
 /// # Errors
 /// Whatever kept the message from being handed over to the server for everybody.
-pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
+pub fn run(arguments: &[OsString]) -> Result<&'static str, Error> {
     let text = arguments.iter().map(|argument| argument.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-    let arguments = text.ok_or_else(|| Failure::new(Kind::Usage, "", "an argument", "not UTF-8"))?;
-    let arguments = Arguments::parse(arguments).map_err(|mistake| Failure::new(Kind::Usage, "", NAME, mistake))?;
+    let arguments = text.ok_or_else(|| Error::usage("an argument", "not UTF-8"))?;
+    let arguments = Arguments::parse(arguments).map_err(|mistake| Error::usage(NAME, mistake))?;
     if arguments.help {
         return Ok(HELP);
     }
@@ -126,14 +127,14 @@ struct Sending {
 
 impl Sending {
     /// Sends a message; `told` hears what became of whom, of each domain by itself where there is no server.
-    fn send(&self, outgoing: OutgoingMessage, on_report: OnReport<'_>) -> Option<Failure> {
+    fn send(&self, outgoing: OutgoingMessage, on_report: OnReport<'_>) -> Option<Error> {
         let message = outgoing.message.signed_by(self.signer.as_ref());
         let source = SingleMessage::new(OutgoingMessage { message, ..outgoing });
         mx::send(&self.route, RunOptions::default(), &source, on_report)
     }
 
     /// The same to the end; gives the status of each recipient.
-    fn deliver(&self, outgoing: OutgoingMessage) -> (Vec<RecipientStatus>, Option<Failure>) {
+    fn deliver(&self, outgoing: OutgoingMessage) -> (Vec<RecipientStatus>, Option<Error>) {
         let recipients = outgoing.recipients.clone();
         let mut known = HashMap::new();
         let failure = self.send(outgoing, &mut |sent| {
@@ -146,15 +147,15 @@ impl Sending {
 }
 
 impl Setup {
-    fn new(arguments: &Arguments) -> Result<Self, Failure> {
+    fn new(arguments: &Arguments) -> Result<Self, Error> {
         let typed = Typed::read(options(arguments).into_iter().map(OsString::from));
-        let misread = |error: String| Failure::new(Kind::Usage, "", NAME, error);
+        let misread = |error: String| Error::usage(NAME, error);
         let typed = typed.map_err(|error| misread(common::command_line::one_line(&error)))?;
         let mut account = Account::of(&typed)?;
         let settings = account.as_mut().map(|account| account.arguments_for(&typed)).unwrap_or_default();
         let cli = typed.with_defaults(settings).map_err(|error| misread(common::command_line::one_line(&error)))?;
         let route = Route::new(&cli, true).map_err(|error| {
-            error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "", "configuration", error.to_string()))
+            error.downcast().unwrap_or_else(|error| Error::of(Kind::System, "configuration", error.to_string()))
         });
         // Nobody who has said nothing at all shall be surprised by mail that leaves this machine.
         let is_sendmail_invocation = |route: &Route| route.destination.server().is_some() || account.is_some();
@@ -193,21 +194,21 @@ fn options(arguments: &Arguments) -> Vec<String> {
     options
 }
 
-fn no_server() -> Failure {
+fn no_server() -> Error {
     let files = account::files().iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" or ");
-    Failure::new(Kind::Config, "", "no account", format!("write [account.default] with server = 'HOST' into {files}"))
+    Error::config("no account", format!("write [account.default] with server = 'HOST' into {files}"))
 }
 
 /// An error about an option that stands in an account names the line there.
-fn with_config_location(failure: Failure, account: Option<&Account>) -> Failure {
+fn with_config_location(failure: Error, account: Option<&Account>) -> Error {
     match account.and_then(|account| account.place_of(&failure)) {
-        Some(place) => Failure::new(failure.kind(), "", place, failure.to_string()),
+        Some(place) => Error::of(failure.kind(), place, failure.to_string()),
         None => failure,
     }
 }
 
 /// Reads the message and sends it.
-fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
+fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Error> {
     let edits = setup.identity.edits()?;
     let kept = DeadLetter::keep(source(arguments, setup.identity.domain())?).map_err(unreadable)?;
     let (dead_letter, ready) = match kept {
@@ -217,7 +218,7 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
         }
         Err(SaveError { message, why }) => (Err(why), ExistingMessage::read(message, &edits)),
     };
-    let ready = ready.map_err(|error: ExistingMessageError| error.into_failure(STDIN));
+    let ready = ready.map_err(|error: ExistingMessageError| error.into_error(STDIN));
     let job = ready.and_then(|ready| {
         let envelope = setup.identity.envelope(&ready, arguments)?;
         let message = Message::Existing(Box::new(ready));
@@ -246,7 +247,7 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Keeps the message, which cannot be sent.
-fn keep_only(failure: &Failure, arguments: &Arguments) -> Result<(), Failure> {
+fn keep_only(failure: &Error, arguments: &Arguments) -> Result<(), Error> {
     let kept = DeadLetter::keep(source(arguments, &crate::host::best_name())?).map_err(unreadable)?;
     let dead_letter = kept.map_err(|not_kept| not_kept.why);
     Err(deliver_or_keep::saved(
@@ -258,13 +259,13 @@ fn keep_only(failure: &Failure, arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The message as it shall be kept.
-fn source(arguments: &Arguments, domain: &str) -> Result<impl Read + use<>, Failure> {
+fn source(arguments: &Arguments, domain: &str) -> Result<impl Read + use<>, Error> {
     let stdin = io::stdin();
     let source: Box<dyn Read> =
         if arguments.dots_are_text { Box::new(stdin) } else { Box::new(input::UntilDot::new(stdin)) };
     input::with_fit_header(source, domain).map_err(unreadable)
 }
 
-fn unreadable(cause: io::Error) -> Failure {
-    Failure::io("read", STDIN, cause).with_kind(Kind::NoInput)
+fn unreadable(cause: io::Error) -> Error {
+    errors::unreadable(STDIN, cause)
 }

@@ -11,8 +11,8 @@ pub mod merge;
 use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
 
+use common::Error;
 use common::sync::{Mutex, MutexGuard};
-use common::{Failure, Kind};
 
 use crate::message::{Message, OutgoingMessage};
 use crate::proto::address::Address;
@@ -29,17 +29,17 @@ pub trait MessageSource: Sync {
     fn name(&self, number: usize) -> Option<String>;
 
     /// The recipients of a message, without opening it.
-    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Failure>;
+    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Error>;
 
     /// Opens a message with its envelope.
     ///
     /// # Errors
     /// It cannot be read any more, or has changed since it was checked.
-    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Failure>;
+    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Error>;
 
     /// A digest of all messages and envelopes in hexadecimal digits; it is equal only if they are.
-    fn digest(&self) -> Result<String, Failure> {
-        Err(Failure::new(Kind::Usage, "", "--journal", "no use with a single message"))
+    fn digest(&self) -> Result<String, Error> {
+        Err(Error::usage("--journal", "no use with a single message"))
     }
 
     /// Number of messages that were left out because they cannot be sent.
@@ -154,11 +154,11 @@ impl MessageSource for SingleMessage {
         None
     }
 
-    fn recipients(&self, _: usize) -> Result<Cow<'_, [Address]>, Failure> {
+    fn recipients(&self, _: usize) -> Result<Cow<'_, [Address]>, Error> {
         Ok(self.recipients().into())
     }
 
-    fn open(&self, _: usize) -> Result<OpenMessage<'_>, Failure> {
+    fn open(&self, _: usize) -> Result<OpenMessage<'_>, Error> {
         Ok(self.open())
     }
 }

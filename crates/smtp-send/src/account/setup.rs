@@ -9,7 +9,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-use common::{Failure, Kind, SafeText};
+use common::{Error, Kind, SafeText};
 
 use super::entry::{AccountEntry, append};
 use super::file::PathBases;
@@ -38,18 +38,18 @@ struct SubmissionServer {
 ///
 /// # Errors
 /// What cannot be found, read, written or confirmed, or what the server has against us.
-pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Failure>) -> Result<String, Failure> {
+pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Error>) -> Result<String, Error> {
     let mut prompter = Prompter(io::stdin().is_terminal());
     let typed = match &wanted.address {
         Some(address) => address.clone(),
         None => prompter.answer("Your address", "")?.ok_or_else(|| missing("ADDRESS"))?,
     };
-    let address = Address::parse(&typed).map_err(|error| Failure::new(Kind::BadData, "", &typed, error))?;
+    let address = Address::parse(&typed).map_err(|error| Error::bad_data(&typed, error))?;
     let file = super::files().into_iter().next().unwrap_or_else(|| super::SYSTEM_FILE.into());
     let old = super::read(&file)?.unwrap_or_default();
     let name = match &wanted.name {
         Some(name) if name.is_empty() || name.contains(char::is_control) => {
-            return Err(Failure::new(Kind::Usage, "--name", name, "not a name for an account"));
+            return Err(Error::value("--name", name, "not a name for an account"));
         }
         Some(name) => name.clone(),
         None if has_default(&old) => address.domain().to_owned(),
@@ -76,7 +76,7 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Fa
 type Keys = Vec<(&'static str, String)>;
 
 /// The server and how it is spoken to.
-fn connection(wanted: &AccountNew, address: &Address, prompter: &mut Prompter) -> Result<Keys, Failure> {
+fn connection(wanted: &AccountNew, address: &Address, prompter: &mut Prompter) -> Result<Keys, Error> {
     let found = match &wanted.server {
         Some(typed) => given(typed)?,
         None => discovered(wanted, address.domain(), prompter)?,
@@ -89,12 +89,7 @@ fn connection(wanted: &AccountNew, address: &Address, prompter: &mut Prompter) -
 }
 
 /// Adds who writes and who logs in; gives the name of the latter.
-fn identity(
-    wanted: &AccountNew,
-    address: &Address,
-    prompter: &mut Prompter,
-    keys: &mut Keys,
-) -> Result<String, Failure> {
+fn identity(wanted: &AccountNew, address: &Address, prompter: &mut Prompter, keys: &mut Keys) -> Result<String, Error> {
     let full_name = match &wanted.full_name {
         None => prompter.answer("Your name, for From", &host::full_user_name().unwrap_or_default())?,
         given => given.clone(),
@@ -120,13 +115,13 @@ fn has_default(text: &str) -> bool {
     super::file::read(text, "", places).is_ok_and(|(names, _)| names.iter().any(|name| name == super::DEFAULT))
 }
 
-fn missing(what: &'static str) -> Failure {
-    Failure::new(Kind::Usage, "missing", what, "there is no terminal to ask on; see --help")
+fn missing(what: &'static str) -> Error {
+    Error::new(Kind::Usage, "missing", what, "there is no terminal to ask on; see --help")
 }
 
 /// A server that was typed: TLS from the first byte on its port of RFC 8314, else STARTTLS.
-fn given(typed: &str) -> Result<SubmissionServer, Failure> {
-    let server = Server::parse(typed).map_err(|error| Failure::new(Kind::Usage, "--server", typed, error))?;
+fn given(typed: &str) -> Result<SubmissionServer, Error> {
+    let server = Server::parse(typed).map_err(|error| Error::value("--server", typed, error))?;
     let tls = if matches!(server.port, Some(465)) { "implicit" } else { "starttls" };
     let port = server.port.unwrap_or(587);
     let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host };
@@ -134,12 +129,12 @@ fn given(typed: &str) -> Result<SubmissionServer, Failure> {
 }
 
 /// The server that the domain names.
-fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Result<SubmissionServer, Failure> {
+fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Result<SubmissionServer, Error> {
     let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
-    let wrong = |typed: &str, error| Failure::new(Kind::Usage, "--dns-server", typed, error);
+    let wrong = |typed: &str, error| Error::value("--dns-server", typed, error);
     let servers = match &wanted.dns_server {
         Some(typed) => NameServers::given(vec![dns::parse(typed).map_err(|error| wrong(typed, error))?], false),
-        None => NameServers::of_system(false).map_err(|error| Failure::io("read", "/etc/resolv.conf", error))?,
+        None => NameServers::of_system(false).map_err(|error| Error::io("read", "/etc/resolv.conf", error))?,
     };
     let resolver = Resolver::new(servers, None);
     let mut refused = false;
@@ -148,7 +143,7 @@ fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Res
         let answer = match resolver.look_up(&name, RecordType::Srv) {
             Ok(answer) => answer,
             Err(LookupError::NoSuchName { .. }) => continue,
-            Err(error) => return Err(error.into_failure(&name)),
+            Err(error) => return Err(error.into_error(&name)),
         };
         match choose(&answer.records, random) {
             Offer::Unknown => {}
@@ -168,17 +163,17 @@ fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Res
     } else {
         "the domain names no submission server (RFC 6186); --server HOST:PORT does"
     };
-    Err(Failure::new(Kind::UnknownHost, "", domain, why))
+    Err(Error::resolve(domain, why))
 }
 
 /// A host elsewhere may be the provider's, or that of somebody who forges answers.
-fn confirm(prompter: &mut Prompter, domain: &str, server: &str) -> Result<(), Failure> {
+fn confirm(prompter: &mut Prompter, domain: &str, server: &str) -> Result<(), Error> {
     let question = format!("{domain} names a server elsewhere, {server}. Is that the one of your provider? Write yes");
     if prompter.answer(&question, "")?.as_deref() == Some("yes") {
         return Ok(());
     }
     let why = format!("it is not in {domain} and was not confirmed; --server {server} says that it is meant");
-    Err(Failure::new(Kind::Denied, "", server, why))
+    Err(Error::of(Kind::Denied, server, why))
 }
 
 /// A number from 0 to `most`.
@@ -202,12 +197,12 @@ fn written(author: &Mailbox) -> String {
 }
 
 /// Writes the file anew and puts it in the place of the old one at once; the password, if there is one, before that.
-fn write(file: &Path, old: &str, entry: &AccountEntry, secret: Option<(&Path, &String)>) -> Result<(), Failure> {
+fn write(file: &Path, old: &str, entry: &AccountEntry, secret: Option<(&Path, &String)>) -> Result<(), Error> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     let home = host::home_folder();
     let places = PathBases { folder, home: home.as_deref() };
-    let text = append(old, entry, places).map_err(|why| Failure::new(Kind::Config, "", file.display(), why))?;
-    let failed = |path: &Path, error| Failure::io("write", path.display(), error).with_kind(Kind::System);
+    let text = append(old, entry, places).map_err(|why| Error::config(file.display(), why))?;
+    let failed = |path: &Path, error| Error::io("write", path.display(), error).with_kind(Kind::System);
     DirBuilder::new().recursive(true).mode(OWN_FOLDER).create(folder).map_err(|error| failed(folder, error))?;
     if let Some((path, user)) = secret {
         let secret = secret::for_keeping(user)?;
@@ -234,7 +229,7 @@ struct Prompter(bool);
 
 impl Prompter {
     /// The answer to a question, or what it is when nothing is typed; `None` is no answer.
-    fn answer(&mut self, question: &str, otherwise: &str) -> Result<Option<String>, Failure> {
+    fn answer(&mut self, question: &str, otherwise: &str) -> Result<Option<String>, Error> {
         let usual = Some(otherwise).filter(|text| !text.is_empty());
         if !self.0 {
             return Ok(usual.map(str::to_owned));
@@ -243,8 +238,8 @@ impl Prompter {
         eprint!("{}: ", SafeText(format!("{question}{hint}").as_bytes()));
         let mut line = String::new();
         let read = io::stdin().lock().read_line(&mut line);
-        if read.map_err(|error| Failure::io("read", "the terminal", error))? == 0 {
-            return Err(Failure::new(Kind::Usage, "", "account new", "given up"));
+        if read.map_err(|error| Error::io("read", "the terminal", error))? == 0 {
+            return Err(Error::usage("account new", "given up"));
         }
         let line = line.trim();
         Ok(if line.is_empty() { usual.map(str::to_owned) } else { Some(line.to_owned()) })

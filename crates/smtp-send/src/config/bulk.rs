@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use common::{Failure, Kind};
+use common::Error;
 
 use super::{FileSource, usage};
 use crate::cli::{Cli, SeeingArgs};
@@ -54,7 +54,7 @@ impl Bulk {
 
 /// The time between two messages at a rate such as `5`, `5/s`, `300/min` or `1000/h`.
 fn interval(typed: &str) -> Result<Duration> {
-    let wrong = || Failure::new(Kind::Usage, "--rate", typed, "write a number above 0, with /s, /min or /h behind it");
+    let wrong = || Error::value("--rate", typed, "write a number above 0, with /s, /min or /h behind it");
     let (number, unit) = typed.split_once('/').unwrap_or((typed, "s"));
     let seconds = match unit {
         "s" => 1.0,

@@ -1,6 +1,6 @@
 //! The options of signatures.
 
-use common::{Failure, Kind};
+use common::Error;
 
 use crate::cli::DkimArgs;
 use crate::message::dkim_signer::Signer;
@@ -10,7 +10,7 @@ use crate::proto::address::{Address, is_domain};
 ///
 /// # Errors
 /// A name that DNS cannot hold, or a file that holds no key or that everybody can read.
-pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Failure> {
+pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Error> {
     let (domain, selector, file) = match args {
         DkimArgs { dkim_domain: Some(domain), dkim_selector: Some(selector), dkim_key: Some(file) } => {
             (domain, selector, file)
@@ -18,12 +18,12 @@ pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Failure> {
         DkimArgs { dkim_domain: None, dkim_selector: None, dkim_key: None } => return Ok(None),
         _ => {
             let why = "--dkim-domain, --dkim-selector and --dkim-key belong together";
-            return Err(Failure::new(Kind::Usage, "", "a part of the signature is missing", why));
+            return Err(Error::usage("a part of the signature is missing", why));
         }
     };
     // A domain in another script is named by its A-labels (RFC 8616, section 4).
     let address = Address::parse(&format!("x@{domain}")).ok().filter(|address| !address.domain().starts_with('['));
-    let wrong = |option, typed: &str| Failure::new(Kind::Usage, option, typed, "not a name that DNS can hold");
+    let wrong = |option, typed: &str| Error::value(option, typed, "not a name that DNS can hold");
     let domain = address.ok_or_else(|| wrong("--dkim-domain", domain))?.domain().to_ascii_lowercase();
     if !is_domain(selector) || selector.starts_with('[') {
         return Err(wrong("--dkim-selector", selector));

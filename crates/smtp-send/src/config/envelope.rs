@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::bad;
+use crate::errors;
 use crate::host;
 use crate::proto::address::{Address, Mailbox, parse_list};
 
@@ -20,8 +21,8 @@ pub(super) fn mailboxes(option: &'static str, typed: &[String]) -> Result<Vec<Ma
             continue;
         };
         let text = fs::read_to_string(Path::new(file)).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::InvalidData => Failure::new(Kind::BadData, option, value, "the file is not UTF-8"),
-            _ => Failure::io("read", file, cause).with_kind(Kind::NoInput),
+            std::io::ErrorKind::InvalidData => Error::new(Kind::BadData, option, value, "the file is not UTF-8"),
+            _ => errors::unreadable(file, cause),
         })?;
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#')) {
             let place = || format!("{file} line {}", number + 1);

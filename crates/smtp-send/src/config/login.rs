@@ -1,11 +1,12 @@
 //! The options of the login: who we are to the server, and by which mechanism.
 
 use anyhow::{Result, ensure};
-use common::{Failure, Kind};
+use common::Error;
 use zeroize::Zeroizing;
 
 use super::usage;
 use crate::cli::{Auth, LoginArgs};
+use crate::errors;
 use crate::proto::auth::{Login, Mechanism};
 use crate::secret::{self, Secret};
 
@@ -38,10 +39,7 @@ impl Credentials {
             ensure!(!args.allow_cleartext_login, usage("--allow-cleartext-login", "no use without --user NAME"));
             return Ok(None);
         };
-        ensure!(
-            !user.contains(char::is_control),
-            Failure::new(Kind::BadData, "", "--user", "a control character in the name")
-        );
+        ensure!(!user.contains(char::is_control), Error::bad_data("--user", "a control character in the name"));
         let is_token = args.token_command.is_some() || mechanism.is_some_and(Mechanism::takes_token);
         ensure!(
             args.token_command.is_none() || mechanism.is_none_or(Mechanism::takes_token),
@@ -55,9 +53,9 @@ impl Credentials {
     ///
     /// # Errors
     /// When this system has no random numbers.
-    pub fn begin(&self) -> Result<Login, Failure> {
+    pub fn begin(&self) -> Result<Login, Error> {
         let mut random = [0; NONCE];
-        getrandom::fill(&mut random).map_err(|error| Failure::new(Kind::System, "get", "random numbers", error))?;
+        getrandom::fill(&mut random).map_err(errors::no_random_numbers)?;
         Ok(Login {
             user: self.user.clone(),
             secret: Zeroizing::new(self.secret.expose().to_owned()),

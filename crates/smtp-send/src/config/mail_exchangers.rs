@@ -4,7 +4,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use anyhow::{Result, ensure};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::usage;
 use crate::cli::{Cli, DirectArgs, Tls};
@@ -72,10 +72,10 @@ fn needs_no_server(cli: &Cli) -> Result<()> {
 
 fn name_servers(typed: &[String], trusted: bool) -> Result<NameServers> {
     if typed.is_empty() {
-        let unreadable = |error| Failure::io("read", "/etc/resolv.conf", error).with_kind(Kind::Config);
-        return Ok(NameServers::of_system(trusted).map_err(unreadable)?);
+        return Ok(NameServers::of_system(trusted)
+            .map_err(|error| Error::io("read", "/etc/resolv.conf", error).with_kind(Kind::Config))?);
     }
-    let wrong = |typed: &str, error| Failure::new(Kind::Usage, "--dns-server", typed, error);
+    let wrong = |typed: &str, error| Error::value("--dns-server", typed, error);
     let list = typed.iter().map(|one| dns::parse(one).map_err(|error| wrong(one, error)));
     Ok(NameServers::given(list.collect::<Result<Vec<_>, _>>()?, trusted))
 }
@@ -88,14 +88,14 @@ fn policy(typed: &str) -> Result<(Option<String>, MtaStsPolicy)> {
         _ => (None, typed),
     };
     let domain = domain.map(|domain| {
-        let wrong = || Failure::new(Kind::Usage, "--mta-sts-policy", domain, "not a domain; write DOMAIN=FILE");
+        let wrong = || Error::value("--mta-sts-policy", domain, "not a domain; write DOMAIN=FILE");
         // In the form that the domain of a recipient has.
         let address = Address::parse(&format!("x@{domain}")).map_err(|_| wrong())?;
-        Ok::<_, Failure>(address.domain().to_ascii_lowercase())
+        Ok::<_, Error>(address.domain().to_ascii_lowercase())
     });
-    let unreadable = |error| Failure::io("--mta-sts-policy", file, error).with_kind(Kind::NoInput);
+    let unreadable = |error| Error::io("--mta-sts-policy", file, error).with_kind(Kind::NoInput);
     let facts = fs::metadata(file).map_err(unreadable)?;
-    let wrong = |why: String| Failure::new(Kind::Config, "--mta-sts-policy", file, why);
+    let wrong = |why: String| Error::new(Kind::Config, "--mta-sts-policy", file, why);
     ensure!(facts.is_file() && facts.len() <= MAX_POLICY, wrong("not a file with a policy".into()));
     let text = fs::read(file).map_err(unreadable)?;
     let policy = MtaStsPolicy::parse(&String::from_utf8_lossy(&text)).map_err(|error| wrong(error.to_string()))?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::envelope::{author, each_once, mailboxes, reverse_path};
 use super::usage;
@@ -237,7 +237,7 @@ fn text_source(body: Option<String>, file: Option<PathBuf>, html: bool, stop_aft
 }
 
 fn files(option: &'static str, typed: &[String]) -> Result<Vec<Wanted>> {
-    let wrong = |typed, why| Failure::new(Kind::Usage, option, typed, why).into();
+    let wrong = |typed, why| Error::value(option, typed, why).into();
     typed.iter().map(|typed| Wanted::parse(typed).map_err(|why| wrong(typed, why))).collect()
 }
 
@@ -263,13 +263,13 @@ fn one_line(option: &'static str, text: String) -> Result<String> {
     let breaks = |character: char| character.is_control() && character != '\t';
     ensure!(
         !text.contains(breaks),
-        Failure::new(Kind::BadData, option, "", "a line break or control character in a header field")
+        Error::new(Kind::BadData, option, "", "a line break or control character in a header field")
     );
     Ok(text)
 }
 
 fn header(typed: &str) -> Result<Extra> {
-    let wrong = |why: String| anyhow!(Failure::new(Kind::BadData, "--header", typed, why));
+    let wrong = |why: String| anyhow!(Error::new(Kind::BadData, "--header", typed, why));
     let (name, value) = typed.split_once(':').ok_or_else(|| wrong("write 'Name: value'".into()))?;
     let valid = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if name.is_empty() || name.len() > 70 || !name.bytes().all(valid) {

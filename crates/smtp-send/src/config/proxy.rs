@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Result, ensure};
-use common::{Failure, Kind};
+use common::Error;
 
 use super::usage;
 use crate::cli::{ProxyProtocol, ServerArgs};
@@ -23,7 +23,7 @@ pub(super) fn proxy(args: &ServerArgs, peer: Option<&Peer>, asked: bool) -> Resu
     };
     ensure!(!matches!(peer, Some(Peer::Unix(_))), usage("--proxy", "no use with a unix socket"));
     // What was typed may hold a password.
-    let address = ProxyAddress::parse(typed).map_err(|error| Failure::new(Kind::Usage, "", "--proxy", error))?;
+    let address = ProxyAddress::parse(typed).map_err(|error| Error::usage("--proxy", error))?;
     let Some(user) = &address.user else {
         ensure!(!given, usage("--proxy-password-...", "no use without a user in --proxy"));
         return Ok(Some(Proxy { address, secret: None }));
@@ -49,7 +49,7 @@ pub(super) fn header(args: &ServerArgs, peer: Option<&Peer>) -> Result<Option<Pr
     };
     let client = args.proxy_client.as_deref().map(|typed| {
         let why = "write an IP address, or one with a port: 192.0.2.1:4000, [2001:db8::1]:4000";
-        client(typed).ok_or_else(|| Failure::new(Kind::Usage, "--proxy-client", typed, why))
+        client(typed).ok_or_else(|| Error::value("--proxy-client", typed, why))
     });
     Ok(Some(ProxyHeader { version, client: client.transpose()? }))
 }

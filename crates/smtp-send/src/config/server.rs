@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::login::Credentials;
 use super::mail_exchangers::MxSettings;
@@ -150,7 +150,7 @@ fn peer(typed: &str, port: Option<u16>, tls: Tls, cli: &Cli) -> Result<Peer> {
         ensure!(tls != Tls::Implicit, usage("--tls implicit", "no use with a unix socket"));
         return Ok(Peer::Unix(path.into()));
     }
-    let server = Server::parse(typed).map_err(|error| Failure::new(Kind::Usage, "--server", typed, error))?;
+    let server = Server::parse(typed).map_err(|error| Error::value("--server", typed, error))?;
     let port = match (server.port, port) {
         (Some(one), Some(other)) if one != other => {
             return Err(usage("--port", "--server names another one"));
@@ -168,11 +168,11 @@ fn peer(typed: &str, port: Option<u16>, tls: Tls, cli: &Cli) -> Result<Peer> {
 fn dsn(args: &SmtpArgs) -> Result<Dsn> {
     let notify = args.dsn_notify.as_deref().map(|typed| {
         let why = "write never, or a list of success, failure and delay";
-        Notify::parse(typed).ok_or_else(|| Failure::new(Kind::Usage, "--dsn-notify", typed, why))
+        Notify::parse(typed).ok_or_else(|| Error::value("--dsn-notify", typed, why))
     });
     let envid = args.dsn_envid.as_deref().map(|typed| {
         let why = "an identifier has 1 to 100 printable ASCII characters";
-        Envid::parse(typed).ok_or_else(|| Failure::new(Kind::BadData, "--dsn-envid", typed, why))
+        Envid::parse(typed).ok_or_else(|| Error::new(Kind::BadData, "--dsn-envid", typed, why))
     });
     let ret = args.dsn_ret.map(|typed| match typed {
         DsnRet::Full => Ret::Full,
@@ -183,7 +183,7 @@ fn dsn(args: &SmtpArgs) -> Result<Dsn> {
 
 fn deliver_by(typed: &str) -> Result<DeliverBy> {
     let why = "write SECONDS, with ,notify or ,return, and with ,trace: 3600,return";
-    Ok(DeliverBy::parse(typed).ok_or_else(|| Failure::new(Kind::Usage, "--deliver-by", typed, why))?)
+    Ok(DeliverBy::parse(typed).ok_or_else(|| Error::value("--deliver-by", typed, why))?)
 }
 
 fn family(ipv4: bool, ipv6: bool) -> Family {
@@ -200,8 +200,8 @@ fn own_helo() -> Option<HeloName> {
 }
 
 fn helo(typed: &str) -> Result<HeloName> {
-    let wrong = || Failure::new(Kind::BadData, "--helo", typed, "not a host name or an address in brackets");
-    Ok(HeloName::parse(typed).ok_or_else(wrong)?)
+    Ok(HeloName::parse(typed)
+        .ok_or_else(|| Error::new(Kind::BadData, "--helo", typed, "not a host name or an address in brackets"))?)
 }
 
 fn wait(option: &'static str, seconds: f64) -> Result<Duration> {
@@ -230,7 +230,7 @@ fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
     );
     let pins = args.tls_pin.as_deref().map(|typed| {
         let why = "write sha256//BASE64 or sha256:HEX of the server's public key, several with ; between them";
-        Pin::parse_list(typed).ok_or_else(|| Failure::new(Kind::Usage, "--tls-pin", typed, why))
+        Pin::parse_list(typed).ok_or_else(|| Error::value("--tls-pin", typed, why))
     });
     let pins = pins.transpose()?.unwrap_or_default();
     let certificate = args.tls_client_cert.as_deref();

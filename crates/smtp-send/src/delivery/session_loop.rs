@@ -5,7 +5,7 @@
 
 mod data;
 
-use common::Failure;
+use common::Error;
 
 use crate::delivery::progress::UploadProgress;
 use crate::message::Message;
@@ -25,7 +25,7 @@ pub trait MessageQueue {
     /// The message of the envelope that [`Self::next`] returned last, and the counter of its bytes.
     fn current(&mut self) -> Option<(&mut Message, &mut UploadProgress)>;
     /// The message is complete but for its end, which is sent next; an error prevents that.
-    fn upload_complete(&mut self) -> Result<(), Failure>;
+    fn upload_complete(&mut self) -> Result<(), Error>;
     /// TLS was started.
     fn encrypted(&mut self, encryption: &Encryption);
     /// The result of a message.

@@ -1,6 +1,6 @@
 //! The error of a run as a whole: how many messages failed, and the most severe kind.
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::report::worst;
 
@@ -8,13 +8,13 @@ use crate::report::worst;
 #[derive(Debug, Default)]
 pub(super) struct RunSummary {
     failed: usize,
-    first: Option<Failure>,
+    first: Option<Error>,
     worst: Option<Kind>,
 }
 
 impl RunSummary {
     /// Adds the result of a message.
-    pub(super) fn add(&mut self, failure: Option<Failure>) {
+    pub(super) fn add(&mut self, failure: Option<Error>) {
         let Some(failure) = failure else { return };
         self.failed += 1;
         self.worst = Some(worst(self.worst.into_iter().chain([failure.kind()])));
@@ -22,12 +22,12 @@ impl RunSummary {
     }
 
     /// The error of a run with `count` messages.
-    pub(super) fn error(self, count: usize, server: &str) -> Option<Failure> {
+    pub(super) fn error(self, count: usize, server: &str) -> Option<Error> {
         let (first, kind) = (self.first?, self.worst?);
         if count == 1 {
             return Some(first);
         }
         let why = format!("{} of {count} messages failed; the first: {first}", self.failed);
-        Some(Failure::new(kind, "deliver to", server, why))
+        Some(Error::new(kind, "deliver to", server, why))
     }
 }

@@ -4,12 +4,13 @@ use std::net::Ipv4Addr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Failure, Kind};
+use common::Error;
 
 use super::connector::{ConnectionResult, ServerConnection};
 use super::session_loop::{self, MessageQueue, NextMessage, TlsOptions};
 use crate::config::{Credentials, Route};
 use crate::delivery::progress::UploadProgress;
+use crate::errors;
 use crate::message::Message;
 use crate::net::tls::TlsMode;
 use crate::net::transport::{ConnectionError, Encryption, Transport};
@@ -111,14 +112,19 @@ impl<'a, 'r> Worker<'a, 'r> {
         })
     }
 
-    fn envelope(&self, in_flight: &mut InFlight<'_>) -> Result<Envelope, Failure> {
+    fn envelope(&self, in_flight: &mut InFlight<'_>) -> Result<Envelope, Error> {
         let name = self.run.source.name(in_flight.item.number).unwrap_or_else(|| "the message".into());
-        let unreadable = |error| Failure::io("read", &name, error).with_kind(Kind::NoInput);
         let outgoing = &mut in_flight.message;
         let recipients = in_flight.recipient_indexes.iter().filter_map(|index| outgoing.recipients.get(*index));
         let recipients = recipients.cloned().collect();
         let message: &mut Message = &mut outgoing.message;
-        let mut size = |form| message.has_form(form).then(|| message.size(form)).transpose().map_err(unreadable);
+        let mut size = |form| {
+            message
+                .has_form(form)
+                .then(|| message.size(form))
+                .transpose()
+                .map_err(|error| errors::unreadable(&name, error))
+        };
         Ok(Envelope {
             reverse_path: outgoing.reverse_path.clone(),
             recipients,
@@ -203,7 +209,7 @@ impl MessageQueue for Worker<'_, '_> {
         self.in_flight.last_mut().map(|in_flight| (&mut *in_flight.message.message, &mut in_flight.progress))
     }
 
-    fn upload_complete(&mut self) -> Result<(), Failure> {
+    fn upload_complete(&mut self) -> Result<(), Error> {
         match (self.run.options.journal, self.in_flight.last()) {
             (Some(journal), Some(in_flight)) => journal.record_leaving(in_flight.item.number),
             _ => Ok(()),
@@ -248,7 +254,7 @@ fn settings(
     tls: TlsMode,
     stop_after: Option<StopAfter>,
     transport: &mut Transport,
-) -> Result<Settings, Failure> {
+) -> Result<Settings, Error> {
     let local = transport.local_address().unwrap_or(Ipv4Addr::LOCALHOST.into());
     Ok(Settings {
         helo: route.helo.clone().unwrap_or_else(|| HeloName::literal(local)),

@@ -84,7 +84,7 @@ fn servers_that_all_fail_are_a_failure_for_now_and_it_names_the_last_word() {
     let error = resolver(&[&broken]).look_up("example.com", RecordType::Mx).unwrap_err();
     assert!(error.is_transient() && error.to_string().contains("SERVFAIL"), "{error}");
     assert_eq!(broken.asked().len(), 2, "each server is asked twice");
-    assert_eq!(error.into_failure("example.com").kind(), Kind::Temporary);
+    assert_eq!(error.into_error("example.com").kind(), Kind::Temporary);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::config::{Bulk, Route};
 use crate::journal::Journal;
@@ -12,7 +12,7 @@ use crate::source::MessageSource;
 const NAMED: usize = 5;
 
 /// Opens the journal and says where the run goes on.
-pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: &Route) -> Result<Journal, Failure> {
+pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: &Route) -> Result<Journal, Error> {
     let server = route.destination.server().map(ToString::to_string).unwrap_or_default();
     let journal = Journal::open(path, supply.len(), &supply.digest()?, &server, bulk.resend_unknown)?;
     if journal.done() > 0 {
@@ -35,14 +35,14 @@ pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: 
 }
 
 /// The error of a run in which everything that was to be sent was sent, when something else was not.
-pub(crate) fn remainder(journal: Option<&Journal>, skipped: usize) -> Option<Failure> {
+pub(crate) fn remainder(journal: Option<&Journal>, skipped: usize) -> Option<Error> {
     if skipped > 0 {
         let why = "something is wrong with them, as was told above";
-        return Some(Failure::new(Kind::BadData, "", format!("{skipped} messages were left out"), why));
+        return Some(Error::bad_data(format!("{skipped} messages were left out"), why));
     }
     let unknown = journal.map_or(0, |journal| journal.unknown().len());
     (unknown > 0).then(|| {
         let why = "when the last run was stopped their answer had not come; --resend-unknown sends them again";
-        Failure::new(Kind::Temporary, "", format!("{unknown} messages may or may not have been delivered"), why)
+        Error::of(Kind::Temporary, format!("{unknown} messages may or may not have been delivered"), why)
     })
 }

@@ -12,7 +12,7 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use zeroize::Zeroizing;
@@ -71,10 +71,10 @@ impl Signer {
     ///
     /// # Errors
     /// It cannot be read, everybody can read it, or it is no such key.
-    pub fn read(domain: &str, selector: &str, file: &Path) -> Result<Self, Failure> {
+    pub fn read(domain: &str, selector: &str, file: &Path) -> Result<Self, Error> {
         let option = "--dkim-key";
-        let unreadable = |error| Failure::io(option, file.display(), error).with_kind(Kind::NoInput);
-        let wrong = |why: &str| Failure::new(Kind::Config, option, file.display(), why.to_owned());
+        let unreadable = |error| Error::io(option, file.display(), error).with_kind(Kind::NoInput);
+        let wrong = |why: &str| Error::new(Kind::Config, option, file.display(), why.to_owned());
         let mut opened = File::open(file).map_err(unreadable)?;
         let facts = opened.metadata().map_err(unreadable)?;
         if !facts.is_file() || facts.len() > MAX_KEY {

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use chrono::{DateTime, FixedOffset};
-use common::{Failure, Kind};
+use common::Error;
 
 use super::Piece;
 use super::envelope_fields::{FieldError, HeaderEnvelope};
@@ -20,6 +20,7 @@ use super::scan::{MAX_LINE, TextProfile, TextScanner};
 use super::source::Source;
 use super::spool::SpoolError;
 use super::transfer_encoding::{EncodingPlan, EncodingPlanner, Recoder};
+use crate::errors;
 use crate::proto::address::{Address, Mailbox};
 use crate::proto::command::BodyForm;
 use crate::proto::dot::LineEnds;
@@ -88,10 +89,10 @@ impl From<io::Error> for ExistingMessageError {
 
 impl ExistingMessageError {
     /// What to tell about the message that is called `name`: a file, or standard input.
-    pub fn into_failure(self, name: impl std::fmt::Display) -> Failure {
+    pub fn into_error(self, name: impl std::fmt::Display) -> Error {
         match self {
-            Self::Spool(error) => error.into_failure("read", name),
-            Self::EndlessHeader | Self::TooManyParts => Failure::new(Kind::BadData, "read", name, self),
+            Self::Spool(error) => error.into_error("read", name),
+            Self::EndlessHeader | Self::TooManyParts => errors::malformed(name, self),
         }
     }
 }

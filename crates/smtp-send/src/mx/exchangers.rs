@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::sync::Mutex;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::tls_policy::{DomainPolicy, TlsPolicy};
 use crate::config::{MxSettings, Route};
 use crate::delivery::{ConnectionResult, Connector, ServerConnection};
 use crate::dns::{Addresses, Families, LookupError, Resolver};
+use crate::errors;
 use crate::exit_code::REFUSED;
 use crate::net::address::{HostPort, Peer};
 use crate::net::tls::TlsMode;
@@ -152,15 +153,15 @@ impl<'a> MxHosts<'a> {
     fn with_hint(&self, mut error: ConnectionError) -> ConnectionError {
         if self.port == 25 && error.step == FailedStep::ConnectTimeout {
             let why = "many networks block port 25; --server HOST hands the mail to a server of yours";
-            error.failure = Failure::new(error.failure.kind(), "", error.failure, why);
+            error.failure = Error::new(error.failure.kind(), "", error.failure, why);
         }
         error
     }
 
-    fn addresses(&self, name: &str) -> Result<Addresses, Failure> {
-        let mut addresses = self.resolver.addresses(name, self.families).map_err(|error| error.into_failure(name))?;
+    fn addresses(&self, name: &str) -> Result<Addresses, Error> {
+        let mut addresses = self.resolver.addresses(name, self.families).map_err(|error| error.into_error(name))?;
         if addresses.list.is_empty() {
-            return Err(Failure::new(Kind::UnknownHost, "", name, "no address of the wanted family"));
+            return Err(Error::resolve(name, "no address of the wanted family"));
         }
         if addresses.aliases > 0 {
             log::info!(
@@ -172,7 +173,7 @@ impl<'a> MxHosts<'a> {
         Ok(addresses)
     }
 
-    fn list(&self) -> Result<Arc<MxList>, Failure> {
+    fn list(&self) -> Result<Arc<MxList>, Error> {
         if let Some(list) = self.search().list {
             return Ok(list);
         }
@@ -183,14 +184,14 @@ impl<'a> MxHosts<'a> {
     }
 
     /// Looks up the exchangers of the domain.
-    pub(super) fn look_up(&self) -> Result<MxList, Failure> {
+    pub(super) fn look_up(&self) -> Result<MxList, Error> {
         if let Some(address) = literal(&self.domain) {
             let hosts = vec![Exchanger { preference: 0, host: Host::Address(address) }];
             return Ok(MxList { hosts, implicit: false, secure: false });
         }
         let answer = self.resolver.look_up(&self.domain, RecordType::Mx).map_err(|error| self.no_domain(error))?;
         let mut hosts: Vec<Exchanger> = answer.records.iter().filter_map(exchanger).collect();
-        let wrong = |kind, why| Err(Failure::new(kind, "", &self.domain, why));
+        let wrong = |kind, why| Err(Error::of(kind, &self.domain, why));
         if hosts.is_empty() && answer.unusable > 0 {
             return wrong(Kind::UnknownHost, "its MX records name no host");
         }
@@ -208,13 +209,13 @@ impl<'a> MxHosts<'a> {
         Ok(MxList { hosts, implicit: false, secure: answer.authentic })
     }
 
-    fn no_domain(&self, error: LookupError) -> Failure {
+    fn no_domain(&self, error: LookupError) -> Error {
         let is_transient = error.is_transient();
-        let failure = error.into_failure(&self.domain);
+        let failure = error.into_error(&self.domain);
         if !is_transient {
             return failure;
         }
-        Failure::new(failure.kind(), "", failure, "--server HOST hands the mail to a server that needs no such answer")
+        Error::of(failure.kind(), failure, "--server HOST hands the mail to a server that needs no such answer")
     }
 }
 
@@ -227,7 +228,7 @@ impl Connector for MxHosts<'_> {
             let search = self.search();
             let Some(exchanger) = list.hosts.get(search.current) else {
                 self.change(|search| *search = MxSearch::default());
-                let none = || Failure::new(Kind::Temporary, "deliver to", &self.domain, "no exchanger is left to try");
+                let none = || Error::new(Kind::Temporary, "deliver to", &self.domain, "no exchanger is left to try");
                 return Err(reported.unwrap_or_else(|| none().into()));
             };
             match self.connect_to(exchanger, &list, &search, limits) {
@@ -297,8 +298,8 @@ fn exchanger(record: &Record) -> Option<Exchanger> {
 }
 
 /// The lowest preference first, equals in random order (RFC 5321, section 5.1).
-fn sort(list: &mut [Exchanger]) -> Result<(), Failure> {
-    let random = |error| Failure::new(Kind::System, "", "random numbers", error);
+fn sort(list: &mut [Exchanger]) -> Result<(), Error> {
+    let random = errors::no_random_numbers;
     for last in (1..list.len()).rev() {
         let any = getrandom::u64().map_err(random)?;
         let any = usize::try_from(any % (last as u64 + 1)).unwrap_or(last);

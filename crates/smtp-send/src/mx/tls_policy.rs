@@ -1,7 +1,7 @@
 //! How the connection to an exchanger is protected: what the options say, else DANE (RFC 7672), else a policy of MTA-STS
 //! (RFC 8461), else TLS without demands wherever it is offered (RFC 7435).
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::config::Route;
 use crate::dns::{Addresses, LookupError, Resolver};
@@ -49,7 +49,7 @@ impl DomainPolicy {
         port: u16,
         route: &Route,
         resolver: &Resolver,
-    ) -> Result<TlsPolicy, Failure> {
+    ) -> Result<TlsPolicy, Error> {
         match route.tls {
             TlsMode::Off => {
                 let trust = route.trust.clone();
@@ -101,12 +101,12 @@ impl DomainPolicy {
     ///
     /// # Errors
     /// It names others only.
-    fn is_enforced(&self, host: &str) -> Result<bool, Failure> {
+    fn is_enforced(&self, host: &str) -> Result<bool, Error> {
         match self.policy.as_ref().map(|policy| (policy.mode, policy.names(host))) {
             Some((Mode::Enforce, true)) => Ok(true),
             Some((Mode::Enforce, false)) => {
                 let why = format!("the policy of {} (MTA-STS) does not name this exchanger", self.domain);
-                Err(Failure::new(Kind::Denied, "deliver to", host, why))
+                Err(Error::new(Kind::Denied, "deliver to", host, why))
             }
             Some((Mode::Testing, false)) => {
                 log::warn!("the policy of {} (MTA-STS, in testing) does not name its exchanger {host}", self.domain);
@@ -132,7 +132,7 @@ fn associations(
     host: &str,
     port: u16,
     resolver: &Resolver,
-) -> Result<Option<Vec<Association>>, Failure> {
+) -> Result<Option<Vec<Association>>, Error> {
     let mut names = vec![addresses.name.as_str()];
     if addresses.name != host {
         names.push(host);
@@ -144,7 +144,7 @@ fn associations(
                 return Ok(Some(answer.records.iter().filter_map(Association::of).collect()));
             }
             Ok(_) | Err(LookupError::NoSuchName { .. }) => {}
-            Err(error) => return Err(error.into_failure(&name)),
+            Err(error) => return Err(error.into_error(&name)),
         }
     }
     Ok(None)

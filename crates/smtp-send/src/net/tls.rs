@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::DateTime;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -74,7 +74,7 @@ pub enum Check {
 }
 
 /// The client side of a connection to `host`, before its first byte. Says too whether the certificate will be checked.
-pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnection, bool), Failure> {
+pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnection, bool), Error> {
     let checked = match trust.check {
         Check::Always => true,
         Check::OffLoopback => !loopback,
@@ -83,7 +83,7 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Failure::new(Kind::System, "", "TLS", error))?;
+        .map_err(|error| Error::of(Kind::System, "TLS", error))?;
     let builder = if !trust.pins.is_empty() {
         builder.dangerous().with_custom_certificate_verifier(RuleVerifier::new(pinned(trust, &provider)?, provider))
     } else if let Some((records, domain)) = &trust.dane {
@@ -100,9 +100,9 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
     };
     let name = trust.server_name.as_deref().unwrap_or(host);
     let server_name = ServerName::try_from(name.to_owned())
-        .map_err(|_| Failure::new(Kind::Usage, "--tls-server-name", name, "not a name that a certificate can carry"))?;
+        .map_err(|_| Error::value("--tls-server-name", name, "not a name that a certificate can carry"))?;
     let connection = ClientConnection::new(Arc::new(config), server_name)
-        .map_err(|error| Failure::new(Kind::System, "start TLS with", host, error))?;
+        .map_err(|error| Error::new(Kind::System, "start TLS with", host, error))?;
     Ok((connection, checked))
 }
 
@@ -120,19 +120,19 @@ pub fn binding(connection: &ClientConnection) -> Option<Binding> {
     Binding::end_point(connection.peer_certificates()?.first()?)
 }
 
-fn pinned(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Pinned, Failure> {
+fn pinned(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Pinned, Error> {
     let issuers = match trust.ca {
         Some(_) => {
             let roots = Arc::new(roots(trust)?);
             let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
-            Some(verifier.map_err(|error| Failure::new(Kind::System, "", "TLS", error))?)
+            Some(verifier.map_err(|error| Error::of(Kind::System, "TLS", error))?)
         }
         None => None,
     };
     Ok(Pinned { pins: trust.pins.clone(), issuers })
 }
 
-fn roots(trust: &Trust) -> Result<RootCertStore, Failure> {
+fn roots(trust: &Trust) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     let Some(file) = &trust.ca else {
         let found = rustls_native_certs::load_native_certs();
@@ -142,13 +142,13 @@ fn roots(trust: &Trust) -> Result<RootCertStore, Failure> {
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
             let why = "this system has none (package ca-certificates), and --tls-ca is not given";
-            return Err(Failure::new(Kind::Config, "", "trusted certificates", why));
+            return Err(Error::config("trusted certificates", why));
         }
         return Ok(roots);
     };
-    let unusable = |why: String| Failure::new(Kind::NoInput, "--tls-ca", file.display(), why);
+    let unusable = |why: String| Error::new(Kind::NoInput, "--tls-ca", file.display(), why);
     let text =
-        std::fs::read(file).map_err(|error| Failure::io("--tls-ca", file.display(), error).with_kind(Kind::NoInput))?;
+        std::fs::read(file).map_err(|error| Error::io("--tls-ca", file.display(), error).with_kind(Kind::NoInput))?;
     for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
         roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
@@ -166,12 +166,12 @@ fn day(time: UnixTime) -> String {
 }
 
 /// What went wrong in a handshake with `peer`, and what helps.
-pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
+pub fn explain(peer: &str, error: &rustls::Error) -> Error {
     let cure = "; --tls-ca FILE names an issuer to trust, --insecure accepts any certificate, --tls off sends in clear";
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             let why = format!("issued by nobody who is trusted here{cure}");
-            Failure::new(Kind::Denied, "certificate of", peer, why)
+            Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
             // The library writes each as `DnsName("mail.example.com")`.
@@ -180,7 +180,7 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
             let names = if names.is_empty() { "nobody".to_owned() } else { names };
             let expected = expected.to_str();
             let why = format!("it is for {names}, not for {expected}; --tls-server-name NAME expects another name");
-            Failure::new(Kind::Denied, "certificate of", peer, why)
+            Error::new(Kind::Denied, "certificate of", peer, why)
         }
         // The library has no variant for this one, though every second self-made certificate looks like that.
         rustls::Error::InvalidCertificate(CertificateError::Other(other))
@@ -188,35 +188,35 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Failure {
         {
             let why = "signed by itself and marked as an authority (CA:TRUE), which no server's own certificate may be; \
                        --insecure accepts any certificate, --tls off sends in clear";
-            Failure::new(Kind::Denied, "certificate of", peer, why)
+            Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<PinMismatch>() => {
-            Failure::new(Kind::Denied, "certificate of", peer, other.0.to_string())
+            Error::new(Kind::Denied, "certificate of", peer, other.0.to_string())
         }
         rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
             let why = format!("it was valid until {}, whoever runs the server must renew it{cure}", day(*not_after));
-            Failure::new(Kind::Denied, "certificate of", peer, why)
+            Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
             let why = format!("it is valid from {} on; is the clock of this machine right?{cure}", day(*not_before));
-            Failure::new(Kind::Denied, "certificate of", peer, why)
+            Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
             let why = "not the one that the TLSA records of the server name (DANE)";
-            Failure::new(Kind::Denied, "certificate of", peer, why)
+            Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(wrong) => {
-            Failure::new(Kind::Denied, "certificate of", peer, format!("{wrong}{cure}"))
+            Error::new(Kind::Denied, "certificate of", peer, format!("{wrong}{cure}"))
         }
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             let why = "it answers without TLS; use --tls starttls, or --tls off to send in clear";
-            Failure::new(PROTOCOL, "start TLS with", peer, why)
+            Error::new(PROTOCOL, "start TLS with", peer, why)
         }
         rustls::Error::AlertReceived(alert) => match about_our_certificate(*alert) {
-            Some(why) => Failure::new(Kind::Denied, "start TLS with", peer, why),
-            None => Failure::new(PROTOCOL, "start TLS with", peer, error.to_string()),
+            Some(why) => Error::new(Kind::Denied, "start TLS with", peer, why),
+            None => Error::new(PROTOCOL, "start TLS with", peer, error.to_string()),
         },
-        _ => Failure::new(PROTOCOL, "start TLS with", peer, error.to_string()),
+        _ => Error::new(PROTOCOL, "start TLS with", peer, error.to_string()),
     }
 }
 

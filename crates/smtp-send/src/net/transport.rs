@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::exit_code::PROTOCOL;
@@ -169,7 +169,7 @@ impl Transport {
     /// Starts TLS. Bytes that arrived behind the reply to STARTTLS were injected, or the server is broken: they end the
     /// connection (RFC 3207, section 6).
     pub fn start_tls(&mut self, trust: &Trust) -> Result<(), ConnectionError> {
-        let failed = |why: &'static str| Failure::new(PROTOCOL, "start TLS with", &self.peer, why);
+        let failed = |why: &'static str| Error::new(PROTOCOL, "start TLS with", &self.peer, why);
         if !self.input.is_empty() {
             let failure = failed("it sent bytes in clear behind its answer to STARTTLS; nothing was sent");
             return Err(ConnectionError { failure, step: FailedStep::InjectedBytes });
@@ -178,7 +178,7 @@ impl Transport {
         let (mut connection, verified) = tls::client(trust, &self.host, self.loopback)?;
         let mut stream = clear
             .another(self.limits.until(HANDSHAKE_TIMEOUT))
-            .map_err(|error| Failure::io("start TLS with", &self.peer, error).with_kind(Kind::System))?;
+            .map_err(|error| Error::io("start TLS with", &self.peer, error).with_kind(Kind::System))?;
         while connection.is_handshaking() {
             if let Err(error) = connection.complete_io(&mut stream) {
                 return Err(ConnectionError::handshake(&self.peer, error));
@@ -204,7 +204,7 @@ impl Transport {
             Stream::Tls(tls) => (tls.write_all(bytes).and_then(|()| tls.flush()), bytes.len()),
         };
         result.map_err(|error| {
-            let failure = Failure::io("send to", &self.peer, error).with_kind(Kind::Temporary);
+            let failure = Error::io("send to", &self.peer, error).with_kind(Kind::Temporary);
             WriteError { error: failure.into(), written }
         })
     }
@@ -284,8 +284,8 @@ impl Transport {
     }
 
     fn parsed(&mut self) -> Result<Option<Reply>, ConnectionError> {
-        let wrong = |error| Failure::new(PROTOCOL, "read reply of", &self.peer, error);
-        let (taken, reply) = self.parser.push(&self.input).map_err(wrong)?;
+        let (taken, reply) =
+            self.parser.push(&self.input).map_err(|error| Error::new(PROTOCOL, "read reply of", &self.peer, error))?;
         self.input.drain(..taken);
         Ok(reply)
     }
@@ -318,9 +318,9 @@ impl Transport {
             io::ErrorKind::TimedOut => format!("no complete reply to {awaited} within {}", seconds(allowed)),
             io::ErrorKind::UnexpectedEof if awaited == GREETING => "it closed the connection at once".to_owned(),
             io::ErrorKind::UnexpectedEof => format!("it closed the connection instead of answering {awaited}"),
-            _ => return Failure::io("read reply of", &self.peer, error).with_kind(Kind::Temporary).into(),
+            _ => return Error::io("read reply of", &self.peer, error).with_kind(Kind::Temporary).into(),
         };
-        Failure::new(Kind::Temporary, "read reply of", &self.peer, why).into()
+        Error::new(Kind::Temporary, "read reply of", &self.peer, why).into()
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::config::{FileSource, ReportStyle};
 use crate::report::{CsvReport, Report};
@@ -33,7 +33,7 @@ impl Output {
         csv: Option<&FileSource>,
         messages: Option<usize>,
         goes_on: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let to_stdout = csv == Some(&FileSource::Stdin);
         let csv = csv.map(|target| match target {
             FileSource::Stdin => Ok(CsvReport::new(Box::new(io::stdout()) as Box<dyn Write + Send>, true)),
@@ -66,7 +66,7 @@ impl Output {
             && error.kind() != io::ErrorKind::BrokenPipe
             && !std::mem::replace(&mut self.warned, true)
         {
-            log::warn!("the report is not complete: {}", Failure::output(error));
+            log::warn!("the report is not complete: {}", Error::output(error));
         }
         if let Some(progress) = &self.progress {
             progress.step();
@@ -75,11 +75,11 @@ impl Output {
 }
 
 /// The file of a report, begun anew or continued.
-fn table(path: &Path, goes_on: bool) -> Result<CsvReport<Box<dyn Write + Send>>, Failure> {
+fn table(path: &Path, goes_on: bool) -> Result<CsvReport<Box<dyn Write + Send>>, Error> {
     let open = || -> io::Result<_> {
         let file = File::options().create(true).write(true).append(goes_on).truncate(!goes_on).open(path)?;
         let is_new = file.metadata()?.len() == 0;
         Ok(CsvReport::new(Box::new(BufWriter::new(file)) as Box<dyn Write + Send>, is_new))
     };
-    open().map_err(|error| Failure::io("write", path.display(), error).with_kind(Kind::System))
+    open().map_err(|error| Error::io("write", path.display(), error).with_kind(Kind::System))
 }

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use nix::sys::signal::{SigSet, Signal};
 
 use super::Sending;
@@ -24,7 +24,7 @@ const NAMED: usize = 5;
 
 /// What happened first.
 enum SendEnd {
-    Done(Vec<RecipientStatus>, Option<Failure>),
+    Done(Vec<RecipientStatus>, Option<Error>),
     Signal(Signal),
 }
 
@@ -34,8 +34,8 @@ pub(super) fn of(
     sending: Sending,
     job: OutgoingMessage,
     dead_letter: Result<DeadLetter, String>,
-    place: impl FnOnce(Failure) -> Failure,
-) -> Result<(), Failure> {
+    place: impl FnOnce(Error) -> Error,
+) -> Result<(), Error> {
     let recipients: Vec<String> = job.recipients.iter().map(ToString::to_string).collect();
     let sender = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
     if let Ok(dead_letter) = &dead_letter {
@@ -55,18 +55,14 @@ pub(super) fn of(
         }
         SendEnd::Signal(signal) => {
             let why = "the message may or may not have been delivered";
-            Failure::new(Kind::Temporary, "", format!("ended by {}", signal.as_str()), why)
+            Error::of(Kind::Temporary, format!("ended by {}", signal.as_str()), why)
         }
     };
     Err(saved(dead_letter, &failure, &sender, &recipients))
 }
 
 /// Tries a message that is in the queue. Unless it is refused for good there is nothing to say: it is in good hands.
-pub(super) fn queued(
-    mut sending: Sending,
-    entry: QueueEntry,
-    place: impl FnOnce(Failure) -> Failure,
-) -> Result<(), Failure> {
+pub(super) fn queued(mut sending: Sending, entry: QueueEntry, place: impl FnOnce(Error) -> Error) -> Result<(), Error> {
     let id = entry.id.clone();
     let attempt = until_signal(
         move || AttemptEnd::Tried(queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {})),
@@ -127,7 +123,7 @@ fn send(sending: Sending, job: OutgoingMessage) -> SendEnd {
 }
 
 fn ended() -> SendEnd {
-    SendEnd::Done(Vec::new(), Some(Failure::new(Kind::System, "", "the sending", "ended without a result")))
+    SendEnd::Done(Vec::new(), Some(Error::of(Kind::System, "the sending", "ended without a result")))
 }
 
 /// The signals to wait for: those that this program was not told to ignore when it was started, as nohup does.
@@ -141,10 +137,10 @@ fn awaited() -> SigSet {
 /// `failure` with the place where the message is kept now, and for whom; or why it is not kept.
 pub(super) fn saved(
     dead_letter: Result<DeadLetter, String>,
-    failure: &Failure,
+    failure: &Error,
     sender: &str,
     recipients: &[String],
-) -> Failure {
+) -> Error {
     let whom = match recipients {
         [] => String::new(),
         few if few.len() <= NAMED => format!(" for {}", few.join(", ")),
@@ -161,5 +157,5 @@ pub(super) fn saved(
             }
         },
     };
-    Failure::new(failure.kind(), "", why, end)
+    Error::of(failure.kind(), why, end)
 }

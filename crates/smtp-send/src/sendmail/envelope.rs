@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::arguments::Arguments;
 use super::qualify;
+use crate::errors;
 use crate::host;
 use crate::message::{Edits, ExistingMessage};
 use crate::proto::address::{Address, AddressError, Mailbox};
@@ -42,8 +43,8 @@ pub(super) struct MessageEnvelope {
 
 impl SenderIdentity {
     /// From what an account says (`from`, `envelope-from`) and the arguments, which count more.
-    pub(super) fn new(from: Option<&str>, envelope_from: Option<&str>, arguments: &Arguments) -> Result<Self, Failure> {
-        let wrong = |option, typed: &str, error| Failure::new(Kind::BadData, option, typed, error);
+    pub(super) fn new(from: Option<&str>, envelope_from: Option<&str>, arguments: &Arguments) -> Result<Self, Error> {
+        let wrong = |option, typed: &str, error| Error::new(Kind::BadData, option, typed, error);
         let from =
             from.map(|typed| Mailbox::parse(typed).map_err(|error| wrong("--from", typed, error))).transpose()?;
         let domain = from.as_ref().map_or_else(host::best_name, |from| from.address.domain().to_owned());
@@ -75,21 +76,20 @@ impl SenderIdentity {
     }
 
     /// What a message lacks is added, and Bcc goes.
-    pub(super) fn edits(&self) -> Result<Edits, Failure> {
+    pub(super) fn edits(&self) -> Result<Edits, Error> {
         let date = chrono::Local::now().fixed_offset();
-        let message_id = host::message_id(&date, &self.domain)
-            .map_err(|error| Failure::new(Kind::System, "get", "random numbers", error))?;
+        let message_id = host::message_id(&date, &self.domain).map_err(errors::no_random_numbers)?;
         Ok(Edits { remove_bcc: true, from: Some(self.author.clone()), date: Some(date), message_id: Some(message_id) })
     }
 
     /// The envelope of a message that has been read.
-    pub(super) fn envelope(&self, ready: &ExistingMessage, arguments: &Arguments) -> Result<MessageEnvelope, Failure> {
-        let wrong = |error| Failure::new(Kind::BadData, "", "the header", error);
+    pub(super) fn envelope(&self, ready: &ExistingMessage, arguments: &Arguments) -> Result<MessageEnvelope, Error> {
+        let wrong = |error| Error::bad_data("the header", error);
         let mut recipients = Vec::new();
         for typed in &arguments.recipients {
             let list = qualify::list(typed.as_bytes(), &self.domain);
             let list = header::mailboxes(&String::from_utf8_lossy(&list));
-            let list = list.map_err(|error| Failure::new(Kind::BadData, "recipient", typed, error))?;
+            let list = list.map_err(|error| Error::new(Kind::BadData, "recipient", typed, error))?;
             recipients.extend(list.into_iter().map(|mailbox| mailbox.address));
         }
         if arguments.from_header {
@@ -99,7 +99,7 @@ impl SenderIdentity {
         recipients.retain(|address| seen.insert(address.clone()));
         if recipients.is_empty() {
             let where_to = if arguments.from_header { "neither in the header nor typed" } else { "in what was typed" };
-            return Err(Failure::new(Kind::BadData, "", "no recipient", where_to));
+            return Err(Error::bad_data("no recipient", where_to));
         }
         let reverse_path = match &self.bounces {
             Bounces::To(address) => Some(address.clone()),

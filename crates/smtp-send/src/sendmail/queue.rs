@@ -10,12 +10,13 @@ mod spool;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use common::{Failure, Kind, SafeText};
+use common::{Error, Kind, SafeText};
 
 use super::arguments::Arguments;
 use super::dead_letter::{self, DeadLetter};
 use super::{Setup, with_config_location};
 use crate::cli::{QueueAction, QueueDrop, QueueRun};
+use crate::errors;
 use crate::message::Edits;
 use crate::message::OutgoingMessage;
 use crate::report::Report;
@@ -55,10 +56,10 @@ pub(super) fn enqueue(
 ///
 /// # Errors
 /// The queue cannot be read, or something could not be sent for good or removed.
-pub fn run(action: &QueueAction) -> Result<(), Failure> {
-    let queue = Queue::open().map_err(|error| Failure::io("open", "the queue", error).with_kind(Kind::System))?;
+pub fn run(action: &QueueAction) -> Result<(), Error> {
+    let queue = Queue::open().map_err(|error| Error::io("open", "the queue", error).with_kind(Kind::System))?;
     dead_letter::save_left_over();
-    let ids = queue.ids().map_err(|error| Failure::io("read", queue.folder().display(), error))?;
+    let ids = queue.ids().map_err(|error| Error::io("read", queue.folder().display(), error))?;
     match action {
         QueueAction::List => list(&queue, &ids),
         QueueAction::Run(how) => try_all(&queue, &ids, how),
@@ -66,7 +67,7 @@ pub fn run(action: &QueueAction) -> Result<(), Failure> {
     }
 }
 
-fn list(queue: &Queue, ids: &[String]) -> Result<(), Failure> {
+fn list(queue: &Queue, ids: &[String]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     for id in ids {
         let text = match queue.ticket(id) {
@@ -85,31 +86,31 @@ fn list(queue: &Queue, ids: &[String]) -> Result<(), Failure> {
                 )
             }
         };
-        writeln!(out, "{}", SafeText(text.as_bytes())).map_err(Failure::output)?;
+        writeln!(out, "{}", SafeText(text.as_bytes())).map_err(Error::output)?;
     }
     if ids.is_empty() {
-        writeln!(out, "the queue is empty").map_err(Failure::output)?;
+        writeln!(out, "the queue is empty").map_err(Error::output)?;
     }
     Ok(())
 }
 
-fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Failure> {
+fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Error> {
     if !(how.give_up_after > 0.0 && how.give_up_after <= 1000.0) {
-        return Err(Failure::new(Kind::Usage, "", "--give-up-after", "write a number of days above 0"));
+        return Err(Error::usage("--give-up-after", "write a number of days above 0"));
     }
     let mut run = QueuePass { how, accounts: HashMap::new(), first: None, failed: 0 };
     for id in ids {
         match queue.entry(id) {
             Ok(entry) if how.all || entry.ticket.next <= now() => run.entry(entry),
             Ok(_) | Err(QueueEntryError::Busy | QueueEntryError::Missing) => {}
-            Err(error) => run.failed(Failure::new(Kind::BadData, "read", id, error.to_string())),
+            Err(error) => run.failed(errors::malformed(id, error.to_string())),
         }
     }
     match (run.first, run.failed) {
         (None, _) => Ok(()),
         (Some(first), 1) => Err(first),
         (Some(first), failed) => {
-            Err(Failure::new(first.kind(), "", format!("{failed} messages failed; the first"), first.to_string()))
+            Err(Error::of(first.kind(), format!("{failed} messages failed; the first"), first.to_string()))
         }
     }
 }
@@ -118,8 +119,8 @@ fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Failure>
 struct QueuePass<'a> {
     how: &'a QueueRun,
     /// The way of each account and set of wishes that was met; or why there is none for now.
-    accounts: HashMap<[Option<String>; 4], Result<Setup, Failure>>,
-    first: Option<Failure>,
+    accounts: HashMap<[Option<String>; 4], Result<Setup, Error>>,
+    first: Option<Error>,
     failed: usize,
 }
 
@@ -138,7 +139,7 @@ impl QueuePass<'_> {
                 let why = failure.clone();
                 self.waiting(&entry.id, &why);
                 if let Err(error) = saved {
-                    self.failed(Failure::io("write the ticket of", &entry.id, error));
+                    self.failed(Error::io("write the ticket of", &entry.id, error));
                 }
                 return;
             }
@@ -170,13 +171,13 @@ impl QueuePass<'_> {
         }
     }
 
-    fn waiting(&self, id: &str, failure: &Failure) {
+    fn waiting(&self, id: &str, failure: &Error) {
         if !self.how.quiet {
             log::warn!("{id} waits: {failure}");
         }
     }
 
-    fn failed(&mut self, failure: Failure) {
+    fn failed(&mut self, failure: Error) {
         self.failed += 1;
         if self.first.is_some() {
             log::warn!("{failure}");
@@ -187,12 +188,12 @@ impl QueuePass<'_> {
     }
 }
 
-fn remove(queue: &Queue, ids: &[String], what: &QueueDrop) -> Result<(), Failure> {
+fn remove(queue: &Queue, ids: &[String], what: &QueueDrop) -> Result<(), Error> {
     let wanted = if what.all { ids } else { &what.ids };
     let mut first = None;
     for id in wanted {
         if let Err(error) = queue.drop_entry(id) {
-            first.get_or_insert(Failure::new(Kind::NoInput, "drop", id, error.to_string()));
+            first.get_or_insert(Error::new(Kind::NoInput, "drop", id, error.to_string()));
         }
     }
     first.map_or(Ok(()), Err)

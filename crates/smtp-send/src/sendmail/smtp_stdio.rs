@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::rc::Rc;
 
-use common::{Failure, Kind, SafeText};
+use common::{Error, Kind, SafeText};
 
 use super::dead_letter::{DeadLetter, SaveError};
 use super::queue::{self, Attempt};
@@ -32,7 +32,7 @@ const BARE: &str = "500 5.5.2 A line ends with CR LF, both of them";
 ///
 /// # Errors
 /// When the account is of no use, standard output is closed, or standard input ends within a message.
-pub(super) fn serve(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn serve(arguments: &Arguments) -> Result<(), Error> {
     // Whoever starts this with a broken account shall hear it at once.
     let setup = match Setup::new(arguments) {
         Ok(setup) => setup,
@@ -59,14 +59,14 @@ pub(super) fn serve(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn say(reply: &str) -> Result<(), Failure> {
+fn say(reply: &str) -> Result<(), Error> {
     log::info!("-> {}", reply.replace("\r\n", " | "));
     let mut out = io::stdout().lock();
-    out.write_all(format!("{reply}\r\n").as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
+    out.write_all(format!("{reply}\r\n").as_bytes()).and_then(|()| out.flush()).map_err(Error::output)
 }
 
 /// What the next command leads to; `None` at the end of the input.
-fn line(session: &mut SmtpServerSession) -> Result<Option<ServerStep>, Failure> {
+fn line(session: &mut SmtpServerSession) -> Result<Option<ServerStep>, Error> {
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
     let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
@@ -90,11 +90,7 @@ fn line(session: &mut SmtpServerSession) -> Result<Option<ServerStep>, Failure> 
 }
 
 /// Reads the message and sends it. The text is the answer.
-fn received(
-    setup: Result<Setup, Failure>,
-    envelope: ReceivedEnvelope,
-    arguments: &Arguments,
-) -> Result<String, Failure> {
+fn received(setup: Result<Setup, Error>, envelope: ReceivedEnvelope, arguments: &Arguments) -> Result<String, Error> {
     let end = Rc::new(Cell::new(DataEnd::Missing));
     let data = Data {
         text: DataText::default(),
@@ -132,7 +128,7 @@ fn received(
         }
         Err(error) => {
             dead_letter.discard();
-            Ok(refusal(&error.into_failure(MESSAGE)))
+            Ok(refusal(&error.into_error(MESSAGE)))
         }
     }
 }
@@ -186,7 +182,7 @@ fn queue_id(statuses: &[RecipientStatus]) -> String {
 }
 
 /// The reply that says the same as a failure.
-fn refusal(failure: &Failure) -> String {
+fn refusal(failure: &Error) -> String {
     let code = match failure.kind() {
         Kind::Temporary | Kind::System | Kind::NoInput => "451 4.3.0",
         // Whoever set this up can mend it; the message is not to blame.
@@ -199,7 +195,7 @@ fn refusal(failure: &Failure) -> String {
     format!("{code} {}", reason(failure))
 }
 
-fn reason(failure: &Failure) -> String {
+fn reason(failure: &Error) -> String {
     shortened(&failure.to_string())
 }
 
@@ -208,7 +204,7 @@ fn shortened(text: &str) -> String {
     safe.chars().map(|character| if character.is_ascii() { character } else { '?' }).take(MAX_REASON).collect()
 }
 
-fn drain(mut source: impl Read) -> Result<(), Failure> {
+fn drain(mut source: impl Read) -> Result<(), Error> {
     io::copy(&mut source, &mut io::sink()).map(drop).map_err(super::unreadable)
 }
 

@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use common::{Failure, Kind};
+use common::Error;
 
 use crate::config::{Composed, FileSource, Mail, TextSource};
+use crate::errors;
 use crate::host;
 use crate::message::attach::Wanted;
 use crate::message::dkim_signer::Signer;
@@ -22,7 +23,7 @@ use crate::source::{EmlFiles, MessageSource, SingleMessage};
 const STDIN: &str = "standard input";
 
 /// All messages of a run, each with its envelope. Where `keep_going`, those that cannot be sent are left out.
-pub fn open(mail: Mail, signer: Option<Signer>, keep_going: bool) -> Result<Box<dyn MessageSource>, Failure> {
+pub fn open(mail: Mail, signer: Option<Signer>, keep_going: bool) -> Result<Box<dyn MessageSource>, Error> {
     let signer = signer.map(Arc::new);
     Ok(match mail {
         Mail::Composed(mut composed) => {
@@ -37,18 +38,17 @@ pub fn open(mail: Mail, signer: Option<Signer>, keep_going: bool) -> Result<Box<
     })
 }
 
-fn compose(config: &mut Composed) -> Result<OutgoingMessage, Failure> {
+fn compose(config: &mut Composed) -> Result<OutgoingMessage, Error> {
     // Files first, so that nobody types a text in vain.
     let attachments = config.attachments.iter().map(|one| attach("attach", one)).collect::<Result<Vec<_>, _>>()?;
     let inline = config.inline.iter().map(|one| attach("inline", one)).collect::<Result<Vec<_>, _>>()?;
     let date = chrono::Local::now().fixed_offset();
-    let message_id = host::message_id(&date, &host::best_name())
-        .map_err(|error| Failure::new(Kind::System, "", "random numbers", error))?;
+    let message_id = host::message_id(&date, &host::best_name()).map_err(errors::no_random_numbers)?;
     let html = config.html.as_ref().map(|source| read_html(source, inline, &message_id)).transpose()?;
     let (html, plain) = html.unzip();
     let text = match (&config.text, plain) {
         (TextSource::Html, Some(plain)) => {
-            Text::read(plain.as_bytes()).map_err(|error| error.into_failure("keep", "the text"))?
+            Text::read(plain.as_bytes()).map_err(|error| error.into_error("keep", "the text"))?
         }
         (source, _) => read_text(source)?,
     };
@@ -72,13 +72,13 @@ fn compose(config: &mut Composed) -> Result<OutgoingMessage, Failure> {
     })
 }
 
-fn attach(operation: &'static str, wanted: &Wanted) -> Result<Attachment, Failure> {
+fn attach(operation: &'static str, wanted: &Wanted) -> Result<Attachment, Error> {
     let name: &dyn Display = if wanted.is_stdin() { &STDIN } else { &wanted.path.display() };
-    Attachment::open(wanted).map_err(|error| error.into_failure(operation, name))
+    Attachment::open(wanted).map_err(|error| error.into_error(operation, name))
 }
 
 /// The text in HTML with its pictures, and the same in plain text.
-fn read_html(source: &FileSource, inline: Vec<Attachment>, message_id: &str) -> Result<(HtmlBody, String), Failure> {
+fn read_html(source: &FileSource, inline: Vec<Attachment>, message_id: &str) -> Result<(HtmlBody, String), Error> {
     let (name, html): (&dyn Display, _) = match source {
         FileSource::Stdin => (&STDIN, Html::read(stdin("The text"))),
         FileSource::File(path) => (
@@ -87,8 +87,8 @@ fn read_html(source: &FileSource, inline: Vec<Attachment>, message_id: &str) -> 
         ),
     };
     let failed = |error: HtmlError| match error {
-        HtmlError::Spool(error) => error.into_failure("read", name),
-        HtmlError::TooLong | HtmlError::Missing(_) => Failure::new(Kind::BadData, "read", name, error),
+        HtmlError::Spool(error) => error.into_error("read", name),
+        HtmlError::TooLong | HtmlError::Missing(_) => errors::malformed(name, error),
     };
     let mut html = html.map_err(failed)?;
     let unique = message_id.trim_matches(['<', '>']);
@@ -100,19 +100,19 @@ fn read_html(source: &FileSource, inline: Vec<Attachment>, message_id: &str) -> 
         log::warn!("{name} does not show --inline {0}: it would be named cid:{0} there", picture.name);
     }
     let plain = html.plain();
-    let text = html.into_text().map_err(|error| SpoolError::Keep(error).into_failure("keep", name))?;
+    let text = html.into_text().map_err(|error| SpoolError::Keep(error).into_error("keep", name))?;
     let inline = inline.into_iter().zip(pictures).map(|(file, picture)| file.shown_as(picture.id)).collect();
     Ok((HtmlBody { text, inline }, plain))
 }
 
-fn read_text(source: &TextSource) -> Result<Text, Failure> {
+fn read_text(source: &TextSource) -> Result<Text, Error> {
     let (name, text): (&dyn Display, _) = match source {
         TextSource::Nothing | TextSource::Html => (&"the text", Text::read(io::empty())),
         TextSource::Inline(text) => (&"--body", Text::read(text.as_bytes())),
         TextSource::File(path) => (&path.display(), File::open(path).map_err(SpoolError::Read).and_then(Text::read)),
         TextSource::Stdin => (&STDIN, Text::read(stdin("The text"))),
     };
-    text.map_err(|error| error.into_failure("read", name))
+    text.map_err(|error| error.into_error("read", name))
 }
 
 /// Standard input; who sits there is told that something is expected.

@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use common::{Failure, Kind};
+use common::Error;
 use sha2::{Digest as _, Sha256};
+
+use crate::errors;
 
 /// Bytes read at once.
 const BLOCK: usize = 64 * 1024;
@@ -28,8 +30,8 @@ impl Digest {
     }
 
     /// Adds what a file holds.
-    pub(crate) fn file(&mut self, path: &Path) -> Result<(), Failure> {
-        self.content(path).map_err(|error| Failure::io("read", path.display(), error).with_kind(Kind::NoInput))
+    pub(crate) fn file(&mut self, path: &Path) -> Result<(), Error> {
+        self.content(path).map_err(|error| errors::unreadable(path.display(), error))
     }
 
     fn content(&mut self, path: &Path) -> io::Result<()> {

@@ -9,9 +9,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::config::{ExistingMail, FileSource, ReversePath};
+use crate::errors;
 use crate::message::dkim_signer::Signer;
 use crate::message::regular_file::FileVersion;
 use crate::message::{Edits, ExistingMessage, ExistingMessageError, FieldError, Mbox, Message, OutgoingMessage};
@@ -69,7 +70,7 @@ impl EmlFiles {
         signer: Option<Arc<Signer>>,
         keep_going: bool,
         mut stdin: impl FnMut() -> Box<dyn Read>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let mut files = Self { mail, signer, mboxes: Vec::new(), items: Vec::new(), skipped: 0 };
         for source in files.mail.files.clone() {
             match source {
@@ -90,10 +91,10 @@ impl EmlFiles {
         Ok(files)
     }
 
-    fn add_file(&mut self, path: PathBuf, keep_going: bool) -> Result<(), Failure> {
-        let unreadable = |error| Failure::io("read", path.display(), error).with_kind(Kind::NoInput);
+    fn add_file(&mut self, path: PathBuf, keep_going: bool) -> Result<(), Error> {
         let is_eml = path.extension().is_some_and(|extension| extension == "eml");
-        let mbox = if is_eml { None } else { Mbox::open(&path).map_err(unreadable)? };
+        let mbox =
+            if is_eml { None } else { Mbox::open(&path).map_err(|error| errors::unreadable(path.display(), error))? };
         let Some(mbox) = mbox else {
             let checked = self.checked(ExistingMessage::open(&path, &self.edits()), &path.display().to_string());
             if let Some(checked) = self.unless_skipped(checked, keep_going)?
@@ -121,7 +122,7 @@ impl EmlFiles {
         self.items.push(EmlItem { place, recipients });
     }
 
-    fn unless_skipped<T>(&mut self, checked: Result<T, Failure>, keep_going: bool) -> Result<Option<T>, Failure> {
+    fn unless_skipped<T>(&mut self, checked: Result<T, Error>, keep_going: bool) -> Result<Option<T>, Error> {
         match checked {
             Err(failure) if keep_going => {
                 log::warn!("left out: {failure}");
@@ -132,12 +133,12 @@ impl EmlFiles {
         }
     }
 
-    fn read_mbox(&self, mbox: usize, number: usize) -> Result<Checked, Failure> {
+    fn read_mbox(&self, mbox: usize, number: usize) -> Result<Checked, Error> {
         let (path, file) = &self.mboxes[mbox];
         let name = mbox_name(path, number);
         match file.extract(number) {
             Some(message) => self.checked(ExistingMessage::extract(message, &self.edits()), &name),
-            None => Err(Failure::new(Kind::NoInput, "read", name, "no such message")),
+            None => Err(Error::new(Kind::NoInput, "read", name, "no such message")),
         }
     }
 
@@ -146,10 +147,10 @@ impl EmlFiles {
     }
 
     /// Checks that a message has a header, and its envelope an author and recipients.
-    fn checked(&self, message: Result<ExistingMessage, ExistingMessageError>, name: &str) -> Result<Checked, Failure> {
-        let message = message.map_err(|error| error.into_failure(name))?;
+    fn checked(&self, message: Result<ExistingMessage, ExistingMessageError>, name: &str) -> Result<Checked, Error> {
+        let message = message.map_err(|error| error.into_error(name))?;
         let mail = &self.mail;
-        let wrong = |why: &str| Failure::new(Kind::BadData, "read", name, why);
+        let wrong = |why: &str| errors::malformed(name, why);
         if !message.has_header() {
             return Err(wrong("it does not begin with a header field, so it is no message"));
         }
@@ -178,9 +179,8 @@ impl EmlFiles {
         OutgoingMessage { reverse_path, recipients, message }
     }
 
-    fn item(&self, number: usize) -> Result<&EmlItem, Failure> {
-        let missing = || Failure::new(Kind::System, "read", "the message", "no such number");
-        self.items.get(number).ok_or_else(missing)
+    fn item(&self, number: usize) -> Result<&EmlItem, Error> {
+        self.items.get(number).ok_or_else(|| Error::new(Kind::System, "read", "the message", "no such number"))
     }
 }
 
@@ -200,7 +200,7 @@ impl MessageSource for EmlFiles {
         })
     }
 
-    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Failure> {
+    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Error> {
         let item = self.item(number)?;
         Ok(match (&self.mail.recipients, &item.place) {
             (Some(given), _) => given.as_slice().into(),
@@ -209,14 +209,14 @@ impl MessageSource for EmlFiles {
         })
     }
 
-    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Failure> {
+    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Error> {
         let checked = match &self.item(number)?.place {
             EmlPlace::Stdin(kept) => return Ok(kept.open()),
             EmlPlace::File(path, version) => {
                 let message = ExistingMessage::open(path, &self.edits());
                 if message.as_ref().is_ok_and(|message| message.version() != Some(version)) {
                     let why = "the file has changed since it was first read";
-                    return Err(Failure::new(Kind::Temporary, "read", path.display(), why));
+                    return Err(Error::new(Kind::Temporary, "read", path.display(), why));
                 }
                 self.checked(message, &path.display().to_string())?
             }
@@ -225,14 +225,14 @@ impl MessageSource for EmlFiles {
         Ok(self.outgoing(checked).into())
     }
 
-    fn digest(&self) -> Result<String, Failure> {
+    fn digest(&self) -> Result<String, Error> {
         let mut digest = Digest::new("eml");
         digest.words(format!("{:?} {:?}", self.mail.recipients, self.mail.reverse_path).as_bytes());
         for item in &self.items {
             match &item.place {
                 EmlPlace::Stdin(_) => {
                     let why = "standard input cannot be read again when the run goes on; use a file";
-                    return Err(Failure::new(Kind::Usage, "", "--journal", why));
+                    return Err(Error::usage("--journal", why));
                 }
                 EmlPlace::File(path, _) => digest.file(path)?,
                 EmlPlace::Mbox { number, .. } => digest.words(&number.to_le_bytes()),
@@ -252,8 +252,8 @@ fn mbox_name(path: &Path, number: usize) -> String {
 }
 
 /// The messages in a folder: those of a Maildir, else its files `*.eml`.
-fn messages_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let unreadable = |error| Failure::io("read", folder.display(), error).with_kind(Kind::NoInput);
+fn messages_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |error| errors::unreadable(folder.display(), error);
     let maildir = [folder.join("new"), folder.join("cur")];
     let mut found = Vec::new();
     if maildir.iter().all(|part| part.is_dir()) {
@@ -267,7 +267,7 @@ fn messages_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     if found.is_empty() {
         let why = "neither a file *.eml nor a Maildir with messages is in it";
-        return Err(Failure::new(Kind::NoInput, "read", folder.display(), why));
+        return Err(Error::new(Kind::NoInput, "read", folder.display(), why));
     }
     Ok(found)
 }

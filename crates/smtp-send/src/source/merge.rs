@@ -11,10 +11,11 @@ use std::io::Read;
 use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
-use common::{Failure, Kind};
+use common::Error;
 
 use super::csv_table::{BadRow, CsvTable, CsvTableError};
 use crate::config::{FileSource, MergeMail, ReversePath};
+use crate::errors;
 use crate::host;
 use crate::message::dkim_signer::Signer;
 use crate::message::headers::Headers;
@@ -59,7 +60,7 @@ impl Merge {
         signer: Option<Arc<Signer>>,
         keep_going: bool,
         stdin: impl FnOnce() -> Box<dyn Read>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let template_bytes = read_template(&mail)?;
         let (rows, bad) = match &mail.rows {
             FileSource::File(path) => CsvTable::open(path, mail.separator),
@@ -68,8 +69,8 @@ impl Merge {
         .map_err(|error| no_table(&mail.rows, error))?;
         let column = address_column(&rows, &mail)?;
         let columns = Columns::new(rows.columns().to_vec());
-        let wrong = |error| Failure::new(Kind::BadData, "read", mail.template.display(), error);
-        let template = Template::parse(&template_bytes, columns).map_err(wrong)?;
+        let template = Template::parse(&template_bytes, columns)
+            .map_err(|error| errors::malformed(mail.template.display(), error))?;
         let adds_to = !template.has("To");
         let (date, host, run) = (chrono::Local::now().fixed_offset(), host::best_name(), run_id::new()?);
         let mut merge =
@@ -79,7 +80,7 @@ impl Merge {
     }
 
     /// Tries every row; gives up the bad ones, or everything.
-    fn check_rows(&mut self, mut bad: Vec<BadRow>, keep_going: bool) -> Result<(), Failure> {
+    fn check_rows(&mut self, mut bad: Vec<BadRow>, keep_going: bool) -> Result<(), Error> {
         let (hasher, mut seen, mut repeated) = (RandomState::new(), HashMap::new(), Vec::new());
         let mut good = Vec::with_capacity(self.rows.len());
         for number in 0..self.rows.len() {
@@ -113,9 +114,9 @@ impl Merge {
         self.refuse(&bad, keep_going)
     }
 
-    fn refuse(&self, bad: &[BadRow], keep_going: bool) -> Result<(), Failure> {
+    fn refuse(&self, bad: &[BadRow], keep_going: bool) -> Result<(), Error> {
         let name = self.rows.path().display();
-        let wrong = |why: String| Failure::new(Kind::BadData, "read", name.to_string(), why);
+        let wrong = |why: String| errors::malformed(name.to_string(), why);
         let told = if keep_going || bad.len() > 1 { &bad[..bad.len().min(NAMED)] } else { &[] };
         for row in told {
             log::warn!("{name} line {}: {}", row.line, row.why);
@@ -134,9 +135,8 @@ impl Merge {
         }
     }
 
-    fn row(&self, number: usize) -> Result<Vec<String>, Failure> {
-        let unreadable = |error| Failure::io("read", self.rows.path().display(), error).with_kind(Kind::NoInput);
-        self.rows.read(number).map_err(unreadable)
+    fn row(&self, number: usize) -> Result<Vec<String>, Error> {
+        self.rows.read(number).map_err(|error| errors::unreadable(self.rows.path().display(), error))
     }
 
     fn recipient(&self, row: &[String]) -> Result<Address, String> {
@@ -145,10 +145,10 @@ impl Merge {
     }
 
     /// The message of a row.
-    fn filled(&self, number: usize) -> Result<OutgoingMessage, Failure> {
+    fn filled(&self, number: usize) -> Result<OutgoingMessage, Error> {
         let row = self.row(number)?;
         let name = self.label(number);
-        let wrong = |why: String| Failure::new(Kind::BadData, "read", &name, why);
+        let wrong = |why: String| errors::malformed(&name, why);
         let recipient = self.recipient(&row).map_err(wrong)?;
         let mut first = Headers::default();
         if self.adds_to {
@@ -163,7 +163,7 @@ impl Merge {
             // The same when the run goes on, so that those who get it twice can tell.
             message_id: Some(format!("<{}.{}@{}>", self.run, self.rows.line(number), self.host)),
         };
-        let ready = ExistingMessage::own(message, &edits).map_err(|error| error.into_failure(&name))?;
+        let ready = ExistingMessage::own(message, &edits).map_err(|error| error.into_error(&name))?;
         let broken = |error: &FieldError| wrong(error.to_string());
         let reverse_path = match &self.mail.reverse_path {
             ReversePath::Given(path) => path.clone(),
@@ -187,23 +187,22 @@ impl MessageSource for Merge {
         (self.rows.len() > 1).then(|| self.label(number))
     }
 
-    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Failure> {
-        let wrong = |why: String| Failure::new(Kind::BadData, "read", self.label(number), why);
-        Ok(vec![self.recipient(&self.row(number)?).map_err(wrong)?].into())
+    fn recipients(&self, number: usize) -> Result<Cow<'_, [Address]>, Error> {
+        Ok(vec![self.recipient(&self.row(number)?).map_err(|why: String| errors::malformed(self.label(number), why))?]
+            .into())
     }
 
-    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Failure> {
+    fn open(&self, number: usize) -> Result<OpenMessage<'_>, Error> {
         self.filled(number).map(OpenMessage::from)
     }
 
-    fn digest(&self) -> Result<String, Failure> {
+    fn digest(&self) -> Result<String, Error> {
         let mail = &self.mail;
         let mut digest = Digest::new("merge");
         digest.words(format!("{:?} {:?} {}", mail.author, mail.reverse_path, self.column).as_bytes());
         digest.words(&[mail.separator]);
         digest.words(&self.template_bytes);
-        let unreadable = |error| Failure::io("read", self.rows.path().display(), error).with_kind(Kind::NoInput);
-        digest.stream(self.rows.bytes()).map_err(unreadable)?;
+        digest.stream(self.rows.bytes()).map_err(|error| errors::unreadable(self.rows.path().display(), error))?;
         Ok(digest.finish())
     }
 
@@ -220,34 +219,34 @@ impl MessageSource for Merge {
     }
 }
 
-fn read_template(mail: &MergeMail) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error| Failure::io("read", mail.template.display(), error).with_kind(Kind::NoInput);
+fn read_template(mail: &MergeMail) -> Result<Vec<u8>, Error> {
+    let unreadable = |error| errors::unreadable(mail.template.display(), error);
     let facts = fs::metadata(&mail.template).map_err(unreadable)?;
     if !facts.is_file() {
         return Err(unreadable(std::io::Error::other("not a regular file")));
     }
     if facts.len() > MAX_TEMPLATE {
         let why = format!("larger than {} MiB, which is held in memory", MAX_TEMPLATE >> 20);
-        return Err(Failure::new(Kind::BadData, "read", mail.template.display(), why));
+        return Err(errors::malformed(mail.template.display(), why));
     }
     fs::read(&mail.template).map_err(unreadable)
 }
 
-fn no_table(source: &FileSource, error: CsvTableError) -> Failure {
+fn no_table(source: &FileSource, error: CsvTableError) -> Error {
     let name = match source {
         FileSource::Stdin => "standard input".to_owned(),
         FileSource::File(path) => path.display().to_string(),
     };
     match error {
-        CsvTableError::Io(error) => Failure::io("read", name, error).with_kind(Kind::NoInput),
-        CsvTableError::NoTable(why) => Failure::new(Kind::BadData, "read", name, why),
+        CsvTableError::Io(error) => errors::unreadable(name, error),
+        CsvTableError::NoTable(why) => errors::malformed(name, why),
     }
 }
 
 /// The column with the address.
-fn address_column(rows: &CsvTable, mail: &MergeMail) -> Result<usize, Failure> {
+fn address_column(rows: &CsvTable, mail: &MergeMail) -> Result<usize, Error> {
     let columns = Columns::new(rows.columns().to_vec());
-    let wrong = |why: String| Failure::new(Kind::BadData, "read", rows.path().display(), why);
+    let wrong = |why: String| errors::malformed(rows.path().display(), why);
     let known = || columns.names().join(", ");
     if let Some(wanted) = &mail.column {
         return columns

@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::{Connection, ConnectionLost, MessageQueue, log_reply};
 use crate::delivery::progress::UploadProgress;
@@ -56,7 +56,7 @@ pub(super) fn send(
     form: BodyForm,
     framing: Framing,
 ) -> Result<Event, ConnectionLost> {
-    let missing = || Failure::new(Kind::System, "send", "the message", "it is gone");
+    let missing = || Error::new(Kind::System, "send", "the message", "it is gone");
     let Some((message, progress)) = queue.current() else { return Err(ConnectionLost::incomplete(missing())) };
     let mut upload = Upload { connection, progress, unanswered: 0, started: false };
     let ended = upload.expect_no_reply().and_then(|()| match framing {
@@ -86,7 +86,7 @@ pub(super) fn send(
         }
         // A file that another program is writing will be complete later.
         Err(UploadError::Message(error)) => {
-            let failure = Failure::io("send", "the message", error).with_kind(Kind::Temporary);
+            let failure = Error::io("send", "the message", error).with_kind(Kind::Temporary);
             Err(ConnectionLost::incomplete(failure))
         }
     }

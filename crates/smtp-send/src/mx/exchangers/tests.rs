@@ -6,7 +6,7 @@ use super::*;
 use crate::config;
 use crate::dns::NameServers;
 
-fn planned(zone: Zone, domain: &str) -> Result<MxList, Failure> {
+fn planned(zone: Zone, domain: &str) -> Result<MxList, Error> {
     let server = NameServer::start(zone);
     let name_servers = NameServers::given(vec![server.address().parse().unwrap()], false);
     let settings = MxSettings { name_servers, policies: Vec::new(), port: 25 };

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use rustls::InconsistentKeys;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject};
@@ -28,10 +28,10 @@ impl ClientCertificate {
     ///
     /// # Errors
     /// [`Kind::NoInput`] for files that cannot be read, [`Kind::Config`] for what is wrong with them.
-    pub fn load(certificate: &Path, key: Option<&Path>) -> Result<Self, Failure> {
-        let wrong = |why: String| Failure::new(Kind::Config, CERTIFICATE, certificate.display(), why);
+    pub fn load(certificate: &Path, key: Option<&Path>) -> Result<Self, Error> {
+        let wrong = |why: String| Error::new(Kind::Config, CERTIFICATE, certificate.display(), why);
         let text = std::fs::read(certificate)
-            .map_err(|error| Failure::io(CERTIFICATE, certificate.display(), error).with_kind(Kind::NoInput))?;
+            .map_err(|error| Error::io(CERTIFICATE, certificate.display(), error).with_kind(Kind::NoInput))?;
         let chain = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
         let chain = chain.map_err(|error| wrong(error.to_string()))?;
         if chain.is_empty() {
@@ -50,7 +50,7 @@ impl ClientCertificate {
     }
 }
 
-fn private_key(option: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, Failure> {
+fn private_key(option: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     let text = secret::key_file(option, path)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
         let has = |words: &str| memchr::memmem::find(&text, words.as_bytes()).is_some();
@@ -64,6 +64,6 @@ fn private_key(option: &'static str, path: &Path) -> Result<PrivateKeyDer<'stati
             pem::Error::NoItemsFound => "no key in PEM form in this file".to_owned(),
             other => other.to_string(),
         };
-        Failure::new(Kind::Config, option, path.display(), why)
+        Error::new(Kind::Config, option, path.display(), why)
     })
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::deadline_stream::DeadlineStream;
@@ -103,7 +103,7 @@ pub(super) fn connect(
     };
     if let Some(header) = options.header {
         introduce(&mut stream, header, address, limits)
-            .map_err(|error| Failure::io("send to", server, error).with_kind(Kind::Temporary))?;
+            .map_err(|error| Error::io("send to", server, error).with_kind(Kind::Temporary))?;
     }
     // What is on the other side of a proxy is never this machine: nobody knows where the proxy is.
     let loopback = options.proxy.is_none() && address.ip().to_canonical().is_loopback();
@@ -152,14 +152,14 @@ fn connect_first(
             Err(error) => {
                 let timed_out = error.kind() == io::ErrorKind::TimedOut;
                 let step = if timed_out { FailedStep::ConnectTimeout } else { FailedStep::Other };
-                let failure = Failure::io(operation, shown(host, address), error).with_kind(Kind::Temporary);
+                let failure = Error::io(operation, shown(host, address), error).with_kind(Kind::Temporary);
                 log::info!("{failure}");
                 last = Some(ConnectionError { failure, step });
             }
         }
     }
-    let none = || Failure::new(Kind::UnknownHost, role, &host.host, "no address of the wanted family").into();
-    Err(last.unwrap_or_else(none))
+    Err(last
+        .unwrap_or_else(|| Error::new(Kind::UnknownHost, role, &host.host, "no address of the wanted family").into()))
 }
 
 fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>, until: Instant) -> io::Result<Socket> {
@@ -188,7 +188,7 @@ fn connect_unix(path: &Path) -> Result<Connected, ConnectionError> {
         Err(error) => {
             let error: io::Error = error;
             let kind = if error.kind() == io::ErrorKind::PermissionDenied { Kind::Denied } else { Kind::Temporary };
-            Err(Failure::io("connect to", path.display(), error).with_kind(kind).into())
+            Err(Error::io("connect to", path.display(), error).with_kind(kind).into())
         }
     }
 }
@@ -204,7 +204,7 @@ fn addresses(
     server: &HostPort,
     options: &ConnectOptions,
     limits: Limits,
-) -> Result<Vec<SocketAddr>, Failure> {
+) -> Result<Vec<SocketAddr>, Error> {
     let patience = limits.until(RESOLVE_TIMEOUT).saturating_duration_since(Instant::now());
     let (answer, answers) = mpsc::channel();
     let wanted = (server.host.clone(), server.port);
@@ -214,14 +214,14 @@ fn addresses(
     });
     let found = answers.recv_timeout(patience).map_err(|_| {
         let why = format!("the resolver has not answered within {}", seconds(patience));
-        Failure::new(Kind::Temporary, role, &server.host, why)
+        Error::new(Kind::Temporary, role, &server.host, why)
     })?;
     let found = found.map_err(|error| {
         // The C library's words are all that std passes on.
         let text = error.to_string();
         let why = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned();
         let kind = if why.contains("Temporary") { Kind::Temporary } else { Kind::UnknownHost };
-        Failure::new(kind, role, &server.host, why)
+        Error::new(kind, role, &server.host, why)
     })?;
     let fits = |address: &SocketAddr| match (options.family, options.bind) {
         (Family::V4, _) | (Family::Any, Some(IpAddr::V4(_))) => address.is_ipv4(),

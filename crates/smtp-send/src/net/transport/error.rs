@@ -2,7 +2,7 @@
 
 use std::io;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use rustls::InvalidMessage;
 
 use crate::net::tls;
@@ -12,7 +12,7 @@ use crate::net::tls;
 #[error("{failure}")]
 pub struct ConnectionError {
     /// For people and for the exit code.
-    pub failure: Failure,
+    pub failure: Error,
     /// Where it failed.
     pub step: FailedStep,
 }
@@ -34,7 +34,7 @@ impl ConnectionError {
     /// A handshake with `peer` that failed. Clear text in place of a TLS record counts as injected.
     pub(super) fn handshake(peer: &str, error: io::Error) -> Self {
         let Some(inner) = tls_error(&error) else {
-            let failure = Failure::io("start TLS with", peer, error).with_kind(Kind::Temporary);
+            let failure = Error::io("start TLS with", peer, error).with_kind(Kind::Temporary);
             return Self { failure, step: FailedStep::Handshake };
         };
         let is_clear_text = matches!(inner, rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType));
@@ -43,8 +43,8 @@ impl ConnectionError {
     }
 }
 
-impl From<Failure> for ConnectionError {
-    fn from(failure: Failure) -> Self {
+impl From<Error> for ConnectionError {
+    fn from(failure: Error) -> Self {
         Self { failure, step: FailedStep::Other }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::deadline_stream::DeadlineStream;
 use super::{Limits, READ_BLOCK, seconds};
@@ -21,16 +21,16 @@ pub(super) fn tunnel(
     proxy: &Proxy,
     server: &HostPort,
     limits: Limits,
-) -> Result<Vec<u8>, Failure> {
-    let refused = |refusal: ProxyError| Failure::new(kind_of(&refusal), "proxy", &proxy.address, refusal);
+) -> Result<Vec<u8>, Error> {
+    let refused = |refusal: ProxyError| Error::new(kind_of(&refusal), "proxy", &proxy.address, refusal);
     stream.until = limits.until(TIMEOUT);
     let allowed = stream.until.saturating_duration_since(Instant::now());
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::TimedOut => {
             let why = format!("no connection to {server} within {}", seconds(allowed));
-            Failure::new(Kind::Temporary, "proxy", &proxy.address, why)
+            Error::new(Kind::Temporary, "proxy", &proxy.address, why)
         }
-        _ => Failure::io("proxy", &proxy.address, error).with_kind(Kind::Temporary),
+        _ => Error::io("proxy", &proxy.address, error).with_kind(Kind::Temporary),
     };
     let scheme = proxy.address.scheme;
     let target = TunnelTarget { host: &server.host, port: server.port };
@@ -47,7 +47,7 @@ pub(super) fn tunnel(
             ProxyStep::Read => match stream.read(&mut block) {
                 Ok(0) => {
                     let why = format!("it closed the connection instead of connecting to {server}");
-                    return Err(Failure::new(Kind::Temporary, "proxy", &proxy.address, why));
+                    return Err(Error::new(Kind::Temporary, "proxy", &proxy.address, why));
                 }
                 Ok(length) => input.extend_from_slice(&block[..length]),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

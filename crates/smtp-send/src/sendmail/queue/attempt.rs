@@ -5,9 +5,10 @@
 
 use std::time::SystemTime;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::spool::QueueEntry;
+use crate::errors;
 use crate::exit_code::{REFUSED, UNKNOWN_USER};
 use crate::message::OutgoingMessage;
 use crate::message::{ExistingMessage, Message};
@@ -27,12 +28,12 @@ pub(crate) enum Attempt {
     /// Somebody waits for the next try; why.
     Waits {
         /// Why.
-        failure: Failure,
+        failure: Error,
         /// Whether the server said nothing about any of them, and will not say more about another message.
         unreachable: bool,
     },
     /// Some will never get it: why and where their dead letter is. Others may wait.
-    Saved(Failure),
+    Saved(Error),
 }
 
 /// Tries a message. `told` gets the report.
@@ -89,7 +90,7 @@ pub(crate) fn attempt(
     let given_up = now() - entry.ticket.arrived;
     if given_up as f64 >= give_up_after * DAY {
         let why = format!("given up after {:.1} days: {failure}", given_up as f64 / DAY);
-        return save_all(entry, &Failure::new(failure.kind(), "", "the message", why));
+        return save_all(entry, &Error::of(failure.kind(), "the message", why));
     }
     match saved {
         None => waits(entry, failure, unreachable),
@@ -126,14 +127,13 @@ fn is_about_message(kind: Kind) -> bool {
 }
 
 /// The message with its envelope.
-fn job(entry: &QueueEntry) -> Result<OutgoingMessage, Failure> {
+fn job(entry: &QueueEntry) -> Result<OutgoingMessage, Error> {
     let name = entry.path();
-    let wrong =
-        |error: super::control_file::ControlFileError| Failure::new(Kind::BadData, "read", name.display(), error);
+    let wrong = |error: super::control_file::ControlFileError| errors::malformed(name.display(), error);
     let edits = entry.ticket.edits().map_err(wrong)?;
     let recipients = entry.ticket.recipients().map_err(wrong)?;
     let reverse_path = entry.ticket.reverse_path().map_err(wrong)?;
-    let ready = ExistingMessage::open(&entry.path(), &edits).map_err(|error| error.into_failure(name.display()))?;
+    let ready = ExistingMessage::open(&entry.path(), &edits).map_err(|error| error.into_error(name.display()))?;
     Ok(OutgoingMessage { reverse_path, recipients, message: Message::Existing(Box::new(ready)) })
 }
 
@@ -146,12 +146,12 @@ fn finished(entry: QueueEntry) -> Attempt {
     Attempt::Sent
 }
 
-fn finish_saved(entry: QueueEntry, saved: Option<Failure>, failure: Failure) -> Attempt {
+fn finish_saved(entry: QueueEntry, saved: Option<Error>, failure: Error) -> Attempt {
     finished(entry);
     Attempt::Saved(saved.unwrap_or(failure))
 }
 
-fn waits(mut entry: QueueEntry, failure: Failure, unreachable: bool) -> Attempt {
+fn waits(mut entry: QueueEntry, failure: Error, unreachable: bool) -> Attempt {
     entry.ticket.defer(now(), failure.to_string());
     if let Err(error) = entry.save() {
         // The old ticket is still there: it is tried again, perhaps for some who have it already.
@@ -161,7 +161,7 @@ fn waits(mut entry: QueueEntry, failure: Failure, unreachable: bool) -> Attempt 
 }
 
 /// Nobody who is left will get it.
-fn save_all(entry: QueueEntry, failure: &Failure) -> Attempt {
+fn save_all(entry: QueueEntry, failure: &Error) -> Attempt {
     match save_dead_letter(&entry, &entry.ticket.recipients.clone(), failure) {
         Ok(told) => finish_saved(entry, Some(told.clone()), told),
         Err(told) => waits(entry, told, false),
@@ -169,17 +169,17 @@ fn save_all(entry: QueueEntry, failure: &Failure) -> Attempt {
 }
 
 /// A dead letter for these; the error tells where it is. Or why there is none.
-fn save_dead_letter(entry: &QueueEntry, recipients: &[String], failure: &Failure) -> Result<Failure, Failure> {
+fn save_dead_letter(entry: &QueueEntry, recipients: &[String], failure: &Error) -> Result<Error, Error> {
     let why = failure.to_string();
     let note = Note { sender: entry.ticket.sender(), recipients, why: &why };
     match dead_letter::save_copy(&entry.path(), &note) {
         Ok(path) => {
             let place = format!("{}; a copy is kept in {}", failure, path.display());
-            Ok(Failure::new(failure.kind(), "", entry.id.clone(), place))
+            Ok(Error::of(failure.kind(), entry.id.clone(), place))
         }
         Err(error) => {
             let why = format!("{failure}; no dead letter can be written: {}", common::error::reason(&error));
-            Err(Failure::new(Kind::Temporary, "", entry.id.clone(), why))
+            Err(Error::of(Kind::Temporary, entry.id.clone(), why))
         }
     }
 }
