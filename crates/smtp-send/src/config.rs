@@ -87,7 +87,7 @@ impl Config {
 
 /// The route of these arguments.
 #[cfg(test)]
-pub fn route_of(arguments: &[&str]) -> Route {
+pub(crate) fn route_of(arguments: &[&str]) -> Route {
     let arguments = ["smtp-send", "--dns-server", "127.0.0.1"].iter().chain(arguments);
     Route::new(&Cli::read(arguments.map(std::ffi::OsString::from)).unwrap(), false).unwrap()
 }

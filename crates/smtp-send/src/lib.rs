@@ -16,6 +16,7 @@ pub mod journal;
 pub mod message;
 pub mod mx;
 pub mod net;
+pub mod progress_bar;
 pub mod proto;
 pub mod report;
 pub mod run_id;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// DkimSignedSource in the name of a domain.
+/// Signing in the name of a domain.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Signature (DKIM)")]
 pub struct DkimArgs {

@@ -1,13 +1,11 @@
-//! How many bytes of a message have left, counted for the report and shown as a bar while a large one is sent.
+//! The bytes of a message that were sent, for its report, and a progress bar for a large one.
 
-use std::io::{self, IsTerminal};
+use crate::progress_bar::{ProgressBar, Unit};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+/// Smallest message in bytes with a progress bar; smaller ones are sent at once.
+const MIN_BAR_SIZE: u64 = 4 << 20;
 
-/// Smaller messages are gone before anybody could look.
-const WORTH_A_BAR: u64 = 4 << 20;
-
-/// The bytes of one message.
+/// Counts the bytes of one message.
 #[derive(Debug, Default)]
 pub struct UploadProgress {
     bytes: u64,
@@ -15,44 +13,29 @@ pub struct UploadProgress {
 }
 
 impl UploadProgress {
-    /// A meter for a message of `size` bytes; it has a bar when the message is large, that is `wanted`, and standard error
-    /// is a terminal.
-    pub fn new(size: u64, wanted: bool) -> Self {
-        let bar = (wanted && size >= WORTH_A_BAR && io::stderr().is_terminal()).then(|| {
-            let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
-            let style =
-                ProgressStyle::with_template("{wide_bar} {percent}% {bytes}/{total_bytes} {bytes_per_sec} {eta}");
-            style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
-        });
-        Self { bytes: 0, bar }
+    /// A counter for a message of `size` bytes; with `has_bar` and a large message it shows a bar on a terminal.
+    pub fn new(size: u64, has_bar: bool) -> Self {
+        let bar = (has_bar && size >= MIN_BAR_SIZE).then(|| ProgressBar::new(Unit::Bytes, size));
+        Self { bytes: 0, bar: bar.flatten() }
     }
 
-    /// Another form of the message than was thought is sent, of this size.
-    pub fn expect(&mut self, size: u64) {
-        if let Some(bar) = &self.bar {
-            bar.set_length(size);
+    /// Sets the size of the form that is sent.
+    pub fn set_size(&mut self, size: u64) {
+        if let Some(bar) = &mut self.bar {
+            bar.set_total(size);
         }
     }
 
-    /// So many more bytes have left.
+    /// Counts `bytes` more bytes as sent.
     pub fn add(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
-        if let Some(bar) = &self.bar {
-            bar.inc(bytes as u64);
+        if let Some(bar) = &mut self.bar {
+            bar.add(bytes as u64);
         }
     }
 
     /// All bytes so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
-    }
-}
-
-impl Drop for UploadProgress {
-    /// Leaves a clean line, whatever became of the message.
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }

@@ -116,7 +116,7 @@ impl Signer {
         let name = format!("{}._domainkey.{}", self.selector, self.domain);
         let (kind, key) = match &self.key {
             Key::Rsa(key) => {
-                // NameServers expect the key with its algorithm around it (erratum 3017 of RFC 6376).
+                // Servers expect the key with its algorithm around it (erratum 3017 of RFC 6376).
                 let info = AsDer::<PublicKeyX509Der<'_>>::as_der(key.public_key());
                 ("rsa", info.map(|info| BASE64_STANDARD.encode(info.as_ref())).unwrap_or_default())
             }

@@ -1,6 +1,6 @@
 //! What a DKIM signature is made over (RFC 6376): body and fields in their relaxed form, and the field that holds it.
 //!
-//! The body comes as it will be on the wire, line ends CRLF, dots not stuffed. DkimSignedSource itself is the business of others.
+//! The body comes as it will be on the wire, line ends CRLF, dots not stuffed. Signing itself is the business of others.
 
 use super::header::Field;
 
@@ -44,7 +44,7 @@ const GUARDED: [&str; 10] = [
     "content-type",
     "content-transfer-encoding",
 ];
-/// NameServers add these in good faith where they are missing, which must not break the signature.
+/// Servers add these in good faith where they are missing, which must not break the signature.
 const ADDED_BY_SERVERS: [&str; 3] = ["to", "date", "message-id"];
 /// A line of the field has at most so many characters.
 const FOLD_AT: usize = 76;

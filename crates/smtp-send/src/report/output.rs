@@ -2,23 +2,24 @@
 //!
 //! What was delivered stays delivered, so a report that cannot be written is only warned about.
 
-mod progress_bar;
-
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
 use common::{Error, Kind};
 
 use crate::config::{FileSource, ReportStyle};
+use crate::progress_bar::{ProgressBar, Unit};
 use crate::report::{CsvReport, Report};
-use progress_bar::RunProgress;
+
+/// Smallest run with a progress bar; smaller ones end at once.
+const MIN_BAR_MESSAGES: usize = 20;
 
 /// Where the results of a run go.
 pub struct Output {
     style: ReportStyle,
     csv: Option<CsvReport<Box<dyn Write + Send>>>,
-    progress: Option<RunProgress>,
+    progress: Option<ProgressBar>,
     /// Whether something could not be written, and was told.
     warned: bool,
 }
@@ -40,37 +41,41 @@ impl Output {
             FileSource::File(path) => table(path, goes_on),
         });
         let style = if to_stdout { ReportStyle::Quiet } else { style };
-        Ok(Self { style, csv: csv.transpose()?, progress: messages.and_then(RunProgress::new), warned: false })
+        let messages = messages.filter(|messages| *messages >= MIN_BAR_MESSAGES);
+        let progress = messages.and_then(|messages| ProgressBar::new(Unit::Messages, messages as u64));
+        Ok(Self { style, csv: csv.transpose()?, progress, warned: false })
     }
 
     /// One more message has come to its end.
     pub fn show(&mut self, report: &Report) {
-        let Self { style, csv, progress, .. } = self;
-        let mut show = || {
-            let mut out = io::stdout().lock();
-            let shown = match style {
-                ReportStyle::Lines => report.write_lines(&mut out),
-                ReportStyle::Json => report.write_json(&mut out),
-                ReportStyle::Quiet => Ok(()),
-            };
-            let shown = shown.and_then(|()| out.flush());
-            drop(out);
-            let told = csv.as_mut().map_or(Ok(()), |csv| csv.write(report));
-            shown.and(told)
-        };
-        let written = match progress {
-            Some(progress) => progress.beside(&mut show),
-            None => show(),
-        };
+        if let Some(progress) = &mut self.progress
+            && io::stdout().is_terminal()
+        {
+            progress.clear();
+        }
+        let written = self.write(report);
         if let Err(error) = written
             && error.kind() != io::ErrorKind::BrokenPipe
             && !std::mem::replace(&mut self.warned, true)
         {
             log::warn!("the report is not complete: {}", Error::output(error));
         }
-        if let Some(progress) = &self.progress {
-            progress.step();
+        if let Some(progress) = &mut self.progress {
+            progress.add(1);
         }
+    }
+
+    fn write(&mut self, report: &Report) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let shown = match self.style {
+            ReportStyle::Lines => report.write_lines(&mut out),
+            ReportStyle::Json => report.write_json(&mut out),
+            ReportStyle::Quiet => Ok(()),
+        };
+        let shown = shown.and_then(|()| out.flush());
+        drop(out);
+        let csv = self.csv.as_mut().map_or(Ok(()), |csv| csv.write(report));
+        shown.and(csv)
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn of(
     if let Ok(dead_letter) = &dead_letter {
         dead_letter.note(&sender, &recipients);
     }
-    let failure = match until_signal(move || send(sending, job), ended) {
+    let failure = match until_signal(move || send(&sending, job), ended) {
         SendEnd::Done(_, None) => {
             if let Ok(dead_letter) = dead_letter {
                 dead_letter.discard();
@@ -117,7 +117,7 @@ fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Sen
     told.recv().unwrap_or_else(|_| ended())
 }
 
-fn send(sending: Sending, job: OutgoingMessage) -> SendEnd {
+fn send(sending: &Sending, job: OutgoingMessage) -> SendEnd {
     let (statuses, failure) = sending.deliver(job);
     SendEnd::Done(statuses, failure)
 }

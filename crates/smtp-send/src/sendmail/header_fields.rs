@@ -1,7 +1,7 @@
 //! The header of a message made fit for servers: addresses with a domain, and no bytes over 127.
 //!
 //! Programs that call sendmail write `To: root`, and the command of a job or a name as it is into a field; a mail server of
-//! the old kind completes the one and passes on the other. NameServers that are met over the network refuse both. So names
+//! the old kind completes the one and passes on the other. Servers that are met over the network refuse both. So names
 //! without a domain get one, and other scripts become encoded words (RFC 2047) wherever those may stand.
 //!
 //! Pure. Fields that need neither stay byte for byte.

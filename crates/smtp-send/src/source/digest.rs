@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use common::Error;
-use sha2::{Digest as _, Sha256};
 
 use crate::errors;
 
@@ -13,19 +13,19 @@ use crate::errors;
 const BLOCK: usize = 64 * 1024;
 
 /// A digest on its way. Where one part ends and the next begins counts.
-pub(crate) struct Digest(Sha256);
+pub(crate) struct Digest(Context);
 
 impl Digest {
     /// The digest of messages of this kind.
     pub(crate) fn new(kind: &str) -> Self {
-        let mut digest = Self(Sha256::new());
+        let mut digest = Self(Context::new(&SHA256));
         digest.words(kind.as_bytes());
         digest
     }
 
     /// Adds some bytes.
     pub(crate) fn words(&mut self, bytes: &[u8]) {
-        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }
 
@@ -53,6 +53,6 @@ impl Digest {
 
     /// All of it in hexadecimal digits.
     pub(crate) fn finish(self) -> String {
-        self.0.finalize().as_slice().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+        self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     }
 }

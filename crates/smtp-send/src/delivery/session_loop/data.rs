@@ -156,7 +156,7 @@ impl Upload<'_> {
         let mut ends = LineEnds::default();
         let mut chunk = Vec::new();
         if form == BodyForm::Binary {
-            self.progress.expect(message.size(form)?);
+            self.progress.set_size(message.size(form)?);
         }
         let sink = |piece: Piece<'_>| {
             match piece {

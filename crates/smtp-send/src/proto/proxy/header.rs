@@ -1,6 +1,6 @@
 //! The header of the PROXY protocol, version 1 and 2: what a load balancer tells a server about the client it stands for.
 //!
-//! NameServers behind one (Postfix with `smtpd_upstream_proxy_protocol = haproxy`) take no connection that does not begin with it.
+//! Servers behind one (Postfix with `smtpd_upstream_proxy_protocol = haproxy`) take no connection that does not begin with it.
 
 use std::net::{IpAddr, SocketAddr};
 

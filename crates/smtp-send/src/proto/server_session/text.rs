@@ -1,6 +1,6 @@
 //! The message behind DATA as it comes in (RFC 5321, section 4.5.2): up to CRLF, dot, CRLF and nothing else, dots unstuffed.
 //!
-//! Bare CR and LF are noted. NameServers disagree about what they mean, so a message with one may hold what is an end of the message
+//! Bare CR and LF are noted. Servers disagree about what they mean, so a message with one may hold what is an end of the message
 //! to the next server, and commands behind it; such a message has to be refused as a whole.
 
 /// Where in a line the last byte was.

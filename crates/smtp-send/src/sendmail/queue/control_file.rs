@@ -89,7 +89,7 @@ impl QueueControlFile {
         }
     }
 
-    /// Reads a control_file.
+    /// Reads a control file.
     pub fn parse(json: &[u8]) -> Result<Self, ControlFileError> {
         let ticket: Self = serde_json::from_slice(json)?;
         if ticket.version != VERSION {

@@ -1,4 +1,4 @@
-//! The queue on disk: two files for each message, `ID.msg` with the message as it came and `ID.json` with its control_file.
+//! The queue on disk: two files for each message, `ID.msg` with the message as it came and `ID.json` with its control file.
 //!
 //! A message is in the queue as soon as, and as long as, its `.msg` is there; the ticket is written before and removed behind.
 //! Both are on disk, not only in the memory of the system, before anybody is told that the message is kept. Whoever works on
