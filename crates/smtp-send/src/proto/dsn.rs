@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn notify_is_never_or_a_list() {
         assert_eq!(Notify::parse("never").unwrap().to_string(), "NEVER");
-        assert_eq!(Notify::parse("delay, Error").unwrap().to_string(), "FAILURE,DELAY");
+        assert_eq!(Notify::parse("delay, Failure").unwrap().to_string(), "FAILURE,DELAY");
         for wrong in ["", "never,delay", "always", "success,"] {
             assert_eq!(Notify::parse(wrong), None, "{wrong}");
         }
