@@ -13,7 +13,10 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
+
+use crate::session::StopAfter;
 
 pub use account::{AccountAction, AccountCli, AccountNew};
 pub use bulk::BulkArgs;
@@ -293,8 +296,8 @@ pub struct SeeingArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// End the session after this step; nothing is delivered
-    #[arg(long, value_name = "STEP", value_enum, conflicts_with = "dry_run")]
-    pub stop_after: Option<Step>,
+    #[arg(long, value_name = "STEP", value_parser = stop_after(), conflicts_with = "dry_run")]
+    pub stop_after: Option<StopAfter>,
     /// Report as JSON, one object for each message
     #[arg(long)]
     pub json: bool,
@@ -369,13 +372,7 @@ pub enum DsnRet {
 }
 
 /// The values of `--stop-after`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "they are the words that are typed, and shown by --help without more")]
-pub enum Step {
-    Connect,
-    Ehlo,
-    Tls,
-    Auth,
-    Mail,
-    Rcpt,
+fn stop_after() -> impl TypedValueParser<Value = StopAfter> {
+    let names = PossibleValuesParser::new(StopAfter::ALL.map(StopAfter::name));
+    names.try_map(|name| StopAfter::parse(&name).ok_or("not a step"))
 }

@@ -14,7 +14,7 @@ mod server;
 use anyhow::{Result, ensure};
 use common::{Error, Kind};
 
-use crate::cli::{Cli, SeeingArgs, Step, Tls};
+use crate::cli::{Cli, SeeingArgs, Tls};
 use crate::message::dkim_signer::Signer;
 use crate::session::StopAfter;
 
@@ -60,7 +60,7 @@ pub enum ReportStyle {
 impl Config {
     /// Checks what was typed. Files with addresses are read here; the text is not.
     pub fn new(cli: Cli) -> Result<Self> {
-        let stop_after = cli.seeing.stop_after.map(stop_after);
+        let stop_after = cli.seeing.stop_after;
         ensure!(
             stop_after != Some(StopAfter::Tls) || cli.tls.tls != Some(Tls::Off),
             usage("--stop-after tls", "no use with --tls off")
@@ -98,17 +98,6 @@ fn usage(what: &'static str, why: &'static str) -> anyhow::Error {
 
 fn bad(option: &'static str, typed: &str, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
     Error::new(Kind::BadData, option, typed, error).into()
-}
-
-fn stop_after(step: Step) -> StopAfter {
-    match step {
-        Step::Connect => StopAfter::Connect,
-        Step::Ehlo => StopAfter::Ehlo,
-        Step::Tls => StopAfter::Tls,
-        Step::Auth => StopAfter::Auth,
-        Step::Mail => StopAfter::Mail,
-        Step::Rcpt => StopAfter::Rcpt,
-    }
 }
 
 fn report_style(seeing: &SeeingArgs) -> ReportStyle {

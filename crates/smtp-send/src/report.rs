@@ -119,7 +119,7 @@ impl Report {
         });
         let (server, message_id) = (facts.server.to_owned(), facts.message_id.to_owned());
         let (source, bytes) = (facts.source.map(str::to_owned), facts.bytes);
-        let (stopped_after, is_part) = (facts.stop_after.map(step_name), facts.is_part);
+        let (stopped_after, is_part) = (facts.stop_after.map(StopAfter::name), facts.is_part);
         let failure = verdict(facts);
         let error = failure.as_ref().map(ToString::to_string);
         let kind = failure.as_ref().map(Error::kind);
@@ -303,15 +303,4 @@ pub fn worst(kinds: impl Iterator<Item = Kind>) -> Kind {
         };
     }
     worst.unwrap_or(Kind::Temporary)
-}
-
-fn step_name(step: StopAfter) -> &'static str {
-    match step {
-        StopAfter::Connect => "connect",
-        StopAfter::Ehlo => "ehlo",
-        StopAfter::Tls => "tls",
-        StopAfter::Auth => "auth",
-        StopAfter::Mail => "mail",
-        StopAfter::Rcpt => "rcpt",
-    }
 }

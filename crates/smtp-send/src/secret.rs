@@ -17,7 +17,6 @@ use std::path::Path;
 use common::{Error, Kind};
 use zeroize::Zeroizing;
 
-use crate::cli::{Auth, LoginArgs, ServerArgs};
 use crate::host;
 use netrc::NetrcSearch;
 
@@ -98,70 +97,75 @@ impl SecretError {
     }
 }
 
-/// The secret to log in with as `user` at `host`.
-///
-/// The first of these that is there counts: the file, descriptor or command of `args` (the command line has at most one),
-/// `SMTP_PASSWORD`, ~/.netrc, a prompt on the terminal of this process. An account of the configuration file is part of
-/// `args` already, with those options left out that the environment outweighs.
-///
-/// # Errors
-/// [`Kind::Config`] when there is none or it is not usable, [`Kind::NoInput`] when its file cannot be read.
-pub fn obtain(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Error> {
-    if let Some(path) = &args.password_file {
-        return source::file(path).map_err(|why| why.of("--password-file", path.display()));
-    }
-    if let Some(number) = args.password_fd {
-        return source::descriptor(number).map_err(|why| why.of("--password-fd", number));
-    }
-    // The commands themselves stay out of the message: people write secrets even there.
-    if let Some(command) = &args.password_command {
-        return command::output(command).map_err(|why| why.of("--password-command", ""));
-    }
-    if let Some(command) = &args.token_command {
-        return command::output(command).map_err(|why| why.of("--token-command", ""));
-    }
-    if let Some(secret) = from_environment(VARIABLE)? {
-        return Ok(secret);
-    }
-    if let Some(secret) = from_netrc(user, host)? {
-        return Ok(secret);
-    }
-    let what = if matches!(args.auth, Some(Auth::Xoauth2 | Auth::Oauthbearer)) { "Access token" } else { "Password" };
-    let account = format!("{user} at {host}");
-    let asked = prompt::ask(what, &account).map_err(|why| why.of("ask for the password of", &account))?;
-    asked.ok_or_else(|| {
-        let why = format!(
-            "there is none: set {VARIABLE}, use --password-file, --password-fd or --password-command, or write it into ~/.netrc"
-        );
-        Error::new(Kind::Config, "password of", account, why)
-    })
+/// Where the command line or an account says that a secret is.
+#[derive(Debug, Clone, Copy)]
+pub enum SecretSource<'a> {
+    /// The first line of a file.
+    File(&'a Path),
+    /// The first line from an open descriptor.
+    Descriptor(i32),
+    /// The first line that a command prints.
+    Command(&'a str),
 }
 
-/// The password for `user` at the proxy `host`: from the file or the command of `args`, `SMTP_PROXY_PASSWORD`, ~/.netrc, a prompt.
-///
-/// # Errors
-/// As those of [`obtain`].
-pub fn for_proxy(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Error> {
-    if let Some(path) = &args.proxy_password_file {
-        return source::file(path).map_err(|why| why.of("--proxy-password-file", path.display()));
+impl SecretSource<'_> {
+    /// Reads the secret; `option` is the one that named the source. A command is not part of an error: people write secrets
+    /// even there.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] when it is not usable, [`Kind::NoInput`] when its file cannot be read.
+    pub fn read(self, option: &'static str) -> Result<Secret, Error> {
+        match self {
+            Self::File(path) => source::file(path).map_err(|why| why.of(option, path.display())),
+            Self::Descriptor(number) => source::descriptor(number).map_err(|why| why.of(option, number)),
+            Self::Command(command) => command::output(command).map_err(|why| why.of(option, "")),
+        }
     }
-    if let Some(command) = &args.proxy_password_command {
-        return command::output(command).map_err(|why| why.of("--proxy-password-command", ""));
+}
+
+/// Where a secret comes from when no option names a source.
+#[derive(Debug)]
+pub struct Fallback {
+    /// The variable of the environment that may hold it.
+    variable: &'static str,
+    /// What a prompt asks for.
+    what: &'static str,
+    /// How to provide it, for the error when there is none.
+    hint: String,
+}
+
+impl Fallback {
+    /// For a login at the server; `is_token` asks for an access token.
+    pub fn login(is_token: bool) -> Self {
+        let hint =
+            format!("set {VARIABLE}, use --password-file, --password-fd or --password-command, or write it into ~/.netrc");
+        Self { variable: VARIABLE, what: if is_token { "Access token" } else { "Password" }, hint }
     }
-    if let Some(secret) = from_environment(PROXY_VARIABLE)? {
-        return Ok(secret);
-    }
-    if let Some(secret) = from_netrc(user, host)? {
-        return Ok(secret);
-    }
-    let account = format!("{user} at the proxy {host}");
-    let asked = prompt::ask("Password", &account).map_err(|why| why.of("ask for the password of", &account))?;
-    asked.ok_or_else(|| {
-        let why = format!(
-            "there is none: set {PROXY_VARIABLE}, use --proxy-password-file or --proxy-password-command, or write it into ~/.netrc"
+
+    /// For a proxy.
+    pub fn proxy() -> Self {
+        let hint = format!(
+            "set {PROXY_VARIABLE}, use --proxy-password-file or --proxy-password-command, or write it into ~/.netrc"
         );
-        Error::new(Kind::Config, "password of", account, why)
-    })
+        Self { variable: PROXY_VARIABLE, what: "Password", hint }
+    }
+
+    /// The secret of `user` at `host` from the environment, ~/.netrc, or a prompt for `account` on the terminal.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] when there is none or it is not usable, [`Kind::NoInput`] when a file cannot be read.
+    pub fn obtain(&self, user: &str, host: &str, account: &str) -> Result<Secret, Error> {
+        if let Some(secret) = from_environment(self.variable)? {
+            return Ok(secret);
+        }
+        if let Some(secret) = from_netrc(user, host)? {
+            return Ok(secret);
+        }
+        let asked = prompt::ask(self.what, account).map_err(|why| why.of("ask for the password of", account))?;
+        asked.ok_or_else(|| {
+            Error::new(Kind::Config, "password of", account, format!("there is none: {}", self.hint))
+        })
+    }
 }
 
 /// All of a file with a private key, which nobody but its owner may read; `option` is how it was named.

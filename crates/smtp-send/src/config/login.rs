@@ -8,7 +8,7 @@ use super::usage;
 use crate::cli::{Auth, LoginArgs};
 use crate::errors;
 use crate::proto::auth::{Login, Mechanism};
-use crate::secret::{self, Secret};
+use crate::secret::{Fallback, Secret, SecretSource};
 
 /// Random bytes of a nonce, which is written in twice as many digits.
 const NONCE: usize = 18;
@@ -45,7 +45,7 @@ impl Credentials {
             args.token_command.is_none() || mechanism.is_none_or(Mechanism::takes_token),
             usage("--token-command", "a token is for --auth xoauth2 or oauthbearer")
         );
-        let secret = if external { Secret::from("") } else { secret::obtain(args, &user, host)? };
+        let secret = if external { Secret::from("") } else { secret(args, &user, host)? };
         Ok(Some(Self { user, secret, is_token, mechanism, in_clear: args.allow_cleartext_login }))
     }
 
@@ -66,6 +66,25 @@ impl Credentials {
             nonce: random.map(|byte| format!("{byte:02x}")).concat(),
         })
     }
+}
+
+/// The secret: from the source that an option names, else the environment, ~/.netrc or a prompt. Options of an account
+/// that the environment outweighs are not part of `args`.
+fn secret(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Error> {
+    if let Some(path) = &args.password_file {
+        return SecretSource::File(path).read("--password-file");
+    }
+    if let Some(number) = args.password_fd {
+        return SecretSource::Descriptor(number).read("--password-fd");
+    }
+    if let Some(command) = &args.password_command {
+        return SecretSource::Command(command).read("--password-command");
+    }
+    if let Some(command) = &args.token_command {
+        return SecretSource::Command(command).read("--token-command");
+    }
+    let is_token = matches!(args.auth, Some(Auth::Xoauth2 | Auth::Oauthbearer));
+    Fallback::login(is_token).obtain(user, host, &format!("{user} at {host}"))
 }
 
 fn mechanism(typed: Auth) -> Mechanism {

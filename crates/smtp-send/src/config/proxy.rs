@@ -12,7 +12,7 @@ use crate::net::proxy::{Proxy, ProxyAddress};
 use crate::net::transport::ProxyHeader;
 use crate::proto::proxy::Scheme;
 use crate::proto::proxy::header::Version;
-use crate::secret;
+use crate::secret::{Fallback, Secret, SecretSource};
 
 /// The proxy to go through, if there is one; with the password for it when it will be `asked`.
 pub(super) fn proxy(args: &ServerArgs, peer: Option<&Peer>, asked: bool) -> Result<Option<Proxy>> {
@@ -32,8 +32,19 @@ pub(super) fn proxy(args: &ServerArgs, peer: Option<&Peer>, asked: bool) -> Resu
         address.scheme == Scheme::Socks5 || !user.contains(':'),
         usage("--proxy", "a colon cannot be part of a user's name in HTTP")
     );
-    let secret = if asked { Some(secret::for_proxy(args, user, &address.at.host)?) } else { None };
+    let secret = if asked { Some(secret(args, user, &address.at.host)?) } else { None };
     Ok(Some(Proxy { address, secret }))
+}
+
+/// The password for the proxy: from the source that an option names, else the environment, ~/.netrc or a prompt.
+fn secret(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Error> {
+    if let Some(path) = &args.proxy_password_file {
+        return SecretSource::File(path).read("--proxy-password-file");
+    }
+    if let Some(command) = &args.proxy_password_command {
+        return SecretSource::Command(command).read("--proxy-password-command");
+    }
+    Fallback::proxy().obtain(user, host, &format!("{user} at the proxy {host}"))
 }
 
 /// The header of the PROXY protocol, if one is sent.
