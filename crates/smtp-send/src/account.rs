@@ -158,8 +158,7 @@ impl Account {
 
 /// The files in which an account is looked for, the first one first.
 pub fn files() -> Vec<PathBuf> {
-    let set = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let folder = set.or_else(|| host::home_folder().map(|home| home.join(".config")));
+    let folder = host::xdg_folder("XDG_CONFIG_HOME", ".config", |_| true);
     let own = folder.map(|folder| folder.join("smtp-send/config.toml"));
     own.into_iter().chain([SYSTEM_FILE.into()]).collect()
 }

@@ -12,9 +12,11 @@ mod queue;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
+use common::values;
 
 use crate::session::StopAfter;
 
@@ -192,17 +194,17 @@ pub struct ServerArgs {
     #[arg(long, value_name = "NAME")]
     pub helo: Option<String>,
     /// Longest wait for one reply [default: as RFC 5321 recommends, 2 to 10 minutes]
-    #[arg(long, value_name = "SECONDS")]
-    pub timeout: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
     /// Longest time for everything from connecting to the end
-    #[arg(long, value_name = "SECONDS")]
-    pub max_time: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration)]
+    pub max_time: Option<Duration>,
     /// How often to try again what failed for now, after about 1, 2, 4... 300 seconds
     #[arg(long, value_name = "N")]
     pub retry: Option<u32>,
     /// Begin no further try later than this after the start; without --retry, try as often as that allows
-    #[arg(long, value_name = "SECONDS")]
-    pub retry_max_time: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration)]
+    pub retry_max_time: Option<Duration>,
 }
 
 /// How the connection is protected.

@@ -3,7 +3,7 @@
 //! Nothing here asks the network. A host that does not know its full name gets its short one, and the caller decides
 //! whether that is good enough.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use chrono::{DateTime, FixedOffset};
@@ -52,6 +52,13 @@ fn full_name_of(gecos: &str, login: &str) -> Option<String> {
 pub fn home_folder() -> Option<PathBuf> {
     let set = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     set.or_else(|| User::from_uid(getuid()).ok().flatten().map(|user| user.dir))
+}
+
+/// A folder of the XDG Base Directory Specification: the absolute path in `variable`, else `fallback` in a home folder that
+/// `accepts` it.
+pub fn xdg_folder(variable: &str, fallback: &str, accepts: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let set = env::var_os(variable).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    set.or_else(|| home_folder().filter(|home| accepts(home)).map(|home| home.join(fallback)))
 }
 
 /// A Message-ID: the time, 96 random bits, the host.

@@ -13,6 +13,7 @@ pub mod input;
 pub mod qualify;
 pub mod queue;
 mod smtp_stdio;
+mod state_folder;
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};

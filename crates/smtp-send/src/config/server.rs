@@ -26,8 +26,6 @@ const LMTP: u16 = 24;
 const SUBMISSION: u16 = 587;
 /// Port of submission with TLS from the first byte (RFC 8314).
 const SUBMISSIONS: u16 = 465;
-/// A wait longer than this is a mistyped number.
-const MAX_WAIT: f64 = 1e6;
 
 /// Where a message is sent.
 #[derive(Debug)]
@@ -90,9 +88,9 @@ impl Route {
         let mode = cli.tls.tls.unwrap_or_default();
         let trust = trust(mode, &cli.tls, cli.login.user.is_some())?;
         let helo = args.helo.as_deref().map_or_else(|| Ok(own_helo()), |typed| helo(typed).map(Some))?;
-        let timeout = args.timeout.map(|seconds| wait("--timeout", seconds)).transpose()?;
-        let max_time = args.max_time.map(|seconds| wait("--max-time", seconds)).transpose()?;
-        let retry_max_time = args.retry_max_time.map(|seconds| wait("--retry-max-time", seconds)).transpose()?;
+        let timeout = args.timeout.map(|time| positive("--timeout", time)).transpose()?;
+        let max_time = args.max_time.map(|time| positive("--max-time", time)).transpose()?;
+        let retry_max_time = args.retry_max_time.map(|time| positive("--retry-max-time", time)).transpose()?;
         let dsn = dsn(smtp)?;
         let deliver_by = smtp.deliver_by.as_deref().map(deliver_by).transpose()?;
         ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "no use with --tls off"));
@@ -204,9 +202,9 @@ fn helo(typed: &str) -> Result<HeloName> {
         .ok_or_else(|| Error::new(Kind::BadData, "--helo", typed, "not a host name or an address in brackets"))?)
 }
 
-fn wait(option: &'static str, seconds: f64) -> Result<Duration> {
-    ensure!(seconds > 0.0 && seconds <= MAX_WAIT, usage(option, "a number of seconds above 0 is needed"));
-    Ok(Duration::from_secs_f64(seconds))
+fn positive(option: &'static str, time: Duration) -> Result<Duration> {
+    ensure!(!time.is_zero(), usage(option, "must be above 0"));
+    Ok(time)
 }
 
 fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {

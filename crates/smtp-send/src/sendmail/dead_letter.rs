@@ -9,11 +9,11 @@
 //! The folder is `$XDG_STATE_HOME/smtp-send/dead-letters`, by default in ~/.local/state; for who has no home, /var/tmp.
 //! Only the owner may read it. A dead letter is seen under its name only when it is complete.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
@@ -21,7 +21,7 @@ use common::SafeText;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg};
 use nix::unistd::{geteuid, linkat};
 
-use crate::host;
+use super::state_folder;
 
 /// Bytes copied at once.
 const BLOCK: usize = 64 * 1024;
@@ -269,7 +269,7 @@ struct UnnamedFile {
 
 impl UnnamedFile {
     fn new(folder: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        state_folder::create(folder)?;
         let mut random = [0; 6];
         getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         let random = random.map(|byte| format!("{byte:02x}")).concat();
@@ -342,10 +342,7 @@ impl Drop for UnnamedFile {
     }
 }
 
-/// Where letters are kept: the first folder that takes one. A home that is not there is not made.
+/// The folders for dead letters; the first one that takes a letter is used.
 fn folders() -> impl Iterator<Item = PathBuf> {
-    let set = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let home = || host::home_folder().filter(|home| home.is_dir()).map(|home| home.join(".local/state"));
-    let own = set.or_else(home).map(|folder| folder.join("smtp-send/dead-letters"));
-    own.into_iter().chain([PathBuf::from(LAST_RESORT)])
+    state_folder::path("dead-letters").into_iter().chain([PathBuf::from(LAST_RESORT)])
 }

@@ -5,9 +5,8 @@
 //! one holds a lock on its `.msg`. The folder is `$XDG_STATE_HOME/smtp-send/queue`, by default in ~/.local/state; for who has
 //! no home, one of its own in /var/tmp. Only the owner may read it.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +15,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 
 use super::control_file::{ControlFileError, QueueControlFile};
-use crate::host;
+use crate::sendmail::state_folder;
 
 /// A queue with more messages takes no other: something is wrong, and the disk belongs to others too.
 const MAX_MESSAGES: usize = 10_000;
@@ -64,13 +63,8 @@ impl Queue {
     /// That of the user; made if it is not there.
     pub(crate) fn open() -> io::Result<Self> {
         let folder = folder();
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        // In a place that others can write to, somebody else may have made it.
-        let facts = fs::symlink_metadata(&folder)?;
-        if !facts.is_dir() || facts.uid() != geteuid().as_raw() || facts.mode() & 0o022 != 0 {
-            let why = format!("{} belongs to somebody else, or others may write to it", folder.display());
-            return Err(io::Error::other(why));
-        }
+        state_folder::create(&folder)?;
+        state_folder::check_owner(&folder)?;
         Ok(Self { folder })
     }
 
@@ -231,16 +225,10 @@ fn is_old(path: &Path) -> bool {
     modified.is_ok_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFT_OVER))
 }
 
+/// The folder of the queue. A home that cannot be written to, as that of many services, is not used.
 fn folder() -> PathBuf {
-    let set = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let home = || host::home_folder().filter(|home| home.is_dir()).map(|home| home.join(".local/state"));
-    match set.or_else(home) {
-        Some(state) if is_ours(&state) => state.join("smtp-send/queue"),
+    match state_folder::path("queue") {
+        Some(folder) if folder.parent().is_some_and(|parent| state_folder::create(parent).is_ok()) => folder,
         _ => PathBuf::from(format!("/var/tmp/smtp-send-queue-{}", geteuid())),
     }
-}
-
-/// Whether the folder can be made or is there: the home of many a service belongs to root.
-fn is_ours(state: &Path) -> bool {
-    DirBuilder::new().recursive(true).mode(0o700).create(state.join("smtp-send")).is_ok()
 }
