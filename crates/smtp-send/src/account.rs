@@ -1,9 +1,9 @@
-//! Accounts: what a configuration file says about a server and a login, put in front of what was typed.
+//! Accounts: settings of a server and a login in a configuration file, inserted before the arguments of the command
+//! line.
 //!
-//! The file of the user (`$XDG_CONFIG_HOME/smtp-send/config.toml`, by default in ~/.config) comes first, then
-//! `/etc/smtp-send/config.toml`, which serves programs that run as nobody in particular. An account is taken whole from the
-//! first file that has it. Its name is that of `--account`, else of `SMTP_SEND_ACCOUNT`, else `default`, which need not
-//! exist. The command line outweighs the environment, and that the file.
+//! The file of the user (`$XDG_CONFIG_HOME/smtp-send/config.toml`, by default in ~/.config) comes before
+//! /etc/smtp-send/config.toml. An account is taken whole from the first file that has it. Precedence: command line,
+//! environment, file.
 
 pub mod entry;
 pub mod file;
@@ -24,23 +24,23 @@ use crate::net::address::Server;
 use crate::secret;
 use file::{PathBases, Setting};
 
-/// The account that is used when none is named.
+/// The account that is used when none is named; it need not exist.
 const DEFAULT: &str = "default";
-/// The variable of the environment that names an account.
+/// Environment variable that names an account.
 const VARIABLE: &str = "SMTP_SEND_ACCOUNT";
 /// The file for the whole system.
 const SYSTEM_FILE: &str = "/etc/smtp-send/config.toml";
-/// The largest file, in bytes; one with a hundred accounts has a hundredth of it.
+/// Largest file in bytes; one with a hundred accounts has a hundredth of it.
 const LIMIT: u64 = 1024 * 1024;
-/// Rights of the group and of others to write.
+/// Write permission of the group and of others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// Options of which one excludes the others.
+/// Options that exclude each other.
 const PASSWORD: [&str; 4] = ["password-file", "password-fd", "password-command", "token-command"];
-/// Options that mean nothing without TLS.
+/// Options that require TLS.
 const FOR_TLS: [&str; 5] = ["insecure", "tls-ca", "tls-server-name", "tls-pin", "tls-client-cert"];
 const PROXY_PASSWORD: [&str; 2] = ["proxy-password-file", "proxy-password-command"];
 
-/// An account, and the file it comes from.
+/// An account, and the file it was read from.
 #[derive(Debug)]
 pub struct Account {
     file: PathBuf,
@@ -48,14 +48,13 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account that what was typed asks for, by name or by silence.
+    /// The account to use: `--account`, `SMTP_SEND_ACCOUNT` or `default`.
     ///
-    /// A `--server` that was typed without an account asks for none, unless the account `default` is for the same host:
-    /// its login is nobody else's business.
+    /// A `--server` without `--account` uses an account only if its server is the same host: a login is for one host.
     ///
     /// # Errors
-    /// [`Kind::Config`] for a mistake in a file or an account that is not there, [`Kind::NoInput`] for a file that cannot
-    /// be read.
+    /// [`Kind::Config`] for an error in a file or a missing account, [`Kind::NoInput`] for a file that cannot be
+    /// read.
     pub fn of(typed: &Typed) -> Result<Option<Self>, Error> {
         let named = typed.value("account").map(str::to_owned).or_else(name_in_environment);
         let account = Self::find(named.as_deref(), &files())?;
@@ -74,7 +73,7 @@ impl Account {
             let text = match read(file) {
                 Ok(Some(text)) => text,
                 Ok(None) => continue,
-                // A service often has the home of whoever started it; the file of the system may serve it all the same.
+                // A service may have the home of another user; the file of the system may still have the account.
                 Err(failure) if failure.kind() == Kind::Denied => {
                     closed.get_or_insert(failure.with_kind(Kind::NoInput));
                     continue;
@@ -110,12 +109,13 @@ impl Account {
         Err(Error::new(Kind::Config, "account", wanted, why))
     }
 
-    /// The value of a key, if it is there.
+    /// The value of a key.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.settings.iter().find(|one| one.key == key).map(|one| one.value.as_str())
     }
 
-    /// The arguments that what was typed, and the environment, leave to this account. The others are forgotten.
+    /// The arguments of this account that the command line and the environment do not replace; the others are
+    /// removed.
     pub fn arguments_for(&mut self, typed: &Typed) -> Vec<OsString> {
         let other_user = typed.value("user").is_some_and(|user| Some(user) != self.value("user"));
         let no_password = other_user || secret::is_in_environment() || PASSWORD.iter().any(|one| typed.has(one));
@@ -147,7 +147,7 @@ impl Account {
             .collect()
     }
 
-    /// The file and line behind an error, when it is about an option that this account has set.
+    /// File and line of the setting that an error is about.
     pub fn place_of(&self, error: &Error) -> Option<String> {
         let option =
             [error.operation(), error.subject()].iter().find_map(|text| text.strip_prefix("--").map(first_word));
@@ -156,7 +156,7 @@ impl Account {
     }
 }
 
-/// The files in which an account is looked for, the first one first.
+/// The configuration files, in their order.
 pub fn files() -> Vec<PathBuf> {
     let folder = host::xdg_folder("XDG_CONFIG_HOME", ".config", |_| true);
     let own = folder.map(|folder| folder.join("smtp-send/config.toml"));
@@ -167,8 +167,10 @@ fn name_in_environment() -> Option<String> {
     std::env::var(VARIABLE).ok().filter(|name| !name.is_empty())
 }
 
-/// The text of a file that nobody but its owner may change: it says where passwords go, and which commands are run.
-/// [`Kind::Denied`] is a file that is closed to this user.
+/// Reads a file that only its owner may change: it names hosts for passwords, and commands.
+///
+/// # Errors
+/// [`Kind::Denied`] if this user may not read it.
 fn read(path: &Path) -> Result<Option<String>, Error> {
     let unreadable = |cause: io::Error| {
         let denied = cause.kind() == io::ErrorKind::PermissionDenied;
@@ -202,7 +204,7 @@ fn is_off(typed: &Typed) -> bool {
     typed.value("tls").is_some_and(|mode| mode == "off")
 }
 
-/// The host of a server, for a comparison.
+/// The host of a server, normalised for a comparison.
 fn host_of(server: &str) -> String {
     without_port(server).to_ascii_lowercase()
 }

@@ -1,6 +1,5 @@
-//! What was typed, turned into what it means, with every check. Nothing is sent before all of it is known to be good.
-//!
-//! `server` holds the way to the other side, `envelope` and `message` what goes there.
+//! Converts the command line into the settings of a run, with every check. Nothing is sent before all of them are
+//! valid.
 
 mod bulk;
 mod dkim;
@@ -25,40 +24,40 @@ pub use mail_exchangers::MxSettings;
 pub use message::{Composed, ExistingMail, FileSource, Mail, MergeMail, ReversePath, TextSource};
 pub use server::{Destination, Route};
 
-/// Everything a run needs to know.
+/// The settings of a run.
 #[derive(Debug)]
 pub struct Config {
-    /// The way to the server.
+    /// Where and how messages are sent.
     pub route: Route,
-    /// What is sent to whom.
+    /// The messages and their envelopes.
     pub mail: Mail,
-    /// Whether the message is only printed.
+    /// Whether messages are only printed.
     pub dry_run: bool,
-    /// How many messages are sent.
+    /// The options for many messages.
     pub bulk: Bulk,
-    /// Who signs the messages, if anybody.
+    /// Signs the messages, if a key was given.
     pub signer: Option<Signer>,
-    /// The step to end a probe at.
+    /// The last step of a probe.
     pub stop_after: Option<StopAfter>,
-    /// How the result is shown.
+    /// The form of the report.
     pub report: ReportStyle,
-    /// Whether the dialogue is shown.
+    /// Whether the dialogue is logged.
     pub verbose: bool,
 }
 
-/// How the result is shown on standard output.
+/// The form of the report on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportStyle {
     /// A line for each recipient.
     Lines,
-    /// One JSON object.
+    /// JSON objects.
     Json,
-    /// Not at all.
+    /// None.
     Quiet,
 }
 
 impl Config {
-    /// Checks what was typed. Files with addresses are read here; the text is not.
+    /// Checks the options. Files with addresses are read here, the text is not.
     pub fn new(cli: Cli) -> Result<Self> {
         let stop_after = cli.seeing.stop_after;
         ensure!(

@@ -1,11 +1,10 @@
-//! Asking name servers: several of them, a few times each, over UDP and where it must be over TCP, never for long.
+//! A stub resolver: asks name servers over UDP, and over TCP where necessary, within a time limit.
 //!
-//! What a question and an answer are stands in `proto::dns`, which servers there are in `servers`, how bytes get there in
-//! `exchange`. Names are taken as complete: no search list, no /etc/hosts; mail is routed by DNS alone (RFC 5321, section 5).
+//! [`crate::proto::dns`] encodes and decodes messages, [`NameServers`] says which servers to ask, `query` performs
+//! one exchange. Names are complete: no search list, no /etc/hosts (RFC 5321, section 5).
 //!
-//! The word of a resolver that an answer is validated (the bit AD) is trusted only when nobody can change it on the way:
-//! every server is on this machine, or the system or the user says that the way is safe (`options trust-ad` of resolv.conf,
-//! `--dns-trust-ad`).
+//! The AD bit of an answer counts only if the path to the server is trusted: every server is on this machine, or
+//! `options trust-ad` of resolv.conf or `--dns-trust-ad` says so.
 
 mod name_servers;
 mod query;
@@ -20,46 +19,46 @@ use crate::proto::dns::{Answer, DnsReply, MAX_ALIASES, Record, RecordType};
 
 pub use name_servers::{NAME_SERVER_PORT, NameServerError, NameServers, parse};
 
-/// For one name, all servers and tries together.
+/// Longest time for one name, all servers and attempts together.
 const MAX_LOOKUP: Duration = Duration::from_secs(30);
 
-/// Asks for records.
+/// Looks up records.
 #[derive(Debug)]
 pub struct Resolver {
     servers: NameServers,
-    /// Which of the servers answered last: it is asked first.
+    /// Index of the server that answered last; it is asked first.
     first: AtomicUsize,
     end: Option<Instant>,
 }
 
-/// Why there is no answer.
+/// Why a look-up gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
     /// The name does not exist.
     #[error("no such domain{}", alias.as_ref().map(|alias| format!(" ({alias}, of which it is an alias)")).unwrap_or_default())]
     NoSuchName {
-        /// The name behind an alias that does not exist.
+        /// The target of an alias that does not exist.
         alias: Option<String>,
-        /// Whether that is validated.
+        /// Whether the answer is validated.
         authentic: bool,
     },
-    /// No server could say; it may be known later.
+    /// No server gave an answer; a later look-up may succeed.
     #[error("no answer for {}: {why}", wanted.name())]
     Failed {
-        /// What was asked for.
+        /// The type that was asked for.
         wanted: RecordType,
-        /// What the last server did.
+        /// The result of the last server.
         why: String,
     },
 }
 
 impl LookupError {
-    /// Whether asking again later may help.
+    /// Whether a later look-up may succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Failed { .. })
     }
 
-    /// The failure to find something about `name`.
+    /// The error of an operation that needs `name`.
     pub fn into_error(self, name: &str) -> Error {
         let kind = if self.is_transient() { Kind::Temporary } else { Kind::UnknownHost };
         Error::new(kind, "look up", name, self)
@@ -72,7 +71,7 @@ impl Resolver {
         Self { servers, first: AtomicUsize::new(0), end }
     }
 
-    /// The records of this type behind all aliases of `name`. A name without such records has an empty answer.
+    /// The records of this type, behind all aliases of `name`; empty if the name has none.
     pub fn look_up(&self, name: &str, wanted: RecordType) -> Result<Answer, LookupError> {
         if let Some(answer) = of_this_host(name, wanted) {
             return Ok(answer);
@@ -92,7 +91,7 @@ impl Resolver {
             };
             authentic &= answer.authentic;
             aliases += answer.aliases;
-            // A server that is no resolver gives an alias and leaves it to others to follow it.
+            // A server without recursion returns an alias and does not follow it.
             if answer.records.is_empty() && answer.unusable == 0 && answer.aliases > 0 {
                 if aliases > MAX_ALIASES {
                     return Err(failed(wanted, format!("a chain of more than {MAX_ALIASES} aliases")));
@@ -106,9 +105,10 @@ impl Resolver {
         }
     }
 
-    /// The addresses of a host in the order in which they are worth trying: IPv6 and IPv4 in turn (RFC 8305, section 4).
+    /// The addresses of a host, IPv6 and IPv4 alternating (RFC 8305, section 4).
     ///
-    /// An error is one that keeps all of them from being known.
+    /// # Errors
+    /// No address could be looked up.
     pub fn addresses(&self, host: &str, families: Families) -> Result<Addresses, LookupError> {
         let six = families.six.then(|| self.look_up(host, RecordType::Aaaa));
         let four = families.four.then(|| self.look_up(host, RecordType::A));
@@ -123,7 +123,7 @@ impl Resolver {
         };
         let list = in_turn(&of(six.as_ref()), &of(four.as_ref()));
         if list.is_empty() {
-            // A failure may hide addresses, so it outweighs a missing name.
+            // A failure may hide addresses, so it takes precedence over a missing name.
             let errors = [six, four].into_iter().flatten().filter_map(Result::err);
             if let Some(error) = errors.max_by_key(LookupError::is_transient) {
                 return Err(error);
@@ -132,7 +132,7 @@ impl Resolver {
         Ok(Addresses { list, name, aliases, secure })
     }
 
-    /// One question to each server in turn, as often as the servers allow, until one of them knows.
+    /// Asks each server in turn, up to the attempts of the configuration, until one answers.
     fn ask(&self, name: &str, wanted: RecordType, end: Instant) -> Result<DnsReply, LookupError> {
         let list = self.servers.list();
         let mut why = "there is no name server".to_owned();
@@ -166,33 +166,33 @@ impl Resolver {
 /// The addresses of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
-    /// In the order to try them in.
+    /// In the order in which they are tried.
     pub list: Vec<IpAddr>,
-    /// The name that they belong to, behind all aliases.
+    /// The canonical name that they belong to.
     pub name: String,
-    /// How many aliases led there.
+    /// Number of aliases that were followed.
     pub aliases: usize,
-    /// Whether all of it is validated.
+    /// Whether all records are validated.
     pub secure: bool,
 }
 
 impl Addresses {
-    /// This address alone, which nobody had to look up.
+    /// An address literal.
     pub fn of(address: IpAddr) -> Self {
         Self { list: vec![address], name: address.to_string(), aliases: 0, secure: false }
     }
 }
 
-/// Which addresses are of use.
+/// The address families to look up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Families {
-    /// Those of IPv4.
+    /// IPv4.
     pub four: bool,
-    /// Those of IPv6.
+    /// IPv6.
     pub six: bool,
 }
 
-/// One of each in turn, the first list first.
+/// The elements of both lists alternating, the first list first.
 fn in_turn(one: &[IpAddr], other: &[IpAddr]) -> Vec<IpAddr> {
     let longest = one.len().max(other.len());
     (0..longest).flat_map(|index| [one.get(index), other.get(index)]).flatten().copied().collect()
@@ -206,7 +206,7 @@ fn address(record: &Record) -> Option<IpAddr> {
     }
 }
 
-/// Nobody is asked about localhost: its addresses are known, and no other may be trusted (RFC 6761, section 6.3).
+/// localhost is never looked up: its addresses are fixed (RFC 6761, section 6.3).
 fn of_this_host(name: &str, wanted: RecordType) -> Option<Answer> {
     let name = name.to_ascii_lowercase();
     if name != "localhost" && !name.ends_with(".localhost") {

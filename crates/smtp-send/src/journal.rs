@@ -1,11 +1,12 @@
-//! The journal of a run: what was done, so that a run that was stopped goes on where it was, and nobody gets a message twice.
+//! The journal of a run: a record of what was sent, so that an interrupted run can be resumed and no recipient gets a
+//! message twice.
 //!
-//! It is a file to which lines are appended. Before the end of a message leaves, that is written and on disk; what became of
-//! it is written as soon as it is known. When a run is killed in between, nobody can know whether the message was delivered:
-//! it counts as unknown, and is sent again only on request.
+//! It is a file to which lines are appended. Before the end of a message is sent, a line is on disk; the result is
+//! appended when it is known. A run that was killed in between leaves the message as unknown; it is sent again only
+//! on request.
 //!
-//! A last line that was cut off is dropped, for what it tells had not happened yet or can be told again. A journal that
-//! belongs to another run is refused, and two runs cannot use the same one at once.
+//! An incomplete last line is dropped. A journal of another run is refused, and two runs cannot use the same one at
+//! once.
 
 pub mod record;
 pub(crate) mod resume;
@@ -25,7 +26,7 @@ use crate::run_id;
 use crate::session::RecipientStatus;
 use record::{JournalHeader, JournalRecord, JournalState};
 
-/// A longer line is none of a journal: a message has at most some hundred thousand recipients.
+/// Longest line; a message has at most some hundred thousand recipients.
 const MAX_LINE: u64 = 16 << 20;
 
 /// The journal of a run.
@@ -36,35 +37,35 @@ pub struct Journal {
     heading: JournalHeader,
     known: KnownStates,
     written: Mutex<AppendState>,
-    /// How many lines are on disk.
+    /// Number of lines that are on disk.
     on_disk: Mutex<u64>,
 }
 
 #[derive(Debug, Default)]
 struct AppendState {
     lines: u64,
-    /// Once a line could not be written, none can: it may stand there in part.
+    /// The first failed write; a line may be incomplete then, so no other is appended.
     failed: Option<Error>,
 }
 
-/// What was done before this run.
+/// The state before this run.
 #[derive(Debug, Default)]
 struct KnownStates {
-    /// Messages with something to know, and the state of each of their recipients.
+    /// The states of the recipients of messages that are not done.
     states: HashMap<usize, Vec<JournalState>>,
-    /// Messages that were leaving and have not ended.
+    /// Messages whose end was about to be sent and that have no result.
     leaving: BTreeSet<usize>,
-    /// Messages of which nothing is to be sent any more.
+    /// Messages that are not sent any more.
     done: BTreeSet<usize>,
-    /// Whether unknown recipients count as open.
+    /// Whether unknown recipients are sent to again.
     resend: bool,
 }
 
 impl Journal {
-    /// Opens the journal of a run with so many messages that have this digest, or begins it.
+    /// Opens or creates the journal of a run with `count` messages and this digest.
     ///
     /// # Errors
-    /// It cannot be read or written, is in use, is none, or belongs to another run.
+    /// It cannot be read or written, is in use, is not a journal, or belongs to another run.
     pub fn open(path: &Path, count: usize, digest: &str, server: &str, resend: bool) -> Result<Self, Error> {
         let failed = |operation: &'static str| move |error| Error::io(operation, path.display(), error);
         let mut options = OpenOptions::new();
@@ -111,17 +112,17 @@ impl Journal {
         Ok(Self { path: path.to_owned(), file, heading, known, written, on_disk })
     }
 
-    /// The name of the run, which no other one has. It is the same when the run goes on.
+    /// The identifier of the run, the same when it is resumed.
     pub fn run(&self) -> &str {
         &self.heading.run
     }
 
-    /// How many messages need nothing any more.
+    /// Number of messages that are done.
     pub fn done(&self) -> usize {
         self.known.done.len()
     }
 
-    /// Messages that may or may not have been delivered to somebody, and are not sent again.
+    /// Messages that may have been delivered and are not sent again.
     pub fn unknown(&self) -> Vec<usize> {
         if self.known.resend {
             return Vec::new();
@@ -132,26 +133,26 @@ impl Journal {
         all.into_iter().collect()
     }
 
-    /// Whether something of a message is still to be sent.
+    /// Whether a message is still to be sent to some recipient.
     pub fn is_open(&self, number: usize) -> bool {
         !self.known.done.contains(&number)
     }
 
-    /// Which of its recipients are still to get a message; `None` for all of them.
+    /// Indexes of the recipients that a message is still to be sent to; `None` for all of them.
     pub fn open_recipients(&self, number: usize, recipients: usize) -> Option<Vec<usize>> {
         let states = self.known.states.get(&number)?;
         let is_open = |at: &usize| states.get(*at).is_none_or(|state| self.known.is_open(*state));
         Some((0..recipients).filter(is_open).collect())
     }
 
-    /// The end of a message is about to leave. That is on disk when this returns.
+    /// Records that the end of a message is about to be sent; the line is on disk when this returns.
     ///
     /// # Errors
-    /// It cannot be written; then the end may not leave.
+    /// The line cannot be written; the end must not be sent.
     pub fn record_leaving(&self, number: usize) -> Result<(), Error> {
         let line = self.write(&JournalRecord::Leaving(number))?;
         let mut on_disk = self.on_disk.lock();
-        // Whoever waited here finds that another one has done it for both.
+        // Another thread may have synced both lines while this one waited.
         if *on_disk < line {
             let lines = self.written.lock().lines;
             self.file.sync_data().map_err(|error| Error::io("write", self.path.display(), error))?;
@@ -160,7 +161,8 @@ impl Journal {
         Ok(())
     }
 
-    /// What became of a message. `kept` are the recipients that were meant, when some were not.
+    /// Records the result of a message. `kept` are the indexes of its recipients if an earlier run has served the
+    /// others.
     pub fn record_ended(&self, number: usize, statuses: &[RecipientStatus], kept: Option<&[usize]>) {
         let states = statuses.iter().map(|status| Some(state_of(status)));
         let states = match kept {
@@ -177,12 +179,12 @@ impl Journal {
             }
         };
         if !states.is_empty() {
-            // A line that cannot be written is told when the next message is about to leave.
+            // A failed write is reported before the next message is sent.
             let _ = self.write(&JournalRecord::Ended(number, states));
         }
     }
 
-    /// Appends a line; gives its number.
+    /// Appends a line; returns its number.
     fn write(&self, record: &JournalRecord) -> Result<u64, Error> {
         let mut written = self.written.lock();
         if let Some(failure) = &written.failed {
@@ -221,7 +223,7 @@ impl KnownStates {
                 for (known, state) in known.iter_mut().zip(states) {
                     *known = state.unwrap_or(*known);
                 }
-                // Nearly all of them are of this kind, and nothing else needs to be known about those.
+                // Most messages end here; nothing else of them is kept.
                 if known.iter().all(|state| matches!(state, JournalState::Accepted | JournalState::Refused)) {
                     self.states.remove(&number);
                     self.done.insert(number);
@@ -232,7 +234,7 @@ impl KnownStates {
         true
     }
 
-    /// Decides which messages are done.
+    /// Determines which messages are done.
     fn settled(mut self, resend: bool) -> Self {
         self.resend = resend;
         let closed = |states: &Vec<JournalState>| !states.iter().any(|state| self.is_open(*state));
@@ -276,7 +278,7 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// What a journal says, and the length of its whole lines; `None` when it says nothing yet.
+/// The content of a journal, and the length of its complete lines; `None` for an empty one.
 fn read(file: &File, count: usize) -> Result<Option<(JournalHeader, KnownStates, u64)>, ReadError> {
     let mut input = BufReader::new(file);
     let (mut heading, mut known, mut length, mut number) = (None::<JournalHeader>, KnownStates::default(), 0, 0_u64);
@@ -291,7 +293,7 @@ fn read(file: &File, count: usize) -> Result<Option<(JournalHeader, KnownStates,
         let damaged = || ReadError::Wrong(format!("line {number} is damaged"));
         match &heading {
             None => heading = Some(JournalHeader::parse(text).ok_or_else(not_one)?),
-            // What follows is of no use, and its caller says why.
+            // The caller reports the difference.
             Some(heading) if heading.count != count => break,
             Some(_) => {
                 let record = JournalRecord::parse(text).ok_or_else(damaged)?;
@@ -303,7 +305,7 @@ fn read(file: &File, count: usize) -> Result<Option<(JournalHeader, KnownStates,
     }
     match heading {
         Some(heading) => Ok(Some((heading, known, length))),
-        // A run that was killed while it wrote its very first line has sent nothing.
+        // A run that was killed while it wrote the first line has sent nothing.
         None if record::is_beginning(&line) => Ok(None),
         None => Err(not_one()),
     }

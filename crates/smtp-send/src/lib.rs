@@ -1,8 +1,13 @@
-//! smtp-send: sends one message by SMTP and says for each recipient what became of it.
+//! smtp-send: sends messages by SMTP or LMTP and reports the result for each recipient.
 //!
-//! `cli` holds what was typed, `config` what it means; `message` is what is sent, `session` decides what is said,
-//! `transport` carries it, `deliver` is the loop between the two, `report` tells the result. `proto` and `session` touch
-//! nothing outside themselves.
+//! - [`cli`], [`config`], [`account`], [`secret`]: the command line, configuration files and passwords
+//! - [`source`], [`message`]: the messages of a run, composed, existing or merged, and their encoding
+//! - [`session`], [`proto`]: the SMTP client as a state machine, and formats of RFCs; both do no I/O
+//! - [`delivery`], [`mx`]: connections, retries and parallel workers; mail exchangers of a domain
+//! - [`net`], [`dns`]: addresses, transport, TLS, proxies; the stub resolver
+//! - [`report`], [`journal`], [`progress_bar`]: results of a run, and the record to resume it
+//! - [`sendmail`]: the command line of sendmail(8) with dead letters and a retry queue
+//! - [`host`], [`run_id`], [`errors`], [`exit_code`]: names, identifiers, errors and exit codes
 
 pub mod account;
 pub mod cli;
@@ -127,14 +132,14 @@ fn send(cli: Cli) -> Result<u8> {
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }
 
-/// What was typed, together with what its account says; and that account, which can name the line behind a mistake.
+/// The command line with the defaults of its account, and the account.
 pub fn with_account(typed: Typed) -> Result<(Cli, Option<Account>)> {
     let Some(mut account) = Account::of(&typed)? else { return Ok((typed.with_defaults(Vec::new())?, None)) };
     let arguments = account.arguments_for(&typed);
     Ok((typed.with_defaults(arguments)?, Some(account)))
 }
 
-/// An error about an option that stands in an account names the line there.
+/// Adds the file and line of the setting that an error is about.
 fn with_config_location(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
     match account.and_then(|account| account.place_of(error.downcast_ref::<Error>()?)) {
         Some(place) => error.context(place),
@@ -142,7 +147,7 @@ fn with_config_location(error: anyhow::Error, account: Option<&Account>) -> anyh
     }
 }
 
-/// Prints the message with the line ends of this system.
+/// Prints the message with LF line ends.
 fn print(message: &mut Message) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     message

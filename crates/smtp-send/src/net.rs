@@ -1,4 +1,4 @@
-//! The network side: addresses of servers, connections with their deadlines, proxies, TLS.
+//! Network access: server addresses, connections with deadlines, proxies, TLS.
 
 pub mod address;
 pub mod proxy;

@@ -1,4 +1,4 @@
-//! What became of each recipient of a message: for people, for programs, and as an exit code.
+//! The result of a message: for people, for programs, and as an exit code.
 
 mod csv;
 pub mod output;
@@ -16,34 +16,34 @@ use crate::session::{RecipientStatus, SessionError, StopAfter};
 
 pub use self::csv::CsvReport;
 
-/// Everything that is known about a message after its last try.
+/// The input of a report: the final state of a message.
 #[derive(Debug)]
 pub struct ReportInput<'a> {
-    /// Where it was to be sent, as it was typed.
+    /// The server, as it was given.
     pub server: &'a str,
     /// Its Message-ID.
     pub message_id: &'a str,
-    /// Where it came from, when there are several.
+    /// Its name, if the run has several messages.
     pub source: Option<&'a str>,
     /// Its recipients.
     pub recipients: &'a [Address],
-    /// What became of each of them.
+    /// Their statuses.
     pub statuses: &'a [RecipientStatus],
-    /// What stopped this message or the session as a whole.
+    /// The error of the transaction or the session.
     pub session_error: Option<&'a SessionError>,
-    /// What broke the connection, or kept it from coming about.
+    /// The error of the connection.
     pub failure: Option<Error>,
     /// How the connection was protected.
     pub encryption: Option<&'a Encryption>,
     /// Bytes that were sent.
     pub bytes: u64,
-    /// The probe, if it was one.
+    /// The last step of a probe.
     pub stop_after: Option<StopAfter>,
-    /// Whether the other recipients of the message went to other servers.
+    /// Whether the other recipients of the message have other servers.
     pub is_part: bool,
 }
 
-/// What there is to say about a message.
+/// The report on a message.
 #[derive(Debug, Serialize)]
 pub struct Report {
     server: String,
@@ -56,10 +56,10 @@ pub struct Report {
     recipients: Vec<Recipient>,
     error: Option<String>,
     exit_code: u8,
-    /// The class of the error.
+    /// The kind of the error.
     #[serde(skip)]
     kind: Option<Kind>,
-    /// Whether the error of the run tells of other servers too, so that this one is told with the recipients.
+    /// Whether the run has other servers too: the error is printed with the recipients then.
     #[serde(skip)]
     is_part: bool,
 }
@@ -108,7 +108,7 @@ impl Status {
 }
 
 impl Report {
-    /// The report on a message, and its error, if it is one.
+    /// Builds the report and the error of a message.
     pub fn new(facts: ReportInput) -> (Self, Option<Error>) {
         let recipients = facts.recipients.iter().zip(facts.statuses);
         let recipients = recipients.map(|(address, status)| recipient(address, status)).collect();
@@ -130,14 +130,12 @@ impl Report {
         )
     }
 
-    /// The class of what went wrong, if anything did.
+    /// The kind of the error, if there is one.
     pub fn kind(&self) -> Option<Kind> {
         self.kind
     }
 
-    /// Writes one JSON object on one line.
-    ///
-    /// All of it is ASCII: what a server said may hold characters that JSON allows and a terminal obeys.
+    /// Writes one JSON object on one line, in ASCII: replies may hold characters that control a terminal.
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         let json = serde_json::to_string(self)?;
         let mut units = [0; 2];
@@ -153,8 +151,8 @@ impl Report {
         writeln!(out)
     }
 
-    /// Writes a line for each recipient. When none was reached there is none: the error says why, and only where there are
-    /// several messages it is said here too.
+    /// Writes a line for each recipient. If none was reached, only a run of several messages writes lines: the error
+    /// of the run says why.
     pub fn write_lines(&self, out: &mut impl Write) -> io::Result<()> {
         if let Some(step) = self.stopped_after
             && self.error.is_none()
@@ -196,7 +194,7 @@ impl Recipient {
     }
 }
 
-/// What is said of an address that the server would not understand.
+/// The text for an address that needs SMTPUTF8.
 const NEEDS_SMTPUTF8: &str = "the server does not offer SMTPUTF8, which this address needs";
 
 fn recipient(address: &Address, result: &RecipientStatus) -> Recipient {
@@ -223,7 +221,7 @@ fn recipient(address: &Address, result: &RecipientStatus) -> Recipient {
     }
 }
 
-/// The error of a message: the worst that happened to any of its recipients.
+/// The error of a message: the most severe of its recipients.
 fn verdict(facts: ReportInput) -> Option<Error> {
     let ReportInput { server, recipients, statuses, session_error, failure, .. } = facts;
     if statuses.contains(&RecipientStatus::Unknown) {
@@ -237,7 +235,7 @@ fn verdict(facts: ReportInput) -> Option<Error> {
         return failure;
     }
     if let Some(session_error) = session_error {
-        // A server that closes after it took the message for everybody has done its work.
+        // A server may close the session after it has accepted the message for all recipients.
         let done = statuses.iter().all(|status| matches!(status, RecipientStatus::Accepted(_)));
         if !done || statuses.is_empty() {
             return Some(troubled(server, session_error, facts.encryption.is_some()));
@@ -280,7 +278,7 @@ fn troubled(server: &str, session_error: &SessionError, encrypted: bool) -> Erro
     Error::new(kind, "deliver to", server, format!("{session_error}{cure}"))
 }
 
-/// What a refusal means. When nobody is known there, that is the more exact word.
+/// The kind of a refusal.
 fn kind_of(reply: &Reply) -> Kind {
     if !reply.is_permanent() {
         return Kind::Temporary;
@@ -292,7 +290,7 @@ fn kind_of(reply: &Reply) -> Kind {
     }
 }
 
-/// What several refusals mean together: for good outweighs for now, and an exact word holds only when all agree on it.
+/// The most severe of several kinds: permanent before temporary, and a specific kind only if all agree.
 pub fn worst(kinds: impl Iterator<Item = Kind>) -> Kind {
     let mut worst = None;
     for kind in kinds.filter(|kind| *kind != Kind::Temporary) {

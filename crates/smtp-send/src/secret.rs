@@ -1,9 +1,8 @@
-//! Passwords and access tokens: where one comes from, and that it leaves nothing behind.
+//! Passwords and access tokens: their sources, and their handling in memory.
 //!
-//! A secret is never an argument, and never part of an error, a log line or a report. Each copy that this program makes is
-//! wiped when it is dropped; the environment is only read. Every source has a bound in bytes, and those that could hang
-//! one in time as well. A secret that cannot be had is a matter of configuration: exit code 78, or 66 when its file cannot
-//! be read.
+//! A secret is never an argument, and never part of an error, a log line or a report. Copies are wiped when they are
+//! dropped. Every source is limited in bytes, and in time where it could block. A missing secret is an error of
+//! configuration: exit code 78, or 66 if its file cannot be read.
 
 mod command;
 pub mod netrc;
@@ -20,18 +19,18 @@ use zeroize::Zeroizing;
 use crate::host;
 use netrc::NetrcSearch;
 
-/// The longest secret, in bytes, and the most that is read to find one. Access tokens have a few thousand.
+/// Longest secret in bytes; access tokens have a few thousand.
 const LIMIT: usize = 64 * 1024;
-/// The variable of the environment that holds the password.
+/// Environment variable with the password.
 const VARIABLE: &str = "SMTP_PASSWORD";
-/// The one that holds the password for a proxy.
+/// Environment variable with the password for a proxy.
 const PROXY_VARIABLE: &str = "SMTP_PROXY_PASSWORD";
 
-/// A password or an access token. It is wiped when it is dropped, and not shown by `{:?}`.
+/// A password or an access token, wiped when it is dropped; `{:?}` does not show it.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Checks what a source gave: not empty, UTF-8 without NUL (RFC 4616, section 2).
+    /// Checks a secret: not empty, UTF-8 without NUL (RFC 4616, section 2).
     fn new(bytes: &[u8]) -> Result<Self, SecretError> {
         let text = str::from_utf8(bytes).map_err(|_| SecretError::Encoding)?;
         match text {
@@ -41,7 +40,7 @@ impl Secret {
         }
     }
 
-    /// The secret itself, for the bytes that go to the server and nothing else.
+    /// The secret itself, for the bytes that are sent to the server.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -59,7 +58,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a source gives no secret. The words never hold any part of what was read.
+/// Why a source gives no secret. The text never holds what was read.
 #[derive(Debug, thiserror::Error)]
 enum SecretError {
     #[error("the first line is empty")]
@@ -97,7 +96,7 @@ impl SecretError {
     }
 }
 
-/// Where the command line or an account says that a secret is.
+/// A source that an option names.
 #[derive(Debug, Clone, Copy)]
 pub enum SecretSource<'a> {
     /// The first line of a file.
@@ -109,11 +108,10 @@ pub enum SecretSource<'a> {
 }
 
 impl SecretSource<'_> {
-    /// Reads the secret; `option` is the one that named the source. A command is not part of an error: people write secrets
-    /// even there.
+    /// Reads the secret; `option` names it in errors. Commands are not part of errors, as some contain secrets.
     ///
     /// # Errors
-    /// [`Kind::Config`] when it is not usable, [`Kind::NoInput`] when its file cannot be read.
+    /// [`Kind::Config`] if it is not usable, [`Kind::NoInput`] if its file cannot be read.
     pub fn read(self, option: &'static str) -> Result<Secret, Error> {
         match self {
             Self::File(path) => source::file(path).map_err(|why| why.of(option, path.display())),
@@ -123,26 +121,27 @@ impl SecretSource<'_> {
     }
 }
 
-/// Where a secret comes from when no option names a source.
+/// The sources of a secret that no option names.
 #[derive(Debug)]
 pub struct Fallback {
-    /// The variable of the environment that may hold it.
+    /// Environment variable that may hold it.
     variable: &'static str,
-    /// What a prompt asks for.
+    /// The noun of the prompt.
     what: &'static str,
-    /// How to provide it, for the error when there is none.
+    /// How to provide the secret, for the error.
     hint: String,
 }
 
 impl Fallback {
-    /// For a login at the server; `is_token` asks for an access token.
+    /// For a login at the server, with a password or an access token.
     pub fn login(is_token: bool) -> Self {
-        let hint =
-            format!("set {VARIABLE}, use --password-file, --password-fd or --password-command, or write it into ~/.netrc");
+        let hint = format!(
+            "set {VARIABLE}, use --password-file, --password-fd or --password-command, or write it into ~/.netrc"
+        );
         Self { variable: VARIABLE, what: if is_token { "Access token" } else { "Password" }, hint }
     }
 
-    /// For a proxy.
+    /// For a login at a proxy.
     pub fn proxy() -> Self {
         let hint = format!(
             "set {PROXY_VARIABLE}, use --proxy-password-file or --proxy-password-command, or write it into ~/.netrc"
@@ -153,7 +152,7 @@ impl Fallback {
     /// The secret of `user` at `host` from the environment, ~/.netrc, or a prompt for `account` on the terminal.
     ///
     /// # Errors
-    /// [`Kind::Config`] when there is none or it is not usable, [`Kind::NoInput`] when a file cannot be read.
+    /// [`Kind::Config`] without a usable one, [`Kind::NoInput`] if a file cannot be read.
     pub fn obtain(&self, user: &str, host: &str, account: &str) -> Result<Secret, Error> {
         if let Some(secret) = from_environment(self.variable)? {
             return Ok(secret);
@@ -162,24 +161,22 @@ impl Fallback {
             return Ok(secret);
         }
         let asked = prompt::ask(self.what, account).map_err(|why| why.of("ask for the password of", account))?;
-        asked.ok_or_else(|| {
-            Error::new(Kind::Config, "password of", account, format!("there is none: {}", self.hint))
-        })
+        asked.ok_or_else(|| Error::new(Kind::Config, "password of", account, format!("there is none: {}", self.hint)))
     }
 }
 
-/// All of a file with a private key, which nobody but its owner may read; `option` is how it was named.
+/// Reads a private key from a file that only its owner may read; `option` names it in errors.
 ///
 /// # Errors
-/// [`Kind::Config`] when others can read it or it is too large, [`Kind::NoInput`] when it cannot be read.
+/// [`Kind::Config`] if others can read it or it is too large, [`Kind::NoInput`] if it cannot be read.
 pub fn key_file(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     source::whole_file(path).map_err(|why| why.of(option, path.display()))
 }
 
-/// A password to be kept in a file: from `SMTP_PASSWORD`, or a prompt.
+/// A password to write into a file: from `SMTP_PASSWORD`, or a prompt.
 ///
 /// # Errors
-/// [`Kind::Config`] when there is none.
+/// [`Kind::Config`] without one.
 pub fn for_keeping(user: &str) -> Result<Secret, Error> {
     if let Some(secret) = from_environment(VARIABLE)? {
         return Ok(secret);
@@ -189,7 +186,7 @@ pub fn for_keeping(user: &str) -> Result<Secret, Error> {
     asked.ok_or_else(|| Error::new(Kind::Config, "password of", user, why))
 }
 
-/// Whether the environment holds a password. It outweighs the one of a configuration file.
+/// Whether the environment holds a password; it takes precedence over the configuration file.
 pub fn is_in_environment() -> bool {
     is_set(VARIABLE)
 }

@@ -1,8 +1,8 @@
-//! The command line of sendmail(8), for the programs that know no other way to send: cron, PHP, git, mail readers.
+//! The command line of sendmail(8), for cron, PHP, git and mail readers.
 //!
-//! The message is read and kept on disk, the way to the server comes from an account, and the message is handed over at once.
-//! In the good case nothing is printed. In any other, one line says what went wrong and where the message is kept. A signal
-//! while the message is still being read ends the program as usual: nobody has been promised anything yet.
+//! The message is saved on disk and sent at once to the server of an account. Nothing is printed on success; on
+//! failure one line gives the error and the file that keeps the message. A signal while the message is being read
+//! ends the program.
 
 pub mod arguments;
 mod dead_letter;
@@ -38,9 +38,9 @@ use arguments::Arguments;
 use dead_letter::{DeadLetter, SaveError};
 use envelope::SenderIdentity;
 
-/// The name that asks for this command line, as that of the program or as the first argument.
+/// The program name, or first argument, that selects this command line.
 const NAME: &str = "sendmail";
-/// What the message is called in errors.
+/// The name of the message in errors.
 const STDIN: &str = "standard input";
 
 const HELP: &str = "\
@@ -70,7 +70,7 @@ Other options of Sendmail and Postfix are accepted where they change nothing, an
 server. Exit codes are those of smtp-send.
 ";
 
-/// The arguments behind the name, when `arguments` are a command line of sendmail.
+/// The arguments of sendmail, if `arguments` call it.
 pub fn is_sendmail_invocation(arguments: &[OsString]) -> Option<&[OsString]> {
     let (program, rest) = arguments.split_first()?;
     if Path::new(program).file_name() == Some(OsStr::new(NAME)) {
@@ -79,10 +79,10 @@ pub fn is_sendmail_invocation(arguments: &[OsString]) -> Option<&[OsString]> {
     rest.split_first().filter(|(first, _)| *first == NAME).map(|(_, rest)| rest)
 }
 
-/// Does what sendmail does. The text is what is to be printed.
+/// Runs sendmail; returns the text to print.
 ///
 /// # Errors
-/// Whatever kept the message from being handed over to the server for everybody.
+/// The server has not accepted the message for all recipients.
 pub fn run(arguments: &[OsString]) -> Result<&'static str, Error> {
     let text = arguments.iter().map(|argument| argument.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
     let arguments = text.ok_or_else(|| Error::usage("an argument", "not UTF-8"))?;
@@ -97,7 +97,7 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Error> {
     }
     let setup = Setup::new(&arguments);
     if io::stdin().is_terminal() {
-        // Nobody shall type a message in vain.
+        // On a terminal, errors are reported before a message is typed.
         hand_over(setup?, &arguments)
     } else {
         match setup {
@@ -108,40 +108,40 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Error> {
     .map(|()| "")
 }
 
-/// What is known before the message is read.
+/// The settings that are known before the message is read.
 #[derive(Debug)]
 struct Setup {
     sending: Sending,
-    /// Whether what fails for now goes into the queue.
+    /// Whether temporary failures are queued.
     queue: bool,
     identity: SenderIdentity,
     account: Option<Account>,
 }
 
-/// The way on which messages leave.
+/// Sends messages by the route of the account.
 #[derive(Debug)]
 struct Sending {
     route: Route,
-    /// Who signs them.
+    /// Signs the messages.
     signer: Option<Arc<Signer>>,
 }
 
 impl Sending {
-    /// Sends a message; `told` hears what became of whom, of each domain by itself where there is no server.
+    /// Sends a message; `on_report` is called for each domain if there is no server.
     fn send(&self, outgoing: OutgoingMessage, on_report: OnReport<'_>) -> Option<Error> {
         let message = outgoing.message.signed_by(self.signer.as_ref());
         let source = SingleMessage::new(OutgoingMessage { message, ..outgoing });
         mx::send(&self.route, RunOptions::default(), &source, on_report)
     }
 
-    /// The same to the end; gives the status of each recipient.
+    /// Sends a message; returns the status of each recipient.
     fn deliver(&self, outgoing: OutgoingMessage) -> (Vec<RecipientStatus>, Option<Error>) {
         let recipients = outgoing.recipients.clone();
         let mut known = HashMap::new();
         let failure = self.send(outgoing, &mut |sent| {
             known.extend(sent.recipients.iter().cloned().zip(sent.statuses.iter().cloned()));
         });
-        // An address that stands twice has one status.
+        // A repeated address has one status.
         let status = |address| known.get(address).cloned().unwrap_or(RecipientStatus::Unsent);
         (recipients.iter().map(status).collect(), failure)
     }
@@ -158,11 +158,11 @@ impl Setup {
         let route = Route::new(&cli, true).map_err(|error| {
             error.downcast().unwrap_or_else(|error| Error::of(Kind::System, "configuration", error.to_string()))
         });
-        // Nobody who has said nothing at all shall be surprised by mail that leaves this machine.
+        // Without a server and without an account, no mail leaves this machine.
         let is_sendmail_invocation = |route: &Route| route.destination.server().is_some() || account.is_some();
         let route = route.and_then(|route| if is_sendmail_invocation(&route) { Ok(route) } else { Err(no_server()) });
         let route = route.map(|mut route| {
-            // Sendmail would take the message in any case; programs that ask for reports cannot know the server.
+            // Sendmail accepts a request for reports whatever the server offers.
             route.dsn.optional = true;
             route
         });
@@ -180,7 +180,7 @@ impl Setup {
     }
 }
 
-/// The options of smtp-send that say what these arguments say.
+/// The options of smtp-send that correspond to the arguments.
 fn options(arguments: &Arguments) -> Vec<String> {
     let mut options = vec!["smtp-send".to_owned()];
     for (option, value) in [
@@ -200,7 +200,7 @@ fn no_server() -> Error {
     Error::config("no account", format!("write [account.default] with server = 'HOST' into {files}"))
 }
 
-/// An error about an option that stands in an account names the line there.
+/// Adds the file and line of the setting that an error is about.
 fn with_config_location(failure: Error, account: Option<&Account>) -> Error {
     match account.and_then(|account| account.place_of(&failure)) {
         Some(place) => Error::of(failure.kind(), place, failure.to_string()),
@@ -231,7 +231,7 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Error> {
             let dead_letter = match dead_letter {
                 Ok(dead_letter) if setup.queue => match queue::enqueue(dead_letter, &job, &edits, arguments) {
                     Ok(entry) => return deliver_or_keep::queued(setup.sending, entry, place),
-                    // Then it is sent or kept as without a queue.
+                    // Sent or kept as without a queue.
                     Err(dead_letter) => Ok(dead_letter),
                 },
                 dead_letter => dead_letter,
@@ -247,7 +247,7 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Error> {
     }
 }
 
-/// Keeps the message, which cannot be sent.
+/// Saves a message that cannot be sent.
 fn keep_only(failure: &Error, arguments: &Arguments) -> Result<(), Error> {
     let kept = DeadLetter::keep(source(arguments, &crate::host::best_name())?).map_err(unreadable)?;
     let dead_letter = kept.map_err(|not_kept| not_kept.why);
@@ -259,7 +259,7 @@ fn keep_only(failure: &Error, arguments: &Arguments) -> Result<(), Error> {
     ))
 }
 
-/// The message as it shall be kept.
+/// The message with an edited header.
 fn source(arguments: &Arguments, domain: &str) -> Result<impl Read + use<>, Error> {
     let stdin = io::stdin();
     let source: Box<dyn Read> =

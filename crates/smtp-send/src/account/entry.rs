@@ -1,24 +1,24 @@
-//! A new table `[account.NAME]` as text, behind what a configuration file holds already.
+//! Appends a table `[account.NAME]` to the text of a configuration file.
 //!
-//! Pure. What is there stays as it is, comments included, and the result is read again before anybody relies on it.
+//! Pure. The existing text stays as it is, and the result is parsed again.
 
 use std::fmt::Write as _;
 
 use super::file::{self, PathBases};
 
-/// What an account is written with, in this order.
+/// A new account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountEntry {
     /// Its name.
     pub name: String,
-    /// Keys with their values.
+    /// Its keys and values, in this order.
     pub keys: Vec<(&'static str, String)>,
 }
 
 /// `text` with the account behind it.
 ///
 /// # Errors
-/// A text that is no configuration, or has an account of this name; or a value that cannot be one.
+/// `text` cannot be parsed or has an account of this name; or a value cannot be written.
 pub fn append(text: &str, entry: &AccountEntry, places: PathBases<'_>) -> Result<String, String> {
     let told = |mistake: file::AccountFileError| format!("line {}: {}", mistake.line, mistake.what);
     let (names, _) = file::read(text, "", places).map_err(told)?;
@@ -39,7 +39,7 @@ pub fn append(text: &str, entry: &AccountEntry, places: PathBases<'_>) -> Result
     if found.is_some() { Ok(whole) } else { Err("the account cannot be written".into()) }
 }
 
-/// A key as it is, where TOML allows that.
+/// A key, in quotes if TOML requires them.
 fn key(name: &str) -> String {
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if plain { name.to_owned() } else { quoted(name) }

@@ -1,6 +1,6 @@
-//! The configuration file as text: tables `[account.NAME]` whose keys are the long options.
+//! Parses a configuration file: tables `[account.NAME]` whose keys are the long options.
 //!
-//! Pure but for the home folder, which is given. Each mistake is told with its line and its key.
+//! Pure. Errors name the line and the key.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,29 +10,29 @@ use toml::de::{DeTable, DeValue};
 
 use crate::cli::{self, Takes};
 
-/// A mistake in the file.
+/// An error in the file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AccountFileError {
-    /// Counted from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// What is wrong, with the key where there is one.
+    /// The error, with the key if there is one.
     pub what: String,
 }
 
-/// One key of an account, as an argument.
+/// A key of an account, as an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// The long name of the option.
     pub key: String,
-    /// Where it stands, counted from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// `--key=value` or `--key`; none for a switch that is off.
+    /// `--key=value` or `--key`; `None` for `false`.
     pub argument: Option<OsString>,
     /// The value as text; empty for a switch.
     pub value: String,
 }
 
-/// Where relative names of files and `~/` begin.
+/// The folders for relative file names and `~/`.
 #[derive(Debug, Clone, Copy)]
 pub struct PathBases<'a> {
     /// The folder of the file.
@@ -41,7 +41,7 @@ pub struct PathBases<'a> {
     pub home: Option<&'a Path>,
 }
 
-/// The names of all accounts in `text`, and the settings of the one called `wanted` if it is there.
+/// The names of all accounts in `text`, and the settings of `wanted` if it exists.
 pub fn read(
     text: &str,
     wanted: &str,
@@ -112,7 +112,7 @@ fn setting(
     Ok(Setting { key: key.to_owned(), line, argument, value })
 }
 
-/// No shell has seen the name, so `~/` is ours to understand.
+/// `~/` is expanded here: no shell has read the name.
 fn path(name: &str, places: PathBases<'_>) -> PathBuf {
     match (name.strip_prefix("~/"), places.home) {
         (Some(rest), Some(home)) => home.join(rest),

@@ -1,8 +1,8 @@
 //! `smtp-send account new`: finds the submission server of an address, tries it, and writes an account for it.
 //!
-//! The domain says by SRV records which server takes its mail (RFC 6186). Whoever can forge an answer of a name server could name
-//! his own, so a host outside of the domain is confirmed by a person, or typed (section 6). A password is never written into
-//! the account; with `--save-password` it goes into a file of its own.
+//! SRV records of the domain name the server (RFC 6186). Answers may be forged, so a host outside of the domain must
+//! be confirmed or given as an option (section 6). A password is never written into the account; `--save-password`
+//! writes it into a file of its own.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -22,22 +22,22 @@ use crate::proto::dns::RecordType;
 use crate::proto::srv::{Offer, Service, choose, is_within};
 use crate::secret;
 
-/// A server that a person waits for answers at once, if ever.
+/// Short time limit: the user is waiting.
 const TIMEOUT: &str = "--timeout=20";
-/// Only their owner may read and change them.
+/// Permissions of new folders and files.
 const OWN_FOLDER: u32 = 0o700;
 const OWN_FILE: u32 = 0o600;
 
-/// A server, and how it is spoken to.
+/// A server and its TLS mode.
 struct SubmissionServer {
     server: String,
     tls: &'static str,
 }
 
-/// Writes an account. `probe` tries a server with the arguments that it is given.
+/// Writes an account. `probe` tries a server with these arguments.
 ///
 /// # Errors
-/// What cannot be found, read, written or confirmed, or what the server has against us.
+/// The server cannot be found, confirmed or used, or a file cannot be read or written.
 pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Error>) -> Result<String, Error> {
     let mut prompter = Prompter(io::stdin().is_terminal());
     let typed = match &wanted.address {
@@ -75,7 +75,7 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Er
 /// Keys of an account with their values.
 type Keys = Vec<(&'static str, String)>;
 
-/// The server and how it is spoken to.
+/// The keys of the server.
 fn connection(wanted: &AccountNew, address: &Address, prompter: &mut Prompter) -> Result<Keys, Error> {
     let found = match &wanted.server {
         Some(typed) => given(typed)?,
@@ -88,7 +88,7 @@ fn connection(wanted: &AccountNew, address: &Address, prompter: &mut Prompter) -
     Ok(keys)
 }
 
-/// Adds who writes and who logs in; gives the name of the latter.
+/// Adds the keys of the author and of the login; returns the user name.
 fn identity(wanted: &AccountNew, address: &Address, prompter: &mut Prompter, keys: &mut Keys) -> Result<String, Error> {
     let full_name = match &wanted.full_name {
         None => prompter.answer("Your name, for From", &host::full_user_name().unwrap_or_default())?,
@@ -109,7 +109,7 @@ fn identity(wanted: &AccountNew, address: &Address, prompter: &mut Prompter, key
     Ok(user)
 }
 
-/// Whether a file has the account that is used when none is named. What is wrong with the file is told later.
+/// Whether a file has the default account. Errors in the file are reported later.
 fn has_default(text: &str) -> bool {
     let places = PathBases { folder: Path::new("/"), home: None };
     super::file::read(text, "", places).is_ok_and(|(names, _)| names.iter().any(|name| name == super::DEFAULT))
@@ -119,7 +119,7 @@ fn missing(what: &'static str) -> Error {
     Error::new(Kind::Usage, "missing", what, "there is no terminal to ask on; see --help")
 }
 
-/// A server that was typed: TLS from the first byte on its port of RFC 8314, else STARTTLS.
+/// A server given as an option: implicit TLS on the port of RFC 8314, else STARTTLS.
 fn given(typed: &str) -> Result<SubmissionServer, Error> {
     let server = Server::parse(typed).map_err(|error| Error::value("--server", typed, error))?;
     let tls = if matches!(server.port, Some(465)) { "implicit" } else { "starttls" };
@@ -166,7 +166,7 @@ fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Res
     Err(Error::resolve(domain, why))
 }
 
-/// A host elsewhere may be the provider's, or that of somebody who forges answers.
+/// Asks for confirmation of a host outside of the domain.
 fn confirm(prompter: &mut Prompter, domain: &str, server: &str) -> Result<(), Error> {
     let question = format!("{domain} names a server elsewhere, {server}. Is that the one of your provider? Write yes");
     if prompter.answer(&question, "")?.as_deref() == Some("yes") {
@@ -179,12 +179,12 @@ fn confirm(prompter: &mut Prompter, domain: &str, server: &str) -> Result<(), Er
 /// A number from 0 to `most`.
 fn random(most: u32) -> u32 {
     let mut bytes = [0; 4];
-    // Without random numbers the first is as good as any.
+    // Without random numbers the first server is used.
     let drawn = getrandom::fill(&mut bytes).map(|()| u32::from_ne_bytes(bytes)).unwrap_or_default();
     u32::try_from(u64::from(drawn) % (u64::from(most) + 1)).unwrap_or_default()
 }
 
-/// `Name <address>`, the name in quotes where it needs them.
+/// `Name <address>`, the name in quotes if necessary.
 fn written(author: &Mailbox) -> String {
     match &author.name {
         None => author.address.to_string(),
@@ -196,7 +196,7 @@ fn written(author: &Mailbox) -> String {
     }
 }
 
-/// Writes the file anew and puts it in the place of the old one at once; the password, if there is one, before that.
+/// Writes the password, then replaces the configuration file.
 fn write(file: &Path, old: &str, entry: &AccountEntry, secret: Option<(&Path, &String)>) -> Result<(), Error> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     let home = host::home_folder();
@@ -212,7 +212,7 @@ fn write(file: &Path, old: &str, entry: &AccountEntry, secret: Option<(&Path, &S
     put(file, text.as_bytes(), mode).map_err(|error| failed(file, error))
 }
 
-/// A file is there whole, or as it was. One that is reached by a link stays where it is.
+/// Writes a file atomically. A symbolic link is followed.
 fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new("/"));
@@ -224,11 +224,11 @@ fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Who is asked; nobody, where there is no terminal.
+/// Asks on the terminal, if there is one.
 struct Prompter(bool);
 
 impl Prompter {
-    /// The answer to a question, or what it is when nothing is typed; `None` is no answer.
+    /// The answer to a question, or `otherwise` if nothing is typed; `None` without either.
     fn answer(&mut self, question: &str, otherwise: &str) -> Result<Option<String>, Error> {
         let usual = Some(otherwise).filter(|text| !text.is_empty());
         if !self.0 {

@@ -1,4 +1,4 @@
-//! The options for many messages: how many connections, how fast, and what is kept of a run.
+//! The options for many messages: connections, rate, journal, reports.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use anyhow::{Result, ensure};
 use super::{FileSource, usage};
 use crate::cli::{Cli, SeeingArgs};
 
-/// How many messages are sent.
+/// The options for many messages.
 #[derive(Debug)]
 pub struct Bulk {
-    /// How many connections at once.
+    /// Connections at once.
     pub connections: usize,
-    /// The least time from one message to the next.
+    /// Shortest time from one message to the next.
     pub interval: Option<Duration>,
-    /// What keeps what was done.
+    /// The file of the journal.
     pub journal: Option<PathBuf>,
-    /// Whether messages of an unknown status are sent again when a run goes on.
+    /// Whether unknown messages of an earlier run are sent again.
     pub resend_unknown: bool,
-    /// Whether what cannot be sent is left out.
+    /// Whether messages that cannot be sent are left out.
     pub keep_going: bool,
-    /// Where a report in CSV goes; standard input stands for standard output.
+    /// Where the CSV report is written; `Stdin` means standard output.
     pub csv: Option<FileSource>,
 }
 

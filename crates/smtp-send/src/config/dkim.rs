@@ -1,4 +1,4 @@
-//! The options of signatures.
+//! The options of DKIM signatures.
 
 use common::Error;
 
@@ -6,10 +6,10 @@ use crate::cli::DkimArgs;
 use crate::message::dkim_signer::Signer;
 use crate::proto::address::{Address, is_domain};
 
-/// Reads the key; `None` when nothing is signed.
+/// Reads the key; `None` without the options.
 ///
 /// # Errors
-/// A name that DNS cannot hold, or a file that holds no key or that everybody can read.
+/// A name that is invalid in DNS, or a file without a key or readable by others.
 pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Error> {
     let (domain, selector, file) = match args {
         DkimArgs { dkim_domain: Some(domain), dkim_selector: Some(selector), dkim_key: Some(file) } => {
@@ -21,7 +21,7 @@ pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Error> {
             return Err(Error::usage("a part of the signature is missing", why));
         }
     };
-    // A domain in another script is named by its A-labels (RFC 8616, section 4).
+    // An internationalised domain is written in A-labels (RFC 8616, section 4).
     let address = Address::parse(&format!("x@{domain}")).ok().filter(|address| !address.domain().starts_with('['));
     let wrong = |option, typed: &str| Error::value(option, typed, "not a name that DNS can hold");
     let domain = address.ok_or_else(|| wrong("--dkim-domain", domain))?.domain().to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! The options of the envelope: who sends, who receives.
+//! The options of the envelope: sender and recipients.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::errors;
 use crate::host;
 use crate::proto::address::{Address, Mailbox, parse_list};
 
-/// The mailboxes of one option; `@FILE` stands for the lists in a file, one a line, `#` starts a comment line.
+/// The mailboxes of an option. `@FILE` names a file with a list on each line; `#` begins a comment line.
 pub(super) fn mailboxes(option: &'static str, typed: &[String]) -> Result<Vec<Mailbox>> {
     let mut all = Vec::new();
     for value in typed {
@@ -32,7 +32,7 @@ pub(super) fn mailboxes(option: &'static str, typed: &[String]) -> Result<Vec<Ma
     Ok(all)
 }
 
-/// The addresses in their order, without repetitions.
+/// The addresses in their order, each once.
 pub(super) fn each_once<'a>(mailboxes: impl Iterator<Item = &'a Mailbox>) -> Vec<Address> {
     let mut seen = HashSet::new();
     mailboxes.map(|mailbox| &mailbox.address).filter(|address| seen.insert(*address)).cloned().collect()

@@ -1,4 +1,4 @@
-//! The options of the login: who we are to the server, and by which mechanism.
+//! The options of the login.
 
 use anyhow::{Result, ensure};
 use common::Error;
@@ -10,10 +10,10 @@ use crate::errors;
 use crate::proto::auth::{Login, Mechanism};
 use crate::secret::{Fallback, Secret, SecretSource};
 
-/// Random bytes of a nonce, which is written in twice as many digits.
+/// Random bytes of a nonce; it has twice as many hexadecimal digits.
 const NONCE: usize = 18;
 
-/// Who logs in and with what.
+/// User, secret and mechanism of a login.
 #[derive(Debug)]
 pub struct Credentials {
     user: String,
@@ -24,7 +24,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Checks the options and gets the secret, which may ask a person for it; `None` when nobody logs in.
+    /// Checks the options and reads the secret, possibly by a prompt; `None` without a login.
     pub(super) fn new(args: &LoginArgs, host: &str) -> Result<Option<Self>> {
         let mechanism = args.auth.map(mechanism);
         let external = mechanism == Some(Mechanism::External);
@@ -49,10 +49,10 @@ impl Credentials {
         Ok(Some(Self { user, secret, is_token, mechanism, in_clear: args.allow_cleartext_login }))
     }
 
-    /// What one session needs to log in.
+    /// The login of one session.
     ///
     /// # Errors
-    /// When this system has no random numbers.
+    /// The system has no random numbers.
     pub fn begin(&self) -> Result<Login, Error> {
         let mut random = [0; NONCE];
         getrandom::fill(&mut random).map_err(errors::no_random_numbers)?;
@@ -68,8 +68,7 @@ impl Credentials {
     }
 }
 
-/// The secret: from the source that an option names, else the environment, ~/.netrc or a prompt. Options of an account
-/// that the environment outweighs are not part of `args`.
+/// Reads the secret from the source that an option names, else from the environment, ~/.netrc or a prompt.
 fn secret(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Error> {
     if let Some(path) = &args.password_file {
         return SecretSource::File(path).read("--password-file");

@@ -1,4 +1,4 @@
-//! The options for delivery without a server: whom to ask for the way, and the policies that hold on it.
+//! The options for delivery to mail exchangers: name servers and MTA-STS policies.
 
 use std::fs;
 use std::time::SystemTime;
@@ -12,7 +12,7 @@ use crate::dns::{self, NameServers};
 use crate::proto::address::Address;
 use crate::proto::mta_sts::MtaStsPolicy;
 
-/// A longer file is no policy (RFC 8461, section 3.3).
+/// Largest policy in bytes (RFC 8461, section 3.3).
 const MAX_POLICY: u64 = 64 * 1024;
 
 /// How mail exchangers are found and protected.
@@ -53,7 +53,7 @@ impl MxSettings {
     }
 }
 
-/// What only a server of one's own can do is asked of nobody else.
+/// Options that require a server are refused.
 fn needs_no_server(cli: &Cli) -> Result<()> {
     let logs_in = cli.login.user.is_some() || cli.login.auth.is_some();
     for (given, option) in [
@@ -80,16 +80,16 @@ fn name_servers(typed: &[String], trusted: bool) -> Result<NameServers> {
     Ok(NameServers::given(list.collect::<Result<Vec<_>, _>>()?, trusted))
 }
 
-/// A policy with the domain that it holds for.
+/// Reads a policy, and the domain that it is for.
 fn policy(typed: &str) -> Result<(Option<String>, MtaStsPolicy)> {
-    // A name of a file with '=' in it can be written with './' in front.
+    // A file name with '=' can be written with './' in front.
     let (domain, file) = match typed.split_once('=') {
         Some((domain, file)) if !domain.contains('/') => (Some(domain), file),
         _ => (None, typed),
     };
     let domain = domain.map(|domain| {
         let wrong = || Error::value("--mta-sts-policy", domain, "not a domain; write DOMAIN=FILE");
-        // In the form that the domain of a recipient has.
+        // In the form of recipient domains.
         let address = Address::parse(&format!("x@{domain}")).map_err(|_| wrong())?;
         Ok::<_, Error>(address.domain().to_ascii_lowercase())
     });

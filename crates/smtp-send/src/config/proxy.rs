@@ -1,4 +1,4 @@
-//! The options of proxies: the one that connects us, and the one that we pretend to be.
+//! The options of proxies: the proxy to connect through, and the PROXY protocol.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,7 +14,7 @@ use crate::proto::proxy::Scheme;
 use crate::proto::proxy::header::Version;
 use crate::secret::{Fallback, Secret, SecretSource};
 
-/// The proxy to go through, if there is one; with the password for it when it will be `asked`.
+/// The proxy, with its password if it will be `asked`.
 pub(super) fn proxy(args: &ServerArgs, peer: Option<&Peer>, asked: bool) -> Result<Option<Proxy>> {
     let given = args.proxy_password_file.is_some() || args.proxy_password_command.is_some();
     let Some(typed) = &args.proxy else {
@@ -22,7 +22,7 @@ pub(super) fn proxy(args: &ServerArgs, peer: Option<&Peer>, asked: bool) -> Resu
         return Ok(None);
     };
     ensure!(!matches!(peer, Some(Peer::Unix(_))), usage("--proxy", "no use with a unix socket"));
-    // What was typed may hold a password.
+    // The value may contain a password: it is not part of the error.
     let address = ProxyAddress::parse(typed).map_err(|error| Error::usage("--proxy", error))?;
     let Some(user) = &address.user else {
         ensure!(!given, usage("--proxy-password-...", "no use without a user in --proxy"));
@@ -36,7 +36,8 @@ pub(super) fn proxy(args: &ServerArgs, peer: Option<&Peer>, asked: bool) -> Resu
     Ok(Some(Proxy { address, secret }))
 }
 
-/// The password for the proxy: from the source that an option names, else the environment, ~/.netrc or a prompt.
+/// Reads the password for the proxy from the source that an option names, else from the environment, ~/.netrc or a
+/// prompt.
 fn secret(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Error> {
     if let Some(path) = &args.proxy_password_file {
         return SecretSource::File(path).read("--proxy-password-file");

@@ -1,4 +1,4 @@
-//! The options of the server and of TLS: where to connect, for how long, and whom to trust.
+//! The options of the server and of TLS.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::proto::pin::Pin;
 
 /// Port of SMTP between servers.
 const SMTP: u16 = 25;
-/// Port of LMTP (the one that is registered for it).
+/// Registered port of LMTP.
 const LMTP: u16 = 24;
 /// Port of submission (RFC 6409).
 const SUBMISSION: u16 = 587;
@@ -49,40 +49,40 @@ impl Destination {
 /// Where messages go, and the rules of connection, session and retries.
 #[derive(Debug)]
 pub struct Route {
-    /// The server, or how to find those of the recipients' domains.
+    /// The server, or the settings of mail exchangers.
     pub destination: Destination,
     /// How to connect.
     pub connect_options: ConnectOptions,
-    /// Whether it is LMTP.
+    /// Whether the server speaks LMTP.
     pub lmtp: bool,
-    /// The name for EHLO, when it is not the address of the socket.
+    /// The name for EHLO; `None` is the address of the socket.
     pub helo: Option<HeloName>,
-    /// When to encrypt.
+    /// When the connection is encrypted.
     pub tls: TlsMode,
-    /// Whom to trust.
+    /// Which certificates are trusted.
     pub trust: Trust,
-    /// Who logs in, if anybody.
+    /// The login, if there is one.
     pub login: Option<Credentials>,
-    /// What is asked of delivery reports.
+    /// Which delivery reports are requested.
     pub dsn: Dsn,
-    /// When messages have to be delivered.
+    /// When messages must be delivered.
     pub deliver_by: Option<DeliverBy>,
-    /// Whether messages may go on over checked TLS only.
+    /// Whether every server must use checked TLS.
     pub require_tls: bool,
-    /// Whether CHUNKING is used when it is offered.
+    /// Whether CHUNKING is used if it is offered.
     pub chunking: bool,
-    /// Longest wait for a reply, in place of the times of RFC 5321.
+    /// Replaces the time limits of RFC 5321 for a reply.
     pub timeout: Option<Duration>,
-    /// Longest time for everything.
+    /// Time limit of the whole run.
     pub max_time: Option<Duration>,
-    /// How often to try again what failed for now.
+    /// Most retries after a temporary failure.
     pub retry: u32,
-    /// How long after the start a further try may begin.
+    /// How long after the start a retry may begin.
     pub retry_max_time: Option<Duration>,
 }
 
 impl Route {
-    /// Checks the options. When `logs_in`, the secret of a login is fetched as well.
+    /// Checks the options; with `logs_in` the secret of the login is read too.
     pub fn new(cli: &Cli, logs_in: bool) -> Result<Self> {
         let (args, smtp) = (&cli.server, &cli.smtp);
         let mode = cli.tls.tls.unwrap_or_default();
@@ -131,7 +131,7 @@ impl Route {
     }
 }
 
-/// What `--tls` means for this server: on the port of submissions TLS begins at once.
+/// The meaning of `--tls` for this server: implicit TLS on the port of submissions.
 fn tls_mode(typed: Tls, server: Option<&Peer>) -> TlsMode {
     match typed {
         Tls::Auto if matches!(server, Some(Peer::Tcp(server)) if server.port == SUBMISSIONS) => TlsMode::Implicit,
@@ -192,7 +192,7 @@ fn family(ipv4: bool, ipv6: bool) -> Family {
     }
 }
 
-/// The full name of this host; a short one is worth less than the address that the socket knows.
+/// The full name of this host; without one the address of the socket is better.
 fn own_helo() -> Option<HeloName> {
     host::full_name().and_then(|name| HeloName::parse(&name))
 }
@@ -235,7 +235,7 @@ fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
     let identity = certificate.map(|file| ClientCertificate::load(file, args.tls_client_key.as_deref())).transpose()?;
     let check = match (args.insecure, mode) {
         (true, _) => Check::Never,
-        // Clear text would be allowed there as well, but never with a secret.
+        // Loopback connections may be unencrypted, unless they carry a secret.
         (false, Tls::Auto) if ca.is_none() && server_name.is_none() && pins.is_empty() && !login => Check::OffLoopback,
         _ => Check::Always,
     };

@@ -1,4 +1,4 @@
-//! Which name servers to ask: those that were typed, else those of resolv.conf(5).
+//! The name servers to ask: those of the command line, else those of resolv.conf(5).
 
 use std::fs;
 use std::io;
@@ -11,19 +11,19 @@ use super::is_local;
 
 /// Port of name servers.
 pub const NAME_SERVER_PORT: u16 = 53;
-/// Where the system says whom to ask.
+/// The configuration of the system resolver.
 const FILE: &str = "/etc/resolv.conf";
-/// The C library reads no more of them either.
+/// Most servers that are read, as in the C library.
 const MAX_SERVERS: usize = 3;
-/// How long one server may take at the first try; the second may take twice as long.
+/// Time limit of the first attempt at a server; it doubles for the second.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// How often each server is asked.
+/// Attempts at each server.
 const ATTEMPTS: u32 = 2;
-/// Upper bounds of the C library for what the file may say.
+/// Largest values of the file, as in the C library.
 const MAX_TIMEOUT: u64 = 30;
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Name servers, and how they are asked.
+/// Name servers and how they are asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameServers {
     list: Vec<SocketAddr>,
@@ -33,23 +33,22 @@ pub struct NameServers {
     trusted: bool,
 }
 
-/// Why a text names no name server.
+/// Why a text is not a name server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an address of a name server; write ADDRESS or ADDRESS:PORT, as in 192.0.2.53, ::1 or [::1]:5353")]
 pub struct NameServerError;
 
 impl NameServers {
-    /// These servers; `trusted` says that nobody can change what they say on its way.
+    /// These servers; with `trusted` their AD bit counts.
     pub fn given(list: Vec<SocketAddr>, trusted: bool) -> Self {
         let trusted = trusted || list.iter().all(is_local);
         Self { list, timeout: TIMEOUT, attempts: ATTEMPTS, tcp_only: false, trusted }
     }
 
-    /// Those of the system. Without any, one on this machine is meant, as for all programs; `trusted` is as for
-    /// [`Self::given`].
+    /// The servers of the system; without any, the one on this machine. For `trusted` see [`Self::given`].
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// The file exists and cannot be read.
     pub fn of_system(trusted: bool) -> io::Result<Self> {
         let text = match fs::read(FILE) {
             Ok(text) => String::from_utf8_lossy(&text).into_owned(),
@@ -61,7 +60,7 @@ impl NameServers {
         Ok(servers)
     }
 
-    /// Reads the text of a resolv.conf. What cannot be understood is passed over, as the C library does.
+    /// Reads the text of a resolv.conf. Unknown lines are ignored, as in the C library.
     pub fn read(text: &str) -> Self {
         let (mut list, mut trust_ad) = (Vec::new(), false);
         let mut servers = Self::given(Vec::new(), false);
@@ -113,20 +112,20 @@ impl NameServers {
         self.tcp_only
     }
 
-    /// Whether what they say about validation is trusted.
+    /// Whether the AD bit of their answers counts.
     pub fn trusted(&self) -> bool {
         self.trusted
     }
 }
 
-/// Reads a name server as it is typed: an address, with brackets where a port follows an IPv6 address.
+/// Parses a name server: an address, in brackets if a port follows an IPv6 address.
 pub fn parse(text: &str) -> Result<SocketAddr, NameServerError> {
     let typed = text.parse().ok().or_else(|| address(text, NAME_SERVER_PORT));
     let bracketed = || address(text.strip_prefix('[')?.strip_suffix(']')?, NAME_SERVER_PORT);
     typed.or_else(bracketed).filter(|server| server.port() != 0).ok_or(NameServerError)
 }
 
-/// An address, perhaps of a link with its name or number, as in `fe80::1%eth0`.
+/// An address, also with a zone such as `fe80::1%eth0`.
 fn address(text: &str, port: u16) -> Option<SocketAddr> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(SocketAddr::new(address, port));

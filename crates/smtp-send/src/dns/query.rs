@@ -1,7 +1,7 @@
-//! One question to one name server: a datagram and its answer, or the same over TCP when the answer is too long.
+//! One query to one name server, over UDP, or over TCP if the answer does not fit a datagram.
 //!
-//! Each question has a random number and leaves from a port of its own that the kernel picks at random, so that nobody who
-//! cannot see it can answer it (RFC 5452). What does not belong to it is passed over until the time is up.
+//! A random identifier and a random port chosen by the kernel protect against forged answers (RFC 5452). Datagrams
+//! that do not match are ignored until the time limit.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 
 use crate::proto::dns::{self, DnsReply, DnsReplyError, RecordType};
 
-/// More than a datagram that was asked for with [`dns::UDP_SIZE`]; some servers send more than they were allowed to.
+/// Buffer for a datagram; some servers exceed the [`dns::UDP_SIZE`] that the query announces.
 const BUFFER: usize = 4096;
-/// Somebody who sends this many wrong answers is guessing.
+/// Datagrams that do not match before the answers count as forged.
 const MAX_STRAYS: usize = 50;
 
-/// Why one server has not answered.
+/// Why a server gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QueryError {
-    /// Nothing came in time.
+    /// Time limit exceeded.
     #[error("has not answered in time")]
     TimedOut,
-    /// The system could not reach it.
+    /// The system could not reach the server.
     #[error("cannot be asked: {0}")]
     Io(io::Error),
-    /// It said something else.
+    /// An answer with an error, or one that cannot be read.
     #[error("gives {0}")]
     DnsReply(DnsReplyError),
-    /// Many answers to questions that nobody asked.
+    /// Too many datagrams that do not match.
     #[error("is drowned in forged answers")]
     Forged,
 }
@@ -40,7 +40,7 @@ impl From<io::Error> for QueryError {
     }
 }
 
-/// Asks `server` and waits until `end` at most.
+/// Asks `server`, and waits until `end` at most.
 pub(super) fn ask(
     server: SocketAddr,
     name: &str,
@@ -54,7 +54,7 @@ pub(super) fn ask(
     }
     match query.over_udp(server, end, true)? {
         DnsReply::Truncated => query.over_tcp(server, end),
-        // What a server from before EDNS says to it (RFC 6891, section 7).
+        // The answer of a server without EDNS (RFC 6891, section 7).
         DnsReply::Failed("FORMERR" | "NOTIMP" | "BADVERS") => match query.over_udp(server, end, false)? {
             DnsReply::Truncated => query.over_tcp(server, end),
             reply => Ok(reply),
@@ -86,7 +86,7 @@ impl<'a> Query<'a> {
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
         let socket = UdpSocket::bind(any)?;
-        // From now on the kernel lets nothing in that comes from elsewhere.
+        // A connected socket receives from this server only.
         socket.connect(server)?;
         socket.send(&self.bytes(edns)?)?;
         let mut buffer = [0; BUFFER];
@@ -106,7 +106,7 @@ impl<'a> Query<'a> {
         Err(QueryError::Forged)
     }
 
-    /// Two bytes with the length stand before each message (RFC 7766, section 8).
+    /// Over TCP two bytes with the length precede each message (RFC 7766, section 8).
     fn over_tcp(&self, server: SocketAddr, end: Instant) -> Result<DnsReply, QueryError> {
         let mut stream = TcpStream::connect_timeout(&server, left(end)?)?;
         let question = self.bytes(true)?;
@@ -118,14 +118,14 @@ impl<'a> Query<'a> {
         let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
         read_exact(&mut stream, &mut message, end)?;
         match dns::reply(&message, self.id, self.name, self.wanted).map_err(QueryError::DnsReply)? {
-            // There is no room left to ask for.
+            // TCP has no larger size to fall back to.
             DnsReply::Truncated => Err(QueryError::DnsReply(DnsReplyError::Malformed)),
             reply => Ok(reply),
         }
     }
 }
 
-/// Fills `buffer` by `end`, however slowly it comes.
+/// Fills `buffer` before `end`.
 fn read_exact(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> Result<(), QueryError> {
     while !buffer.is_empty() {
         stream.set_read_timeout(Some(left(end)?))?;
@@ -139,7 +139,7 @@ fn read_exact(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> Re
     Ok(())
 }
 
-/// The time that is left; no time at all is an error.
+/// The remaining time; none is an error.
 fn left(end: Instant) -> Result<Duration, QueryError> {
     let left = end.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(QueryError::TimedOut) } else { Ok(left) }

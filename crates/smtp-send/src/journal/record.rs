@@ -1,58 +1,58 @@
-//! The lines of a journal: what they mean and how they are written.
+//! The lines of a journal.
 //!
 //! ```text
 //! smtp-send-journal 1 RUN COUNT DIGEST SERVER
-//! leaving NUMBER               the end of this message is about to leave
-//! ended NUMBER STATES          what became of each recipient
+//! leaving NUMBER               the end of this message is about to be sent
+//! ended NUMBER STATES          the result for each recipient
 //! ```
-//! A state is one letter: `a` accepted, `r` refused for good, `u` unknown, `o` open; `-` is as before. A message that was
+//! A state is one letter: `a` accepted, `r` refused permanently, `u` unknown, `o` open, `-` unchanged. A message that was
 //! `leaving` and has not `ended` may have been delivered.
 
-/// What a journal begins with.
+/// The start of the first line.
 const MAGIC: &str = "smtp-send-journal 1";
 
-/// The run that a journal belongs to.
+/// The first line: the run that a journal belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalHeader {
-    /// A name that no other run has: hexadecimal digits.
+    /// The identifier of the run in hexadecimal digits.
     pub run: String,
-    /// How many messages it has.
+    /// Number of messages.
     pub count: usize,
-    /// A digest of its messages and envelopes: hexadecimal digits.
+    /// Digest of the messages and envelopes in hexadecimal digits.
     pub digest: String,
-    /// Where they go.
+    /// The server.
     pub server: String,
 }
 
-/// What became of a recipient.
+/// The state of a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JournalState {
-    /// The server has taken the message.
+    /// The server has accepted the message.
     Accepted,
-    /// It has refused it for good.
+    /// The server has refused it permanently.
     Refused,
-    /// Perhaps the one, perhaps the other.
+    /// Accepted or not: the reply did not arrive.
     Unknown,
-    /// It is still to be sent.
+    /// Still to be sent.
     Open,
 }
 
-/// What happened to a message.
+/// An event of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JournalRecord {
-    /// Its end is about to leave.
+    /// Its end is about to be sent.
     Leaving(usize),
-    /// What became of each recipient; `None` is as before.
+    /// Its result for each recipient; `None` leaves the state as it is.
     Ended(usize, Vec<Option<JournalState>>),
 }
 
-/// Whether a line may be the beginning of a first line that was cut off.
+/// Whether `line` may be an incomplete first line.
 pub fn is_beginning(line: &[u8]) -> bool {
     line.starts_with(MAGIC.as_bytes()) || MAGIC.as_bytes().starts_with(line)
 }
 
 impl JournalHeader {
-    /// Reads the first line, without its line end.
+    /// Parses the first line, without its line end.
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.strip_prefix(MAGIC)?.strip_prefix(' ')?.splitn(4, ' ');
         let is_hex = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -63,14 +63,14 @@ impl JournalHeader {
         Some(Self { run, count, digest, server })
     }
 
-    /// The line, with its end.
+    /// The line with its end.
     pub fn line(&self) -> String {
         format!("{MAGIC} {} {} {} {}\n", self.run, self.count, self.digest, self.server)
     }
 }
 
 impl JournalRecord {
-    /// Reads a line, without its line end.
+    /// Parses a line, without its line end.
     pub fn parse(line: &str) -> Option<Self> {
         if let Some(rest) = line.strip_prefix("leaving ") {
             return number(rest).map(Self::Leaving);
@@ -88,7 +88,7 @@ impl JournalRecord {
         if states.is_empty() { None } else { Some(Self::Ended(number(which)?, states)) }
     }
 
-    /// The line, with its end.
+    /// The line with its end.
     pub fn line(&self) -> String {
         match self {
             Self::Leaving(which) => format!("leaving {which}\n"),
@@ -106,7 +106,7 @@ impl JournalRecord {
     }
 }
 
-/// A number as it is written, so that no other spelling means the same.
+/// A decimal number in its shortest form.
 fn number(word: &str) -> Option<usize> {
     word.parse().ok().filter(|number: &usize| number.to_string() == word)
 }

@@ -1,4 +1,4 @@
-//! A run with a journal: how it goes on, and what is told of messages whose status the last one could not learn.
+//! Opens the journal of a run, and reports what an earlier run has left.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use crate::config::{Bulk, Route};
 use crate::journal::Journal;
 use crate::source::MessageSource;
 
-/// So many messages are named; the others are counted.
+/// Most messages that are named; the others are counted.
 const NAMED: usize = 5;
 
-/// Opens the journal and says where the run goes on.
+/// Opens the journal and logs where the run continues.
 pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: &Route) -> Result<Journal, Error> {
     let server = route.destination.server().map(ToString::to_string).unwrap_or_default();
     let journal = Journal::open(path, supply.len(), &supply.digest()?, &server, bulk.resend_unknown)?;
@@ -34,7 +34,7 @@ pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: 
     Ok(journal)
 }
 
-/// The error of a run in which everything that was to be sent was sent, when something else was not.
+/// The error of a successful run that has skipped messages or left some as unknown.
 pub(crate) fn remainder(journal: Option<&Journal>, skipped: usize) -> Option<Error> {
     if skipped > 0 {
         let why = "something is wrong with them, as was told above";

@@ -1,5 +1,5 @@
-//! How the connection to an exchanger is protected: what the options say, else DANE (RFC 7672), else a policy of MTA-STS
-//! (RFC 8461), else TLS without demands wherever it is offered (RFC 7435).
+//! How the connection to an exchanger is protected: by the options, else by DANE (RFC 7672), else by an MTA-STS
+//! policy (RFC 8461), else by opportunistic TLS (RFC 7435).
 
 use common::{Error, Kind};
 
@@ -10,20 +10,20 @@ use crate::proto::dns::RecordType;
 use crate::proto::mta_sts::{Mode, MtaStsPolicy};
 use crate::proto::tlsa::Association;
 
-/// What holds for one exchanger.
+/// The TLS policy for one exchanger.
 #[derive(Debug)]
 pub(super) struct TlsPolicy {
-    /// When to encrypt.
+    /// When the connection is encrypted.
     pub(super) tls: TlsMode,
-    /// Whom to trust.
+    /// Which certificates are trusted.
     pub(super) trust: Trust,
-    /// Whether the mail may go in clear when TLS does not work.
+    /// Whether the message may be sent in clear if TLS fails.
     pub(super) opportunistic: bool,
-    /// For people.
+    /// The reason, for the log.
     pub(super) why: &'static str,
 }
 
-/// What is known about a domain beforehand.
+/// The MTA-STS policy of a domain, if it has one.
 #[derive(Debug)]
 pub(super) struct DomainPolicy {
     domain: String,
@@ -31,17 +31,17 @@ pub(super) struct DomainPolicy {
 }
 
 impl DomainPolicy {
-    /// The policy that holds for `domain`: the one with its name before the one for all.
+    /// Selects the policy named for `domain`, else the one for every domain.
     pub(super) fn new(domain: &str, policies: &[(Option<String>, MtaStsPolicy)]) -> Self {
         let of = |wanted: Option<&str>| policies.iter().find(|(name, _)| name.as_deref() == wanted);
         let policy = of(Some(domain)).or_else(|| of(None)).map(|(_, policy)| policy.clone());
         Self { domain: domain.to_owned(), policy }
     }
 
-    /// The protection for `host`. `secure` holds its addresses when all that led to them is validated.
+    /// The TLS policy for `host`. `secure` holds its addresses if all records that led to them are validated.
     ///
     /// # Errors
-    /// The rules leave no way to this host.
+    /// The policies exclude this host.
     pub(super) fn for_host(
         &self,
         host: &str,
@@ -86,7 +86,7 @@ impl DomainPolicy {
         })
     }
 
-    /// Records that nobody can use still say that there is TLS (RFC 7672, section 2.2).
+    /// TLSA records that are not usable still require TLS (RFC 7672, section 2.2).
     fn dane(&self, records: Vec<Association>, trust: &Trust) -> TlsPolicy {
         if records.is_empty() {
             let trust = Trust { check: Check::Never, ..trust.clone() };
@@ -97,10 +97,10 @@ impl DomainPolicy {
         required(trust, "TLS with the certificate that its TLSA records name (DANE)")
     }
 
-    /// Whether a policy in force (RFC 8461, section 5) names this host.
+    /// Whether an enforced policy (RFC 8461, section 5) lists this host.
     ///
     /// # Errors
-    /// It names others only.
+    /// It lists other hosts only.
     fn is_enforced(&self, host: &str) -> Result<bool, Error> {
         match self.policy.as_ref().map(|policy| (policy.mode, policy.names(host))) {
             Some((Mode::Enforce, true)) => Ok(true),
@@ -117,16 +117,16 @@ impl DomainPolicy {
     }
 }
 
-/// TLS, or nothing is sent.
+/// TLS is mandatory.
 fn required(trust: Trust, why: &'static str) -> TlsPolicy {
     TlsPolicy { tls: TlsMode::StartTls, trust, opportunistic: false, why }
 }
 
-/// What the TLSA records of a host say, those of the name behind its aliases first (RFC 7672, section 2.2.2). `None` when
-/// there is no validated record.
+/// The TLSA records of a host, those of its canonical name first (RFC 7672, section 2.2.2). `None` without a
+/// validated record.
 ///
 /// # Errors
-/// Nobody can say: then mail must wait, or somebody who keeps the answer back could read it (section 2.1.1).
+/// The look-up failed: mail must wait, or an attacker who suppresses the answer could read it (section 2.1.1).
 fn associations(
     addresses: &Addresses,
     host: &str,

@@ -1,26 +1,26 @@
-//! The server as it is typed: `HOST[:PORT]` with a name, an IPv4 address, an IPv6 address with or without brackets; or
-//! `lmtp:/path`, a unix socket.
+//! The server on the command line: `HOST[:PORT]` with a name, an IPv4 or IPv6 address; or `lmtp:/path`, a unix
+//! socket.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
-/// A host with the port that was typed with it.
+/// A host with an optional port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// A name or an address, without brackets.
     pub host: String,
-    /// The port, if one was typed.
+    /// The port, if it was given.
     pub port: Option<u16>,
 }
 
-/// Why a text names no server.
+/// Why a text is not a server.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ServerError {
     /// Nothing in front of the colon.
     #[error("no host; write HOST or HOST:PORT")]
     NoHost,
-    /// Spaces, controls or anything else no host name has.
+    /// A character that host names do not have.
     #[error("not a host name; write HOST, HOST:PORT or [IPV6]:PORT")]
     Host,
     /// Not a number from 1 to 65535.
@@ -29,14 +29,14 @@ pub enum ServerError {
 }
 
 impl Server {
-    /// Reads `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare IPv6 address.
+    /// Parses `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare IPv6 address.
     pub fn parse(text: &str) -> Result<Self, ServerError> {
         if text.parse::<Ipv6Addr>().is_ok() {
             return Ok(Self { host: text.to_owned(), port: None });
         }
         if let Some(rest) = text.strip_prefix('[') {
             let (host, rest) = rest.split_once(']').ok_or(ServerError::Host)?;
-            // A zone, as in fe80::1%eth0, is for the resolver.
+            // A zone, as in fe80::1%eth0, is left to the resolver.
             let (address, zone) = host.split_once('%').unwrap_or((host, "lo"));
             let is_zone = !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_graphic());
             address.parse::<Ipv6Addr>().ok().filter(|_| is_zone).ok_or(ServerError::Host)?;
@@ -66,17 +66,17 @@ fn parse_port(text: &str) -> Result<u16, ServerError> {
     text.parse().ok().filter(|port| *port > 0).ok_or(ServerError::Port)
 }
 
-/// The other end of a connection.
+/// The peer of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Peer {
     /// Over TCP.
     Tcp(HostPort),
-    /// A socket in the file system of this machine.
+    /// A unix socket.
     Unix(PathBuf),
 }
 
 impl Peer {
-    /// The host whose name a certificate must carry.
+    /// The host name that a certificate must match.
     pub fn host(&self) -> &str {
         match self {
             Self::Tcp(server) => &server.host,
@@ -94,7 +94,7 @@ impl fmt::Display for Peer {
     }
 }
 
-/// A host with its port, for people.
+/// A host with its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPort {
     /// A name or an address, without brackets.

@@ -1,7 +1,7 @@
-//! The proxy as it is typed: `socks5://[USER@]HOST[:PORT]` or `http://[USER@]HOST:PORT`.
+//! The proxy on the command line: `socks5://[USER@]HOST[:PORT]` or `http://[USER@]HOST:PORT`.
 //!
-//! A password in it is refused, as arguments are seen by everybody on this machine. `socks5h`, by which curl asks for names to be
-//! resolved at the proxy, is the same as `socks5`: they always are.
+//! A password in it is refused: other users of the machine can see arguments. The proxy resolves names with `socks5`
+//! too, as curl does with `socks5h`.
 
 use std::fmt;
 
@@ -9,67 +9,67 @@ use crate::net::address::{HostPort, Server, ServerError};
 use crate::proto::proxy::{ProxyLogin, Scheme};
 use crate::secret::Secret;
 
-/// Port of SOCKS (the one that is registered for it).
+/// Registered port of SOCKS.
 const SOCKS: u16 = 1080;
 
-/// A proxy, and who we are to it.
+/// A proxy and its login.
 #[derive(Debug)]
 pub struct Proxy {
-    /// Which one.
+    /// Its address.
     pub address: ProxyAddress,
-    /// The password of its user.
+    /// The password of the user.
     pub secret: Option<Secret>,
 }
 
 impl Proxy {
-    /// Who we are to it, if it shall know.
+    /// The login, if there is one.
     pub fn identity(&self) -> Option<ProxyLogin<'_>> {
         let password = self.secret.as_ref()?.expose();
         self.address.user.as_deref().map(|user| ProxyLogin { user, password })
     }
 }
 
-/// A proxy as it is typed.
+/// The address of a proxy, with its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyAddress {
-    /// What it speaks.
+    /// The protocol.
     pub scheme: Scheme,
-    /// Where it listens.
+    /// Host and port.
     pub at: HostPort,
-    /// Who logs in there, if anybody.
+    /// The user name for a login.
     pub user: Option<String>,
 }
 
-/// Why a text names no proxy.
+/// Why a text is not a proxy.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyAddressError {
-    /// Neither of the two.
+    /// An unknown scheme.
     #[error("write socks5://HOST:PORT or http://HOST:PORT")]
     Scheme,
-    /// TLS to the proxy itself.
+    /// TLS to the proxy.
     #[error("a proxy is not spoken to by TLS here; the mail inside is encrypted all the same: write http://HOST:PORT")]
     Https,
-    /// A port that nobody can guess.
+    /// A missing port; HTTP proxies have no default port.
     #[error("the port is missing; write http://HOST:PORT")]
     NoPort,
-    /// A password in the command line.
+    /// A password on the command line.
     #[error(
         "a password does not stand here, where everybody can read it: use SMTP_PROXY_PASSWORD, --proxy-password-file or --proxy-password-command"
     )]
     Password,
-    /// A name that is empty, broken or holds controls.
+    /// A user name that is empty, badly escaped or holds control characters.
     #[error("not a user's name; other characters than letters and digits may be written as %40 and the like")]
     User,
-    /// Something behind the port.
+    /// Text behind the port.
     #[error("nothing may stand behind the port")]
     Path,
-    /// The host or the port.
+    /// A bad host or port.
     #[error("{0}")]
     Server(#[from] ServerError),
 }
 
 impl ProxyAddress {
-    /// Reads a proxy.
+    /// Parses the address of a proxy.
     pub fn parse(text: &str) -> Result<Self, ProxyAddressError> {
         let (scheme, rest) = text.split_once("://").ok_or(ProxyAddressError::Scheme)?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
@@ -103,7 +103,7 @@ impl fmt::Display for ProxyAddress {
     }
 }
 
-/// A name with its percent escapes (RFC 3986, section 2.1) undone.
+/// Decodes percent escapes (RFC 3986, section 2.1).
 fn decoded(text: &str) -> Option<String> {
     let mut parts = text.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();

@@ -1,8 +1,8 @@
-//! TLS by rustls: whom to trust, and what a failed handshake means for a person.
+//! TLS by rustls: which certificates are trusted, and the errors of handshakes.
 //!
-//! A certificate is always checked, with two exceptions that are visible: `--insecure`, and the mode auto towards a
-//! loopback address. What is sent to this machine itself may go in clear anyway (there is nobody between), so demanding a
-//! certificate that no mail server has for "localhost" would protect nothing and keep people from their own server.
+//! A certificate is always checked, with two visible exceptions: `--insecure`, and the mode auto with a loopback
+//! address. Traffic on this machine may be sent in clear anyway, and mail servers have no certificate for
+//! "localhost".
 
 mod client_certificate;
 mod dane;
@@ -47,17 +47,17 @@ pub enum TlsMode {
 /// Which certificates are trusted.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
-    /// File with the certificates of the issuers to trust, instead of those of the system.
+    /// File with the certificates of trusted issuers, instead of those of the system.
     pub ca: Option<PathBuf>,
-    /// The name that the certificate must carry, when it is not the host.
+    /// The name that the certificate must carry, if it is not the host.
     pub server_name: Option<String>,
     /// When the certificate is checked.
     pub check: Check,
-    /// The records that say whom to trust in place of any issuer, and the domain that they protect (DANE).
+    /// TLSA records that replace the trusted issuers, and the domain that they protect (DANE).
     pub dane: Option<(Vec<Association>, String)>,
-    /// The keys of which the server must have one, in place of an issuer; or besides one, where `ca` names some.
+    /// Pinned keys, one of which the server must have. They replace the issuers, unless `ca` names some.
     pub pins: Vec<Pin>,
-    /// Our own certificate, shown to servers that ask for one.
+    /// The client certificate, for servers that ask for one.
     pub identity: Option<ClientCertificate>,
 }
 
@@ -73,7 +73,7 @@ pub enum Check {
     Never,
 }
 
-/// The client side of a connection to `host`, before its first byte. Says too whether the certificate will be checked.
+/// The client side of a connection to `host`, and whether the certificate will be checked.
 pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnection, bool), Error> {
     let checked = match trust.check {
         Check::Always => true,
@@ -106,12 +106,12 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
     Ok((connection, checked))
 }
 
-/// The pin of the key that the server has presented.
+/// The pin of the server's key.
 pub fn pin_of(connection: &ClientConnection) -> Option<Pin> {
     pin::pin_of(connection.peer_certificates()?.first()?)
 }
 
-/// What a login over this connection can be bound to: a secret of TLS 1.3, before it the certificate of the server.
+/// The channel binding for a login: a secret of TLS 1.3, before that the certificate of the server.
 pub fn binding(connection: &ClientConnection) -> Option<Binding> {
     if connection.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
         let secret = connection.export_keying_material([0; 32], Binding::EXPORTER_LABEL, Some(&[]));
@@ -159,13 +159,13 @@ fn roots(trust: &Trust) -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-/// The day of a certificate, as `2026-11-25`.
+/// A date such as `2026-11-25`.
 fn day(time: UnixTime) -> String {
     let time = i64::try_from(time.as_secs()).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     time.map_or_else(|| "a day far away".to_owned(), |time| time.format("%Y-%m-%d").to_string())
 }
 
-/// What went wrong in a handshake with `peer`, and what helps.
+/// The error of a handshake with `peer`, with the option that helps.
 pub fn explain(peer: &str, error: &rustls::Error) -> Error {
     let cure = "; --tls-ca FILE names an issuer to trust, --insecure accepts any certificate, --tls off sends in clear";
     match error {
@@ -174,7 +174,7 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Error {
             Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
-            // The library writes each as `DnsName("mail.example.com")`.
+            // rustls formats each as `DnsName("mail.example.com")`.
             let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
             let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
             let names = if names.is_empty() { "nobody".to_owned() } else { names };
@@ -182,7 +182,7 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Error {
             let why = format!("it is for {names}, not for {expected}; --tls-server-name NAME expects another name");
             Error::new(Kind::Denied, "certificate of", peer, why)
         }
-        // The library has no variant for this one, though every second self-made certificate looks like that.
+        // rustls has no variant for this error of many self-signed certificates.
         rustls::Error::InvalidCertificate(CertificateError::Other(other))
             if other.0.to_string() == "CaUsedAsEndEntity" =>
         {
@@ -220,9 +220,9 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Error {
     }
 }
 
-/// What a server has against the certificate that we have shown or not shown (RFC 8446, section 6.2).
+/// Why a server refuses the client certificate (RFC 8446, section 6.2).
 ///
-/// Under TLS 1.3 this comes only after the handshake, in place of the first reply.
+/// Under TLS 1.3 the alert arrives after the handshake, in place of the first reply.
 fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
     Some(match alert {
         AlertDescription::CertificateRequired => "it demands a certificate of ours; --tls-client-cert names one",

@@ -1,7 +1,6 @@
-//! The connection: bytes and replies with a deadline for each whole step, in clear or under TLS.
+//! A connection to a server: bytes and replies, each step with a deadline, in clear or under TLS.
 //!
-//! A deadline covers the complete reply or block, however many reads it takes, so a server that drips one byte a minute
-//! is ended like one that is silent (RFC 5321, section 4.5.3.2). This file knows nothing of the dialogue.
+//! A deadline covers the complete reply or block however many reads it takes (RFC 5321, section 4.5.3.2).
 
 mod connect;
 mod deadline_stream;
@@ -26,29 +25,29 @@ use deadline_stream::DeadlineStream;
 pub use connect::{ConnectOptions, Family, KnownAddresses, ProxyHeader};
 pub use error::{ConnectionError, FailedStep};
 
-/// A handshake is a few packets and some arithmetic.
+/// Time limit of the TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
-/// For saying goodbye; nobody needs it.
+/// Time limit for sending close_notify.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
-/// A server that greets later than this may be waiting for us, which is worth a word.
+/// Wait for the greeting before a hint is logged: a server that expects TLS at once never greets.
 const GREETING_HINT: Duration = Duration::from_secs(10);
-/// Bytes read at once: a reply is much shorter.
+/// Bytes read at once; a reply is much shorter.
 const READ_BLOCK: usize = 4096;
-/// The name of the step in which the server speaks first.
+/// The name of the first step.
 const GREETING: &str = "the greeting";
 
-/// What the user allows, besides the patience of each step.
+/// Time limits of the user.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
-    /// In place of the patience of every step.
+    /// Replaces the time limit of every step.
     pub timeout: Option<Duration>,
-    /// When everything must be over.
+    /// When the whole run must be over.
     pub end: Option<Instant>,
 }
 
 impl Limits {
-    fn until(self, patience: Duration) -> Instant {
-        let until = Instant::now() + self.timeout.unwrap_or(patience);
+    fn until(self, timeout: Duration) -> Instant {
+        let until = Instant::now() + self.timeout.unwrap_or(timeout);
         self.end.map_or(until, |end| end.min(until))
     }
 }
@@ -78,11 +77,11 @@ impl Stream {
 /// How the connection is encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encryption {
-    /// For people: `TLSv1.3`.
+    /// The version of TLS, such as `TLSv1.3`.
     pub version: String,
     /// Whether the certificate was checked.
     pub verified: bool,
-    /// The key of the server.
+    /// The pin of the server's key.
     pub pin: Option<Pin>,
 }
 
@@ -138,17 +137,17 @@ impl Transport {
         }
     }
 
-    /// The other end as it was typed.
+    /// The peer, as it was given.
     pub fn peer(&self) -> &str {
         &self.peer
     }
 
-    /// Our own address on this connection, if it has one.
+    /// The local address of the connection.
     pub fn local_address(&mut self) -> Option<IpAddr> {
         self.stream.stream().local_address().map(|address| address.ip())
     }
 
-    /// Whether others on the way can read what is sent.
+    /// Whether messages can be read on the network.
     pub fn is_exposed(&self) -> bool {
         self.encryption.is_none() && !self.loopback
     }
@@ -158,7 +157,7 @@ impl Transport {
         self.encryption.as_ref()
     }
 
-    /// What a login over this connection can be bound to.
+    /// The channel binding for a login over this connection.
     pub fn binding(&self) -> Option<Binding> {
         match &self.stream {
             Stream::Clear(_) => None,
@@ -195,12 +194,12 @@ impl Transport {
         Ok(())
     }
 
-    /// Writes all of `bytes` within `patience`.
-    pub fn send(&mut self, bytes: &[u8], patience: Duration) -> Result<(), WriteError> {
-        self.stream.stream().until = self.limits.until(patience);
+    /// Writes all of `bytes` within `timeout`.
+    pub fn send(&mut self, bytes: &[u8], timeout: Duration) -> Result<(), WriteError> {
+        self.stream.stream().until = self.limits.until(timeout);
         let (result, written) = match &mut self.stream {
             Stream::Clear(stream) => stream.write_counted(bytes),
-            // What has left of a record is not known; all of it may have.
+            // All of a record may have been sent; TLS does not tell.
             Stream::Tls(tls) => (tls.write_all(bytes).and_then(|()| tls.flush()), bytes.len()),
         };
         result.map_err(|error| {
@@ -209,15 +208,15 @@ impl Transport {
         })
     }
 
-    /// Reads one reply within `patience`, all its lines together.
-    pub fn reply(&mut self, patience: Duration, awaited: &str) -> Result<Reply, ConnectionError> {
-        let until = self.limits.until(patience);
+    /// Reads one complete reply within `timeout`.
+    pub fn reply(&mut self, timeout: Duration, awaited: &str) -> Result<Reply, ConnectionError> {
+        let until = self.limits.until(timeout);
         let allowed = until.saturating_duration_since(Instant::now());
         let hint = self.encryption.is_none() && awaited == GREETING && allowed > GREETING_HINT;
         self.stream.stream().until = if hint { Instant::now() + GREETING_HINT } else { until };
         if self.encryption.is_some() {
-            // What servers send behind a handshake (session tickets) is not answered by anything, and until it is acknowledged
-            // many of them hold back the next reply (RFC 896); without this, acknowledging would take its 40 ms.
+            // Session tickets behind the handshake are answered by nothing. Until they are acknowledged, many servers
+            // hold back the next reply (RFC 896), which costs the 40 ms of a delayed acknowledgement.
             self.stream.stream().acknowledge_at_once();
         }
         loop {
@@ -240,13 +239,13 @@ impl Transport {
         }
     }
 
-    /// A reply that came together with the last one, or with a record that was read while writing; asks nobody for more.
+    /// A reply that was received already; reads nothing.
     pub fn buffered_reply(&mut self) -> Result<Option<Reply>, ConnectionError> {
         self.take_decrypted();
         self.parsed()
     }
 
-    /// A reply that is there although none is awaited; does not wait for one.
+    /// A reply that is not awaited; does not wait for one.
     pub fn early_reply(&mut self) -> Result<Option<Reply>, ConnectionError> {
         if let Some(reply) = self.buffered_reply()? {
             return Ok(Some(reply));
@@ -256,7 +255,7 @@ impl Transport {
         }
         self.stream.stream().until = Instant::now() + Duration::from_millis(1);
         match self.fill() {
-            // Under TLS what has arrived may be no data at all, such as a session ticket.
+            // Under TLS the bytes may be a session ticket, without data.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             Err(error) => return Err(self.no_reply(error, "the message", Duration::ZERO)),
             Ok(()) => {}
@@ -264,7 +263,7 @@ impl Transport {
         self.parsed()
     }
 
-    /// Says goodbye to TLS and closes.
+    /// Closes the connection, with close_notify under TLS.
     pub fn close(mut self) {
         self.stream.stream().until = Instant::now() + CLOSE_TIMEOUT;
         if let Stream::Tls(tls) = &mut self.stream {
@@ -273,7 +272,7 @@ impl Transport {
         }
     }
 
-    /// Plaintext that TLS has decrypted already is not seen by a look at the socket.
+    /// Data that TLS has decrypted already does not make the socket readable.
     fn take_decrypted(&mut self) {
         if let Stream::Tls(tls) = &mut self.stream {
             let mut block = [0; READ_BLOCK];

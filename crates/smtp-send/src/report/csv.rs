@@ -1,4 +1,4 @@
-//! The report in CSV (RFC 4180): a row for each recipient, with names in the first.
+//! The report in CSV (RFC 4180): a row for each recipient, the column names in the first.
 
 use std::io::{self, Write};
 
@@ -6,27 +6,26 @@ use common::SafeText;
 
 use super::Report;
 
-/// The names of the columns.
 const COLUMNS: [&str; 10] =
     ["message", "recipient", "status", "code", "enhanced", "text", "queue_id", "refused_at", "message_id", "error"];
-/// What spreadsheets take for a formula when it begins a cell.
+/// The characters that begin a formula in a spreadsheet.
 const FORMULA: [char; 4] = ['=', '+', '-', '@'];
 
-/// A table that grows by a row for each recipient.
+/// Writes a row for each recipient.
 pub struct CsvReport<W: Write> {
     rows: csv::Writer<W>,
-    /// Whether the names of the columns are still to be written.
+    /// Whether the column names are still to be written.
     begins: bool,
 }
 
 impl<W: Write> CsvReport<W> {
-    /// A table in `out`, which `begins` with the names of its columns or goes on without them.
+    /// A table in `out`; `begins` writes the column names first.
     pub fn new(out: W, begins: bool) -> Self {
         let rows = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
         Self { rows, begins }
     }
 
-    /// Adds the rows of a message, or one that says what happened to it when it has no recipient.
+    /// Adds the rows of a message; one without recipients gets a row with its error.
     pub fn write(&mut self, report: &Report) -> io::Result<()> {
         if std::mem::take(&mut self.begins) {
             self.rows.write_record(COLUMNS)?;

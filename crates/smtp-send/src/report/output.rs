@@ -1,6 +1,6 @@
-//! What a run shows on the way: lines or JSON on standard output, rows of CSV, and how far it is on a terminal.
+//! The output of a run: lines or JSON on standard output, CSV rows, and a progress bar.
 //!
-//! What was delivered stays delivered, so a report that cannot be written is only warned about.
+//! A report that cannot be written is a warning only: what was delivered stays delivered.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -15,17 +15,18 @@ use crate::report::{CsvReport, Report};
 /// Smallest run with a progress bar; smaller ones end at once.
 const MIN_BAR_MESSAGES: usize = 20;
 
-/// Where the results of a run go.
+/// Writes the results of a run.
 pub struct Output {
     style: ReportStyle,
     csv: Option<CsvReport<Box<dyn Write + Send>>>,
     progress: Option<ProgressBar>,
-    /// Whether something could not be written, and was told.
+    /// Whether a failed write was reported.
     warned: bool,
 }
 
 impl Output {
-    /// For a run with so many messages. `goes_on` says that an earlier one has begun the report.
+    /// The output of a run with `messages` messages, if they are to be counted. `goes_on` appends to the report of an
+    /// earlier run.
     ///
     /// # Errors
     /// The file of the report cannot be written.
@@ -46,7 +47,7 @@ impl Output {
         Ok(Self { style, csv: csv.transpose()?, progress, warned: false })
     }
 
-    /// One more message has come to its end.
+    /// Writes the report of a message.
     pub fn show(&mut self, report: &Report) {
         if let Some(progress) = &mut self.progress
             && io::stdout().is_terminal()
@@ -79,7 +80,7 @@ impl Output {
     }
 }
 
-/// The file of a report, begun anew or continued.
+/// The CSV file, created anew or continued.
 fn table(path: &Path, goes_on: bool) -> Result<CsvReport<Box<dyn Write + Send>>, Error> {
     let open = || -> io::Result<_> {
         let file = File::options().create(true).write(true).append(goes_on).truncate(!goes_on).open(path)?;

@@ -1,7 +1,7 @@
-//! Secrets that a command prints, as password managers do.
+//! Secrets printed by a command, as password managers do.
 //!
-//! The command reads nothing from us (standard input is the message), its words on standard error pass through, and it may
-//! ask for its own password on the terminal: it stays in our process group.
+//! Its standard input is empty, its standard error is that of this program. It stays in the process group, so that it
+//! may ask for a password on the terminal.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -14,14 +14,14 @@ use zeroize::Zeroizing;
 use super::source::{line_of, read_some, wait};
 use super::{LIMIT, Secret, SecretError};
 
-/// How long a command may take, in seconds: a person may have to unlock a key for it.
+/// Time limit of a command in seconds: unlocking a key may need a person.
 const TIMEOUT: u64 = 120;
-/// Pause between two looks whether the command has ended.
+/// Interval between two checks whether the command has ended.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long its output may stay open behind its end, by a process that it left in the background.
+/// How long its output may stay open after its end, in a background process.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// The first line that `command`, run by `sh -c`, prints.
+/// The first line of the output of `command`, run by `sh -c`.
 pub(super) fn output(command: &str) -> Result<Secret, SecretError> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -36,7 +36,7 @@ pub(super) fn output(command: &str) -> Result<Secret, SecretError> {
     }
 }
 
-/// All that it prints, until it closes its output.
+/// The output up to its end.
 fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
     let Some(mut out) = child.stdout.take() else { return Ok(bytes) };
@@ -63,7 +63,7 @@ fn ended(child: &mut Child, deadline: Instant) -> Result<ExitStatus, SecretError
     }
 }
 
-/// Nothing that we started outlives us.
+/// Kills the command when it is dropped.
 struct KillOnDrop(Child);
 
 impl Drop for KillOnDrop {

@@ -1,38 +1,38 @@
-//! The netrc file of ftp(1), as curl and Python read it: words with blanks between, `machine NAME` or `default` opening an
-//! entry of `login`, `password` and `account`, `macdef` a macro up to a blank line, `#` a comment where an entry could go
-//! on. A word may be quoted, with a backslash before quotes and backslashes.
+//! The netrc file of ftp(1), with the syntax of curl and Python: `machine NAME` or `default` begins an entry of
+//! `login`, `password` and `account`; `macdef` is a macro up to a blank line, `#` a comment. Words may be quoted,
+//! with a backslash before quotes and backslashes.
 //!
-//! Pure. A mistake is told by its line and never by its words: one of them may be a password.
+//! Pure. Errors name the line, never its words: one may be a password.
 
 use zeroize::Zeroizing;
 
-/// What is looked for.
+/// The entry to find.
 #[derive(Debug, Clone, Copy)]
 pub struct NetrcSearch<'a> {
-    /// The host to log in at.
+    /// The host of the login.
     pub machine: &'a str,
-    /// The name to log in with.
+    /// The user name.
     pub login: &'a str,
 }
 
-/// What is wrong with a netrc file.
+/// A syntax error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NetrcError {
     /// A quoted word without its end.
     #[error("a quote that is not closed")]
     Quote,
-    /// A word where `machine`, `login`, `password` and the like are expected.
+    /// A word that is not a keyword.
     #[error("a word that is not one of machine, default, login, password, account, macdef; quote what has blanks")]
     Keyword,
-    /// A file that ends behind a word that wants another one.
+    /// The file ends before a value.
     #[error("the file ends where a value is missing")]
     Value,
 }
 
-/// The password of the first entry that is for this machine (or the default one) and for this login (or names none).
+/// The password of the first entry for this machine, or the default entry, that has this login or none.
 ///
 /// # Errors
-/// The number of the line, counted from 1, and the mistake in it.
+/// The number of the line, from 1, and the error in it.
 pub fn password(text: &str, search: &NetrcSearch<'_>) -> Result<Option<Zeroizing<String>>, (usize, NetrcError)> {
     let mut words = Tokens { rest: text, line: 1 };
     let mut entry = NetrcEntry::default();
@@ -76,7 +76,7 @@ struct Tokens<'a> {
 }
 
 impl Tokens<'_> {
-    /// The next word where an entry could go on; comments are passed over.
+    /// The next keyword; comments are skipped.
     fn keyword(&mut self) -> Result<Option<Zeroizing<String>>, (usize, NetrcError)> {
         loop {
             self.skip_blanks();
@@ -87,7 +87,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// The next word, whatever it looks like.
+    /// The next word, used as a value.
     fn value(&mut self) -> Result<Zeroizing<String>, (usize, NetrcError)> {
         self.skip_blanks();
         self.word()?.ok_or((self.line, NetrcError::Value))
@@ -129,7 +129,7 @@ impl Tokens<'_> {
         self.rest = rest;
     }
 
-    /// A macro ends with the first blank line.
+    /// A macro ends at the first blank line.
     fn skip_macro(&mut self) {
         while let Some((line, rest)) = self.rest.split_once('\n') {
             self.rest = rest;

@@ -1,6 +1,6 @@
-//! Secrets from files and descriptors: who may read the file, and the first line of it.
+//! Secrets from files and descriptors: checks permissions and reads the first line.
 //!
-//! The rights are those of the opened file, so nobody can exchange it between the check and the reading.
+//! Permissions are those of the open file, so it cannot be exchanged between the check and the reading.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -17,14 +17,14 @@ use zeroize::Zeroizing;
 use super::netrc::{self, NetrcSearch};
 use super::{LIMIT, Secret, SecretError};
 
-/// How long a pipe may keep us waiting for its first line, in seconds.
+/// Longest wait for the first line of a pipe, in seconds.
 const PIPE_TIMEOUT: u64 = 30;
-/// The largest netrc file, in bytes; one with a thousand entries has a tenth of it.
+/// Largest netrc file in bytes; a thousand entries have a tenth of it.
 const NETRC_LIMIT: u64 = 1024 * 1024;
-/// Rights of the group and of others to read.
+/// Read permission of the group and of others.
 const READABLE_BY_OTHERS: u32 = 0o044;
 
-/// The first line of a file that nobody but its owner may read, who is this user or root.
+/// The first line of a file that belongs to this user or root and that only its owner may read.
 pub(super) fn file(path: &Path) -> Result<Secret, SecretError> {
     let mut file = open(path)?;
     let about = file.metadata()?;
@@ -33,7 +33,7 @@ pub(super) fn file(path: &Path) -> Result<Secret, SecretError> {
     first_line(&mut file)
 }
 
-/// All of a file that nobody but its owner may read, who is this user or root.
+/// All of a file that belongs to this user or root and that only its owner may read.
 pub(super) fn whole_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut file = open(path)?;
     guard(&file.metadata()?)?;
@@ -42,7 +42,7 @@ pub(super) fn whole_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError>
     Ok(bytes)
 }
 
-/// The first line from an open descriptor of this process. Whoever opened it has answered for the rights.
+/// The first line from an open descriptor of this process. Its permissions are not checked.
 pub(super) fn descriptor(number: i32) -> Result<Secret, SecretError> {
     let mut file = open(Path::new(&format!("/proc/self/fd/{number}"))).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => io::Error::other("this descriptor is not open"),
@@ -52,7 +52,7 @@ pub(super) fn descriptor(number: i32) -> Result<Secret, SecretError> {
     first_line(&mut file)
 }
 
-/// The password in a netrc file, if the file is there and has one.
+/// The password in a netrc file, if the file exists and has one.
 pub(super) fn netrc(path: &Path, search: &NetrcSearch<'_>) -> Result<Option<Secret>, SecretError> {
     let file = match open(path) {
         Ok(file) => file,
@@ -62,14 +62,14 @@ pub(super) fn netrc(path: &Path, search: &NetrcSearch<'_>) -> Result<Option<Secr
         Err(error) => return Err(error.into()),
     };
     let about = file.metadata()?;
-    // Room for all of it at once: a buffer that grows leaves copies behind.
+    // The buffer has its final size at once: one that grows leaves copies behind.
     let room = usize::try_from(about.len().min(NETRC_LIMIT)).unwrap_or(LIMIT);
     let mut text = Zeroizing::new(Vec::with_capacity(room + 1));
     file.take(NETRC_LIMIT).read_to_end(&mut text)?;
     let text = str::from_utf8(&text).map_err(|_| SecretError::Encoding)?;
     match netrc::password(text, search) {
         Ok(Some(password)) => {
-            // A file that holds no secret for us may be as open as it likes.
+            // Permissions matter only if the file holds the password.
             guard(&about)?;
             Secret::new(password.as_bytes()).map(Some)
         }
@@ -78,7 +78,7 @@ pub(super) fn netrc(path: &Path, search: &NetrcSearch<'_>) -> Result<Option<Secr
     }
 }
 
-/// Opens without waiting: a FIFO that nobody writes to must not hold us up for ever.
+/// Opens without blocking: a FIFO may have no writer.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
@@ -91,7 +91,7 @@ fn guard(about: &Metadata) -> Result<(), SecretError> {
     if owner != 0 && owner != getuid().as_raw() { Err(SecretError::Foreign) } else { Ok(()) }
 }
 
-/// Standard input is read as the text, and a password must not end up in a message.
+/// Standard input is the text: a password from it could end up in a message.
 fn not_standard_input(about: &Metadata) -> Result<(), SecretError> {
     let same = fstat(io::stdin()).is_ok_and(|stdin| (stdin.st_dev, stdin.st_ino) == (about.dev(), about.ino()));
     if same { Err(SecretError::StandardInput) } else { Ok(()) }
@@ -101,7 +101,7 @@ fn first_line(file: &mut File) -> Result<Secret, SecretError> {
     let deadline = Instant::now() + Duration::from_secs(PIPE_TIMEOUT);
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
     while !bytes.contains(&b'\n') {
-        // Read first, wait then: a FIFO that nobody writes to has an end, but nothing ever happens on it.
+        // Reads before it waits: a FIFO without a writer is at its end, but never becomes readable.
         match read_some(file, &mut bytes) {
             Ok(0) => break,
             Ok(_) => {}
@@ -116,7 +116,7 @@ fn first_line(file: &mut File) -> Result<Secret, SecretError> {
     Secret::new(&line_of(bytes))
 }
 
-/// Waits until there is something to read; false when `deadline` comes first.
+/// Waits until there is data to read; `false` at `deadline`.
 pub(super) fn wait(file: &impl AsFd, deadline: Instant) -> io::Result<bool> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -129,7 +129,7 @@ pub(super) fn wait(file: &impl AsFd, deadline: Instant) -> io::Result<bool> {
     }
 }
 
-/// Adds what is there to `bytes`, which never grows beyond its capacity; gives the number of new bytes, 0 at the end.
+/// Appends data to `bytes` up to its capacity; returns the number of new bytes, 0 at the end.
 pub(super) fn read_some(file: &mut impl Read, bytes: &mut Zeroizing<Vec<u8>>) -> Result<usize, SecretError> {
     let held = bytes.len();
     if held == bytes.capacity() {
@@ -142,7 +142,7 @@ pub(super) fn read_some(file: &mut impl Read, bytes: &mut Zeroizing<Vec<u8>>) ->
     Ok(read?)
 }
 
-/// The part in front of the first line end.
+/// The bytes before the first line end.
 pub(super) fn line_of(mut bytes: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     bytes.truncate(end);

@@ -1,74 +1,73 @@
-//! The command line of sendmail(8), as Postfix and Sendmail read it: letters with glued or separate values, in bunches,
-//! before and behind the addresses, up to `--`.
+//! Parses the command line of sendmail(8) as Postfix and Sendmail do: values glued or separate, combined letters,
+//! options before and behind the addresses, up to `--`.
 //!
-//! Pure. What has no meaning for a program without a queue and a configuration of that kind is passed over; what asks for
-//! another program (`-bp`, `-bd`, `-q` ...) is refused with words, for passing over it would be a lie.
+//! Pure. Options without a meaning here are ignored; those that request another program (`-bp`, `-bd`, `-q` ...) are
+//! refused.
 
 use std::collections::VecDeque;
 
 use crate::proto::dsn::{Envid, Notify};
 
-/// Letters without a value that change nothing here.
+/// Ignored options without a value.
 const IGNORED: &str = "cGmnsUux";
-/// Letters with a value that change nothing here: `-A` names a file of Sendmail's, `-o` and `-O` its options, `-e` what
-/// happens with errors (they are always told), `-L` a tag for its log, `-X` its traffic log, `-h` and `-p` the way that the
-/// message has come.
+/// Ignored options with a value: `-A` is a file of Sendmail, `-o` and `-O` its options, `-e` its error mode, `-L` a
+/// log tag, `-X` a traffic log, `-h` and `-p` describe how the message arrived.
 const IGNORED_WITH_VALUE: &str = "AeLOohpX";
 
-/// What was asked for.
+/// The arguments of sendmail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a letter that can be typed")]
 pub struct Arguments {
-    /// The addresses, as they are written; each may be a list.
+    /// The recipients; each may be a list.
     pub recipients: Vec<String>,
-    /// `-t`: those in the header as well.
+    /// `-t`: also the recipients in the header.
     pub from_header: bool,
-    /// `-bs`: SMTP is spoken on standard input.
+    /// `-bs`: SMTP on standard input.
     pub smtp: bool,
-    /// `-i` or `-oi`: a line with a lone dot does not end the input.
+    /// `-i` or `-oi`: a line with a single dot does not end the input.
     pub dots_are_text: bool,
     /// `-f` or `-r`: where bounces go; empty or `<>` for nowhere.
     pub sender: Option<String>,
-    /// `-F`: the name of the sender, for a From that is missing.
+    /// `-F`: the name of the sender, for a message without From.
     pub name: Option<String>,
     /// `-N`: when to report on the delivery.
     pub notify: Option<String>,
-    /// `-R`: what a report holds.
+    /// `-R`: the content of a report.
     pub ret: Option<String>,
-    /// `-V`: the name of the message in reports.
+    /// `-V`: the identifier of the message in reports.
     pub envelope_id: Option<String>,
-    /// `-v`: show the dialogue.
+    /// `-v`: log the dialogue.
     pub verbose: bool,
-    /// `--account`, which is ours alone.
+    /// `--account` of smtp-send.
     pub account: Option<String>,
-    /// `--queue`, which is ours alone.
+    /// `--queue` of smtp-send.
     pub queue: bool,
     /// `--help`.
     pub help: bool,
 }
 
-/// What is wrong with a command line.
+/// Why the arguments cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArgumentError {
-    /// A letter or word that means nothing.
+    /// An unknown option.
     #[error("{0}: no option of sendmail")]
     Unknown(String),
-    /// A letter without its value.
+    /// An option without its value.
     #[error("{0}: a value is missing")]
     Value(String),
-    /// A value that the letter does not have.
+    /// An invalid value.
     #[error("{0} {1}: {2}")]
     Wrong(&'static str, String, &'static str),
-    /// An option that asks for what this program is not.
+    /// An option that requests another program.
     #[error("{0}: {1}")]
     Refused(String, &'static str),
-    /// Nobody to send to.
+    /// No recipient.
     #[error("no recipient: give an address, or -t for those in the header")]
     NoRecipient,
 }
 
 impl Arguments {
-    /// Reads the arguments behind the name of the program.
+    /// Parses the arguments behind the program name.
     pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, ArgumentError> {
         let mut waiting: VecDeque<String> = arguments.into_iter().collect();
         let mut found = Self::default();
@@ -104,7 +103,7 @@ impl Arguments {
         Ok(())
     }
 
-    /// Letters behind one dash; the first one that takes a value takes all that is behind it.
+    /// Parses combined letters; the first one that takes a value takes the rest.
     fn bunch(&mut self, letters: &str, waiting: &mut VecDeque<String>) -> Result<(), ArgumentError> {
         for (at, letter) in letters.char_indices() {
             let glued = &letters[at + letter.len_utf8()..];
@@ -117,7 +116,7 @@ impl Arguments {
                     let why = "there is no queue: a message is handed over at once, or kept in a file that is named";
                     return Err(ArgumentError::Refused(format!("-q{glued}"), why));
                 }
-                // The values of these are part of them, and never the next argument: that may be an address.
+                // A separate argument is never their value: it may be an address.
                 'b' if glued == "s" => {
                     self.smtp = true;
                     return Ok(());
@@ -176,7 +175,7 @@ fn next(option: &str, waiting: &mut VecDeque<String>) -> Result<String, Argument
     waiting.pop_front().ok_or_else(|| ArgumentError::Value(option.to_owned()))
 }
 
-/// `value`, when `parse` understands it.
+/// `value`, if `parse` accepts it.
 fn checked<T>(
     option: &'static str,
     value: String,
@@ -190,7 +189,7 @@ fn one_of(words: &'static [&'static str]) -> impl Fn(&str) -> Option<()> {
     move |value| words.contains(&value).then_some(())
 }
 
-/// `-bX`: what kind of program to be.
+/// `-bX`: the mode of the program.
 fn mode(letter: &str) -> Result<(), ArgumentError> {
     let why = match letter {
         "m" | "a" => return Ok(()),

@@ -1,7 +1,7 @@
-//! What becomes of a message that was read: sent, or kept with the names of those who are still to get it.
+//! Sends a message that was read, or keeps it with its remaining recipients.
 //!
-//! The sending runs in a thread of its own, so that a signal can be answered while it waits for a server: the message is kept,
-//! one line says where, and the program ends.
+//! The message is sent on another thread, so that a signal ends the wait for a server: the message is kept, and one
+//! line names the file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
@@ -16,20 +16,20 @@ use super::queue::{self, Attempt, QueueEntry};
 use crate::message::OutgoingMessage;
 use crate::session::RecipientStatus;
 
-/// The signals that end a program and can be answered.
+/// Signals that end the program and can be handled.
 const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
-/// How many recipients an error names; the dead letter itself names all of them.
+/// Most recipients that an error names; the dead letter names all of them.
 const NAMED: usize = 5;
 
-/// What happened first.
+/// How sending has ended.
 enum SendEnd {
     Done(Vec<RecipientStatus>, Option<Error>),
     Signal(Signal),
 }
 
-/// Sends `job` and discards its dead letter, or buries it when somebody has not got the message. `place` puts the line of the
-/// configuration in front of an error where it belongs.
+/// Sends a message and removes its dead letter, or saves it if a recipient has not got the message. `place` adds the
+/// location in the configuration to an error.
 pub(super) fn of(
     sending: Sending,
     job: OutgoingMessage,
@@ -61,7 +61,7 @@ pub(super) fn of(
     Err(saved(dead_letter, &failure, &sender, &recipients))
 }
 
-/// Tries a message that is in the queue. Unless it is refused for good there is nothing to say: it is in good hands.
+/// Tries a queued message. Only a permanent failure is an error.
 pub(super) fn queued(mut sending: Sending, entry: QueueEntry, place: impl FnOnce(Error) -> Error) -> Result<(), Error> {
     let id = entry.id.clone();
     let attempt = until_signal(
@@ -78,7 +78,7 @@ pub(super) fn queued(mut sending: Sending, entry: QueueEntry, place: impl FnOnce
     }
 }
 
-/// What happened first to a message in the queue.
+/// How the attempt on a queued message has ended.
 enum AttemptEnd {
     Tried(Attempt),
     Ended,
@@ -96,16 +96,16 @@ impl From<Signal> for SendEnd {
     }
 }
 
-/// Does `work` until it is done or a signal comes; `ended` is what it comes to when it breaks off.
+/// Runs `work` until it is done or a signal arrives; `ended` is the result if it panics.
 fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Send + 'static, ended: fn() -> T) -> T {
     let (tell, told) = mpsc::channel();
     let awaited = awaited();
-    // Before the threads are there, so that they have it from their start.
+    // The threads inherit the signal mask.
     if awaited.thread_block().is_ok() {
         let tell = tell.clone();
         thread::spawn(move || {
             if let Ok(signal) = awaited.wait() {
-                // When nobody listens any more the program has ended in another way.
+                // The receiver is gone if the program has ended in another way.
                 let _ = tell.send(signal.into());
             }
         });
@@ -126,7 +126,7 @@ fn ended() -> SendEnd {
     SendEnd::Done(Vec::new(), Some(Error::of(Kind::System, "the sending", "ended without a result")))
 }
 
-/// The signals to wait for: those that this program was not told to ignore when it was started, as nohup does.
+/// The signals to handle, except those that were ignored when the program was started, as by nohup.
 fn awaited() -> SigSet {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -134,7 +134,7 @@ fn awaited() -> SigSet {
     ENDING.into_iter().filter(|signal| ignored >> (*signal as u32 - 1) & 1 == 0).collect()
 }
 
-/// `failure` with the place where the message is kept now, and for whom; or why it is not kept.
+/// `failure` with the file that keeps the message and its recipients; or why it is lost.
 pub(super) fn saved(
     dead_letter: Result<DeadLetter, String>,
     failure: &Error,

@@ -1,4 +1,4 @@
-//! Who sends, and to whom: from the arguments, the account and the header.
+//! The envelope, from the arguments, the account and the header.
 
 use std::collections::HashSet;
 
@@ -12,11 +12,11 @@ use crate::message::{Edits, ExistingMessage};
 use crate::proto::address::{Address, AddressError, Mailbox};
 use crate::proto::header;
 
-/// Who sends, as far as it is known without the message.
+/// The sender, as far as it is known without the message.
 #[derive(Debug)]
 pub(super) struct SenderIdentity {
     domain: String,
-    /// For a From that is missing.
+    /// The author of a message without From.
     author: Mailbox,
     bounces: Bounces,
 }
@@ -37,12 +37,12 @@ enum Bounces {
 pub(super) struct MessageEnvelope {
     /// Where bounces go; `None` is the null path.
     pub(super) reverse_path: Option<Address>,
-    /// Everybody who shall get it, each once.
+    /// The recipients, each once.
     pub(super) recipients: Vec<Address>,
 }
 
 impl SenderIdentity {
-    /// From what an account says (`from`, `envelope-from`) and the arguments, which count more.
+    /// Built from the account (`from`, `envelope-from`) and the arguments, which take precedence.
     pub(super) fn new(from: Option<&str>, envelope_from: Option<&str>, arguments: &Arguments) -> Result<Self, Error> {
         let wrong = |option, typed: &str, error| Error::new(Kind::BadData, option, typed, error);
         let from =
@@ -70,19 +70,19 @@ impl SenderIdentity {
         Ok(Self { domain, author: Mailbox { name, address: author.address }, bounces })
     }
 
-    /// The domain of addresses that have none.
+    /// The domain of addresses without one.
     pub(super) fn domain(&self) -> &str {
         &self.domain
     }
 
-    /// What a message lacks is added, and Bcc goes.
+    /// Missing fields are added, Bcc is removed.
     pub(super) fn edits(&self) -> Result<Edits, Error> {
         let date = chrono::Local::now().fixed_offset();
         let message_id = host::message_id(&date, &self.domain).map_err(errors::no_random_numbers)?;
         Ok(Edits { remove_bcc: true, from: Some(self.author.clone()), date: Some(date), message_id: Some(message_id) })
     }
 
-    /// The envelope of a message that has been read.
+    /// The envelope of a message that was read.
     pub(super) fn envelope(&self, ready: &ExistingMessage, arguments: &Arguments) -> Result<MessageEnvelope, Error> {
         let wrong = |error| Error::bad_data("the header", error);
         let mut recipients = Vec::new();
@@ -104,7 +104,7 @@ impl SenderIdentity {
         let reverse_path = match &self.bounces {
             Bounces::To(address) => Some(address.clone()),
             Bounces::Nowhere => None,
-            // Where the author cannot be read it is the user who sends.
+            // If the author cannot be parsed, bounces go to the user.
             Bounces::ToAuthor => ready.author().ok().flatten().cloned().or_else(|| Some(self.author.address.clone())),
         };
         Ok(MessageEnvelope { reverse_path, recipients })

@@ -1,10 +1,10 @@
-//! The header of a message made fit for servers: addresses with a domain, and no bytes over 127.
+//! Edits the header of a message for servers: addresses get a domain, and bytes over 127 become encoded words (RFC
+//! 2047) where those are allowed.
 //!
-//! Programs that call sendmail write `To: root`, and the command of a job or a name as it is into a field; a mail server of
-//! the old kind completes the one and passes on the other. Servers that are met over the network refuse both. So names
-//! without a domain get one, and other scripts become encoded words (RFC 2047) wherever those may stand.
+//! Programs that call sendmail write `To: root` and raw UTF-8. Local mail servers accept or complete that; servers on
+//! the network refuse it.
 //!
-//! Pure. Fields that need neither stay byte for byte.
+//! Pure. Other fields stay byte for byte.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use super::qualify;
 use crate::message::headers::Headers;
 use crate::proto::header::{self, Field, Header};
 
-/// The fields that hold addresses, with and without `Resent-` in front (RFC 5322, sections 3.6.2, 3.6.3 and 3.6.6).
+/// Fields with addresses, with and without `Resent-` (RFC 5322, sections 3.6.2, 3.6.3 and 3.6.6).
 const FIELDS: [&[u8]; 6] = [b"From", b"Sender", b"Reply-To", b"To", b"Cc", b"Bcc"];
 
-/// Fields in which an encoded word would be no word (RFC 2047, section 5): they stay as they are.
+/// Fields that cannot contain encoded words (RFC 2047, section 5); they stay as they are.
 const STRUCTURED: [&[u8]; 9] = [
     b"Content-Type",
     b"Content-Disposition",
@@ -28,7 +28,7 @@ const STRUCTURED: [&[u8]; 9] = [
     b"DKIM-Signature",
 ];
 
-/// The fields of `header` as they shall be sent; what is behind the fields is not part of it.
+/// The edited fields of `header`, without the empty line.
 pub fn fit(header: &Header<'_>, domain: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for field in &header.fields {
@@ -54,7 +54,7 @@ pub(super) fn holds_addresses(field: &header::Field<'_>) -> bool {
     FIELDS.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// A field of words, in ASCII where it can be.
+/// An unstructured field, in ASCII if possible.
 fn text<'a>(field: &Field<'a>) -> Cow<'a, [u8]> {
     let is_structured = STRUCTURED.iter().any(|known| known.eq_ignore_ascii_case(field.name()));
     if field.raw.is_ascii() || is_structured {
@@ -65,7 +65,7 @@ fn text<'a>(field: &Field<'a>) -> Cow<'a, [u8]> {
     Cow::Owned(with_line_ends_of(field, headers.as_bytes()))
 }
 
-/// A field of addresses whose names are not ASCII. Where an address itself is not, nothing can be done for it here.
+/// A field of addresses with names that are not ASCII. An address that is not ASCII itself stays as it is.
 fn addresses(field: &Field<'_>, qualified: &[u8]) -> Option<Vec<u8>> {
     if qualified.is_ascii() {
         return None;
@@ -80,7 +80,7 @@ fn addresses(field: &Field<'_>, qualified: &[u8]) -> Option<Vec<u8>> {
     Some(with_line_ends_of(field, headers.as_bytes()))
 }
 
-/// What is not UTF-8 is taken for Latin-1, in which every byte is a character.
+/// Bytes that are not UTF-8 count as Latin-1.
 fn decoded(bytes: &[u8]) -> String {
     match str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),

@@ -1,7 +1,8 @@
-//! The queue of sendmail mode: what could not be sent for now is kept and tried again, by `smtp-send queue run`.
+//! The retry queue of sendmail mode: messages that failed temporarily are kept and tried again by `smtp-send queue
+//! run`.
 //!
-//! It is for the mail of one machine. It has no daemon: a timer runs it, and each message is tried alone. Larger volumes
-//! belong to a mail server.
+//! It is for the mail of one machine: a timer runs it, and each message is tried alone. Larger volumes need a mail
+//! server.
 
 mod attempt;
 pub mod control_file;
@@ -27,10 +28,10 @@ use spool::{Queue, QueueEntryError};
 
 pub(super) use attempt::{Attempt, attempt};
 
-/// How many days a message is tried when nobody says otherwise (RFC 5321, section 4.5.4.1).
+/// Days until a message is given up (RFC 5321, section 4.5.4.1).
 pub(super) const GIVE_UP_AFTER: f64 = 5.0;
 
-/// Puts a message into the queue; or gives it back, when there is no room for it.
+/// Adds a message to the queue, or returns it if the queue has no room.
 pub(super) fn enqueue(
     dead_letter: DeadLetter,
     job: &OutgoingMessage,
@@ -71,7 +72,7 @@ fn list(queue: &Queue, ids: &[String]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     for id in ids {
         let text = match queue.ticket(id) {
-            // It has been sent meanwhile.
+            // The message was sent meanwhile.
             Err(QueueEntryError::Missing) => continue,
             Err(error) => format!("{id}  cannot be used: {error}"),
             Ok(ticket) => {
@@ -115,10 +116,10 @@ fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Error> {
     }
 }
 
-/// A run of the queue.
+/// One pass over the queue.
 struct QueuePass<'a> {
     how: &'a QueueRun,
-    /// The way of each account and set of wishes that was met; or why there is none for now.
+    /// The setup of each account and set of report options; or why there is none.
     accounts: HashMap<[Option<String>; 4], Result<Setup, Error>>,
     first: Option<Error>,
     failed: usize,
@@ -133,7 +134,7 @@ impl QueuePass<'_> {
         let setup = match setup {
             Ok(setup) => setup,
             Err(failure) => {
-                // A server that does not answer the first will not answer the tenth; and a password can be mended.
+                // Messages of an account whose server fails are not tried again in this pass.
                 entry.ticket.defer(now(), failure.to_string());
                 let saved = entry.save();
                 let why = failure.clone();
@@ -148,7 +149,7 @@ impl QueuePass<'_> {
         let quiet = self.how.quiet;
         let mut show = |report: &Report| {
             let mut out = io::stdout().lock();
-            // A report that cannot be written changes nothing about what was sent.
+            // A failed write does not change the result.
             if !quiet {
                 let _ = report.write_lines(&mut out);
             }
@@ -182,7 +183,7 @@ impl QueuePass<'_> {
         if self.first.is_some() {
             log::warn!("{failure}");
         } else {
-            // The end of the run tells it.
+            // The end of the pass reports it.
             self.first = Some(failure);
         }
     }

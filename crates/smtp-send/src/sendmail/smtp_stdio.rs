@@ -1,8 +1,8 @@
-//! `sendmail -bs`: SMTP on standard input and output, for programs that speak it to a child process (Symfony Mailer, swaks).
+//! `sendmail -bs`: an SMTP server on standard input and output, for programs that start it (Symfony Mailer, swaks).
 //!
-//! The answer to a message tells the truth: 250 only when the server has taken it for everybody, or when it is in the queue. A
-//! client that hears 4xx or 5xx still has its message, so none is kept here, unless some recipients have got it: then a dead
-//! dead letter is for the others.
+//! 250 means that the server has accepted the message for all recipients, or that it is queued. After 4xx or 5xx the
+//! client still has its message, so none is kept here; if some recipients have got it, a dead letter is for the
+//! others.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
@@ -21,19 +21,19 @@ use crate::proto::server_session::text::DataText;
 use crate::proto::server_session::{MAX_LINE, ReceivedEnvelope, ServerStep, SmtpServerSession};
 use crate::session::RecipientStatus;
 
-/// What the message is called in errors.
+/// The name of the message in errors.
 const MESSAGE: &str = "the message";
-/// Characters of a reason in a reply.
+/// Most characters of a reason in a reply.
 const MAX_REASON: usize = 400;
-/// The answer to a line that another server could take for two, or for a part of one.
+/// The reply to a line that other servers could split or join.
 const BARE: &str = "500 5.5.2 A line ends with CR LF, both of them";
 
-/// Holds the session up to QUIT or the end of standard input.
+/// Runs the session up to QUIT or the end of standard input.
 ///
 /// # Errors
-/// When the account is of no use, standard output is closed, or standard input ends within a message.
+/// The account cannot be used, standard output is closed, or standard input ends within a message.
 pub(super) fn serve(arguments: &Arguments) -> Result<(), Error> {
-    // Whoever starts this with a broken account shall hear it at once.
+    // A bad account is reported in the greeting.
     let setup = match Setup::new(arguments) {
         Ok(setup) => setup,
         Err(failure) => {
@@ -51,7 +51,7 @@ pub(super) fn serve(arguments: &Arguments) -> Result<(), Error> {
             ServerStep::End(reply) => return say(&reply),
             ServerStep::Data(reply) => {
                 say(&reply)?;
-                // Each message has a route of its own: the first the one that was tried out, others a new one.
+                // The first message uses the setup that was checked, later ones a new one.
                 let setup = setup.take().map_or_else(|| Setup::new(arguments), Ok);
                 say(&received(setup, session.take_envelope(), arguments)?)?;
             }
@@ -65,7 +65,7 @@ fn say(reply: &str) -> Result<(), Error> {
     out.write_all(format!("{reply}\r\n").as_bytes()).and_then(|()| out.flush()).map_err(Error::output)
 }
 
-/// What the next command leads to; `None` at the end of the input.
+/// The result of the next command; `None` at the end of the input.
 fn line(session: &mut SmtpServerSession) -> Result<Option<ServerStep>, Error> {
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
@@ -89,7 +89,7 @@ fn line(session: &mut SmtpServerSession) -> Result<Option<ServerStep>, Error> {
     Ok(Some(session.command(command)))
 }
 
-/// Reads the message and sends it. The text is the answer.
+/// Reads the message and sends it; returns the reply.
 fn received(setup: Result<Setup, Error>, envelope: ReceivedEnvelope, arguments: &Arguments) -> Result<String, Error> {
     let end = Rc::new(Cell::new(DataEnd::Missing));
     let data = Data {
@@ -145,7 +145,7 @@ fn sent(setup: Setup, job: OutgoingMessage, dead_letter: DeadLetter, edits: &Edi
                     Attempt::Saved(failure) => refusal(&with_config_location(failure, account.as_ref())),
                 };
             }
-            // Then it is sent now or not at all.
+            // Sent now or not at all.
             Err(dead_letter) => dead_letter,
         }
     } else {
@@ -167,12 +167,12 @@ fn sent(setup: Setup, job: OutgoingMessage, dead_letter: DeadLetter, edits: &Edi
         dead_letter.discard();
         return refusal(&failure);
     }
-    // Another try of the client would give it twice to those who have it.
+    // A retry of the client would send it again to recipients that have it.
     let told = deliver_or_keep::saved(Ok(dead_letter), &failure, &sender, &left).with_kind(REFUSED);
     refusal(&told)
 }
 
-/// What the server calls it.
+/// The identifier of the message at the server.
 fn queue_id(statuses: &[RecipientStatus]) -> String {
     let id = statuses.iter().find_map(|status| match status {
         RecipientStatus::Accepted(reply) => reply.queue_id(),
@@ -181,11 +181,11 @@ fn queue_id(statuses: &[RecipientStatus]) -> String {
     id.map_or_else(|| "the server has taken it".to_owned(), |id| format!("queued as {}", SafeText(id.as_bytes())))
 }
 
-/// The reply that says the same as a failure.
+/// The reply for an error.
 fn refusal(failure: &Error) -> String {
     let code = match failure.kind() {
         Kind::Temporary | Kind::System | Kind::NoInput => "451 4.3.0",
-        // Whoever set this up can mend it; the message is not to blame.
+        // An error of the setup can be corrected; the message stays with the client.
         Kind::Config | Kind::Denied | PROTOCOL | Kind::Usage => "451 4.3.5",
         UNKNOWN_USER => "550 5.1.1",
         Kind::UnknownHost => "550 5.1.2",
@@ -211,20 +211,20 @@ fn drain(mut source: impl Read) -> Result<(), Error> {
 /// How the message ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DataEnd {
-    /// It has not.
+    /// Not yet.
     Missing,
-    /// As it should.
+    /// With a dot, all line ends CRLF.
     Good,
-    /// With a bare CR or LF somewhere in it.
+    /// With a dot, after a bare CR or LF.
     Bare,
 }
 
-/// The message behind DATA. An input that ends before it is an error: an incomplete message is never sent.
+/// Reads the message behind DATA. An input that ends before the dot is an error: an incomplete message is never sent.
 struct Data {
     text: DataText,
-    /// On a terminal lines end with LF.
+    /// Whether lines end with LF, as on a terminal.
     lines: bool,
-    /// What was read and not yet handed on, from `read` on.
+    /// Text that was not returned yet, from `read` on.
     out: Vec<u8>,
     read: usize,
     end: Rc<Cell<DataEnd>>,

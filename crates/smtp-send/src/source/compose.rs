@@ -1,6 +1,4 @@
-//! From what was asked for to messages that can be sent: opens every file, reads every text, before anything is sent.
-//!
-//! What cannot be read is told by its name (exit code 66), what is no message or has no recipient too (65).
+//! Opens the messages that the configuration describes: reads every file and text before anything is sent.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -19,10 +17,10 @@ use crate::message::{Attachment, ComposedMessage, Draft, HtmlBody, Message, Outg
 use crate::source::merge::Merge;
 use crate::source::{EmlFiles, MessageSource, SingleMessage};
 
-/// What standard input is called in messages.
+/// The name of standard input in messages.
 const STDIN: &str = "standard input";
 
-/// All messages of a run, each with its envelope. Where `keep_going`, those that cannot be sent are left out.
+/// The messages of a run. With `keep_going`, those that cannot be sent are left out.
 pub fn open(mail: Mail, signer: Option<Signer>, keep_going: bool) -> Result<Box<dyn MessageSource>, Error> {
     let signer = signer.map(Arc::new);
     Ok(match mail {
@@ -39,7 +37,7 @@ pub fn open(mail: Mail, signer: Option<Signer>, keep_going: bool) -> Result<Box<
 }
 
 fn compose(config: &mut Composed) -> Result<OutgoingMessage, Error> {
-    // Files first, so that nobody types a text in vain.
+    // Attachments first: an error is reported before a text is typed.
     let attachments = config.attachments.iter().map(|one| attach("attach", one)).collect::<Result<Vec<_>, _>>()?;
     let inline = config.inline.iter().map(|one| attach("inline", one)).collect::<Result<Vec<_>, _>>()?;
     let date = chrono::Local::now().fixed_offset();
@@ -77,7 +75,7 @@ fn attach(operation: &'static str, wanted: &Wanted) -> Result<Attachment, Error>
     Attachment::open(wanted).map_err(|error| error.into_error(operation, name))
 }
 
-/// The text in HTML with its pictures, and the same in plain text.
+/// The HTML text with its pictures, and a plain text made from it.
 fn read_html(source: &FileSource, inline: Vec<Attachment>, message_id: &str) -> Result<(HtmlBody, String), Error> {
     let (name, html): (&dyn Display, _) = match source {
         FileSource::Stdin => (&STDIN, Html::read(stdin("The text"))),
@@ -115,7 +113,7 @@ fn read_text(source: &TextSource) -> Result<Text, Error> {
     text.map_err(|error| error.into_error("read", name))
 }
 
-/// Standard input; who sits there is told that something is expected.
+/// Standard input; a terminal gets a hint.
 fn stdin(what: &str) -> io::StdinLock<'static> {
     let stdin = io::stdin();
     if stdin.is_terminal() {

@@ -1,7 +1,7 @@
-//! A table of recipients: CSV (RFC 4180), the names of the columns in its first row.
+//! A table of recipients in CSV (RFC 4180), the column names in its first row.
 //!
-//! It is gone through once, for its columns and the place of each row; a row is read again from where it is, so that a table
-//! of any length needs a few bytes a row. A byte order mark in front is passed over, as are empty lines.
+//! One pass finds the columns and the position of each row; a row is read again when it is needed, so a table needs a
+//! few bytes of memory for each row. A byte order mark and empty lines are skipped.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -14,54 +14,54 @@ use common::sync::Mutex;
 
 use crate::message::regular_file::{FileVersion, FileWindow};
 
-/// What Windows programs put in front of UTF-8.
+/// Windows programs write it in front of UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// A longer row is a file of another kind.
+/// Longest row in bytes; a longer one is a file of another kind.
 const MAX_ROW: u64 = 4 << 20;
 
-/// A table.
+/// A CSV table.
 #[derive(Debug)]
 pub struct CsvTable {
     file: File,
-    /// Where it is, for the people; and what tells that it is still the same.
+    /// Its path, and its version when it was opened.
     path: PathBuf,
     version: FileVersion,
     separator: u8,
     columns: Vec<String>,
     places: Vec<RowPosition>,
-    /// For whoever reads a row. To make one for each costs more than to read it.
+    /// One reader for all rows: to create one costs more than to read a row.
     reader: Mutex<Reader<File>>,
 }
 
-/// Where a row is.
+/// The position of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RowPosition {
     start: u64,
     line: u64,
 }
 
-/// A row with something wrong in it.
+/// A row that cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadRow {
-    /// The line of the file that it begins in, from 1.
+    /// The line of the file where it begins, from 1.
     pub line: u64,
-    /// What is wrong.
+    /// The reason.
     pub why: String,
 }
 
-/// What makes a file no table.
+/// Why a file is not a table.
 #[derive(Debug, thiserror::Error)]
 pub enum CsvTableError {
     /// It cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is another kind of file.
+    /// It has no usable first row.
     #[error("{0}")]
     NoTable(String),
 }
 
 impl CsvTable {
-    /// Looks at a table. The rows that are wrong are given beside it and are no part of it.
+    /// Opens a table. Rows that cannot be used are returned beside it.
     pub fn open(path: &Path, separator: u8) -> Result<(Self, Vec<BadRow>), CsvTableError> {
         let file = File::open(path)?;
         if !file.metadata()?.is_file() {
@@ -70,7 +70,7 @@ impl CsvTable {
         Self::look(file, path, separator)
     }
 
-    /// The same for a stream, which is kept in a temporary file.
+    /// Opens a table from a stream, which is kept in a temporary file.
     pub fn keep(mut stream: impl Read, separator: u8) -> Result<(Self, Vec<BadRow>), CsvTableError> {
         let mut file = tempfile::tempfile()?;
         io::copy(&mut stream, &mut file)?;
@@ -121,7 +121,7 @@ impl CsvTable {
         Ok(bad)
     }
 
-    /// The place of a row is told with the line ends in front of it.
+    /// Skips the line ends in front of a row.
     fn behind_line_ends(&self, mut place: RowPosition) -> io::Result<RowPosition> {
         let mut bytes = [0; 16];
         loop {
@@ -145,27 +145,27 @@ impl CsvTable {
         record.iter().any(|field| std::str::from_utf8(field).is_err()).then(|| "not UTF-8".into())
     }
 
-    /// The names of the columns.
+    /// The column names.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// How many good rows there are.
+    /// Number of usable rows.
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether there is no good row.
+    /// Whether no row is usable.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// The line that a row begins in, from 1.
+    /// The line where a row begins, from 1.
     pub fn line(&self, number: usize) -> u64 {
         self.places.get(number).map_or(0, |place| place.line)
     }
 
-    /// Forgets some rows.
+    /// Removes rows.
     pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
         let mut number = 0;
         self.places.retain(|_| {
@@ -177,12 +177,12 @@ impl CsvTable {
     /// The fields of a row.
     ///
     /// # Errors
-    /// The file cannot be read any more, or has changed.
+    /// The file cannot be read, or has changed.
     pub fn read(&self, number: usize) -> io::Result<Vec<String>> {
         let changed = || io::Error::other("the file has changed since it was first read");
         let is_same = || Ok::<_, io::Error>(FileVersion::of(&self.file.metadata()?)? == self.version);
         let place = self.places.get(number).filter(|_| is_same().unwrap_or(false)).ok_or_else(changed)?;
-        // The line end in front keeps a byte order mark in the row, which the reader would pass over at a beginning.
+        // A reader skips a byte order mark at its start: it begins at the line end before the row.
         let mut start = Position::new();
         start.set_byte(place.start.saturating_sub(1));
         let mut record = ByteRecord::new();
@@ -196,12 +196,12 @@ impl CsvTable {
         record.iter().map(|field| String::from_utf8(field.to_vec()).map_err(|_| changed())).collect()
     }
 
-    /// Where the table is.
+    /// The path of the table.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// All bytes of the file, block by block.
+    /// All bytes of the file.
     pub fn bytes(&self) -> impl Read + '_ {
         FileWindow::new(&self.file, 0, u64::MAX)
     }

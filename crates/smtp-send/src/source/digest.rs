@@ -1,4 +1,4 @@
-//! What tells whether messages are the same as another time: a digest (SHA-256) of everything that goes into them.
+//! The digest (SHA-256) of messages and envelopes: equal only if they are.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use crate::errors;
 /// Bytes read at once.
 const BLOCK: usize = 64 * 1024;
 
-/// A digest on its way. Where one part ends and the next begins counts.
+/// A digest of parts; their boundaries count.
 pub(crate) struct Digest(Context);
 
 impl Digest {
@@ -23,13 +23,13 @@ impl Digest {
         digest
     }
 
-    /// Adds some bytes.
+    /// Adds bytes with their length.
     pub(crate) fn words(&mut self, bytes: &[u8]) {
         self.0.update(&(bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }
 
-    /// Adds what a file holds.
+    /// Adds the content of a file.
     pub(crate) fn file(&mut self, path: &Path) -> Result<(), Error> {
         self.content(path).map_err(|error| errors::unreadable(path.display(), error))
     }
@@ -40,7 +40,7 @@ impl Digest {
         self.stream(file)
     }
 
-    /// Adds what a stream holds.
+    /// Adds the content of a stream.
     pub(crate) fn stream(&mut self, mut stream: impl Read) -> io::Result<()> {
         let mut block = vec![0; BLOCK];
         loop {
@@ -51,7 +51,7 @@ impl Digest {
         }
     }
 
-    /// All of it in hexadecimal digits.
+    /// The digest in hexadecimal digits.
     pub(crate) fn finish(self) -> String {
         self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     }

@@ -1,7 +1,7 @@
-//! One message for each row of a table: a template filled, to the address in the row.
+//! Mail merge: a message for each row of a table, from a template, to the address in the row.
 //!
-//! Every row is tried before anything is sent, and filled again when its turn comes. A row never names more than one
-//! recipient, and no value gets a line of its own in the header.
+//! Every row is checked before anything is sent, and filled in again when it is sent. A row has one recipient, and no
+//! value can start a header line.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -25,11 +25,11 @@ use crate::proto::address::{Address, Mailbox};
 use crate::run_id;
 use crate::source::{Digest, MessageSource, OpenMessage};
 
-/// A template is held in memory as a whole; what is larger belongs behind a link.
+/// Largest template in bytes; it is held in memory.
 const MAX_TEMPLATE: u64 = 32 << 20;
-/// Columns that are taken for the address.
+/// Columns that hold the address unless another one is named.
 const ADDRESS_COLUMNS: [&str; 4] = ["email", "e-mail", "mail", "to"];
-/// So many bad rows are named; the others are counted.
+/// Most bad rows that are named; the others are counted.
 const NAMED: usize = 10;
 
 /// The messages of a table.
@@ -40,9 +40,9 @@ pub struct Merge {
     rows: CsvTable,
     template: Template,
     template_bytes: Vec<u8>,
-    /// The column with the address.
+    /// Index of the column with the address.
     column: usize,
-    /// Whether each message needs a field To.
+    /// Whether the template lacks To.
     adds_to: bool,
     date: DateTime<FixedOffset>,
     host: String,
@@ -51,10 +51,10 @@ pub struct Merge {
 }
 
 impl Merge {
-    /// Looks at the template and every row. `stdin` is standard input, should the table be there.
+    /// Checks the template and every row. `stdin` opens standard input.
     ///
     /// # Errors
-    /// Anything that is wrong with the template, or with a row unless `keep_going` leaves it out.
+    /// The template cannot be used, or a row without `keep_going`.
     pub fn check(
         mail: MergeMail,
         signer: Option<Arc<Signer>>,
@@ -79,7 +79,7 @@ impl Merge {
         Ok(merge)
     }
 
-    /// Tries every row; gives up the bad ones, or everything.
+    /// Checks every row, and removes or refuses the bad ones.
     fn check_rows(&mut self, mut bad: Vec<BadRow>, keep_going: bool) -> Result<(), Error> {
         let (hasher, mut seen, mut repeated) = (RandomState::new(), HashMap::new(), Vec::new());
         let mut good = Vec::with_capacity(self.rows.len());
@@ -94,7 +94,7 @@ impl Merge {
             match checked {
                 Err(row) => bad.push(row),
                 Ok(address) => {
-                    // The address itself would need far more room, and two that share 64 bits are none of this world.
+                    // Hashes need less memory than addresses; a 64-bit collision is negligible.
                     let first = *seen.entry(hasher.hash_one(address.as_str().to_lowercase())).or_insert(line);
                     if first != line {
                         repeated.push((line, first, address));
@@ -160,7 +160,7 @@ impl Merge {
             remove_bcc: true,
             from: Some(self.mail.author.clone()),
             date: Some(self.date),
-            // The same when the run goes on, so that those who get it twice can tell.
+            // The same identifier when the run is resumed, so that duplicates can be recognised.
             message_id: Some(format!("<{}.{}@{}>", self.run, self.rows.line(number), self.host)),
         };
         let ready = ExistingMessage::own(message, &edits).map_err(|error| error.into_error(&name))?;
@@ -243,7 +243,7 @@ fn no_table(source: &FileSource, error: CsvTableError) -> Error {
     }
 }
 
-/// The column with the address.
+/// Finds the column with the address.
 fn address_column(rows: &CsvTable, mail: &MergeMail) -> Result<usize, Error> {
     let columns = Columns::new(rows.columns().to_vec());
     let wrong = |why: String| errors::malformed(rows.path().display(), why);

@@ -1,4 +1,4 @@
-//! Plans made from what a scripted name server says.
+//! MX lists built from the answers of a scripted name server.
 
 use testkit::dns::{NameServer, Zone};
 

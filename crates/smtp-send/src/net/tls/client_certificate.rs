@@ -1,6 +1,6 @@
-//! Our own certificate with its key, for servers that know their clients by it.
+//! The client certificate with its key, for servers that authenticate clients by certificates.
 //!
-//! Both are read before anything is sent, and have to belong together. The key is a secret: nobody else may read its file.
+//! Both are read before anything is sent, and must match. Only the owner may read the file of the key.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::secret;
 
-/// The option that names the certificate.
+/// The option for the certificate.
 const CERTIFICATE: &str = "--tls-client-cert";
-/// The option that names the key.
+/// The option for the key.
 const KEY: &str = "--tls-client-key";
 
-/// A certificate with its issuers, and its key.
+/// A certificate with its issuers and its key.
 #[derive(Debug, Clone)]
 pub struct ClientCertificate(pub(super) Arc<SingleCertAndKey>);
 
 impl ClientCertificate {
-    /// Reads the certificate and, from a file of its own or the same one, its key; both in PEM form.
+    /// Reads the certificate and its key, both in PEM form, from one file or two.
     ///
     /// # Errors
-    /// [`Kind::NoInput`] for files that cannot be read, [`Kind::Config`] for what is wrong with them.
+    /// [`Kind::NoInput`] for a file that cannot be read, [`Kind::Config`] for its content.
     pub fn load(certificate: &Path, key: Option<&Path>) -> Result<Self, Error> {
         let wrong = |why: String| Error::new(Kind::Config, CERTIFICATE, certificate.display(), why);
         let text = std::fs::read(certificate)

@@ -1,4 +1,5 @@
-//! A certificate checked against TLSA records (RFC 7672, section 3.1), whatever the issuers that this system trusts.
+//! Checks a certificate against TLSA records (RFC 7672, section 3.1), independently of the trusted issuers of the
+//! system.
 
 use std::sync::Arc;
 
@@ -12,11 +13,11 @@ use rustls::{CertificateError, RootCertStore};
 use super::verifier::{CertificateRule, PresentedChain};
 use crate::proto::tlsa::{Association, Usage};
 
-/// Demands a certificate that one of the records is about.
+/// Accepts a certificate that one of the records matches.
 #[derive(Debug)]
 pub(super) struct Dane {
     records: Vec<Association>,
-    /// The domain of the recipient: a certificate below a trust anchor may carry it in place of the name of the host.
+    /// The domain of the recipient; a certificate below a trust anchor may carry it instead of the host name.
     domain: Option<ServerName<'static>>,
     provider: Arc<CryptoProvider>,
 }
@@ -27,14 +28,14 @@ impl Dane {
         Self { records: records.to_vec(), domain, provider }
     }
 
-    /// Whether a record of this usage is about `certificate`.
+    /// Whether a record of this usage matches `certificate`.
     fn names(&self, usage: Usage, certificate: &CertificateDer<'_>) -> bool {
         let Ok(parsed) = ParsedCertificate::try_from(certificate) else { return false };
         let key = parsed.subject_public_key_info();
         self.records.iter().any(|record| record.usage == usage && record.matches(certificate, &key))
     }
 
-    /// The issuers that the records name, from the chain of the server and from the records themselves.
+    /// The trust anchors of the records, from the chain of the server and from the records themselves.
     fn anchors(&self, chain: &[CertificateDer<'_>]) -> RootCertStore {
         let mut anchors = RootCertStore::empty();
         let own = self.records.iter().filter(|record| record.usage == Usage::TrustAnchor);
@@ -46,8 +47,8 @@ impl Dane {
 }
 
 impl CertificateRule for Dane {
-    /// The server's own certificate counts whatever its names and its dates; one below a named issuer must be valid and carry
-    /// the name of the host or of the domain (RFC 7672, sections 3.1.1 and 3.1.2).
+    /// DANE-EE ignores names and dates; a certificate below a trust anchor must be valid and carry the name of the
+    /// host or of the domain (RFC 7672, sections 3.1.1 and 3.1.2).
     fn check(&self, presented: &PresentedChain<'_>) -> Result<ServerCertVerified, rustls::Error> {
         if self.names(Usage::EndEntity, presented.certificate) {
             return Ok(ServerCertVerified::assertion());

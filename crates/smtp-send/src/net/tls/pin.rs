@@ -1,7 +1,6 @@
-//! A certificate checked against the pins of its key.
+//! Checks a certificate against pinned keys.
 //!
-//! A pin takes the place of issuers, names and dates, as with DANE-EE and the fingerprints of Postfix: whoever holds the key is
-//! the one who was meant. Where issuers were named as well, both have to agree.
+//! A pin replaces issuers, names and dates, as DANE-EE does. With `--tls-ca` both must match.
 
 use std::sync::Arc;
 
@@ -14,22 +13,22 @@ use rustls::{CertificateError, OtherError};
 use super::verifier::{CertificateRule, PresentedChain};
 use crate::proto::pin::Pin;
 
-/// The key of the server is not among the pinned ones.
+/// The key of the server is not pinned.
 #[derive(Debug, thiserror::Error)]
 #[error("its key is {0}, which --tls-pin does not name: another server, or a new key")]
 pub(super) struct PinMismatch(Pin);
 
-/// The pin of a certificate's key.
+/// The pin of the key of a certificate.
 pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     Some(Pin::of(&parsed.subject_public_key_info()))
 }
 
-/// Demands a certificate with a pinned key.
+/// Accepts a certificate with a pinned key.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pub(super) pins: Vec<Pin>,
-    /// Who checks the rest, if anybody.
+    /// Checks the issuers too, with `--tls-ca`.
     pub(super) issuers: Option<Arc<WebPkiServerVerifier>>,
 }
 

@@ -1,5 +1,5 @@
-//! Who decides about a server's certificate where rustls' own rules are not the ones; that its holder has the key is always
-//! checked, and the same for all of them.
+//! Certificate rules other than the default of rustls. The signatures of the handshake are checked in the same way
+//! for all of them.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
-/// Decides whether a certificate is that of the server that was meant.
+/// Decides whether a certificate belongs to the server.
 pub(super) trait CertificateRule: Debug + Send + Sync {
     fn check(&self, presented: &PresentedChain<'_>) -> Result<ServerCertVerified, rustls::Error>;
 }
 
-/// What a server has presented, and as whom it was addressed.
+/// The certificates that a server presented, and the host name that was asked for.
 pub(super) struct PresentedChain<'a> {
     pub(super) certificate: &'a CertificateDer<'a>,
     pub(super) chain: &'a [CertificateDer<'a>],
     pub(super) host: &'a ServerName<'a>,
-    /// What was stapled about revocation.
+    /// The stapled OCSP response.
     response: &'a [u8],
     now: UnixTime,
 }
 
 impl PresentedChain<'_> {
-    /// The opinion of another verifier, also for another name.
+    /// The decision of another verifier, also for another name.
     pub(super) fn verified_by(
         &self,
         verifier: &dyn ServerCertVerifier,
@@ -45,7 +45,7 @@ impl CertificateRule for AnyCertificate {
     }
 }
 
-/// A check, and who checks the signatures of the handshake.
+/// A rule, and the provider that checks handshake signatures.
 #[derive(Debug)]
 pub(super) struct RuleVerifier<J> {
     check: J,

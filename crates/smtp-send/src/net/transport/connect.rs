@@ -1,4 +1,4 @@
-//! How a connection comes about: the addresses of a host, each tried in turn, or a unix socket.
+//! Opens a connection: to the addresses of a host, each in turn, or to a unix socket.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -16,11 +16,11 @@ use crate::net::address::{HostPort, Peer};
 use crate::net::proxy::Proxy;
 use crate::proto::proxy::header::{Version, header};
 
-/// For the last address of the server.
+/// Time limit for the last address of the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// For one behind which there are others: a dead one costs seconds, and who is alive answers within three packets or so.
+/// Time limit for an address with others behind it: a live host answers within three packets.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(5);
-/// For finding the addresses of a name: resolvers give up after a few tries of five seconds each.
+/// Time limit for resolving a name: resolvers give up after a few attempts of five seconds.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Which addresses of a host may be used.
@@ -34,47 +34,47 @@ pub enum Family {
     V6,
 }
 
-/// How to get to a server.
+/// How to connect.
 #[derive(Debug)]
 pub struct ConnectOptions {
-    /// Which of its addresses may be used; those of the proxy, where there is one.
+    /// Addresses that may be used: those of the proxy, if there is one.
     pub family: Family,
-    /// The address of this host to leave from, if not any.
+    /// Local address of the connection.
     pub bind: Option<IpAddr>,
-    /// Who connects us.
+    /// The proxy that opens the connection.
     pub proxy: Option<Proxy>,
-    /// Whom we say we are the proxy of.
+    /// The header of the PROXY protocol to send.
     pub header: Option<ProxyHeader>,
 }
 
-/// The header of the PROXY protocol in front of everything else.
+/// The header of the PROXY protocol, sent before everything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyHeader {
-    /// Its form.
+    /// The version of the protocol.
     pub version: Version,
-    /// The client that it names, when it is not ourselves.
+    /// The client in the header; `None` is the local address.
     pub client: Option<SocketAddr>,
 }
 
-/// A connection that stands.
+/// An open connection.
 pub(super) struct Connected {
     pub(super) stream: DeadlineStream,
-    /// Whether the other end is on this machine.
+    /// Whether the peer is on this machine.
     pub(super) loopback: bool,
-    /// What has come already.
+    /// Bytes that were received already.
     pub(super) early: Vec<u8>,
 }
 
 /// The addresses of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownAddresses<'a> {
-    /// In the order to try them in.
+    /// In the order in which they are tried.
     pub addresses: &'a [SocketAddr],
-    /// Whether there is another server behind this one, so that none of them is waited for long.
+    /// Whether another server follows, so that all time limits are short.
     pub more: bool,
 }
 
-/// Connects to `peer`, to one of the addresses in `known` when these are its addresses.
+/// Connects to `peer`, at the addresses in `known` if they are given.
 pub(super) fn connect(
     peer: &Peer,
     known: Option<KnownAddresses<'_>>,
@@ -105,12 +105,12 @@ pub(super) fn connect(
         introduce(&mut stream, header, address, limits)
             .map_err(|error| Error::io("send to", server, error).with_kind(Kind::Temporary))?;
     }
-    // What is on the other side of a proxy is never this machine: nobody knows where the proxy is.
+    // A server behind a proxy counts as remote.
     let loopback = options.proxy.is_none() && address.ip().to_canonical().is_loopback();
     Ok(Connected { stream, loopback, early })
 }
 
-/// The address of a server that only a proxy knows, as far as it can be told.
+/// The address of a server that only the proxy resolves, as far as it is known.
 fn beyond(server: &HostPort) -> SocketAddr {
     SocketAddr::new(server.host.parse().unwrap_or(Ipv4Addr::UNSPECIFIED.into()), server.port)
 }
@@ -123,7 +123,7 @@ fn introduce(stream: &mut DeadlineStream, proxy: ProxyHeader, server: SocketAddr
     stream.write_all(&header(proxy.version, client, server))
 }
 
-/// Connects to the first address of `host`, which is called `role` in errors, that answers.
+/// Connects to the first address of `host` that answers; `role` names the host in errors.
 fn connect_any(
     role: &'static str,
     host: &HostPort,
@@ -134,7 +134,7 @@ fn connect_any(
     connect_first(role, host, KnownAddresses { addresses: &addresses, more: false }, options, limits)
 }
 
-/// Connects to the first of the addresses of `host` that answers.
+/// Connects to the first of the known addresses that answers.
 fn connect_first(
     role: &'static str,
     host: &HostPort,
@@ -146,8 +146,8 @@ fn connect_first(
     let mut last = None;
     for (number, address) in (1..).zip(known.addresses.iter().copied()) {
         log::info!("connecting to {role}{}{address}", if role.is_empty() { "" } else { " " });
-        let patience = if known.more || number < known.addresses.len() { FIRST_TIMEOUT } else { CONNECT_TIMEOUT };
-        match connect_tcp(address, options.bind, limits.until(patience)) {
+        let timeout = if known.more || number < known.addresses.len() { FIRST_TIMEOUT } else { CONNECT_TIMEOUT };
+        match connect_tcp(address, options.bind, limits.until(timeout)) {
             Ok(socket) => return Ok((socket, address)),
             Err(error) => {
                 let timed_out = error.kind() == io::ErrorKind::TimedOut;
@@ -163,13 +163,13 @@ fn connect_first(
 }
 
 fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>, until: Instant) -> io::Result<Socket> {
-    let patience = until.saturating_duration_since(Instant::now());
+    let timeout = until.saturating_duration_since(Instant::now());
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     if let Some(local) = bind {
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
-    // No time at all is an error of its own kind, not a timeout.
-    socket.connect_timeout(&address.into(), patience.max(Duration::from_millis(1)))?;
+    // A timeout of zero is an error of its own kind.
+    socket.connect_timeout(&address.into(), timeout.max(Duration::from_millis(1)))?;
     socket.set_tcp_nodelay(true)?;
     Ok(socket)
 }
@@ -193,31 +193,31 @@ fn connect_unix(path: &Path) -> Result<Connected, ConnectionError> {
     }
 }
 
-/// `host:25`, with the address behind it when the two differ.
+/// `host:25`, with the address behind it if it differs.
 fn shown(server: &HostPort, address: SocketAddr) -> String {
     if server.to_string() == address.to_string() { server.to_string() } else { format!("{server} ({})", address.ip()) }
 }
 
-/// The addresses that may be used. The resolver of the system knows no deadline, so it is asked on a thread of its own.
+/// The usable addresses of a host. getaddrinfo(3) has no deadline, so it runs on its own thread.
 fn addresses(
     role: &'static str,
     server: &HostPort,
     options: &ConnectOptions,
     limits: Limits,
 ) -> Result<Vec<SocketAddr>, Error> {
-    let patience = limits.until(RESOLVE_TIMEOUT).saturating_duration_since(Instant::now());
+    let timeout = limits.until(RESOLVE_TIMEOUT).saturating_duration_since(Instant::now());
     let (answer, answers) = mpsc::channel();
     let wanted = (server.host.clone(), server.port);
     thread::spawn(move || {
-        // Nobody is left to hear it when it comes too late.
+        // The receiver has exceeded its deadline.
         let _ = answer.send(wanted.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
     });
-    let found = answers.recv_timeout(patience).map_err(|_| {
-        let why = format!("the resolver has not answered within {}", seconds(patience));
+    let found = answers.recv_timeout(timeout).map_err(|_| {
+        let why = format!("the resolver has not answered within {}", seconds(timeout));
         Error::new(Kind::Temporary, role, &server.host, why)
     })?;
     let found = found.map_err(|error| {
-        // The C library's words are all that std passes on.
+        // std reports getaddrinfo(3) errors as text only.
         let text = error.to_string();
         let why = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned();
         let kind = if why.contains("Temporary") { Kind::Temporary } else { Kind::UnknownHost };

@@ -1,7 +1,7 @@
 //! A socket whose reads and writes fail at a deadline.
 //!
-//! The kernel's timeouts are per call and a deadline is not, so a call waits for a second at most and the clock is looked
-//! at in between; far from the deadline no timeout has to be set anew.
+//! Timeouts of the kernel hold for one call. A call waits for a second at most and checks the deadline in between, so
+//! the timeout is set anew near the deadline only.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
 
-/// Longest wait inside one call.
+/// Longest wait of one call.
 const STEP: Duration = Duration::from_secs(1);
 
-/// A connected stream socket with the moment at which its next operation must be done.
+/// A connected stream socket with the deadline of its next operation.
 #[derive(Debug)]
 pub(super) struct DeadlineStream {
     socket: Socket,
@@ -38,18 +38,18 @@ impl DeadlineStream {
         self.socket.local_addr().ok()?.as_socket()
     }
 
-    /// Asks the kernel not to delay the next acknowledgements. A wish: nothing depends on it.
+    /// Asks the kernel not to delay the next acknowledgements (TCP_QUICKACK); an error is ignored.
     pub(super) fn acknowledge_at_once(&self) {
         let _ = self.socket.set_tcp_quickack(true);
     }
 
-    /// Whether something has arrived, its end included.
+    /// Whether data, or the end of the stream, has arrived.
     pub(super) fn is_readable(&self) -> bool {
         let mut waiting = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
         poll(&mut waiting, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
-    /// Writes all of `bytes`, and says how many were taken when that fails.
+    /// Writes all of `bytes`; gives the number of bytes that were written too.
     pub(super) fn write_counted(&mut self, bytes: &[u8]) -> (io::Result<()>, usize) {
         let mut written = 0;
         while written < bytes.len() {

@@ -1,4 +1,5 @@
-//! A connection that failed, and at which step: what may be tried next depends on the step, never on the text.
+//! A connection that failed, and the step at which it failed. What is tried next depends on the step, never on the
+//! text.
 
 use std::io;
 
@@ -24,14 +25,14 @@ pub enum FailedStep {
     ConnectTimeout,
     /// The TLS handshake.
     Handshake,
-    /// The start of TLS: the server, or somebody on the path, sent clear text where a TLS record was due.
+    /// Clear text arrived where a TLS record was due: from the server, or from an attacker on the path.
     InjectedBytes,
     /// Any other step.
     Other,
 }
 
 impl ConnectionError {
-    /// A handshake with `peer` that failed. Clear text in place of a TLS record counts as injected.
+    /// A failed handshake with `peer`. Clear text in place of a TLS record counts as injected.
     pub(super) fn handshake(peer: &str, error: io::Error) -> Self {
         let Some(inner) = tls_error(&error) else {
             let failure = Error::io("start TLS with", peer, error).with_kind(Kind::Temporary);

@@ -1,4 +1,4 @@
-//! The way through a proxy: the conversation with it, held over a connection to it, within one deadline.
+//! The handshake with a proxy, within one deadline.
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -12,10 +12,11 @@ use crate::net::address::HostPort;
 use crate::net::proxy::Proxy;
 use crate::proto::proxy::{ProxyError, ProxyHandshake, ProxyStep, TunnelTarget};
 
-/// For the whole conversation. The proxy has to connect meanwhile, and gives up after a minute or two itself.
+/// Time limit of the handshake. The proxy connects meanwhile, and gives up after a minute or two.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Asks `proxy`, at the other end of `stream`, for a tunnel to `server`. Gives what has come through it already.
+/// Asks `proxy`, at the other end of `stream`, for a tunnel to `server`. Returns the bytes that were received through
+/// it already.
 pub(super) fn tunnel(
     stream: &mut DeadlineStream,
     proxy: &Proxy,

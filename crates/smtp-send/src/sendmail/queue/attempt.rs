@@ -1,7 +1,7 @@
-//! One try of one message in the queue, and what follows from it.
+//! One attempt to send a queued message.
 //!
-//! Whom the server has taken is struck from the ticket at once. Who was refused for good gets a dead letter, which is on disk
-//! before the ticket changes. The rest waits, and after the last day becomes a dead letter too.
+//! Accepted recipients are removed from the control file at once. Recipients refused permanently get a dead letter,
+//! written before the control file changes. The others wait, and get a dead letter after the last day.
 
 use std::time::SystemTime;
 
@@ -17,26 +17,26 @@ use crate::sendmail::Sending;
 use crate::sendmail::dead_letter::{self, Note};
 use crate::session::RecipientStatus;
 
-/// Seconds of a day.
+/// Seconds in a day.
 const DAY: f64 = 86_400.0;
 
-/// What a try has led to.
+/// The result of an attempt.
 #[derive(Debug)]
 pub(crate) enum Attempt {
-    /// Everybody has it.
+    /// All recipients have the message.
     Sent,
-    /// Somebody waits for the next try; why.
+    /// Some recipients wait for the next attempt.
     Waits {
-        /// Why.
+        /// The reason.
         failure: Error,
-        /// Whether the server said nothing about any of them, and will not say more about another message.
+        /// Whether the server has decided about no recipient, and would not about another message.
         unreachable: bool,
     },
-    /// Some will never get it: why and where their dead letter is. Others may wait.
+    /// Some recipients were refused permanently: the reason and the path of the dead letter. Others may wait.
     Saved(Error),
 }
 
-/// Tries a message. `told` gets the report.
+/// Tries a message; `told` is called with each report.
 pub(crate) fn attempt(
     mut entry: QueueEntry,
     sending: &mut Sending,
@@ -51,7 +51,7 @@ pub(crate) fn attempt(
     let all = job.recipients.clone();
     let mut dispositions = vec![(Disposition::Open, true); all.len()];
     let failure = sending.send(job, &mut |sent| {
-        // A domain that does not exist, or takes no mail, has refused its own recipients only.
+        // A domain that does not exist or accepts no mail concerns its own recipients only.
         let refused = by_domain && sent.report.kind().is_some_and(is_about_message);
         for (address, status) in sent.recipients.iter().zip(sent.statuses) {
             let unsent = *status == RecipientStatus::Unsent;
@@ -66,7 +66,7 @@ pub(crate) fn attempt(
         let pairs = entry.ticket.recipients.iter().zip(&dispositions);
         pairs.filter(|(_, (place, _))| *place == wanted).map(|(address, _)| address.clone()).collect()
     };
-    // Not this recipient but the message, the sender or the session was refused for good.
+    // The message, the sender or the session was refused permanently, not a recipient.
     let is_open = |(place, _): &(Disposition, bool)| *place == Disposition::Open;
     let for_all = !by_domain && failure.kind() != Kind::Temporary && dispositions.iter().all(is_open);
     let (refused, open) = if for_all && is_about_message(failure.kind()) {
@@ -78,7 +78,7 @@ pub(crate) fn attempt(
     if !refused.is_empty() {
         match save_dead_letter(&entry, &refused, &failure) {
             Ok(told) => saved = Some(told),
-            // They stay in the queue until there is room for a dead letter.
+            // They stay in the queue until a dead letter can be written.
             Err(told) => return waits(entry, told, false),
         }
     }
@@ -113,7 +113,7 @@ fn disposition(status: &RecipientStatus) -> Disposition {
         RecipientStatus::Accepted(_) => Disposition::Accepted,
         RecipientStatus::NeedsSmtpUtf8 => Disposition::Refused,
         RecipientStatus::Refused(_, reply) if reply.is_permanent() => Disposition::Refused,
-        // As every mail server does, what may have been delivered is sent again.
+        // Messages that may have been delivered are sent again, as by every mail server.
         RecipientStatus::Refused(..)
         | RecipientStatus::Unsent
         | RecipientStatus::Valid(_)
@@ -121,7 +121,7 @@ fn disposition(status: &RecipientStatus) -> Disposition {
     }
 }
 
-/// A configuration can be mended while the message waits; a message cannot.
+/// An error of configuration can be corrected while the message waits; one of the message cannot.
 fn is_about_message(kind: Kind) -> bool {
     matches!(kind, REFUSED | Kind::BadData | UNKNOWN_USER | Kind::UnknownHost)
 }
@@ -140,7 +140,7 @@ fn job(entry: &QueueEntry) -> Result<OutgoingMessage, Error> {
 fn finished(entry: QueueEntry) -> Attempt {
     let id = entry.id.clone();
     if let Err(error) = entry.remove() {
-        // It would be sent again, which is the lesser trouble.
+        // The message would be sent again, which is the lesser damage.
         log::warn!("remove {id}: {}", common::error::reason(&error));
     }
     Attempt::Sent
@@ -154,13 +154,13 @@ fn finish_saved(entry: QueueEntry, saved: Option<Error>, failure: Error) -> Atte
 fn waits(mut entry: QueueEntry, failure: Error, unreachable: bool) -> Attempt {
     entry.ticket.defer(now(), failure.to_string());
     if let Err(error) = entry.save() {
-        // The old ticket is still there: it is tried again, perhaps for some who have it already.
+        // The old control file remains: some recipients may get the message again.
         log::warn!("write the ticket of {}: {}", entry.id, common::error::reason(&error));
     }
     Attempt::Waits { failure, unreachable }
 }
 
-/// Nobody who is left will get it.
+/// Writes a dead letter for all remaining recipients.
 fn save_all(entry: QueueEntry, failure: &Error) -> Attempt {
     match save_dead_letter(&entry, &entry.ticket.recipients.clone(), failure) {
         Ok(told) => finish_saved(entry, Some(told.clone()), told),
@@ -168,7 +168,10 @@ fn save_all(entry: QueueEntry, failure: &Error) -> Attempt {
     }
 }
 
-/// A dead letter for these; the error tells where it is. Or why there is none.
+/// Writes a dead letter for `recipients`; returns the error with its path.
+///
+/// # Errors
+/// It cannot be written.
 fn save_dead_letter(entry: &QueueEntry, recipients: &[String], failure: &Error) -> Result<Error, Error> {
     let why = failure.to_string();
     let note = Note { sender: entry.ticket.sender(), recipients, why: &why };

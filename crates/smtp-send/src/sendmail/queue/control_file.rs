@@ -1,8 +1,7 @@
-//! What the queue knows about a message besides the message: who sends, who is still to get it, how often that was tried, and
-//! when it is tried again.
+//! The control file of a queued message: envelope, attempts, and the time of the next one.
 //!
-//! It is a small JSON object in a file of its own, which is written anew as a whole. What it says is checked when it is read:
-//! a file that somebody has edited must not bring a line of its own into a header or a dialogue.
+//! It is a JSON object that is replaced as a whole. Its content is checked when it is read: an edited file must not
+//! inject a line into a header or a dialogue.
 
 use std::time::Duration;
 
@@ -13,20 +12,20 @@ use crate::delivery;
 use crate::message::Edits;
 use crate::proto::address::{Address, Mailbox};
 
-/// What this program writes, and reads.
+/// Version of the format.
 const VERSION: u8 = 1;
-/// The pauses of the dialogue's own tries are for seconds; a queue waits for minutes.
+/// Factor from the pauses of a session, in seconds, to those of the queue, in minutes.
 const MINUTES: u32 = 60;
-/// The longest pause between two tries.
+/// Longest pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(4 * 3600);
 
-/// What is known about a message in the queue.
+/// The control file of a queued message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueControlFile {
     version: u8,
-    /// Where bounces go; nothing for the null path.
+    /// Where bounces go; `None` is the null path.
     sender: Option<String>,
-    /// Who is still to get it.
+    /// The remaining recipients.
     pub(super) recipients: Vec<String>,
     /// The author of a message without From.
     author_name: Option<String>,
@@ -35,38 +34,38 @@ pub struct QueueControlFile {
     date: String,
     /// The Message-ID of a message without one.
     message_id: String,
-    /// The account that sends it; the default one when there is none.
+    /// The account; `None` is the default one.
     pub(super) account: Option<String>,
-    /// What is asked of delivery reports.
+    /// The options of delivery reports.
     pub(super) notify: Option<String>,
     pub(super) ret: Option<String>,
     pub(super) envelope_id: Option<String>,
-    /// When it came, in seconds since 1970.
+    /// Time of arrival, in seconds since 1970.
     pub(super) arrived: i64,
-    /// How often it was tried.
+    /// Number of attempts.
     pub(super) attempts: u32,
-    /// When it is to be tried again, in seconds since 1970.
+    /// Time of the next attempt, in seconds since 1970.
     pub(super) next: i64,
-    /// Why the last try did not succeed.
+    /// Why the last attempt failed.
     pub(super) why: Option<String>,
 }
 
-/// A ticket that cannot be used.
+/// Why a control file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlFileError {
-    /// It is no such object.
+    /// Not a JSON object of this form.
     #[error("not what the queue writes: {0}")]
     Json(#[from] serde_json::Error),
-    /// It is of another version of this program.
+    /// An unknown version.
     #[error("version {0} is not known")]
     Version(u8),
-    /// A field holds what it cannot hold.
+    /// An invalid value.
     #[error("the field {0} is not valid")]
     Field(&'static str),
 }
 
 impl QueueControlFile {
-    /// The ticket of a message that comes `now`, in seconds since 1970.
+    /// The control file of a message that arrives `now`, in seconds since 1970.
     pub(super) fn new(edits: &Edits, sender: Option<&Address>, recipients: &[Address], now: i64) -> Self {
         let author = edits.from.as_ref();
         let date = edits.date.unwrap_or_else(|| Local::now().fixed_offset());
@@ -89,7 +88,7 @@ impl QueueControlFile {
         }
     }
 
-    /// Reads a control file.
+    /// Parses a control file.
     pub fn parse(json: &[u8]) -> Result<Self, ControlFileError> {
         let ticket: Self = serde_json::from_slice(json)?;
         if ticket.version != VERSION {
@@ -111,7 +110,7 @@ impl QueueControlFile {
         if ticket.recipients.is_empty() { Err(ControlFileError::Field("recipients")) } else { Ok(ticket) }
     }
 
-    /// The ticket as it is written.
+    /// The JSON text.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
@@ -122,13 +121,13 @@ impl QueueControlFile {
         address.map_err(|_| ControlFileError::Field("sender"))
     }
 
-    /// Who is still to get it.
+    /// The remaining recipients.
     pub fn recipients(&self) -> Result<Vec<Address>, ControlFileError> {
         let addresses = self.recipients.iter().map(|one| Address::parse(one)).collect::<Result<_, _>>();
         addresses.map_err(|_| ControlFileError::Field("recipients"))
     }
 
-    /// What its message lacks, the same at every try.
+    /// The fields to add to the message, the same at every attempt.
     pub fn edits(&self) -> Result<Edits, ControlFileError> {
         let date = DateTime::parse_from_rfc2822(&self.date).map_err(|_| ControlFileError::Field("date"))?;
         let address = Address::parse(&self.author).map_err(|_| ControlFileError::Field("author"))?;
@@ -148,12 +147,12 @@ impl QueueControlFile {
         })
     }
 
-    /// The sender as it is shown.
+    /// The sender, for people.
     pub(super) fn sender(&self) -> &str {
         self.sender.as_deref().unwrap_or_default()
     }
 
-    /// A try came to nothing for now.
+    /// Counts a failed attempt and sets the time of the next one.
     pub(super) fn defer(&mut self, now: i64, why: String) {
         self.attempts = self.attempts.saturating_add(1);
         let pause = delivery::backoff(self.attempts).saturating_mul(MINUTES).min(MAX_PAUSE);
@@ -162,7 +161,7 @@ impl QueueControlFile {
     }
 }
 
-/// A time for people.
+/// A time, for people.
 pub(super) fn shown(seconds: i64) -> String {
     let time: Option<DateTime<FixedOffset>> = Local.timestamp_opt(seconds, 0).single().map(|time| time.fixed_offset());
     time.map_or_else(|| seconds.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())

@@ -1,9 +1,8 @@
-//! The queue on disk: two files for each message, `ID.msg` with the message as it came and `ID.json` with its control file.
+//! The queue on disk: for each message `ID.msg` with the message as it arrived and `ID.json`, its control file.
 //!
-//! A message is in the queue as soon as, and as long as, its `.msg` is there; the ticket is written before and removed behind.
-//! Both are on disk, not only in the memory of the system, before anybody is told that the message is kept. Whoever works on
-//! one holds a lock on its `.msg`. The folder is `$XDG_STATE_HOME/smtp-send/queue`, by default in ~/.local/state; for who has
-//! no home, one of its own in /var/tmp. Only the owner may read it.
+//! A message is queued as long as its `.msg` exists; the control file is written before and removed after it. Both
+//! are synced to disk before the message counts as kept. A program that works on a message locks its `.msg`. See
+//! [`crate::sendmail::state_folder`] for the folder; without a home it is in /var/tmp.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -17,11 +16,11 @@ use nix::unistd::geteuid;
 use super::control_file::{ControlFileError, QueueControlFile};
 use crate::sendmail::state_folder;
 
-/// A queue with more messages takes no other: something is wrong, and the disk belongs to others too.
+/// Most messages in the queue.
 const MAX_MESSAGES: usize = 10_000;
-/// The same for its bytes.
+/// Most bytes in the queue.
 const MAX_BYTES: u64 = 1 << 30;
-/// A ticket without a message is left over from a run that was killed when it is so old.
+/// Age at which a control file without a message is removed: its program was killed.
 const LEFT_OVER: Duration = Duration::from_secs(3600);
 
 /// The queue of a user.
@@ -30,37 +29,37 @@ pub(crate) struct Queue {
     folder: PathBuf,
 }
 
-/// A message in the queue that nobody else works on.
+/// A locked message of the queue.
 #[derive(Debug)]
 pub(crate) struct QueueEntry {
-    /// Its name.
+    /// Its identifier.
     pub(crate) id: String,
     folder: PathBuf,
-    /// The lock is on this file.
+    /// The locked file.
     _message: Flock<File>,
-    /// What is known about it.
+    /// Its control file.
     pub(crate) ticket: QueueControlFile,
 }
 
-/// Why an entry cannot be used.
+/// Why a message cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QueueEntryError {
-    /// Somebody else is at work on it.
+    /// Another program is sending it.
     #[error("it is being sent")]
     Busy,
-    /// There is none of this name.
+    /// No message has this identifier.
     #[error("no such message in the queue")]
     Missing,
     /// Its files cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Its ticket says nothing of use.
+    /// Its control file cannot be used.
     #[error(transparent)]
     QueueControlFile(#[from] ControlFileError),
 }
 
 impl Queue {
-    /// That of the user; made if it is not there.
+    /// Opens the queue of the user; creates it if necessary.
     pub(crate) fn open() -> io::Result<Self> {
         let folder = folder();
         state_folder::create(&folder)?;
@@ -68,12 +67,12 @@ impl Queue {
         Ok(Self { folder })
     }
 
-    /// Where it is.
+    /// The folder of the queue.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The names of its messages, the oldest first. What a killed run has left of others is removed.
+    /// The identifiers of its messages, the oldest first. Files of killed programs are removed.
     pub(crate) fn ids(&self) -> io::Result<Vec<String>> {
         let mut ids = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -91,10 +90,10 @@ impl Queue {
         Ok(ids)
     }
 
-    /// Takes a message that is in a file of its own, held open as `message`. On disk when this returns.
+    /// Moves a message into the queue, synced to disk; `message` is its open file.
     ///
     /// # Errors
-    /// There is no room. Then the message is where it was.
+    /// The queue is full or cannot be written. The message stays where it was.
     pub(crate) fn take(
         &self,
         path: &Path,
@@ -137,7 +136,7 @@ impl Queue {
         Ok(())
     }
 
-    /// The ticket of a message, whoever works on it.
+    /// The control file of a message, also while another program sends it.
     pub(crate) fn ticket(&self, id: &str) -> Result<QueueControlFile, QueueEntryError> {
         if !is_name(id) || !self.folder.join(format!("{id}.msg")).exists() {
             return Err(QueueEntryError::Missing);
@@ -160,17 +159,17 @@ impl Queue {
             Errno::EWOULDBLOCK => QueueEntryError::Busy,
             error => QueueEntryError::Io(error.into()),
         })?;
-        // Between the two somebody else may have sent it.
+        // Another program may have sent it before the lock.
         if path.exists() { Ok(file) } else { Err(QueueEntryError::Missing) }
     }
 
-    /// A message to work on.
+    /// Locks a message and reads its control file.
     pub(crate) fn entry(&self, id: &str) -> Result<QueueEntry, QueueEntryError> {
         let message = self.hold(id)?;
         Ok(QueueEntry { id: id.to_owned(), folder: self.folder.clone(), ticket: self.ticket(id)?, _message: message })
     }
 
-    /// Removes a message unsent, even one whose ticket cannot be read.
+    /// Removes a message, even one with a bad control file.
     pub(crate) fn drop_entry(&self, id: &str) -> Result<(), QueueEntryError> {
         let held = self.hold(id)?;
         remove(&self.folder, id)?;
@@ -185,12 +184,12 @@ impl QueueEntry {
         self.folder.join(format!("{}.msg", self.id))
     }
 
-    /// Writes what is known now.
+    /// Writes the control file.
     pub(crate) fn save(&self) -> io::Result<()> {
         write_ticket(&self.folder, &self.id, &self.ticket)
     }
 
-    /// The message is in other hands.
+    /// Removes the message.
     pub(crate) fn remove(self) -> io::Result<()> {
         remove(&self.folder, &self.id)
     }
@@ -202,7 +201,7 @@ fn remove(folder: &Path, id: &str) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Writes a ticket so that at any time there is the old one or the new one, as a whole.
+/// Replaces a control file atomically.
 fn write_ticket(folder: &Path, id: &str, ticket: &QueueControlFile) -> io::Result<()> {
     let partial = folder.join(format!("{id}.partial"));
     let write = || -> io::Result<()> {
@@ -215,7 +214,7 @@ fn write_ticket(folder: &Path, id: &str, ticket: &QueueControlFile) -> io::Resul
     write().inspect_err(|_| drop(fs::remove_file(&partial)))
 }
 
-/// A name leads to no other folder.
+/// An identifier contains no path separator.
 fn is_name(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
