@@ -90,7 +90,7 @@ fn mistakes_name_file_line_and_key() {
         ("[account.default]\nsubject = 'x'\n", "line 2: subject: this option belongs to one message"),
         ("[account.default]\njson = true\n", "line 2: json: this option belongs to one run"),
         ("[account.default]\nserver = mail\n", "line 2: "),
-        ("[acount.default]\nserver = 'mail'\n", "line 1: acount: not known here"),
+        ("[acount.default]\nserver = 'mail'\n", "line 1: acount: unknown table"),
     ];
     for (config, told) in cases {
         let home = Home::new(config);

@@ -71,7 +71,7 @@ fn what_is_taken_at_once_leaves_nothing_behind() {
 fn what_waits_is_listed_and_sent_when_its_time_has_come() {
     let home = waiting();
     let listed = queue(&home, &["list"]);
-    for words in [id(&home).as_str(), "tried 1 times", "to bob@example.com, ann@example.com", "refused"] {
+    for words in [id(&home).as_str(), "attempts: 1", "to bob@example.com, ann@example.com", "refused"] {
         assert!(listed.stdout.contains(words), "{words} in {listed:?}");
     }
     let server = Server::start(Script::default());

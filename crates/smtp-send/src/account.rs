@@ -100,11 +100,11 @@ impl Account {
         }
         let why = if known.is_empty() {
             format!(
-                "there is none; write [account.{wanted}] into {}",
+                "not found; write [account.{wanted}] into {}",
                 files.first().unwrap_or(&SYSTEM_FILE.into()).display()
             )
         } else {
-            format!("there is none of this name; there are {}", known.join(", "))
+            format!("not found; the accounts are {}", known.join(", "))
         };
         Err(Error::new(Kind::Config, "account", wanted, why))
     }

@@ -62,12 +62,12 @@ impl Config {
         let stop_after = cli.seeing.stop_after;
         ensure!(
             stop_after != Some(StopAfter::Tls) || cli.tls.tls != Some(Tls::Off),
-            usage("--stop-after tls", "no use with --tls off")
+            usage("--stop-after tls", "cannot be combined with --tls off")
         );
         let before_login = matches!(stop_after, Some(StopAfter::Connect | StopAfter::Ehlo | StopAfter::Tls));
         ensure!(
             stop_after != Some(StopAfter::Auth) || cli.login.user.is_some() || cli.login.auth.is_some(),
-            usage("--stop-after auth", "no use without --user NAME")
+            usage("--stop-after auth", "requires --user NAME")
         );
         let route = Route::new(&cli, !before_login && !cli.seeing.dry_run)?;
         let bulk = Bulk::new(&cli)?;

@@ -1,5 +1,5 @@
 //! Delivers the messages of a run: several connections at once, a new connection when the server ends one, and another
-//! try for what was refused for now.
+//! try for what was refused temporarily.
 //!
 //! `session` says what happened to each recipient; this module decides which results are final. [`scheduler`] holds the
 //! queues, [`worker`] runs one connection after the other, and a [`Connector`] knows where to connect.
@@ -180,8 +180,7 @@ impl Run<'_> {
     /// Reports everything still queued as not sent.
     fn report_unsent(&self) {
         let last = self.scheduler.last_result();
-        let over =
-            || Error::new(Kind::Temporary, "deliver to", self.connector.name(), "the time that was given is over");
+        let over = || Error::new(Kind::Temporary, "deliver to", self.connector.name(), "--max-time exceeded");
         let is_probe = self.options.stop_after.is_some();
         let over = (last.is_success() && !is_probe).then(over);
         let mut context = ConnectionContext::from(&last);

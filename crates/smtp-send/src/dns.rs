@@ -35,7 +35,7 @@ pub struct Resolver {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
     /// The name does not exist.
-    #[error("no such domain{}", alias.as_ref().map(|alias| format!(" ({alias}, of which it is an alias)")).unwrap_or_default())]
+    #[error("no such domain{}", alias.as_ref().map(|alias| format!(" ({alias}, the target of its alias)")).unwrap_or_default())]
     NoSuchName {
         /// The target of an alias that does not exist.
         alias: Option<String>,
@@ -86,7 +86,7 @@ impl Resolver {
                 DnsReply::NoSuchName { authentic: valid } => {
                     return Err(LookupError::NoSuchName { alias, authentic: authentic && valid });
                 }
-                DnsReply::Truncated => return Err(failed(wanted, "it is too long".into())),
+                DnsReply::Truncated => return Err(failed(wanted, "the answer is too long".into())),
                 DnsReply::Failed(word) => return Err(failed(wanted, word.into())),
             };
             authentic &= answer.authentic;
@@ -143,7 +143,7 @@ impl Resolver {
                 let index = (first + turn) % list.len();
                 let now = Instant::now();
                 if now >= end {
-                    return Err(failed(wanted, format!("{why} (no time left for more)")));
+                    return Err(failed(wanted, format!("{why} (time limit exceeded)")));
                 }
                 let server = list[index];
                 log::debug!("asking {server} for {} of {name}", wanted.name());
@@ -230,7 +230,7 @@ fn log_answer(name: &str, wanted: RecordType, answer: &Answer) {
     let count = answer.records.len();
     log::debug!("{count} {} of {name}{alias}{validated}", wanted.name());
     if answer.unusable > 0 {
-        log::warn!("{} {} of {name} that make no sense are passed over", answer.unusable, wanted.name());
+        log::warn!("{} {} of {name} are invalid and ignored", answer.unusable, wanted.name());
     }
 }
 

@@ -70,7 +70,7 @@ impl Journal {
         let failed = |operation: &'static str| move |error| Error::io(operation, path.display(), error);
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).mode(0o600).open(path).map_err(failed("open"))?;
-        let wrong = |why: String| Error::new(Kind::Config, "go on with", path.display(), why);
+        let wrong = |why: String| Error::new(Kind::Config, "resume", path.display(), why);
         if !file.metadata().map_err(failed("read"))?.is_file() {
             return Err(wrong("not a regular file".into()));
         }
@@ -104,7 +104,7 @@ impl Journal {
             return Err(wrong("it belongs to a run with other messages or recipients".into()));
         }
         if file.metadata().map_err(failed("read"))?.len() > length {
-            log::warn!("{}: a last line that was cut off is dropped", path.display());
+            log::warn!("{}: the incomplete last line is dropped", path.display());
             file.set_len(length).and_then(|()| file.sync_all()).map_err(failed("write"))?;
         }
         let known = known.settled(resend);

@@ -187,7 +187,7 @@ impl Recipient {
             (Status::Valid, _) => format!("{address}: would be accepted ({reply})"),
             (Status::Refused, _) if at.is_empty() => format!("{address}: not sent: {reply}"),
             (Status::Refused, _) => format!("{address}: refused at {at}: {reply}"),
-            (Status::Deferred, _) => format!("{address}: refused for now at {at}: {reply}"),
+            (Status::Deferred, _) => format!("{address}: refused temporarily at {at}: {reply}"),
             (Status::Unknown, _) => format!("{address}: unknown, may have been delivered"),
             (Status::Unsent, _) => format!("{address}: not sent"),
         }
@@ -227,7 +227,7 @@ fn verdict(facts: ReportInput) -> Option<Error> {
     if statuses.contains(&RecipientStatus::Unknown) {
         let cause = failure.map(|failure| failure.to_string()).or(session_error.map(ToString::to_string));
         let cause = cause.unwrap_or_default();
-        let why = format!("the message may have been delivered, sending it again may deliver it twice ({cause})");
+        let why = format!("the message may have been delivered; sending it again may deliver it twice ({cause})");
         return Some(Error::new(Kind::Temporary, "no answer after the final dot from", server, why));
     }
     let open = statuses.contains(&RecipientStatus::Unsent) || statuses.is_empty();

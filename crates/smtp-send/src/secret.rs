@@ -73,9 +73,9 @@ enum SecretError {
     Readable,
     #[error("it belongs to another user")]
     Foreign,
-    #[error("it is also standard input, which holds the text")]
+    #[error("standard input is needed for the text")]
     StandardInput,
-    #[error("nothing came within {0} seconds")]
+    #[error("no input within {0} seconds")]
     TooSlow(u64),
     #[error("exit code {0}")]
     ExitCode(i32),
@@ -161,7 +161,7 @@ impl Fallback {
             return Ok(secret);
         }
         let asked = prompt::ask(self.what, account).map_err(|why| why.of("ask for the password of", account))?;
-        asked.ok_or_else(|| Error::new(Kind::Config, "password of", account, format!("there is none: {}", self.hint)))
+        asked.ok_or_else(|| Error::new(Kind::Config, "password of", account, format!("not found: {}", self.hint)))
     }
 }
 
@@ -182,7 +182,7 @@ pub fn for_keeping(user: &str) -> Result<Secret, Error> {
         return Ok(secret);
     }
     let asked = prompt::ask("Password", user).map_err(|why| why.of("ask for the password of", user))?;
-    let why = format!("there is none: set {VARIABLE}, or run this on a terminal");
+    let why = format!("not found: set {VARIABLE}, or run this on a terminal");
     asked.ok_or_else(|| Error::new(Kind::Config, "password of", user, why))
 }
 

@@ -39,7 +39,7 @@ pub trait MessageSource: Sync {
 
     /// A digest of all messages and envelopes in hexadecimal digits; it is equal only if they are.
     fn digest(&self) -> Result<String, Error> {
-        Err(Error::usage("--journal", "no use with a single message"))
+        Err(Error::usage("--journal", "requires --eml or --merge"))
     }
 
     /// Number of messages that were left out because they cannot be sent.

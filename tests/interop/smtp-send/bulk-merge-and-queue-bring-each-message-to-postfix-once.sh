@@ -24,7 +24,7 @@ wait $pid 2>/dev/null || true
 [[ $(wc -l <report) -lt 300 ]] || fail "the run was over before it was killed"
 code=0
 "${run[@]}" >>report 2>errors || code=$?
-grep -q 'goes on: [0-9]* of 300 messages are done' errors || fail "it began anew: $(<errors)"
+grep -q 'resumed: [0-9]* of 300 messages are done' errors || fail "it began anew: $(<errors)"
 unknown=$(sed -n 's/.*possible duplicates, not sent again without --resend-unknown: \([0-9]*\) .*/\1/p' errors)
 [[ $code -eq $([[ -n $unknown ]] && echo 75 || echo 0) ]] || fail "exit $code: $(<errors)"
 [[ ${unknown:-0} -le 3 ]] || fail "more than one message of each connection is unknown: $(<errors)"

@@ -23,7 +23,7 @@ pub fn append(text: &str, entry: &AccountEntry, places: PathBases<'_>) -> Result
     let told = |mistake: file::AccountFileError| format!("line {}: {}", mistake.line, mistake.what);
     let (names, _) = file::read(text, "", places).map_err(told)?;
     if names.contains(&entry.name) {
-        return Err(format!("there is an account {} already; --name NAME gives the new one another name", entry.name));
+        return Err(format!("the account {} exists already; choose another name with --name", entry.name));
     }
     let gap = match text {
         "" => "",

@@ -60,11 +60,11 @@ pub fn read(
         };
         let accounts = match value.get_ref() {
             DeValue::Table(accounts) if key.as_ref() == "account" => accounts,
-            _ => return Err(mistake("not known here; an account begins with [account.NAME]")),
+            _ => return Err(mistake("unknown table; an account begins with [account.NAME]")),
         };
         for (name, settings) in accounts {
             let DeValue::Table(settings) = settings.get_ref() else {
-                let what = format!("account.{}: a table is needed: [account.NAME]", name.as_ref());
+                let what = format!("account.{}: must be a table: [account.NAME]", name.as_ref());
                 return Err(AccountFileError { line: line_at(name.span().start), what });
             };
             names.push(name.as_ref().to_string());
@@ -95,13 +95,13 @@ fn setting(
             argument.push(&path);
             (Some(argument), path.display().to_string())
         }
-        (Takes::Path, _) => return Err(mistake("the name of a file in quotes is needed".into())),
+        (Takes::Path, _) => return Err(mistake("write a file name in quotes".into())),
         (Takes::Value, value) => {
             let text = match value {
                 DeValue::String(text) => text.to_string(),
                 DeValue::Integer(number) => number.to_string(),
                 DeValue::Float(number) => number.to_string(),
-                _ => return Err(mistake("a text in quotes or a number is needed".into())),
+                _ => return Err(mistake("write a text in quotes or a number".into())),
             };
             (Some(format!("--{key}={text}").into()), text)
         }
@@ -161,13 +161,13 @@ mod tests {
         let cases = [
             ("[account.work]\n\nsever = 'x'", "3 sever: no option has this name: did you mean 'server'?"),
             ("[account.work]\ntls = 'on'", "2 tls: 'on' is none of auto, starttls, implicit, off"),
-            ("[account.work]\nport = true", "2 port: a text in quotes or a number is needed"),
+            ("[account.work]\nport = true", "2 port: write a text in quotes or a number"),
             ("[account.work]\ninsecure = 'true'", "2 insecure: write true or false, without quotes"),
-            ("[account.work]\ntls-ca = 1", "2 tls-ca: the name of a file in quotes is needed"),
+            ("[account.work]\ntls-ca = 1", "2 tls-ca: write a file name in quotes"),
             ("[account.work]\nto = 'a@b'", "2 to: this option belongs to one message, not to an account"),
-            ("[account]\nwork = 'x'", "2 account.work: a table is needed: [account.NAME]"),
-            ("[work]\nserver = 'x'", "1 work: not known here; an account begins with [account.NAME]"),
-            ("server = 'x'", "1 server: not known here; an account begins with [account.NAME]"),
+            ("[account]\nwork = 'x'", "2 account.work: must be a table: [account.NAME]"),
+            ("[work]\nserver = 'x'", "1 work: unknown table; an account begins with [account.NAME]"),
+            ("server = 'x'", "1 server: unknown table; an account begins with [account.NAME]"),
         ];
         for (text, told) in cases {
             assert_eq!(mistake(text), told, "{text}");

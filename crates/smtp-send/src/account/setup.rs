@@ -49,7 +49,7 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Er
     let old = super::read(&file)?.unwrap_or_default();
     let name = match &wanted.name {
         Some(name) if name.is_empty() || name.contains(char::is_control) => {
-            return Err(Error::value("--name", name, "not a name for an account"));
+            return Err(Error::value("--name", name, "not a valid account name"));
         }
         Some(name) => name.clone(),
         None if has_default(&old) => address.domain().to_owned(),
@@ -69,7 +69,7 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Er
     let entry = AccountEntry { name, keys };
     write(&file, &old, &entry, wanted.save_password.then_some((&secret_file, &user)))?;
     let way = format!("smtp-send --account {} --to {address} --stop-after auth", entry.name);
-    Ok(format!("[account.{}] written into {}\nThis tries its login: {way}\n", entry.name, file.display()))
+    Ok(format!("[account.{}] written into {}\nTo try the login: {way}\n", entry.name, file.display()))
 }
 
 /// Keys of an account with their values.
@@ -116,7 +116,7 @@ fn has_default(text: &str) -> bool {
 }
 
 fn missing(what: &'static str) -> Error {
-    Error::new(Kind::Usage, "missing", what, "there is no terminal to ask on; see --help")
+    Error::new(Kind::Usage, "missing", what, "there is no terminal for a prompt; see --help")
 }
 
 /// A server given as an option: implicit TLS on the port of RFC 8314, else STARTTLS.
@@ -159,20 +159,21 @@ fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Res
         }
     }
     let why = if refused {
-        "the domain says that it offers no submission"
+        "the domain offers no submission server"
     } else {
-        "the domain names no submission server (RFC 6186); --server HOST:PORT does"
+        "the domain has no SRV record for submission (RFC 6186); use --server HOST:PORT"
     };
     Err(Error::resolve(domain, why))
 }
 
 /// Asks for confirmation of a host outside of the domain.
 fn confirm(prompter: &mut Prompter, domain: &str, server: &str) -> Result<(), Error> {
-    let question = format!("{domain} names a server elsewhere, {server}. Is that the one of your provider? Write yes");
+    let question =
+        format!("{domain} has its server in another domain: {server}. Is it that of your provider? Type yes");
     if prompter.answer(&question, "")?.as_deref() == Some("yes") {
         return Ok(());
     }
-    let why = format!("it is not in {domain} and was not confirmed; --server {server} says that it is meant");
+    let why = format!("it is not in {domain} and was not confirmed; confirm it with --server {server}");
     Err(Error::of(Kind::Denied, server, why))
 }
 

@@ -30,13 +30,16 @@ impl Bulk {
         let args = &cli.bulk;
         let many = !(cli.message.eml.is_empty() && args.merge.is_empty());
         for (given, option) in [(args.journal.is_some(), "--journal"), (args.keep_going, "--keep-going")] {
-            ensure!(!given || many, usage(option, "it is for ready messages: --eml or --merge"));
+            ensure!(!given || many, usage(option, "requires --eml or --merge"));
         }
         let probe_or_look = cli.seeing.stop_after.is_some() || cli.seeing.dry_run;
-        ensure!(!(args.journal.is_some() && probe_or_look), usage("--journal", "no use when nothing is sent"));
+        ensure!(
+            !(args.journal.is_some() && probe_or_look),
+            usage("--journal", "cannot be combined with --dry-run or --stop-after")
+        );
         let csv = args.csv.clone().map(FileSource::from);
         let SeeingArgs { json, .. } = cli.seeing;
-        ensure!(!(json && csv == Some(FileSource::Stdin)), usage("--csv -", "no use with --json"));
+        ensure!(!(json && csv == Some(FileSource::Stdin)), usage("--csv -", "cannot be combined with --json"));
         Ok(Self {
             connections: args.connections.map_or(1, usize::from),
             interval: args.rate,

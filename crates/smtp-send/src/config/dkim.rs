@@ -17,19 +17,19 @@ pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Error> {
         }
         DkimArgs { dkim_domain: None, dkim_selector: None, dkim_key: None } => return Ok(None),
         _ => {
-            let why = "--dkim-domain, --dkim-selector and --dkim-key belong together";
-            return Err(Error::usage("a part of the signature is missing", why));
+            let why = "--dkim-domain, --dkim-selector and --dkim-key must be given together";
+            return Err(Error::usage("incomplete options of the signature", why));
         }
     };
     // An internationalised domain is written in A-labels (RFC 8616, section 4).
     let address = Address::parse(&format!("x@{domain}")).ok().filter(|address| !address.domain().starts_with('['));
-    let wrong = |option, typed: &str| Error::value(option, typed, "not a name that DNS can hold");
+    let wrong = |option, typed: &str| Error::value(option, typed, "not a valid name in DNS");
     let domain = address.ok_or_else(|| wrong("--dkim-domain", domain))?.domain().to_ascii_lowercase();
     if !is_domain(selector) || selector.starts_with('[') {
         return Err(wrong("--dkim-selector", selector));
     }
     let signer = Signer::read(&domain, selector, file)?;
     let (name, record) = signer.record();
-    log::info!("the record of the key: {name} TXT \"{record}\"");
+    log::info!("DNS record of the key: {name} TXT \"{record}\"");
     Ok(Some(signer))
 }

@@ -31,19 +31,16 @@ impl Credentials {
         let secret_given =
             args.password_file.is_some() || args.password_fd.is_some() || args.password_command.is_some();
         let Some(user) = args.user.clone().or_else(|| external.then(String::new)) else {
-            ensure!(
-                !secret_given && args.token_command.is_none(),
-                usage("--password-...", "no use without --user NAME")
-            );
-            ensure!(mechanism.is_none(), usage("--auth", "no use without --user NAME"));
-            ensure!(!args.allow_cleartext_login, usage("--allow-cleartext-login", "no use without --user NAME"));
+            ensure!(!secret_given && args.token_command.is_none(), usage("--password-...", "requires --user NAME"));
+            ensure!(mechanism.is_none(), usage("--auth", "requires --user NAME"));
+            ensure!(!args.allow_cleartext_login, usage("--allow-cleartext-login", "requires --user NAME"));
             return Ok(None);
         };
         ensure!(!user.contains(char::is_control), Error::bad_data("--user", "a control character in the name"));
         let is_token = args.token_command.is_some() || mechanism.is_some_and(Mechanism::takes_token);
         ensure!(
             args.token_command.is_none() || mechanism.is_none_or(Mechanism::takes_token),
-            usage("--token-command", "a token is for --auth xoauth2 or oauthbearer")
+            usage("--token-command", "requires --auth xoauth2 or oauthbearer")
         );
         let secret = if external { Secret::from("") } else { secret(args, &user, host)? };
         Ok(Some(Self { user, secret, is_token, mechanism, in_clear: args.allow_cleartext_login }))

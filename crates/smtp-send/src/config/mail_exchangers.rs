@@ -35,7 +35,7 @@ impl MxSettings {
         }
         let policies = mta_sts_policy.iter().map(|typed| policy(typed)).collect::<Result<Vec<_>>>()?;
         let off = cli.tls.tls == Some(Tls::Off);
-        ensure!(policies.is_empty() || !off, usage("--mta-sts-policy", "no use with --tls off"));
+        ensure!(policies.is_empty() || !off, usage("--mta-sts-policy", "cannot be combined with --tls off"));
         Ok(Self { name_servers: name_servers(dns_server, *dns_trust_ad)?, policies, port })
     }
 
@@ -47,7 +47,7 @@ impl MxSettings {
             (*dns_trust_ad, "--dns-trust-ad"),
             (!mta_sts_policy.is_empty(), "--mta-sts-policy"),
         ] {
-            ensure!(!given, usage(option, "no use with --server"));
+            ensure!(!given, usage(option, "cannot be combined with --server"));
         }
         Ok(())
     }
@@ -65,7 +65,7 @@ fn needs_no_server(cli: &Cli) -> Result<()> {
         (cli.bulk.connections.is_some_and(|number| number > 1), "--connections"),
         (cli.bulk.journal.is_some(), "--journal"),
     ] {
-        ensure!(!given, usage(option, "it needs a server: --server HOST[:PORT]"));
+        ensure!(!given, usage(option, "requires --server HOST[:PORT]"));
     }
     Ok(())
 }
@@ -96,12 +96,12 @@ fn policy(typed: &str) -> Result<(Option<String>, MtaStsPolicy)> {
     let unreadable = |error| Error::io("--mta-sts-policy", file, error).with_kind(Kind::NoInput);
     let facts = fs::metadata(file).map_err(unreadable)?;
     let wrong = |why: String| Error::new(Kind::Config, "--mta-sts-policy", file, why);
-    ensure!(facts.is_file() && facts.len() <= MAX_POLICY, wrong("not a file with a policy".into()));
+    ensure!(facts.is_file() && facts.len() <= MAX_POLICY, wrong("not a policy file".into()));
     let text = fs::read(file).map_err(unreadable)?;
     let policy = MtaStsPolicy::parse(&String::from_utf8_lossy(&text)).map_err(|error| wrong(error.to_string()))?;
     let age = facts.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok()).unwrap_or_default();
     let days = policy.max_age.as_secs_f64() / 86400.0;
-    let stale = || wrong(format!("older than the {days:.1} days for which it holds (max_age); fetch it anew"));
+    let stale = || wrong(format!("older than the {days:.1} days of its max_age; download it again"));
     ensure!(age <= policy.max_age, stale());
     Ok((domain.transpose()?, policy))
 }

@@ -21,7 +21,7 @@ const OWN_FIELDS: [(&str, &str); 8] = [
     ("Bcc", "use --bcc"),
     ("Subject", "use --subject"),
     ("Reply-To", "use --reply-to"),
-    ("MIME-Version", "it is written anyway"),
+    ("MIME-Version", "it is always written"),
     ("Content-*", "they follow from the text"),
 ];
 
@@ -208,7 +208,7 @@ impl MergeMail {
             Some("tab" | "\t") => b'\t',
             Some(typed) => match typed.as_bytes() {
                 [byte] if byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && *byte != b'"' => *byte,
-                _ => return Err(usage("--merge-separator", "write one sign such as ';' or '|', or tab")),
+                _ => return Err(usage("--merge-separator", "write one character such as ';' or '|', or tab")),
             },
         };
         Ok(Self {
@@ -273,7 +273,7 @@ fn header(typed: &str) -> Result<Extra> {
     let (name, value) = typed.split_once(':').ok_or_else(|| wrong("write 'Name: value'".into()))?;
     let valid = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if name.is_empty() || name.len() > 70 || !name.bytes().all(valid) {
-        return Err(wrong("the name of a field has no spaces and only ASCII letters, digits and signs".into()));
+        return Err(wrong("a field name consists of printable ASCII characters without spaces".into()));
     }
     for (own, cure) in OWN_FIELDS {
         let same = match own.strip_suffix('*') {

@@ -18,14 +18,14 @@ use crate::secret::{Fallback, Secret, SecretSource};
 pub(super) fn proxy(args: &ServerArgs, peer: Option<&Peer>, asked: bool) -> Result<Option<Proxy>> {
     let given = args.proxy_password_file.is_some() || args.proxy_password_command.is_some();
     let Some(typed) = &args.proxy else {
-        ensure!(!given, usage("--proxy-password-...", "no use without --proxy"));
+        ensure!(!given, usage("--proxy-password-...", "requires --proxy"));
         return Ok(None);
     };
-    ensure!(!matches!(peer, Some(Peer::Unix(_))), usage("--proxy", "no use with a unix socket"));
+    ensure!(!matches!(peer, Some(Peer::Unix(_))), usage("--proxy", "cannot be combined with a unix socket"));
     // The value may contain a password: it is not part of the error.
     let address = ProxyAddress::parse(typed).map_err(|error| Error::usage("--proxy", error))?;
     let Some(user) = &address.user else {
-        ensure!(!given, usage("--proxy-password-...", "no use without a user in --proxy"));
+        ensure!(!given, usage("--proxy-password-...", "requires a user in --proxy"));
         return Ok(Some(Proxy { address, secret: None }));
     };
     ensure!(
@@ -51,10 +51,10 @@ fn secret(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Error> {
 /// The header of the PROXY protocol, if one is sent.
 pub(super) fn header(args: &ServerArgs, peer: Option<&Peer>) -> Result<Option<ProxyHeader>> {
     let Some(version) = args.proxy_protocol else {
-        ensure!(args.proxy_client.is_none(), usage("--proxy-client", "no use without --proxy-protocol"));
+        ensure!(args.proxy_client.is_none(), usage("--proxy-client", "requires --proxy-protocol"));
         return Ok(None);
     };
-    ensure!(!matches!(peer, Some(Peer::Unix(_))), usage("--proxy-protocol", "no use with a unix socket"));
+    ensure!(!matches!(peer, Some(Peer::Unix(_))), usage("--proxy-protocol", "cannot be combined with a unix socket"));
     let version = match version {
         ProxyProtocol::V1 => Version::V1,
         ProxyProtocol::V2 => Version::V2,

@@ -93,8 +93,8 @@ impl Route {
         let retry_max_time = args.retry_max_time.map(|time| positive("--retry-max-time", time)).transpose()?;
         let dsn = dsn(smtp)?;
         let deliver_by = smtp.deliver_by.as_deref().map(deliver_by).transpose()?;
-        ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "no use with --tls off"));
-        ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "no use with --insecure"));
+        ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "cannot be combined with --tls off"));
+        ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "cannot be combined with --insecure"));
         let destination = match &args.server {
             Some(typed) => {
                 MxSettings::refuse_options(cli)?;
@@ -144,14 +144,14 @@ fn tls_mode(typed: Tls, server: Option<&Peer>) -> TlsMode {
 
 fn peer(typed: &str, port: Option<u16>, tls: Tls, cli: &Cli) -> Result<Peer> {
     if let Some(path) = typed.strip_prefix("lmtp:").filter(|path| path.starts_with('/')) {
-        ensure!(port.is_none(), usage("--port", "no use with a unix socket"));
-        ensure!(tls != Tls::Implicit, usage("--tls implicit", "no use with a unix socket"));
+        ensure!(port.is_none(), usage("--port", "cannot be combined with a unix socket"));
+        ensure!(tls != Tls::Implicit, usage("--tls implicit", "cannot be combined with a unix socket"));
         return Ok(Peer::Unix(path.into()));
     }
     let server = Server::parse(typed).map_err(|error| Error::value("--server", typed, error))?;
     let port = match (server.port, port) {
         (Some(one), Some(other)) if one != other => {
-            return Err(usage("--port", "--server names another one"));
+            return Err(usage("--port", "--server has another port"));
         }
         (Some(port), _) | (None, Some(port)) => port,
         (None, None) if cli.smtp.lmtp => LMTP,
@@ -218,13 +218,13 @@ fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
     ];
     let mut useless = given.into_iter().filter(|(given, _)| *given);
     if let (Tls::Off, Some((_, option))) = (mode, useless.next()) {
-        return Err(usage(option, "no use with --tls off"));
+        return Err(usage(option, "cannot be combined with --tls off"));
     }
-    ensure!(!(args.insecure && ca.is_some()), usage("--insecure", "no use with --tls-ca"));
-    ensure!(!(args.insecure && args.tls_pin.is_some()), usage("--insecure", "no use with --tls-pin"));
+    ensure!(!(args.insecure && ca.is_some()), usage("--insecure", "cannot be combined with --tls-ca"));
+    ensure!(!(args.insecure && args.tls_pin.is_some()), usage("--insecure", "cannot be combined with --tls-pin"));
     ensure!(
         args.tls_client_cert.is_some() || args.tls_client_key.is_none(),
-        usage("--tls-client-key", "no use without --tls-client-cert")
+        usage("--tls-client-key", "requires --tls-client-cert")
     );
     let pins = args.tls_pin.as_deref().map(|typed| {
         let why = "write sha256//BASE64 or sha256:HEX of the server's public key, several with ; between them";

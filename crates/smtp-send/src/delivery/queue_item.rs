@@ -15,7 +15,7 @@ pub(super) struct QueueItem {
     pub(super) statuses: Vec<RecipientStatus>,
     /// The error of its last transaction that concerns all recipients.
     pub(super) session_error: Option<SessionError>,
-    /// Tries after which some recipients were refused for now.
+    /// Tries after which some recipients were refused temporarily.
     pub(super) tries: u32,
     /// Connections that ended while it was being sent.
     pub(super) lost_connections: u32,

@@ -229,7 +229,7 @@ impl Queues {
         if self.in_flight == 0 && self.logged_wait != Some(due) && count > 1 {
             self.logged_wait = Some(due);
             let (waiting, time) = (self.deferred.len(), due.saturating_duration_since(now).as_secs_f64());
-            log::warn!("{waiting} messages were refused for now; trying again in {time:.1} s");
+            log::warn!("{waiting} messages were refused temporarily; trying again in {time:.1} s");
         }
     }
 }

@@ -154,7 +154,7 @@ impl<'a, 'r> Worker<'a, 'r> {
         if over { Err(NextMessage::None) } else { Ok(()) }
     }
 
-    /// Sets the time of another try for recipients that were refused for now, if there may be one.
+    /// Sets the time of another try for recipients that were refused temporarily, if there may be one.
     fn schedule_retry(&self, item: &mut QueueItem) -> bool {
         if item.open_recipients().is_empty() {
             return false;
@@ -165,7 +165,7 @@ impl<'a, 'r> Worker<'a, 'r> {
         item.due = Some(Instant::now() + pause);
         if self.run.count == 1 {
             let left = self.run.route.retry - item.tries;
-            log::warn!("refused for now; trying again in {:.1} s, {left} more", pause.as_secs_f64());
+            log::warn!("refused temporarily; trying again in {:.1} s, {left} more", pause.as_secs_f64());
         }
         true
     }

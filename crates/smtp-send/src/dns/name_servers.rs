@@ -35,7 +35,7 @@ pub struct NameServers {
 
 /// Why a text is not a name server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an address of a name server; write ADDRESS or ADDRESS:PORT, as in 192.0.2.53, ::1 or [::1]:5353")]
+#[error("not the address of a name server; write ADDRESS or ADDRESS:PORT, as in 192.0.2.53, ::1 or [::1]:5353")]
 pub struct NameServerError;
 
 impl NameServers {

@@ -18,16 +18,16 @@ const MAX_STRAYS: usize = 50;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QueryError {
     /// Time limit exceeded.
-    #[error("has not answered in time")]
+    #[error("did not answer in time")]
     TimedOut,
     /// The system could not reach the server.
-    #[error("cannot be asked: {0}")]
+    #[error("cannot be reached: {0}")]
     Io(io::Error),
     /// An answer with an error, or one that cannot be read.
     #[error("gives {0}")]
     DnsReply(DnsReplyError),
     /// Too many datagrams that do not match.
-    #[error("is drowned in forged answers")]
+    #[error("sends answers that do not match")]
     Forged,
 }
 

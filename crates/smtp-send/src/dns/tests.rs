@@ -57,7 +57,7 @@ fn forged_answers_are_passed_over_until_there_are_too_many() {
     assert_eq!(resolver(&[&server]).look_up("example.com", RecordType::Mx).unwrap().records.len(), 1);
     let server = NameServer::start(zone().forged(200));
     let error = resolver(&[&server]).look_up("example.com", RecordType::Mx).unwrap_err();
-    assert!(error.to_string().contains("forged") && error.is_transient(), "{error}");
+    assert!(error.to_string().contains("do not match") && error.is_transient(), "{error}");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_port_where_nobody_listens_and_a_silent_server_cost_little() {
     let began = Instant::now();
     let resolver = Resolver::new(servers, Some(began + Duration::from_millis(300)));
     let error = resolver.look_up("example.com", RecordType::Mx).unwrap_err();
-    assert!(error.to_string().contains("not answered in time"), "{error}");
+    assert!(error.to_string().contains("did not answer in time"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
 

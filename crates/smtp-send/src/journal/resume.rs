@@ -16,7 +16,7 @@ pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: 
     let server = route.destination.server().map(ToString::to_string).unwrap_or_default();
     let journal = Journal::open(path, supply.len(), &supply.digest()?, &server, bulk.resend_unknown)?;
     if journal.done() > 0 {
-        log::warn!("goes on: {} of {} messages are done", journal.done(), supply.len());
+        log::warn!("resumed: {} of {} messages are done", journal.done(), supply.len());
     }
     let unknown = journal.unknown();
     if !unknown.is_empty() {
@@ -37,12 +37,12 @@ pub(crate) fn open(path: &Path, bulk: &Bulk, supply: &dyn MessageSource, route: 
 /// The error of a successful run that has skipped messages or left some as unknown.
 pub(crate) fn remainder(journal: Option<&Journal>, skipped: usize) -> Option<Error> {
     if skipped > 0 {
-        let why = "something is wrong with them, as was told above";
+        let why = "they cannot be sent; see the warnings above";
         return Some(Error::bad_data(format!("{skipped} messages were left out"), why));
     }
     let unknown = journal.map_or(0, |journal| journal.unknown().len());
     (unknown > 0).then(|| {
-        let why = "when the last run was stopped their answer had not come; --resend-unknown sends them again";
+        let why = "the last run was stopped before their reply; --resend-unknown sends them again";
         Error::of(Kind::Temporary, format!("{unknown} messages may or may not have been delivered"), why)
     })
 }

@@ -83,7 +83,7 @@ struct MxSearch {
     list: Option<Arc<MxList>>,
     /// Index of the exchanger that is tried.
     current: usize,
-    /// Whether it is tried in clear, after a failed TLS handshake.
+    /// Whether it is retrying once in clear, after a failed TLS handshake.
     in_clear: bool,
     /// Whether its TLS is opportunistic.
     opportunistic: bool,
@@ -152,7 +152,7 @@ impl<'a> MxHosts<'a> {
     /// Names the usual cause of a timeout: networks that block outgoing mail.
     fn with_hint(&self, mut error: ConnectionError) -> ConnectionError {
         if self.port == 25 && error.step == FailedStep::ConnectTimeout {
-            let why = "many networks block port 25; --server HOST hands the mail to a server of yours";
+            let why = "many networks block port 25; --server HOST sends through a mail server";
             error.failure = Error::new(error.failure.kind(), "", error.failure, why);
         }
         error
@@ -161,11 +161,11 @@ impl<'a> MxHosts<'a> {
     fn addresses(&self, name: &str) -> Result<Addresses, Error> {
         let mut addresses = self.resolver.addresses(name, self.families).map_err(|error| error.into_error(name))?;
         if addresses.list.is_empty() {
-            return Err(Error::resolve(name, "no address of the wanted family"));
+            return Err(Error::resolve(name, "no address of the selected family"));
         }
         if addresses.aliases > 0 {
             log::info!(
-                "{name} is an alias of {}, which no exchanger should be (RFC 5321, section 5.1)",
+                "{name} is an alias of {}, which exchangers must not be (RFC 5321, section 5.1)",
                 addresses.name
             );
         }
@@ -202,7 +202,7 @@ impl<'a> MxHosts<'a> {
         }
         hosts.retain(|one| one.host != Host::Named(String::new()));
         if hosts.is_empty() {
-            return wrong(REFUSED, "this domain takes no mail: 556 5.1.10 null MX (RFC 7505)");
+            return wrong(REFUSED, "this domain accepts no mail: 556 5.1.10 null MX (RFC 7505)");
         }
         sort(&mut hosts)?;
         hosts.truncate(MAX_MX_HOSTS);
@@ -215,7 +215,7 @@ impl<'a> MxHosts<'a> {
         if !is_transient {
             return failure;
         }
-        Error::of(failure.kind(), failure, "--server HOST hands the mail to a server that needs no such answer")
+        Error::of(failure.kind(), failure, "--server HOST sends through a mail server instead")
     }
 }
 
@@ -258,7 +258,7 @@ impl Connector for MxHosts<'_> {
         let search = self.search();
         let Some(list) = &search.list else { return false };
         if search.opportunistic && !search.in_clear && handshake_failed(result) {
-            log::warn!("{}; nothing demands TLS of {}, so it is tried in clear", result.reason(), self.name());
+            log::warn!("{}; {} does not have to use TLS, retrying once in clear", result.reason(), self.name());
             self.change(|search| search.in_clear = true);
             return true;
         }

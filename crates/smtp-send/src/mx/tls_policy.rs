@@ -53,15 +53,10 @@ impl DomainPolicy {
         match route.tls {
             TlsMode::Off => {
                 let trust = route.trust.clone();
-                return Ok(TlsPolicy {
-                    tls: TlsMode::Off,
-                    trust,
-                    opportunistic: false,
-                    why: "no TLS, as was asked for",
-                });
+                return Ok(TlsPolicy { tls: TlsMode::Off, trust, opportunistic: false, why: "no TLS (--tls off)" });
             }
             TlsMode::StartTls | TlsMode::Implicit => {
-                return Ok(required(route.trust.clone(), "TLS with a checked certificate, as was asked for"));
+                return Ok(required(route.trust.clone(), "TLS with a checked certificate (--tls starttls)"));
             }
             TlsMode::Opportunistic => {}
         }
@@ -72,7 +67,7 @@ impl DomainPolicy {
         }
         let checked = Trust { check: Check::Always, ..route.trust.clone() };
         if self.is_enforced(host)? {
-            return Ok(required(checked, "TLS with a checked certificate, by the policy of the domain (MTA-STS)"));
+            return Ok(required(checked, "TLS with a checked certificate, required by the MTA-STS policy"));
         }
         if route.require_tls {
             return Ok(required(checked, "TLS with a checked certificate, for REQUIRETLS"));
@@ -82,7 +77,7 @@ impl DomainPolicy {
             tls: TlsMode::Opportunistic,
             trust,
             opportunistic: true,
-            why: "TLS if it is offered, with anybody",
+            why: "TLS if it is offered, certificate not checked",
         })
     }
 
@@ -90,11 +85,11 @@ impl DomainPolicy {
     fn dane(&self, records: Vec<Association>, trust: &Trust) -> TlsPolicy {
         if records.is_empty() {
             let trust = Trust { check: Check::Never, ..trust.clone() };
-            return required(trust, "TLS is a must by TLSA records, none of which says whom to trust");
+            return required(trust, "TLS required by TLSA records, none of which is usable");
         }
         let dane = Some((records, self.domain.clone()));
         let trust = Trust { check: Check::Always, dane, ..trust.clone() };
-        required(trust, "TLS with the certificate that its TLSA records name (DANE)")
+        required(trust, "TLS with a certificate that matches the TLSA records (DANE)")
     }
 
     /// Whether an enforced policy (RFC 8461, section 5) lists this host.
@@ -105,11 +100,11 @@ impl DomainPolicy {
         match self.policy.as_ref().map(|policy| (policy.mode, policy.names(host))) {
             Some((Mode::Enforce, true)) => Ok(true),
             Some((Mode::Enforce, false)) => {
-                let why = format!("the policy of {} (MTA-STS) does not name this exchanger", self.domain);
+                let why = format!("the MTA-STS policy of {} does not list this exchanger", self.domain);
                 Err(Error::new(Kind::Denied, "deliver to", host, why))
             }
             Some((Mode::Testing, false)) => {
-                log::warn!("the policy of {} (MTA-STS, in testing) does not name its exchanger {host}", self.domain);
+                log::warn!("the MTA-STS policy of {} (testing) does not list its exchanger {host}", self.domain);
                 Ok(false)
             }
             _ => Ok(false),

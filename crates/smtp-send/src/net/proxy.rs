@@ -47,21 +47,21 @@ pub enum ProxyAddressError {
     #[error("write socks5://HOST:PORT or http://HOST:PORT")]
     Scheme,
     /// TLS to the proxy.
-    #[error("a proxy is not spoken to by TLS here; the mail inside is encrypted all the same: write http://HOST:PORT")]
+    #[error("TLS to the proxy is not supported (the mail inside may use TLS); write http://HOST:PORT")]
     Https,
     /// A missing port; HTTP proxies have no default port.
     #[error("the port is missing; write http://HOST:PORT")]
     NoPort,
     /// A password on the command line.
     #[error(
-        "a password does not stand here, where everybody can read it: use SMTP_PROXY_PASSWORD, --proxy-password-file or --proxy-password-command"
+        "no password here, other users can read it; use SMTP_PROXY_PASSWORD, --proxy-password-file or --proxy-password-command"
     )]
     Password,
     /// A user name that is empty, badly escaped or holds control characters.
     #[error("not a user's name; other characters than letters and digits may be written as %40 and the like")]
     User,
     /// Text behind the port.
-    #[error("nothing may stand behind the port")]
+    #[error("unexpected text behind the port")]
     Path,
     /// A bad host or port.
     #[error("{0}")]

@@ -100,7 +100,7 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
     };
     let name = trust.server_name.as_deref().unwrap_or(host);
     let server_name = ServerName::try_from(name.to_owned())
-        .map_err(|_| Error::value("--tls-server-name", name, "not a name that a certificate can carry"))?;
+        .map_err(|_| Error::value("--tls-server-name", name, "not a name that certificates can have"))?;
     let connection = ClientConnection::new(Arc::new(config), server_name)
         .map_err(|error| Error::new(Kind::System, "start TLS with", host, error))?;
     Ok((connection, checked))
@@ -162,7 +162,7 @@ fn roots(trust: &Trust) -> Result<RootCertStore, Error> {
 /// A date such as `2026-11-25`.
 fn day(time: UnixTime) -> String {
     let time = i64::try_from(time.as_secs()).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    time.map_or_else(|| "a day far away".to_owned(), |time| time.format("%Y-%m-%d").to_string())
+    time.map_or_else(|| "a date out of range".to_owned(), |time| time.format("%Y-%m-%d").to_string())
 }
 
 /// The error of a handshake with `peer`, with the option that helps.
@@ -170,14 +170,15 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Error {
     let cure = "; --tls-ca FILE names an issuer to trust, --insecure accepts any certificate, --tls off sends in clear";
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            let why = format!("issued by nobody who is trusted here{cure}");
+            let why = "unknown certificate authority; give it with --tls-ca FILE; --insecure accepts any certificate, \
+                       --tls off sends in clear";
             Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
             // rustls formats each as `DnsName("mail.example.com")`.
             let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
             let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
-            let names = if names.is_empty() { "nobody".to_owned() } else { names };
+            let names = if names.is_empty() { "no name".to_owned() } else { names };
             let expected = expected.to_str();
             let why = format!("it is for {names}, not for {expected}; --tls-server-name NAME expects another name");
             Error::new(Kind::Denied, "certificate of", peer, why)
@@ -194,15 +195,15 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Error {
             Error::new(Kind::Denied, "certificate of", peer, other.0.to_string())
         }
         rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
-            let why = format!("it was valid until {}, whoever runs the server must renew it{cure}", day(*not_after));
+            let why = format!("expired on {}; the operator of the server must renew it{cure}", day(*not_after));
             Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
-            let why = format!("it is valid from {} on; is the clock of this machine right?{cure}", day(*not_before));
+            let why = format!("not valid before {}; check the clock of this machine{cure}", day(*not_before));
             Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
-            let why = "not the one that the TLSA records of the server name (DANE)";
+            let why = "it does not match the TLSA records of the server (DANE)";
             Error::new(Kind::Denied, "certificate of", peer, why)
         }
         rustls::Error::InvalidCertificate(wrong) => {
@@ -225,14 +226,22 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Error {
 /// Under TLS 1.3 the alert arrives after the handshake, in place of the first reply.
 fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
     Some(match alert {
-        AlertDescription::CertificateRequired => "it demands a certificate of ours; --tls-client-cert names one",
-        AlertDescription::UnknownCA => "it does not trust the issuer of our certificate (--tls-client-cert)",
-        AlertDescription::CertificateExpired => "it says that our certificate has expired (--tls-client-cert)",
-        AlertDescription::CertificateRevoked => "it says that our certificate was revoked (--tls-client-cert)",
+        AlertDescription::CertificateRequired => {
+            "the server requires a client certificate; give it with --tls-client-cert"
+        }
+        AlertDescription::UnknownCA => {
+            "the server does not know the issuer of the client certificate (--tls-client-cert)"
+        }
+        AlertDescription::CertificateExpired => {
+            "the server reports that the client certificate has expired (--tls-client-cert)"
+        }
+        AlertDescription::CertificateRevoked => {
+            "the server reports that the client certificate was revoked (--tls-client-cert)"
+        }
         AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::CertificateUnknown
-        | AlertDescription::AccessDenied => "it does not accept our certificate (--tls-client-cert)",
+        | AlertDescription::AccessDenied => "the server does not accept the client certificate (--tls-client-cert)",
         _ => return None,
     })
 }

@@ -27,7 +27,7 @@ pub use error::{ConnectionError, FailedStep};
 
 /// Time limit of the TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time limit for sending close_notify.
+/// Time limit for sending `close_notify`.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Wait for the greeting before a hint is logged: a server that expects TLS at once never greets.
 const GREETING_HINT: Duration = Duration::from_secs(10);
@@ -170,10 +170,10 @@ impl Transport {
     pub fn start_tls(&mut self, trust: &Trust) -> Result<(), ConnectionError> {
         let failed = |why: &'static str| Error::new(PROTOCOL, "start TLS with", &self.peer, why);
         if !self.input.is_empty() {
-            let failure = failed("it sent bytes in clear behind its answer to STARTTLS; nothing was sent");
+            let failure = failed("it sent clear text behind its reply to STARTTLS; nothing was sent");
             return Err(ConnectionError { failure, step: FailedStep::InjectedBytes });
         }
-        let Stream::Clear(clear) = &self.stream else { return Err(failed("TLS is there already").into()) };
+        let Stream::Clear(clear) = &self.stream else { return Err(failed("TLS is active already").into()) };
         let (mut connection, verified) = tls::client(trust, &self.host, self.loopback)?;
         let mut stream = clear
             .another(self.limits.until(HANDSHAKE_TIMEOUT))
@@ -263,7 +263,7 @@ impl Transport {
         self.parsed()
     }
 
-    /// Closes the connection, with close_notify under TLS.
+    /// Closes the connection, with `close_notify` under TLS.
     pub fn close(mut self) {
         self.stream.stream().until = Instant::now() + CLOSE_TIMEOUT;
         if let Stream::Tls(tls) = &mut self.stream {
@@ -311,11 +311,13 @@ impl Transport {
         }
         let why = match error.kind() {
             io::ErrorKind::TimedOut if awaited == GREETING && self.encryption.is_none() => format!(
-                "no complete greeting within {}; a server that expects TLS from the first byte is silent too (--tls implicit)",
+                "no complete greeting within {}; a server that expects TLS from the first byte does not greet either (--tls implicit)",
                 seconds(allowed)
             ),
             io::ErrorKind::TimedOut => format!("no complete reply to {awaited} within {}", seconds(allowed)),
-            io::ErrorKind::UnexpectedEof if awaited == GREETING => "it closed the connection at once".to_owned(),
+            io::ErrorKind::UnexpectedEof if awaited == GREETING => {
+                "it closed the connection without a greeting".to_owned()
+            }
             io::ErrorKind::UnexpectedEof => format!("it closed the connection instead of answering {awaited}"),
             _ => return Error::io("read reply of", &self.peer, error).with_kind(Kind::Temporary).into(),
         };

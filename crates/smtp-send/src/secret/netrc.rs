@@ -22,7 +22,7 @@ pub enum NetrcError {
     #[error("a quote that is not closed")]
     Quote,
     /// A word that is not a keyword.
-    #[error("a word that is not one of machine, default, login, password, account, macdef; quote what has blanks")]
+    #[error("expected machine, default, login, password, account or macdef; quote words with spaces")]
     Keyword,
     /// The file ends before a value.
     #[error("the file ends where a value is missing")]

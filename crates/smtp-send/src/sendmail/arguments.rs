@@ -50,7 +50,7 @@ pub struct Arguments {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArgumentError {
     /// An unknown option.
-    #[error("{0}: no option of sendmail")]
+    #[error("{0}: not an option of sendmail")]
     Unknown(String),
     /// An option without its value.
     #[error("{0}: a value is missing")]
@@ -83,7 +83,7 @@ impl Arguments {
             }
         }
         if found.smtp && (found.from_header || !found.recipients.is_empty()) {
-            let why = "the recipients are told by RCPT, not by an argument or a header";
+            let why = "with -bs recipients are given by RCPT";
             return Err(ArgumentError::Refused("-bs".into(), why));
         }
         if found.recipients.is_empty() && !found.from_header && !found.help && !found.smtp {
@@ -113,7 +113,7 @@ impl Arguments {
                 'v' => self.verbose = true,
                 _ if IGNORED.contains(letter) => {}
                 'q' => {
-                    let why = "there is no queue: a message is handed over at once, or kept in a file that is named";
+                    let why = "there is no queue: a message is sent at once, or kept in a file that the error names";
                     return Err(ArgumentError::Refused(format!("-q{glued}"), why));
                 }
                 // A separate argument is never their value: it may be an address.
@@ -160,7 +160,7 @@ impl Arguments {
             }
             'C' => {
                 let why =
-                    "no configuration of Sendmail is read here; --account NAME or SMTP_SEND_ACCOUNT names an account";
+                    "Sendmail configurations are not read; --account NAME or SMTP_SEND_ACCOUNT selects an account";
                 return Err(ArgumentError::Refused(format!("-C {}", value()?), why));
             }
             'o' => self.dots_are_text |= value()? == "i",
@@ -194,11 +194,11 @@ fn mode(letter: &str) -> Result<(), ArgumentError> {
     let why = match letter {
         "m" | "a" => return Ok(()),
         "" => return Err(ArgumentError::Value("-b".into())),
-        "p" => "there is no queue to list; what could not be sent is kept in files that were named",
+        "p" => "use smtp-send queue list; dead letters are in the files that errors have named",
         "d" | "D" | "l" => "this program receives no mail",
         "i" => "there are no aliases",
-        "v" | "t" => "addresses are not looked at without sending; smtp-send --stop-after rcpt asks a server",
-        _ => "no mode of sendmail",
+        "v" | "t" => "addresses are checked only by sending; smtp-send --stop-after rcpt asks a server",
+        _ => "not a mode of sendmail",
     };
     Err(ArgumentError::Refused(format!("-b{letter}"), why))
 }

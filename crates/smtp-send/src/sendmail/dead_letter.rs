@@ -261,7 +261,7 @@ struct UnnamedFile {
     /// `None` once it is published.
     file: Option<LockedFile>,
     stem: PathBuf,
-    /// Its name, on file systems without O_TMPFILE.
+    /// Its name, on file systems without `O_TMPFILE`.
     named: Option<PathBuf>,
 }
 

@@ -148,12 +148,12 @@ pub(super) fn saved(
     };
     let why = failure.to_string();
     let end = match dead_letter {
-        Err(why) => format!("the message{whom} is lost, for it could not be kept: {why}"),
+        Err(why) => format!("the message{whom} is lost, it could not be kept: {why}"),
         Ok(dead_letter) => match dead_letter.save_dead_letter(&Note { sender, recipients, why: &why }) {
             Ok(path) => format!("the message{whom} is kept in {}", path.display()),
             Err((path, cause)) => {
                 let cause = common::error::reason(&cause);
-                format!("the message{whom} is kept in {} (without a note: {cause})", path.display())
+                format!("the message{whom} is kept in {} (without its first line: {cause})", path.display())
             }
         },
     };

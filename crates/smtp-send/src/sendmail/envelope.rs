@@ -98,7 +98,8 @@ impl SenderIdentity {
         let mut seen = HashSet::new();
         recipients.retain(|address| seen.insert(address.clone()));
         if recipients.is_empty() {
-            let where_to = if arguments.from_header { "neither in the header nor typed" } else { "in what was typed" };
+            let where_to =
+                if arguments.from_header { "neither in the header nor in the arguments" } else { "in the arguments" };
             return Err(Error::bad_data("no recipient", where_to));
         }
         let reverse_path = match &self.bounces {

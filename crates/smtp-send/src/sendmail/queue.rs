@@ -79,7 +79,7 @@ fn list(queue: &Queue, ids: &[String]) -> Result<(), Error> {
                 let sender = if ticket.sender().is_empty() { "<>" } else { ticket.sender() };
                 let why = ticket.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 format!(
-                    "{id}  came {}, tried {} times, next {}, from {sender} to {}{why}",
+                    "{id}  arrived {}, attempts: {}, next {}, from {sender} to {}{why}",
                     control_file::shown(ticket.arrived),
                     ticket.attempts,
                     control_file::shown(ticket.next),
@@ -97,7 +97,7 @@ fn list(queue: &Queue, ids: &[String]) -> Result<(), Error> {
 
 fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Error> {
     if !(how.give_up_after > 0.0 && how.give_up_after <= 1000.0) {
-        return Err(Error::usage("--give-up-after", "write a number of days above 0"));
+        return Err(Error::usage("--give-up-after", "must be a number of days above 0"));
     }
     let mut run = QueuePass { how, accounts: HashMap::new(), first: None, failed: 0 };
     for id in ids {
@@ -140,7 +140,7 @@ impl QueuePass<'_> {
                 let why = failure.clone();
                 self.waiting(&entry.id, &why);
                 if let Err(error) = saved {
-                    self.failed(Error::io("write the ticket of", &entry.id, error));
+                    self.failed(Error::io("write the control file of", &entry.id, error));
                 }
                 return;
             }

@@ -26,7 +26,7 @@ const MESSAGE: &str = "the message";
 /// Most characters of a reason in a reply.
 const MAX_REASON: usize = 400;
 /// The reply to a line that other servers could split or join.
-const BARE: &str = "500 5.5.2 A line ends with CR LF, both of them";
+const BARE: &str = "500 5.5.2 A line must end with CR LF";
 
 /// Runs the session up to QUIT or the end of standard input.
 ///
@@ -112,12 +112,12 @@ fn received(setup: Result<Setup, Error>, envelope: ReceivedEnvelope, arguments: 
         Ok(dead_letter) => dead_letter,
         Err(SaveError { message, why }) => {
             drain(message)?;
-            return Ok(format!("452 4.3.1 It could not be kept: {}", shortened(&why)));
+            return Ok(format!("452 4.3.1 The message could not be kept: {}", shortened(&why)));
         }
     };
     if end.get() == DataEnd::Bare {
         dead_letter.discard();
-        return Ok("550 5.6.11 Every line of a message ends with CR LF, both of them; nothing was sent".to_owned());
+        return Ok("550 5.6.11 Every line of a message must end with CR LF; nothing was sent".to_owned());
     }
     let edits = setup.identity.edits()?;
     match ExistingMessage::open(dead_letter.path(), &edits) {
@@ -178,7 +178,7 @@ fn queue_id(statuses: &[RecipientStatus]) -> String {
         RecipientStatus::Accepted(reply) => reply.queue_id(),
         _ => None,
     });
-    id.map_or_else(|| "the server has taken it".to_owned(), |id| format!("queued as {}", SafeText(id.as_bytes())))
+    id.map_or_else(|| "accepted by the server".to_owned(), |id| format!("queued as {}", SafeText(id.as_bytes())))
 }
 
 /// The reply for an error.
@@ -237,7 +237,7 @@ impl Data {
         let mut input = io::stdin().lock();
         let there = input.fill_buf()?;
         if there.is_empty() {
-            let why = "it ends within a message, which was not sent";
+            let why = "it ends within a message; nothing was sent";
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
         }
         let (taken, ended) = if self.lines {

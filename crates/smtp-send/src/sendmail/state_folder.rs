@@ -32,5 +32,5 @@ pub(super) fn check_owner(folder: &Path) -> io::Result<()> {
     if is_own {
         return Ok(());
     }
-    Err(io::Error::other(format!("{} belongs to somebody else, or others may write to it", folder.display())))
+    Err(io::Error::other(format!("{} belongs to another user, or others may write to it", folder.display())))
 }

@@ -95,7 +95,7 @@ fn read_html(source: &FileSource, inline: Vec<Attachment>, message_id: &str) -> 
         inline.iter().enumerate().map(|(at, file)| Picture { name: file.name().to_owned(), id: id(at + 1) }).collect();
     let shown = html.show(&pictures).map_err(failed)?;
     for (picture, _) in pictures.iter().zip(shown).filter(|(_, shown)| !shown) {
-        log::warn!("{name} does not show --inline {0}: it would be named cid:{0} there", picture.name);
+        log::warn!("{name} does not use --inline {0}; write cid:{0} there", picture.name);
     }
     let plain = html.plain();
     let text = html.into_text().map_err(|error| SpoolError::Keep(error).into_error("keep", name))?;
@@ -117,7 +117,7 @@ fn read_text(source: &TextSource) -> Result<Text, Error> {
 fn stdin(what: &str) -> io::StdinLock<'static> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        eprintln!("{what} is read from here; Ctrl-D on a line of its own ends it.");
+        eprintln!("{what} is read from the terminal; Ctrl-D on an empty line ends it.");
     }
     stdin.lock()
 }

@@ -137,10 +137,10 @@ impl CsvTable {
 
     fn fault(&self, record: &ByteRecord, length: u64) -> Option<String> {
         if record.len() != self.columns.len() {
-            return Some(format!("{} fields, and there are {} columns", record.len(), self.columns.len()));
+            return Some(format!("{} fields in {} columns", record.len(), self.columns.len()));
         }
         if length > MAX_ROW {
-            return Some("longer than a row can be; a quote is not closed".into());
+            return Some("too long for a row; a quote may not be closed".into());
         }
         record.iter().any(|field| std::str::from_utf8(field).is_err()).then(|| "not UTF-8".into())
     }

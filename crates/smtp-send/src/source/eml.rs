@@ -152,7 +152,7 @@ impl EmlFiles {
         let mail = &self.mail;
         let wrong = |why: &str| errors::malformed(name, why);
         if !message.has_header() {
-            return Err(wrong("it does not begin with a header field, so it is no message"));
+            return Err(wrong("not a message: it does not begin with a header field"));
         }
         let broken = |error: &FieldError| wrong(&error.to_string());
         let recipients = match &mail.recipients {
@@ -231,7 +231,7 @@ impl MessageSource for EmlFiles {
         for item in &self.items {
             match &item.place {
                 EmlPlace::Stdin(_) => {
-                    let why = "standard input cannot be read again when the run goes on; use a file";
+                    let why = "standard input cannot be read again when the run is resumed; use a file";
                     return Err(Error::usage("--journal", why));
                 }
                 EmlPlace::File(path, _) => digest.file(path)?,
@@ -266,7 +266,7 @@ fn messages_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         found.sort();
     }
     if found.is_empty() {
-        let why = "neither a file *.eml nor a Maildir with messages is in it";
+        let why = "it holds neither *.eml files nor a Maildir with messages";
         return Err(Error::new(Kind::NoInput, "read", folder.display(), why));
     }
     Ok(found)

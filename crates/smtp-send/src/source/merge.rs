@@ -104,9 +104,7 @@ impl Merge {
         }
         if let Some((line, first, address)) = repeated.first() {
             let count = repeated.len();
-            log::warn!(
-                "{count} rows have an address again, and each is sent: {address} in line {line} as in line {first}"
-            );
+            log::warn!("{count} rows repeat an address, and each is sent: {address} in line {line} and line {first}");
         }
         bad.sort_by_key(|row| row.line);
         self.skipped = bad.len();
@@ -126,7 +124,7 @@ impl Merge {
             [_, _, ..] if !keep_going => {
                 let all = bad.len() + self.rows.len();
                 Err(wrong(format!(
-                    "{} of {all} rows cannot be sent, so nothing is (--keep-going sends the others)",
+                    "{} of {all} rows cannot be sent; nothing is sent (--keep-going sends the others)",
                     bad.len()
                 )))
             }
@@ -251,13 +249,13 @@ fn address_column(rows: &CsvTable, mail: &MergeMail) -> Result<usize, Error> {
     if let Some(wanted) = &mail.column {
         return columns
             .find(wanted)
-            .ok_or_else(|| wrong(format!("no column is called {wanted}; there are {}", known())));
+            .ok_or_else(|| wrong(format!("no column has the name {wanted}; the columns are {}", known())));
     }
     let found = ADDRESS_COLUMNS.iter().find_map(|name| columns.find(name));
     found.ok_or_else(|| match columns.names() {
         [only] if [';', '\t'].iter().any(|sign| only.contains(*sign)) => {
-            wrong("its columns seem to be separated by something else than commas; use --merge-separator".into())
+            wrong("its columns do not seem to be separated by commas; use --merge-separator".into())
         }
-        _ => wrong(format!("no column is called email or to; name one of {} by --merge-to", known())),
+        _ => wrong(format!("no column has the name email or to; choose one of {} with --merge-to", known())),
     })
 }

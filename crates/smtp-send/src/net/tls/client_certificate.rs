@@ -56,10 +56,10 @@ fn private_key(option: &'static str, path: &Path) -> Result<PrivateKeyDer<'stati
         let has = |words: &str| memchr::memmem::find(&text, words.as_bytes()).is_some();
         let why = match error {
             _ if has("ENCRYPTED PRIVATE KEY-----") || has("Proc-Type: 4,ENCRYPTED") => {
-                "the key is locked with a passphrase: openssl pkey -in FILE -out OPEN, and chmod 600 OPEN".to_owned()
+                "the key has a passphrase: openssl pkey -in FILE -out OPEN, and chmod 600 OPEN".to_owned()
             }
             pem::Error::NoItemsFound if option == CERTIFICATE => {
-                "no key in PEM form in this file; --tls-client-key names another one".to_owned()
+                "no key in PEM form in this file; give it with --tls-client-key".to_owned()
             }
             pem::Error::NoItemsFound => "no key in PEM form in this file".to_owned(),
             other => other.to_string(),

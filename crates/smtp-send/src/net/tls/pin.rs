@@ -15,7 +15,7 @@ use crate::proto::pin::Pin;
 
 /// The key of the server is not pinned.
 #[derive(Debug, thiserror::Error)]
-#[error("its key is {0}, which --tls-pin does not name: another server, or a new key")]
+#[error("its key is {0}, which --tls-pin does not list: another server, or a new key")]
 pub(super) struct PinMismatch(Pin);
 
 /// The pin of the key of a certificate.

@@ -95,7 +95,7 @@ pub(super) fn connect(
         }
         Some(through) => {
             let (socket, _) = connect_any("proxy", &through.address.at, options, limits)?;
-            log::info!("asking it for a connection to {server} by {}", through.address.scheme);
+            log::info!("asking the proxy for a connection to {server} by {}", through.address.scheme);
             let mut stream = DeadlineStream::new(socket, Instant::now());
             let early = proxy::tunnel(&mut stream, through, server, limits)?;
             (stream, beyond(server), early)
@@ -159,7 +159,7 @@ fn connect_first(
         }
     }
     Err(last
-        .unwrap_or_else(|| Error::new(Kind::UnknownHost, role, &host.host, "no address of the wanted family").into()))
+        .unwrap_or_else(|| Error::new(Kind::UnknownHost, role, &host.host, "no address of the selected family").into()))
 }
 
 fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>, until: Instant) -> io::Result<Socket> {
@@ -213,7 +213,7 @@ fn addresses(
         let _ = answer.send(wanted.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
     });
     let found = answers.recv_timeout(timeout).map_err(|_| {
-        let why = format!("the resolver has not answered within {}", seconds(timeout));
+        let why = format!("the resolver did not answer within {}", seconds(timeout));
         Error::new(Kind::Temporary, role, &server.host, why)
     })?;
     let found = found.map_err(|error| {

@@ -38,7 +38,7 @@ impl DeadlineStream {
         self.socket.local_addr().ok()?.as_socket()
     }
 
-    /// Asks the kernel not to delay the next acknowledgements (TCP_QUICKACK); an error is ignored.
+    /// Asks the kernel not to delay the next acknowledgements (`TCP_QUICKACK`); an error is ignored.
     pub(super) fn acknowledge_at_once(&self) {
         let _ = self.socket.set_tcp_quickack(true);
     }

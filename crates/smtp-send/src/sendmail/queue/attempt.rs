@@ -155,7 +155,7 @@ fn waits(mut entry: QueueEntry, failure: Error, unreachable: bool) -> Attempt {
     entry.ticket.defer(now(), failure.to_string());
     if let Err(error) = entry.save() {
         // The old control file remains: some recipients may get the message again.
-        log::warn!("write the ticket of {}: {}", entry.id, common::error::reason(&error));
+        log::warn!("write the control file of {}: {}", entry.id, common::error::reason(&error));
     }
     Attempt::Waits { failure, unreachable }
 }
