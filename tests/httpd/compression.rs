@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use testkit::http::Response;
-use testkit::process::PATIENCE;
+use testkit::process::WAIT_TIMEOUT;
 
 use crate::fixture::Server;
 
@@ -198,7 +198,7 @@ fn a_compressed_file_beside_it_wins() {
 fn a_compressed_text_is_never_stale() {
     let server = serve(&[("a.txt", &text(0)), ("big.txt", &text(0).repeat(5))], &[]);
     let mut client = server.connect();
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + WAIT_TIMEOUT;
     let mut zipped = 0;
     for number in 1.. {
         // Rewritten in place with the same length, in quick succession and with pauses.

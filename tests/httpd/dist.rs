@@ -6,7 +6,7 @@ use testkit::dist;
 
 #[test]
 fn the_man_page_holds_every_option() {
-    dist::compare_page(&Cli::command(), 8, &[]);
+    dist::compare_man_page(&Cli::command(), 8, &[]);
 }
 
 #[test]

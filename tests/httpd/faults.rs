@@ -14,7 +14,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testkit::http::Client;
-use testkit::process::{PATIENCE, Running, finish, free_port};
+use testkit::process::{Running, WAIT_TIMEOUT, finish, free_port};
 
 use crate::fixture::{Server, httpd, listening_address};
 
@@ -89,7 +89,7 @@ fn a_full_disk_under_the_log_is_told_and_holds_up_no_answer() {
     let lost = |text: &str| text.matches("access log: No space left on device; lines are lost").count();
     while lost(&server.running.stderr()) == 0 {
         assert_eq!(client.get(&wordy, "").status, 404);
-        assert!(start.elapsed() < PATIENCE, "{}", server.running.stderr());
+        assert!(start.elapsed() < WAIT_TIMEOUT, "{}", server.running.stderr());
     }
     for _ in 0..2000 {
         assert_eq!(client.get("/a", "").status, 200);
@@ -111,7 +111,7 @@ fn a_full_disk_under_the_log_is_told_and_holds_up_no_answer() {
         if text.contains("GET /after ") {
             break text;
         }
-        assert!(start.elapsed() < PATIENCE, "nothing is written any more");
+        assert!(start.elapsed() < WAIT_TIMEOUT, "nothing is written any more");
     };
     let cut: Vec<&str> = text.lines().filter(|line| !line.ends_with(" \"-\" \"-\"")).collect();
     assert!(cut.len() <= 1, "a line was cut by the end of the disk, and no other: {cut:?}");
@@ -240,7 +240,7 @@ fn five_hundred_slow_readers_harm_nobody() {
 
 fn reader(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     stream.write_all(b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
     stream
 }
@@ -279,7 +279,7 @@ fn of_ten_thousand_connections_a_thousand_are_served_and_the_others_told_to_come
     }
     drop(inside);
     drop(others);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     while server.get("/a").status != 200 {
         assert!(Instant::now() < deadline, "the places do not come free");
         sleep(Duration::from_millis(10));

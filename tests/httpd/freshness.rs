@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use testkit::process::PATIENCE;
+use testkit::process::WAIT_TIMEOUT;
 
 use crate::fixture::Server;
 
@@ -37,7 +37,7 @@ fn is_always_fresh(may_be_absent: bool, replace: impl Fn(&Server, u64) + Sync) {
     let answers = AtomicU64::new(0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let end = Instant::now() + PATIENCE;
+            let end = Instant::now() + WAIT_TIMEOUT;
             for number in 1.. {
                 // On a busy machine it takes longer until enough has happened to show anything.
                 if Instant::now() > end || (number > 60 && answers.load(Ordering::Relaxed) > 500) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use testkit::http::Client;
-use testkit::process::{PATIENCE, Running};
+use testkit::process::{Running, WAIT_TIMEOUT};
 
 use crate::fixture::{Server, httpd, listening_address};
 
@@ -173,7 +173,7 @@ fn places_for_listeners_are_limited_and_come_free_again() {
     let refused = server.get("/.httpd/live-reload");
     assert_eq!((refused.status, refused.field("Retry-After")), (503, Some("1")));
     listeners.truncate(10);
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + WAIT_TIMEOUT;
     loop {
         let mut client = server.connect();
         client.send("GET /.httpd/live-reload HTTP/1.0\r\n\r\n");
@@ -203,7 +203,7 @@ fn a_browser_is_opened_with_the_address_and_none_is_no_reason_not_to_serve() {
     };
     for (wish, arguments) in [("", ""), (" --new %s now", "--new ")] {
         let (_running, address) = start(format!("/nowhere/at-all:{}{wish}", browser.display()));
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + WAIT_TIMEOUT;
         while !fs::read_to_string(&opened).is_ok_and(|words| words.ends_with('\n')) {
             assert!(Instant::now() < end, "no browser was opened");
             std::thread::sleep(Duration::from_millis(5));

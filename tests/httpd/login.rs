@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use testkit::http::{Client, Response};
-use testkit::process::{Finished, PATIENCE, Running, finish};
+use testkit::process::{Finished, Running, WAIT_TIMEOUT, finish};
 
 use crate::fixture::{httpd, listening_address};
 
@@ -252,7 +252,7 @@ fn a_changed_file_counts_at_once_and_a_broken_one_changes_nothing() {
         fs::rename(server.path("new"), server.path("users")).unwrap();
     };
     let until = |credentials: &str, status: u16| {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         while server.get("/a", credentials).status != status {
             assert!(Instant::now() < deadline, "{credentials} is not {status}");
             sleep(Duration::from_millis(50));
@@ -381,7 +381,7 @@ fn a_client_that_goes_away_while_its_login_is_checked_leaves_nothing_behind() {
             .connect()
             .send(format!("GET /a HTTP/1.1\r\nHost: h\r\n{}\r\n", authorization(&format!("ann:{}", number % 3))));
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     while server.get("/a", "ann:secret").status != 200 {
         assert!(Instant::now() < deadline, "no room for a login");
         sleep(Duration::from_millis(100));

@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use testkit::process::{PATIENCE, Running, finish};
+use testkit::process::{Running, WAIT_TIMEOUT, finish};
 
 use crate::fixture::{Server, httpd, listening_address};
 
@@ -207,7 +207,7 @@ fn where_no_thread_can_be_started_a_download_is_ended_and_small_files_are_served
     let address = running.wait_for_stderr(listening_address);
     // Before both workers are there, one of them could still start a thread in place of the other.
     let status = || fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + WAIT_TIMEOUT;
     while !status().contains("\nThreads:\t3\n") {
         assert!(Instant::now() < end, "{}", status());
         sleep(Duration::from_millis(2));
@@ -374,7 +374,7 @@ fn without_free_descriptors_it_waits_and_says_so_once() {
     assert_eq!(running.stderr().matches("pausing").count(), 1, "{}", running.stderr());
     drop(crowd);
     // Until the server has closed the last of the crowd there is a place for a connection, but none for a file.
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     while testkit::http::Client::connect(address).get("/a", "").status != 200 {
         assert!(Instant::now() < deadline, "the descriptors do not come free");
         sleep(Duration::from_millis(5));

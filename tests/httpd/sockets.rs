@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use testkit::http::Client;
-use testkit::process::{PATIENCE, Running, finish};
+use testkit::process::{Running, WAIT_TIMEOUT, finish};
 
 use crate::fixture::httpd;
 
@@ -26,7 +26,7 @@ fn start(command: &mut Command, folder: &Path, options: &[&str]) -> Running {
 /// Everything that is answered to one request over a unix socket.
 fn get(socket: &Path, target: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     write!(stream, "GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -180,7 +180,7 @@ fn the_service_manager_hears_of_start_and_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    manager.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     let heard = || {
         let mut state = [0; 100];
         let count = manager.recv(&mut state).unwrap();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::signal::Signal;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, HandshakeKind};
-use testkit::process::{PATIENCE, Running, finish, free_port};
+use testkit::process::{Running, WAIT_TIMEOUT, finish, free_port};
 
 use self::certificates::{Pair, Secure, client, file, in_clear};
 use crate::fixture::httpd;
@@ -233,7 +233,7 @@ fn a_certificate_that_runs_out_while_serving_serves_on_and_is_told_once() {
     let told = || server.running.stderr().matches("the certificate was valid until").count();
     let start = Instant::now();
     while told() == 0 {
-        assert!(start.elapsed() < PATIENCE, "nothing is said\n{}", server.running.stderr());
+        assert!(start.elapsed() < WAIT_TIMEOUT, "nothing is said\n{}", server.running.stderr());
         sleep(Duration::from_millis(50));
     }
     assert!(SystemTime::now() >= UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs()), "too early");
@@ -252,7 +252,7 @@ fn wait_for_certificate(server: &Server, pair: &Pair) {
         if client.certificate() == pair.der {
             return;
         }
-        assert!(start.elapsed() < PATIENCE, "the old certificate is still shown\n{}", server.running.stderr());
+        assert!(start.elapsed() < WAIT_TIMEOUT, "the old certificate is still shown\n{}", server.running.stderr());
         sleep(Duration::from_millis(50));
     }
 }
@@ -347,7 +347,7 @@ fn handshakes_that_do_not_come_to_an_end_are_ended() {
     let server = start(&["--tls-self-signed", "--header-timeout", "1"]);
     let open = |bytes: &[u8]| {
         let mut stream = TcpStream::connect(server.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
         stream.write_all(bytes).unwrap();
         stream
     };
@@ -452,7 +452,7 @@ fn a_proxy_header_comes_in_clear_before_the_handshake() {
         assert_eq!(proxied.get("/a", "").1, b"hello");
     }
     let mut bare = TcpStream::connect(server.address).unwrap();
-    bare.set_read_timeout(Some(PATIENCE)).unwrap();
+    bare.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     bare.write_all(b"\x16\x03\x01\x00\x05hello").unwrap();
     assert!(matches!(bare.read(&mut [0]), Ok(0) | Err(_)), "nothing is said to somebody without a header");
     server.running.signal(Signal::SIGTERM);

@@ -17,9 +17,9 @@ fn against(scenario: &str, words: &str) -> Option<Finished> {
 }
 
 fn against_address(scenario: &str, address: &str, words: &str) -> Option<Finished> {
-    let network = Network::new(&["a"]).inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+    let network = Network::new(&["a"]).inspect_err(testkit::skip).ok()?;
     let responder = Responder::start(&network, "a", Scenario::load(scenario));
-    let _responder = responder.inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+    let _responder = responder.inspect_err(testkit::skip).ok()?;
     let mut command = network.command("a", env!("CARGO_BIN_EXE_ping"));
     let rhythm = if words.is_empty() { "-i 0.02" } else { words };
     command.args(["-n", "-c", "3", "-W", "0.2"]).args(rhythm.split_whitespace()).arg(address);
@@ -63,7 +63,7 @@ fn a_good_host_answers_in_both_families() {
 }
 
 #[test]
-fn a_host_that_is_silent_is_told_for_each_probe() {
+fn a_host_without_a_reply_is_reported_for_each_probe() {
     let Some(finished) = against("silent", "") else { return };
     assert_eq!(
         lines(&finished, 3),
@@ -73,7 +73,7 @@ fn a_host_that_is_silent_is_told_for_each_probe() {
 }
 
 #[test]
-fn a_lost_probe_is_told_and_counted() {
+fn a_lost_probe_is_reported_and_counted() {
     second_is_not_answered("lost");
 }
 
@@ -136,7 +136,7 @@ fn an_answer_from_another_host_is_no_answer() {
 }
 
 #[test]
-fn an_answer_with_the_identifier_of_somebody_else_is_not_ours() {
+fn an_answer_with_the_identifier_of_another_process_is_not_ours() {
     second_is_not_answered("forged-identifier");
 }
 
@@ -163,7 +163,7 @@ fn options_in_front_of_a_reply_are_stepped_over() {
 }
 
 #[test]
-fn errors_are_told_with_their_origin_and_reason() {
+fn errors_are_reported_with_their_origin_and_reason() {
     second_is_an_error("error-host-unreachable", "Destination Host Unreachable");
     second_is_an_error("error-too-long", "Frag needed and DF set (mtu = 1400)");
     second_is_an_error("error-prohibited", "Destination Host Prohibited");
@@ -191,8 +191,8 @@ fn an_error_that_quotes_nothing_of_ours_is_no_error_of_ours() {
             "error-beyond-quote",
             "error-tiny-quote",
             "error-no-quote",
-            "error-stranger",
-            "error-elsewhere",
+            "error-other-identifier",
+            "error-other-destination",
         ] {
             scope.spawn(move || second_is_not_answered(scenario));
         }

@@ -22,7 +22,7 @@ struct Deaf {
 
 impl Deaf {
     fn new(seconds: u32) -> Option<Self> {
-        let network = Network::new(&["a", "b"]).inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+        let network = Network::new(&["a", "b"]).inspect_err(testkit::skip).ok()?;
         network.link(("a", "10.0.0.1/24"), ("b", "10.0.0.2/24"));
         // Questions to this address go out and nothing comes back.
         network.ip("a", "route add 192.0.2.53/32 dev lo");
@@ -33,7 +33,7 @@ impl Deaf {
     }
 
     fn ping(&self, words: &str) -> Command {
-        // Each command in a namespace has mounts of its own.
+        // Each command in a namespace has its own mounts.
         let script = "mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"";
         let mut command = self.network.command("a", "sh");
         command.args(["-c", script, "sh"]).arg(self.settings.path()).arg(env!("CARGO_BIN_EXE_ping"));
@@ -43,7 +43,7 @@ impl Deaf {
 }
 
 #[test]
-fn a_resolver_that_never_answers_is_told_as_a_failure_for_now() {
+fn a_resolver_that_never_replies_is_reported_as_a_failure_for_now() {
     let Some(deaf) = Deaf::new(1) else { return };
     let started = Instant::now();
     for (words, code) in [("-c 1 host.example.com", 2), ("-c 1 host.example.com 10.0.0.2", 2)] {
@@ -105,7 +105,7 @@ fn names_that_never_come_hold_up_no_reply() {
 
 #[test]
 fn a_link_that_goes_down_under_many_targets_does_not_end_their_run() {
-    let Ok(network) = Network::new(&["a", "b", "c"]).inspect_err(|why| eprintln!("skipped: {why}")) else { return };
+    let Ok(network) = Network::new(&["a", "b", "c"]).inspect_err(testkit::skip) else { return };
     network.link(("a", "10.0.0.1/24"), ("b", "10.0.0.2/24"));
     network.link(("a", "10.0.1.1/24"), ("c", "10.0.1.2/24"));
     let mut command = network.command("a", env!("CARGO_BIN_EXE_ping"));
@@ -113,7 +113,7 @@ fn a_link_that_goes_down_under_many_targets_does_not_end_their_run() {
     let replies =
         |from: &str| running.stdout().lines().filter(|line| line.contains("\"reply\"") && line.contains(from)).count();
     let wait_for = |from: &str, count: usize| {
-        let deadline = Instant::now() + testkit::process::PATIENCE;
+        let deadline = Instant::now() + testkit::process::WAIT_TIMEOUT;
         while replies(from) < count {
             assert!(Instant::now() < deadline, "{from}: {}", running.stdout());
             sleep(Duration::from_millis(10));
@@ -132,7 +132,7 @@ fn a_link_that_goes_down_under_many_targets_does_not_end_their_run() {
 }
 
 #[test]
-fn an_output_on_a_full_disk_is_told() {
+fn an_output_on_a_full_disk_is_reported() {
     if !can_reach("127.0.0.1") {
         return;
     }

@@ -8,7 +8,7 @@ use testkit::process::{Finished, Running, finish};
 use super::without_times;
 
 fn network(hosts: &[&str]) -> Option<Network> {
-    Network::new(hosts).inspect_err(|why| eprintln!("skipped: {why}")).ok()
+    Network::new(hosts).inspect_err(testkit::skip).ok()
 }
 
 fn ping_in(network: &Network, host: &str, words: &str) -> Finished {
@@ -118,13 +118,13 @@ fn a_link_local_address_needs_its_link_and_takes_it_from_the_target_the_source_o
 }
 
 #[test]
-fn every_second_probe_lost_is_told_at_once_and_counted() {
+fn every_second_probe_lost_is_reported_at_once_and_counted() {
     let Some(network) = pair() else { return };
     let rules = "table ip t { chain c { type filter hook input priority 0; \
                  icmp type echo-request numgen inc mod 2 1 drop; } }";
     let filter = finish(network.command("b", "nft").arg("-f").arg("-"), rules.as_bytes());
     if !filter.status.success() {
-        return eprintln!("skipped: no nft: {}", filter.stderr);
+        return testkit::skip(&format!("no nft: {}", filter.stderr));
     }
     let finished = ping_in(&network, "a", "-c 4 -i 0.05 -W 0.3 10.0.0.2");
     assert_eq!(finished.stdout.matches("no answer yet for icmp_seq=").count(), 2, "{finished:?}");

@@ -13,7 +13,7 @@ const NOBODY: &str = "65534";
 
 /// A namespace whose ping groups are `range`, and a copy of ping that every user may run.
 pub(crate) fn place(range: &str) -> Option<(Network, TempDir)> {
-    let network = Network::new(&["a"]).inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+    let network = Network::new(&["a"]).inspect_err(testkit::skip).ok()?;
     network.set("a", "net/ipv4/ping_group_range", range);
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -21,7 +21,7 @@ pub(crate) fn place(range: &str) -> Option<(Network, TempDir)> {
     Some((network, folder))
 }
 
-pub(crate) fn as_nobody((network, folder): &(Network, TempDir), words: &str) -> Command {
+pub(crate) fn as_unprivileged_user((network, folder): &(Network, TempDir), words: &str) -> Command {
     let mut command = network.command("a", "setpriv");
     command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"]);
     command.arg(folder.path().join("ping")).args(words.split_whitespace());
@@ -32,7 +32,7 @@ pub(crate) fn as_nobody((network, folder): &(Network, TempDir), words: &str) -> 
 fn a_user_in_the_ping_groups_pings_without_any_right() {
     let Some(place) = place("0 2147483647") else { return };
     for address in ["127.0.0.1", "::1"] {
-        let finished = finish(&mut as_nobody(&place, &format!("-c 1 -e 77 -v {address}")), b"");
+        let finished = finish(&mut as_unprivileged_user(&place, &format!("-c 1 -e 77 -v {address}")), b"");
         let line = format!("64 bytes from {address}: icmp_seq=1 ident=77 ttl=64 time=");
         assert!(finished.stdout.contains(&line), "{finished:?}");
         assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
@@ -42,7 +42,7 @@ fn a_user_in_the_ping_groups_pings_without_any_right() {
 #[test]
 fn a_user_with_neither_right_learns_both_cures_in_one_line() {
     let Some(place) = place("1 0") else { return };
-    let finished = finish(&mut as_nobody(&place, "-c 1 127.0.0.1"), b"");
+    let finished = finish(&mut as_unprivileged_user(&place, "-c 1 127.0.0.1"), b"");
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
     assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
     for cure in ["setcap cap_net_raw+ep", "net.ipv4.ping_group_range"] {
@@ -57,7 +57,7 @@ fn an_ordinary_user_cannot_flood() {
         ("-i 0.001 127.0.0.1", "ping: cannot flood: minimal interval allowed for user is 2ms\n"),
         ("-l 4 127.0.0.1", "ping: cannot set preload to value greater than 3: 4\n"),
     ] {
-        let finished = finish(&mut as_nobody(&place, words), b"");
+        let finished = finish(&mut as_unprivileged_user(&place, words), b"");
         assert_eq!((finished.code(), finished.stderr.as_str()), (2, line));
     }
 }
@@ -89,6 +89,6 @@ fn the_process_is_confined_before_the_first_packet() {
     let mut command = place.0.command("a", env!("CARGO_BIN_EXE_ping"));
     let finished = finish(command.args("-vv -c 1 127.0.0.1".split_whitespace()), b"");
     assert_eq!(finished.code(), 0, "{finished:?}");
-    // What this kernel enforces is told; nothing is assumed of it.
+    // What this kernel enforces is reported; nothing is assumed of it.
     assert_eq!(finished.stderr.matches(" Landlock: ").count(), 1, "{finished:?}");
 }

@@ -76,7 +76,7 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
     let mut child =
         ping().args(["-i", "0.01", "127.0.0.1"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
-    let deadline = Instant::now() + testkit::process::PATIENCE;
+    let deadline = Instant::now() + testkit::process::WAIT_TIMEOUT;
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
@@ -86,9 +86,9 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    let mut told = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-    assert_eq!((status.code(), told.as_str()), (Some(0), ""));
+    let mut reported = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut reported).unwrap();
+    assert_eq!((status.code(), reported.as_str()), (Some(0), ""));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{can_reach, permission, ping, run_ping};
 
 /// Two hosts side by side: 10.0.0.1 pings, 10.0.0.2 is there, all others of 10.0.0.0/24 are not.
 fn pair() -> Option<Network> {
-    let network = Network::new(&["a", "b"]).inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+    let network = Network::new(&["a", "b"]).inspect_err(testkit::skip).ok()?;
     for host in ["a", "b"] {
         // Addresses are of use at once, without a second of duplicate address detection.
         network.set(host, "net/ipv6/conf/default/accept_dad", "0");
@@ -63,7 +63,7 @@ fn a_target_takes_at_most_64_bytes() {
 }
 
 #[test]
-fn the_living_and_the_dead_are_told_apart() {
+fn hosts_that_answer_and_hosts_that_do_not_are_distinguished() {
     let Some(network) = pair() else { return };
     let living = ping_in(&network, "--alive -c 4 -i 0.3 -W 0.6 10.0.0.0/29 fd00:1::2-fd00:1::3");
     let mut lines: Vec<_> = living.stdout.lines().collect();
@@ -82,7 +82,7 @@ fn three_probes_find_a_host_alive_behind_a_path_that_loses_every_second_packet()
                  icmp type echo-request numgen inc mod 2 0 drop; } }";
     let filter = finish(network.command("b", "nft").arg("-f").arg("-"), rules.as_bytes());
     if !filter.status.success() {
-        return eprintln!("skipped: no nft: {}", filter.stderr);
+        return testkit::skip(&format!("no nft: {}", filter.stderr));
     }
     let finished = ping_in(&network, "--alive -i 0.1 -W 0.2 10.0.0.2");
     assert_eq!((finished.code(), finished.stdout.as_str()), (0, "10.0.0.2\n"), "{finished:?}");
@@ -92,7 +92,7 @@ fn three_probes_find_a_host_alive_behind_a_path_that_loses_every_second_packet()
 }
 
 #[test]
-fn a_host_without_neighbour_is_told_with_the_reason_in_the_table() {
+fn a_host_without_neighbour_is_reported_with_the_reason_in_the_table() {
     let Some(network) = pair() else { return };
     let finished = ping_in(&network, "-c 1 -W 1 10.0.0.2 10.0.0.9");
     let row = finished.stdout.lines().find(|line| line.starts_with("10.0.0.9 ")).unwrap_or_default();
@@ -113,7 +113,7 @@ fn a_target_without_a_route_is_not_sent_to_and_the_others_go_on() {
 fn a_broadcast_address_of_the_link_is_no_target_of_many() {
     let Some(network) = pair() else { return };
     let finished = ping_in(&network, "-c 1 10.0.0.255 10.0.0.2");
-    assert_eq!(finished.stderr, "ping: 10.0.0.255: a broadcast address, which takes a run of its own\n");
+    assert_eq!(finished.stderr, "ping: 10.0.0.255: a broadcast address; ping it alone with -b\n");
     assert_eq!(finished.code(), 1);
 }
 
@@ -197,19 +197,19 @@ fn figures_for_prometheus_are_written_whole_and_nothing_is_left_beside() {
 }
 
 #[test]
-fn a_file_for_prometheus_that_cannot_be_written_is_told_before_anything_is_sent() {
+fn a_file_for_prometheus_that_cannot_be_written_is_reported_before_anything_is_sent() {
     let finished = run_ping("--prometheus /nosuch/ping.prom 127.0.0.1");
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
     assert_eq!(finished.stderr, "ping: write /nosuch/ping.prom: No such file or directory\n");
 }
 
 #[test]
-fn an_ordinary_user_pings_many_through_datagram_sockets_but_floods_nobody() {
+fn an_ordinary_user_pings_many_through_datagram_sockets_but_cannot_flood() {
     let Some(place) = permission::place("0 2147483647") else { return };
-    let finished = finish(&mut permission::as_nobody(&place, "-q -c 2 -i 0.1 127.0.0.0/24 ::1"), b"");
+    let finished = finish(&mut permission::as_unprivileged_user(&place, "-q -c 2 -i 0.1 127.0.0.0/24 ::1"), b"");
     assert!(finished.stdout.starts_with("255 targets, 255 alive, 510 probes, 510 replies, time "), "{finished:?}");
     assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
-    let finished = finish(&mut permission::as_nobody(&place, "--rate 0 127.0.0.0/24"), b"");
+    let finished = finish(&mut permission::as_unprivileged_user(&place, "--rate 0 127.0.0.0/24"), b"");
     let line = "ping: cannot flood: an ordinary user may send 1000 packets a second\n";
     assert_eq!((finished.code(), finished.stderr.as_str()), (2, line));
 }
@@ -217,7 +217,7 @@ fn an_ordinary_user_pings_many_through_datagram_sockets_but_floods_nobody() {
 #[test]
 fn a_user_with_neither_right_learns_both_cures_in_one_line() {
     let Some(place) = permission::place("1 0") else { return };
-    let finished = finish(&mut permission::as_nobody(&place, "127.0.0.1 127.0.0.2"), b"");
+    let finished = finish(&mut permission::as_unprivileged_user(&place, "127.0.0.1 127.0.0.2"), b"");
     assert_eq!((finished.code(), finished.stdout.as_str(), finished.stderr.lines().count()), (2, "", 1));
     for cure in ["setcap cap_net_raw+ep", "net.ipv4.ping_group_range"] {
         assert!(finished.stderr.contains(cure), "{}", finished.stderr);

@@ -90,7 +90,7 @@ fn what_is_named_twice_is_pinged_once_and_that_is_said() {
 }
 
 #[test]
-fn a_name_that_is_not_found_is_told_and_the_others_go_on() {
+fn a_name_that_is_not_found_is_reported_and_the_others_go_on() {
     if !can_reach("127.0.0.1") {
         return;
     }
@@ -100,7 +100,7 @@ fn a_name_that_is_not_found_is_told_and_the_others_go_on() {
 }
 
 #[test]
-fn nobody_to_ping_is_an_error() {
+fn an_empty_list_of_targets_is_an_error() {
     refused("--targets /dev/null", "targets: none were named");
     refused("--alive", "missing <DESTINATION>...: see --help");
     let finished = run_ping("--alive nosuch.invalid nosuch2.invalid");
@@ -116,7 +116,7 @@ fn too_many_addresses_are_refused_with_their_number() {
 }
 
 #[test]
-fn a_wrong_word_in_a_file_is_told_with_its_line() {
+fn a_malformed_target_in_a_file_is_reported_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("targets");
     fs::write(&path, "127.0.0.1\n# fine\n10.0.0.0/33\n").unwrap();
@@ -139,12 +139,9 @@ fn what_has_no_meaning_for_many_is_refused_not_ignored() {
     }
     refused("-i 0 127.0.0.1 127.0.0.2", "-i 0: only for a single target; --rate 0 knows no limit");
     refused("--rate x 127.0.0.1", "invalid argument: --rate 'x': not a number from 0 to 1000000000");
-    refused("224.0.0.1 127.0.0.1", "224.0.0.1: a group address, which takes a run of its own");
+    refused("224.0.0.1 127.0.0.1", "224.0.0.1: a multicast address; ping it alone");
     refused("-4 127.0.0.1 ::1", "::1: Address family for hostname not supported");
-    refused(
-        "--alive --unreachable 127.0.0.1",
-        "'--alive' cannot be combined with '--unreachable': see --help",
-    );
+    refused("--alive --unreachable 127.0.0.1", "'--alive' cannot be combined with '--unreachable': see --help");
 }
 
 #[test]

@@ -11,9 +11,9 @@ use super::{can_reach, run_ping};
 
 /// Three probes, 20 ms apart unless the words say otherwise, to a host that answers as the scenario says.
 fn against(scenario: &str, words: &str) -> Option<Finished> {
-    let network = Network::new(&["a"]).inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+    let network = Network::new(&["a"]).inspect_err(testkit::skip).ok()?;
     let responder = Responder::start(&network, "a", Scenario::load(scenario));
-    let _responder = responder.inspect_err(|why| eprintln!("skipped: {why}")).ok()?;
+    let _responder = responder.inspect_err(testkit::skip).ok()?;
     let mut command = network.command("a", env!("CARGO_BIN_EXE_ping"));
     command
         .args(["-n", "-c", "3", "-W", "0.2"])
@@ -51,19 +51,19 @@ fn about(events: &[Value], sequence: u64) -> Vec<&str> {
     events.iter().filter(|event| event["seq"] == sequence).map(|event| event["event"].as_str().unwrap()).collect()
 }
 
-/// Checks what is told about probe 2 and that the summary has these counts.
-fn second_is(scenario: &str, told: &[&str], counts: &[(&str, u64)]) -> Option<Vec<Value>> {
-    probe_is(2, scenario, told, counts)
+/// Checks what is reported about probe 2 and that the summary has these counts.
+fn second_is(scenario: &str, reported: &[&str], counts: &[(&str, u64)]) -> Option<Vec<Value>> {
+    probe_is(2, scenario, reported, counts)
 }
 
 /// The same for probe 1.
-fn first_is(scenario: &str, told: &[&str], counts: &[(&str, u64)]) -> Option<Vec<Value>> {
-    probe_is(1, scenario, told, counts)
+fn first_is(scenario: &str, reported: &[&str], counts: &[(&str, u64)]) -> Option<Vec<Value>> {
+    probe_is(1, scenario, reported, counts)
 }
 
-fn probe_is(sequence: u64, scenario: &str, told: &[&str], counts: &[(&str, u64)]) -> Option<Vec<Value>> {
+fn probe_is(sequence: u64, scenario: &str, reported: &[&str], counts: &[(&str, u64)]) -> Option<Vec<Value>> {
     let (events, summary) = events(scenario)?;
-    assert_eq!(about(&events, sequence), told, "{scenario}: {events:?}");
+    assert_eq!(about(&events, sequence), reported, "{scenario}: {events:?}");
     for (name, count) in counts {
         assert_eq!(summary[*name], *count, "{scenario}: {name} in {summary}");
     }
@@ -129,7 +129,7 @@ fn an_error_names_its_origin_type_and_code() {
 }
 
 #[test]
-fn what_others_send_is_told_apart_and_answers_nothing() {
+fn packets_of_others_is_distinguished_and_answers_nothing() {
     let Some(events) = second_is("forged-source", &["foreign", "lost"], &[("received", 2), ("foreign", 1)]) else {
         return;
     };
@@ -173,7 +173,7 @@ fn labels_of_a_router_are_shown_when_asked_for() {
 
 #[test]
 fn a_probe_that_never_left_is_no_loss_of_the_network() {
-    let Ok(network) = Network::new(&["a", "b"]) else { return eprintln!("skipped: no network namespaces") };
+    let Ok(network) = Network::new(&["a", "b"]) else { return testkit::skip("no network namespaces") };
     network.link(("a", "10.0.0.1/24"), ("b", "10.0.0.2/24"));
     network.ip("b", "neigh add 10.0.0.1 lladdr 02:00:00:00:00:01 dev to-a");
     network.ip("a", "link set to-b address 02:00:00:00:00:01");
@@ -185,7 +185,7 @@ fn a_probe_that_never_left_is_no_loss_of_the_network() {
     let limit = "qdisc add dev to-b root tbf rate 8bit burst 120 limit 1500";
     let tc = finish(network.command("a", "tc").args(limit.split_whitespace()), b"");
     if !tc.status.success() {
-        return eprintln!("skipped: no token bucket: {}", tc.stderr);
+        return testkit::skip_for_kernel(&format!("no token bucket: {}", tc.stderr));
     }
     let summary = objects(&running.finish()).pop().unwrap();
     let count = |name: &str| summary[name].as_u64().unwrap();

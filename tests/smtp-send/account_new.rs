@@ -90,7 +90,7 @@ fn a_domain_that_offers_nothing_or_cannot_be_asked_is_told_as_such() {
         68,
         &["has no SRV record for submission", "--server"],
     );
-    let broken = Zone::default().fails("_submissions._tcp.example.org", 2);
+    let broken = Zone::default().rcode("_submissions._tcp.example.org", 2);
     assert_fails(&new_in(&home, broken, &["ann@example.org"]), 75, &["_submissions._tcp.example.org"]);
     assert_fails(&new(&home, &[]), 64, &["ADDRESS"]);
     assert_fails(&new(&home, &["ann"]), 65, &["ann"]);

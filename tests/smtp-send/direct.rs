@@ -53,7 +53,7 @@ fn the_mail_goes_to_the_exchanger_of_the_domain() {
     assert_sent(&finished);
     assert_eq!(server.mail().to.len(), 2, "one transaction for both");
     assert!(finished.stdout.contains("bob@Example.com: accepted"), "{finished:?}");
-    assert_eq!(names.asked(), ["udp 15 example.com", "udp 28 mx.example.com", "udp 1 mx.example.com"]);
+    assert_eq!(names.queries(), ["udp 15 example.com", "udp 28 mx.example.com", "udp 1 mx.example.com"]);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn each_domain_has_its_own_exchanger_and_each_recipient_its_own_fate() {
     let refusal = Script::default().reply("RCPT", "550 5.1.1 nobody here");
     let (servers, port) = servers(&[Some((Script::default(), None)), Some((refusal, None))]);
     let zone = mail_of("example.com").mx("example.net", 1, "mx.example.net").address("mx.example.net", "127.0.0.2");
-    let names = NameServer::start(zone.fails("example.org", 2).mx("example.edu", 0, "."));
+    let names = NameServer::start(zone.rcode("example.org", 2).mx("example.edu", 0, "."));
     let to = "a@example.com,b@example.net,c@example.org,d@example.edu,e@nowhere.example,f@example.com";
     let finished = send(&names, port, &["--to", to]);
     assert_fails(&finished, 69, &["4 of 5 domains failed"]);
@@ -85,7 +85,7 @@ fn each_domain_has_its_own_exchanger_and_each_recipient_its_own_fate() {
 
 #[test]
 fn what_each_answer_of_dns_means_for_the_exit_code() {
-    let names = NameServer::start(Zone::default().fails("broken.example", 2).mx("null.example", 0, "."));
+    let names = NameServer::start(Zone::default().rcode("broken.example", 2).mx("null.example", 0, "."));
     for (domain, code) in [("nowhere.example", 68), ("broken.example", 75), ("null.example", 69)] {
         assert_fails(&send(&names, 25, &["--to", &format!("bob@{domain}")]), code, &[domain]);
     }
@@ -95,7 +95,7 @@ fn what_each_answer_of_dns_means_for_the_exit_code() {
 fn a_domain_without_mx_is_delivered_to_itself_and_never_when_the_question_failed() {
     let (server, port) = one(Script::default());
     let zone = Zone::default().address("example.com", "127.0.0.1").address("broken.example", "127.0.0.1");
-    let names = NameServer::start(zone.fails("broken.example", 2));
+    let names = NameServer::start(zone.rcode("broken.example", 2));
     assert_sent(&send(&names, port, &["--to", "bob@example.com"]));
     assert_fails(&send(&names, port, &["--to", "bob@broken.example"]), 75, &["SERVFAIL"]);
     assert_eq!(server.mails().len(), 1);
@@ -143,7 +143,7 @@ fn a_further_try_begins_with_the_first_exchanger_again() {
     let names = NameServer::start(mail_of("example.com"));
     let finished = send(&names, port, &["--to", "bob@example.com", "--retry", "1"]);
     assert_eq!(finished.code(), 75, "{finished:?}");
-    assert_eq!(names.asked().len(), 6, "the exchangers are looked up again: {:?}", names.asked());
+    assert_eq!(names.queries().len(), 6, "the exchangers are looked up again: {:?}", names.queries());
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn records_that_nobody_has_validated_and_a_failing_question_are_told_apart() {
     let record = format!("_{port}._tcp.mx.example.com");
     let names = NameServer::start(mail_of("example.com").tlsa(&record, [3, 1, 1], &[7; 32]));
     assert_sent(&send(&names, port, &["--to", "bob@example.com"]));
-    let names = NameServer::start(mail_of("example.com").authentic().fails(&record, 2));
+    let names = NameServer::start(mail_of("example.com").authentic().rcode(&record, 2));
     assert_fails(&send(&names, port, &["--to", "bob@example.com"]), 75, &["TLSA", "SERVFAIL"]);
     let names = NameServer::start(dane([3, 1, 1], &[7; 32], port));
     assert_fails(&send(&names, port, &["--to", "bob@example.com"]), 77, &["STARTTLS"]);
@@ -344,7 +344,7 @@ fn a_dry_run_tells_the_way_when_asked_for_details_and_asks_nobody_otherwise() {
     let names = NameServer::start(mail_of("example.com").mx("example.com", 5, "first.example.com"));
     let finished = send(&names, 25, &["--to", "bob@example.com", "--dry-run"]);
     assert_sent(&finished);
-    assert!(names.asked().is_empty());
+    assert!(names.queries().is_empty());
     let finished = send(&names, 25, &["--to", "bob@example.com", "--dry-run", "-v"]);
     assert!(finished.stderr.contains("first.example.com (5), mx.example.com (10)"), "{finished:?}");
 }
@@ -373,7 +373,7 @@ fn kept(home: &Home, folder: &str) -> Vec<String> {
 #[test]
 fn sendmail_mode_with_an_account_without_a_server_keeps_the_message_for_those_who_have_not_got_it() {
     let (server, port) = one(Script::default());
-    let names = NameServer::start(mail_of("example.com").fails("example.net", 2));
+    let names = NameServer::start(mail_of("example.com").rcode("example.net", 2));
     let home = home_without_server(&names, port, "");
     let mut command = home.sendmail(&["-i", "bob@example.com", "ann@example.net"]);
     let finished = finish(&mut command, b"Subject: x\n\nText\n");
@@ -391,7 +391,7 @@ fn sendmail_mode_without_any_account_sends_nothing_by_itself() {
 #[test]
 fn the_queue_buries_what_a_domain_refuses_and_keeps_the_rest() {
     let (server, port) = one(Script::default());
-    let names = NameServer::start(mail_of("example.com").fails("example.net", 2).mx("example.edu", 0, "."));
+    let names = NameServer::start(mail_of("example.com").rcode("example.net", 2).mx("example.edu", 0, "."));
     let home = home_without_server(&names, port, "queue = true");
     let to = ["-i", "a@example.com", "b@example.net", "c@example.edu"];
     let finished = finish(&mut home.sendmail(&to), b"Subject: x\n\nText\n");

@@ -4,19 +4,19 @@ use std::process::Command;
 
 use clap::CommandFactory;
 use smtp_send::cli::{AccountCli, Cli, QueueCli};
-use testkit::dist::{self, HandWritten};
+use testkit::dist::{self, HelpText};
 use testkit::process::finish;
 
 /// What the program itself says about the command line of sendmail.
-fn sendmail() -> HandWritten {
+fn sendmail() -> HelpText {
     let help = finish(Command::new(env!("CARGO_BIN_EXE_smtp-send")).args(["sendmail", "--help"]), b"");
     assert_eq!(help.code(), 0, "{}", help.stderr);
-    HandWritten::read(&help.stdout)
+    HelpText::parse(&help.stdout)
 }
 
 #[test]
 fn the_man_page_holds_every_option_also_those_of_sendmail() {
-    dist::compare_page(&Cli::command(), 1, &[("@SENDMAIL@", sendmail().page())]);
+    dist::compare_man_page(&Cli::command(), 1, &[("@SENDMAIL@", sendmail().page())]);
 }
 
 #[test]

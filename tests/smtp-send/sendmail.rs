@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use testkit::process::{Finished, PATIENCE, finish, free_port};
+use testkit::process::{Finished, WAIT_TIMEOUT, finish, free_port};
 use testkit::smtp::{Behaviour, Script, Server};
 
 use crate::home::{Home, inherit};
@@ -319,7 +319,7 @@ fn waiting(home: &Home) -> Child {
     child.stdin.take().unwrap().write_all(MESSAGE.as_bytes()).unwrap();
     let start = Instant::now();
     while letters(home).is_empty() || !awaits_signals(child.id()) {
-        assert!(start.elapsed() < PATIENCE, "nothing was sent");
+        assert!(start.elapsed() < WAIT_TIMEOUT, "nothing was sent");
         thread::sleep(Duration::from_millis(2));
     }
     child

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessNet, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
-    RulesetError, RulesetStatus, Scope,
+    RulesetStatus, Scope,
 };
 
-pub use landlock::{AccessFs, BitFlags};
+pub use landlock::{AccessFs, BitFlags, RulesetError};
 
 /// The newest interface whose rights are requested.
 const ABI_VERSION: ABI = ABI::V6;

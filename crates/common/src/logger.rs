@@ -75,7 +75,7 @@ impl Log for Logger {
         if self.enabled(record.metadata()) {
             let message = record.args().to_string();
             let line = format_line(&Local::now(), record.level(), self.program, &message, self.color);
-            // One write per line, so that lines of several threads do not mix. A closed stderr is nobody's fault.
+            // One write per line, so that lines of several threads do not mix. A closed stderr is ignored.
             let _ = io::stderr().lock().write_all(line.as_bytes());
         }
     }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_stays_on_one_line_whatever_it_holds() {
+    fn a_record_is_always_one_line() {
         assert_eq!(line("a\nb", false).lines().count(), 1);
     }
 

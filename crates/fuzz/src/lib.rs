@@ -1,17 +1,16 @@
-//! Fuzz targets for every parser that strangers can reach; one module per program, one function per parser.
+//! Fuzz targets for every parser of untrusted input: one function per parser, one file in `src/bin` per target.
 //!
-//! `./run [SECONDS] [TARGET...]` runs all of them, three at a time, and prints a table; the gate gives each 20 seconds.
+//! A target takes arbitrary bytes. It panics when the parser panics, breaks a stated property, or differs from a second
+//! implementation. libFuzzer guides it by coverage, with a stable compiler (options in `.cargo/config.toml`).
 //!
-//! Coverage-guided by libFuzzer, on a stable compiler (`.cargo/config.toml` holds the options). In this folder:
+//! `./run [SECONDS] [TARGET...]` runs the targets, three at a time, and prints a table. One target for longer:
 //!
 //! ```text
 //! cargo run --release --bin httpd-range -- -max_total_time=300 corpus/httpd-range seeds/httpd-range
 //! ```
 //!
-//! The first folder (make it before) receives what was found worth keeping, the second is only read; `-runs=0` reads both
-//! and stops. An input that panics is saved as `crash-*` and run again by giving its name; it then becomes a test beside the
-//! parser. `cargo fuzz run --fuzz-dir . --sanitizer none httpd-range` does the same for those who have cargo-fuzz. A target
-//! compares with a second opinion: another parser, or a slow reference.
+//! libFuzzer adds inputs to the first folder, which must exist, and only reads the second; `-runs=0` replays both. It saves
+//! an input that panics as `crash-*` and replays it when given its name; the fix adds that input as a test of the parser.
 #![forbid(unsafe_code)]
 
 pub mod bulk;

@@ -1,22 +1,22 @@
 //! The parsers of `ping`: RFC 791 headers and options, RFC 792 and RFC 4443 messages, RFC 4884 extensions.
 //!
-//! Each function takes arbitrary bytes and panics when the parser does, or when it contradicts its second opinion: the
-//! crate etherparse for headers, a slow reference for the rest.
+//! The second implementation is the crate etherparse for headers, a slow reference for the rest.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, Ipv4HeaderSlice};
-use ping::proto::arrival::{Arrival, Expected, Framing, read};
 use ping::proto::checksum::checksum;
-use ping::proto::extension::{self, Object, Words};
-use ping::proto::ip4::{self, Packet};
-use ping::proto::options::{self, Ip4Option};
+use ping::proto::extension::{self, LengthUnit, Object};
+use ping::proto::icmp_error::describe;
+use ping::proto::ip4::Ipv4Packet;
+use ping::proto::options::{self, Ip4Option, MAX_OPTIONS};
 use ping::proto::payload::{self, Comparison};
+use ping::proto::reply::{Expected, Framing, MatchedMessage, read};
 use ping::proto::{Echo, icmp4, icmp6};
 
-/// What etherparse reads in a header we read in the same way; what it refuses, so do we.
+/// The parser and etherparse accept the same IPv4 headers and read the same values.
 pub fn ip4_header(data: &[u8]) {
-    let ours = Packet::parse(data);
+    let ours = Ipv4Packet::parse(data);
     match Ipv4HeaderSlice::from_slice(data) {
         Ok(theirs) => {
             let ours = ours.expect("a header that etherparse reads");
@@ -30,16 +30,16 @@ pub fn ip4_header(data: &[u8]) {
     options(data);
 }
 
-/// The walk makes progress, ends within the list, and addresses come from the filled part of their option.
+/// Options are read from the first `MAX_OPTIONS` bytes only and need no more bytes than there are.
 fn options(data: &[u8]) {
-    let bytes = &data[..data.len().min(options::MOST)];
+    let bytes = &data[..data.len().min(MAX_OPTIONS)];
     let found = options::parse(data);
     assert_eq!(found, options::parse(bytes));
     let least: usize = found.iter().map(size).sum();
     assert!(least <= bytes.len(), "{found:?} in {} bytes", bytes.len());
 }
 
-/// The fewest bytes that can hold this option.
+/// The minimum length of this option in bytes.
 fn size(option: &Ip4Option) -> usize {
     match option {
         Ip4Option::NoOperation => 1,
@@ -57,10 +57,10 @@ fn expected(framing: Framing) -> Expected {
     Expected { framing, identifier: 0x1234, source: Some(target), target }
 }
 
-/// An echo reply is one for etherparse too, and written as a request it is intact and reads back.
+/// etherparse reads the same echo reply; written as a request it has a correct checksum and the same fields.
 pub fn icmp4(data: &[u8]) {
-    let arrival = read(&expected(Framing::Ip4), Ipv4Addr::LOCALHOST.into(), data);
-    if let Some(Arrival::Reply { length, payload, .. }) = arrival {
+    let matched = read(&expected(Framing::Ip4), Ipv4Addr::LOCALHOST.into(), data);
+    if let Some(MatchedMessage::Reply { length, payload, .. }) = matched {
         assert_eq!(length, payload.len() + 8);
         assert!(payload.len() < data.len());
     }
@@ -73,25 +73,25 @@ pub fn icmp4(data: &[u8]) {
         }
     }
     if let [kind, code, ..] = *data {
-        assert!(!icmp4::describe(kind, code, u32::MAX).is_empty());
+        assert!(!describe(Framing::Icmp4, kind, code, u32::MAX).is_empty());
     }
     assert_eq!(checksum(data), slow_checksum(data));
 }
 
-/// The same for `ICMPv6`.
+/// As [`icmp4`], for `ICMPv6`.
 pub fn icmp6(data: &[u8]) {
-    let arrival = read(&expected(Framing::Icmp6), Ipv6Addr::LOCALHOST.into(), data);
+    let matched = read(&expected(Framing::Icmp6), Ipv6Addr::LOCALHOST.into(), data);
     if let Ok(Some(echo)) = icmp6::parse_reply(data) {
-        assert_eq!(arrival.is_some(), echo.identifier == 0x1234);
+        assert_eq!(matched.is_some(), echo.identifier == 0x1234);
         round_trip(&echo, &icmp6::write_request(&echo));
         if let Ok(Icmpv6Type::EchoReply(theirs)) = Icmpv6Slice::from_slice(data).map(|slice| slice.icmp_type()) {
             assert_eq!((echo.identifier, echo.sequence), (theirs.id, theirs.seq));
         }
     } else {
-        assert!(arrival.is_none());
+        assert!(matched.is_none());
     }
     if let [kind, code, ..] = *data {
-        assert!(!icmp6::describe(kind, code, u32::MAX).is_empty());
+        assert!(!describe(Framing::Icmp6, kind, code, u32::MAX).is_empty());
     }
 }
 
@@ -99,7 +99,7 @@ fn round_trip(echo: &Echo<'_>, written: &[u8]) {
     assert_eq!(Echo::parse(written), Ok(*echo));
 }
 
-/// RFC 1071 as its text says: one addition a word, each with its end-around carry.
+/// RFC 1071, section 1: one addition per 16-bit word, each with its end-around carry.
 fn slow_checksum(data: &[u8]) -> u16 {
     let mut sum = 0u16;
     for word in data.chunks(2) {
@@ -110,27 +110,27 @@ fn slow_checksum(data: &[u8]) -> u16 {
     !sum
 }
 
-/// A quoted request lies behind a header that etherparse reads as well, and is cut out of the quote and nothing else.
+/// etherparse reads the header of the quote, and the quoted request is the rest of the quote.
 pub fn quote(data: &[u8]) {
-    let Some((destination, echo)) = ip4::quoted_echo(data) else { return };
+    let Some((destination, echo)) = icmp4::quoted_echo(data) else { return };
     let header = Ipv4HeaderSlice::from_slice(data).expect("a header that etherparse reads");
     assert_eq!((header.destination_addr(), header.protocol().0), (destination, 1));
     let message = &data[header.slice().len()..];
     assert_eq!((message[0], echo.payload), (8, &message[8..]));
-    // As a router would send it, in front of it a redirect to somewhere.
+    // The quote as part of a redirect, as a router sends it.
     let mut redirect = vec![5, 1, 0, 0, 10, 0, 0, 1];
     redirect.extend_from_slice(data);
     let parsed = icmp4::parse(&redirect);
     assert!(matches!(parsed, Ok(icmp4::Message::Redirect { request, .. }) if request == echo), "{parsed:?}");
 }
 
-/// Quote and extensions are the whole body, objects fit into the bytes there are, names are short.
+/// Quote and extensions together are the body; objects fit into it and interface names are short.
 pub fn extension(data: &[u8]) {
     let Some((length, body)) = data.split_first() else { return };
-    for words in [Words::Of32, Words::Of64] {
-        let (quote, added) = extension::split(body, *length, words);
-        assert!(quote.len() + added.len() == body.len() && body.starts_with(quote) && body.ends_with(added));
-        check_objects(added);
+    for unit in [LengthUnit::Of32, LengthUnit::Of64] {
+        let (quote, extensions) = extension::split(body, *length, unit);
+        assert_eq!([quote, extensions].concat(), body);
+        check_objects(extensions);
     }
     check_objects(body);
     let code = [0x5a; 8];

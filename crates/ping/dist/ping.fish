@@ -3,7 +3,7 @@ complete -c ping -s e -d 'Identifier of the requests [default: random]' -r
 complete -c ping -s F -d 'IPv6 flow label, hexadecimal; 0 for a random one' -r
 complete -c ping -s i -d 'Seconds between two probes, 0 for as fast as replies come [default: 1]' -r
 complete -c ping -s I -d 'Interface to send through, or source address' -r
-complete -c ping -s l -d 'Send PRELOAD probes at once at the start; in a flood, keep as many on their way [default: 1, in a flood 16]' -r
+complete -c ping -s l -d 'Send PRELOAD probes at once at the start; in a flood, keep as many in flight [default: 1, in a flood 16]' -r
 complete -c ping -s m -d 'Mark of the packets, for routing and firewall' -r
 complete -c ping -s M -d 'Path-MTU discovery: do, dont, want or probe' -r
 complete -c ping -s p -d 'Fill the payload with these hexadecimal digits, up to 16 bytes' -r
@@ -12,19 +12,19 @@ complete -c ping -s s -d 'Bytes of payload' -r
 complete -c ping -s S -d 'Size of the send buffer' -r
 complete -c ping -s t -d 'Time to live, or hop limit' -r
 complete -c ping -s T -d 'Time stamps in the IPv4 header: tsonly or tsandaddr' -r
-complete -c ping -s w -d 'Stop after DEADLINE seconds, whatever has come' -r
-complete -c ping -s W -d 'Seconds to wait for each reply' -r
-complete -c ping -l stats -d 'Percentiles, jitter, outages and every count in the summary' -r -f -a "full\t''"
-complete -c ping -l timestamp -d 'Time before each line, or in each record: as text, or in seconds since 1970' -r -f -a "iso\t''
+complete -c ping -s w -d 'Stop after DEADLINE seconds' -r
+complete -c ping -s W -d 'Seconds to wait for each reply; a later reply is shown and counted as late' -r
+complete -c ping -l stats -d 'Percentiles, jitter, outages and all counters in the summary' -r -f -a "full\t''"
+complete -c ping -l timestamp -d 'Time stamp of each line or record: as text, or in seconds since 1970' -r -f -a "iso\t''
 unix\t''"
-complete -c ping -l until-down -d 'Stop after N probes in a row without a reply [default: 3]' -r
-complete -c ping -l resolve-every -d 'Look the name up again every SECONDS, and follow it to another address' -r
-complete -c ping -l color -d 'When to colour the output' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set to anything but nothing, or `TERM` is `dumb`'
-always\t'Always, even into a pipe'
+complete -c ping -l until-down -d 'Stop after N consecutive probes without a reply [default: 3]' -r
+complete -c ping -l resolve-every -d 'Resolve the name again every SECONDS and follow its address' -r
+complete -c ping -l color -d 'Colour of the output' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set and not empty or `TERM` is `dumb`'
+always\t'Always, also into a pipe'
 never\t'Never'"
-complete -c ping -l targets -d 'Read targets from FILE, - for standard input: words in lines, # begins a comment' -r -F
-complete -c ping -l rate -d 'Probes a second over all targets, 0 for no limit [default: 10000, no limit towards this host itself; 1000 for an ordinary user]' -r
-complete -c ping -l prometheus -d 'Write the figures to FILE for the textfile collector of Prometheus, after each round and at the end' -r -F
+complete -c ping -l targets -d 'Read targets from FILE, - for standard input: separated by blanks and line ends, # begins a comment' -r -F
+complete -c ping -l rate -d 'Probes per second over all targets, 0 for no limit [default: 10000, no limit towards this host itself; 1000 for an ordinary user]' -r
+complete -c ping -l prometheus -d 'Write metrics to FILE for the textfile collector of Prometheus, after each round and at the end' -r -F
 complete -c ping -s 4 -d 'Use IPv4'
 complete -c ping -s 6 -d 'Use IPv6'
 complete -c ping -s 3 -d 'Show times with microseconds always'
@@ -39,17 +39,17 @@ complete -c ping -s f -d 'Flood: a dot for each probe, taken back by its reply, 
 complete -c ping -s H -d 'Look names up even for a destination given as an address'
 complete -c ping -s L -d 'Do not loop multicast packets back'
 complete -c ping -s n -d 'Print addresses, never names'
-complete -c ping -s O -d 'Report probes without an answer (they are reported anyway)'
+complete -c ping -s O -d 'Report probes without a reply (always on)'
 complete -c ping -s q -d 'Only the first line and the summary'
-complete -c ping -s r -d 'Do not route: reach hosts on a link of this one only'
+complete -c ping -s r -d 'Bypass routing: reach hosts on an attached network only'
 complete -c ping -s R -d 'Record the route in the IPv4 header'
-complete -c ping -s U -d 'Measure from program to program, without the kernel\'s stamps'
-complete -c ping -s v -d 'Say more; twice and more for a log on standard error'
-complete -c ping -l json -d 'One JSON object a line for every event'
-complete -c ping -l csv -d 'Comma-separated values, one line for every event'
-complete -c ping -l graph -d 'A graph that moves, on a terminal'
+complete -c ping -s U -d 'Measure without the kernel\'s time stamps'
+complete -c ping -s v -d 'More details; twice and more: a log on standard error'
+complete -c ping -l json -d 'JSON: one object per line and event'
+complete -c ping -l csv -d 'Comma-separated values, one line per event'
+complete -c ping -l graph -d 'Live graph on a terminal'
 complete -c ping -l until-up -d 'Stop at the first reply'
-complete -c ping -l alive -d 'Print the targets that answer, one a line, as they do'
-complete -c ping -l unreachable -d 'Print the targets that do not answer, one a line, at the end'
+complete -c ping -l alive -d 'Print the targets that answer, one per line, as they answer'
+complete -c ping -l unreachable -d 'Print the targets that do not answer, one per line, at the end'
 complete -c ping -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ping -s V -l version -d 'Print version'

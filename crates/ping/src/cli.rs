@@ -1,17 +1,18 @@
-//! What may be typed: the options of ping, named and lettered as in iputils.
+//! Options of ping, named and lettered as in iputils.
 //!
-//! Values stay strings here; `config` decides what they mean and refuses the wrong ones with a reason of its own. An
-//! option that is not listed is refused by clap, so nothing is accepted that has no effect.
+//! Values stay strings here; `config` parses them and words the errors. clap refuses unknown options.
 
 use clap::{ArgAction, Parser};
 use common::logger::Color;
 
-/// The options that iputils does not have.
+/// Heading of the options that iputils does not have.
 const MORE: &str = "Beyond iputils";
 
-pub use crate::many::cli::ManyOptions;
+pub mod multi;
 
-/// Send ICMP echo requests to a host and tell what comes back.
+pub use multi::MultiArgs;
+
+/// Send ICMP echo requests to a host and report the replies
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "ping",
@@ -81,7 +82,7 @@ pub struct Cli {
     /// Interface to send through, or source address
     #[arg(short = 'I', value_name = "INTERFACE")]
     pub interface: Option<String>,
-    /// Send PRELOAD probes at once at the start; in a flood, keep as many on their way [default: 1, in a flood 16]
+    /// Send PRELOAD probes at once at the start; in a flood, keep as many in flight [default: 1, in a flood 16]
     #[arg(short = 'l', value_name = "PRELOAD")]
     pub preload: Option<String>,
     /// Do not loop multicast packets back
@@ -96,7 +97,7 @@ pub struct Cli {
     /// Print addresses, never names
     #[arg(short)]
     pub numeric: bool,
-    /// Report probes without an answer (they are reported anyway)
+    /// Report probes without a reply (always on)
     #[arg(short = 'O')]
     pub outstanding: bool,
     /// Fill the payload with these hexadecimal digits, up to 16 bytes
@@ -108,7 +109,7 @@ pub struct Cli {
     /// Type of service or traffic class, decimal or 0x hexadecimal
     #[arg(short = 'Q', value_name = "TCLASS")]
     pub tclass: Option<String>,
-    /// Do not route: reach hosts on a link of this one only
+    /// Bypass routing: reach hosts on an attached network only
     #[arg(short = 'r')]
     pub no_route: bool,
     /// Record the route in the IPv4 header
@@ -126,46 +127,46 @@ pub struct Cli {
     /// Time stamps in the IPv4 header: tsonly or tsandaddr
     #[arg(short = 'T', value_name = "TIMESTAMP")]
     pub header_stamps: Option<String>,
-    /// Measure from program to program, without the kernel's stamps
+    /// Measure without the kernel's time stamps
     #[arg(short = 'U')]
     pub user_times: bool,
-    /// Say more; twice and more for a log on standard error
+    /// More details; twice and more: a log on standard error
     #[arg(short, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Stop after DEADLINE seconds, whatever has come
+    /// Stop after DEADLINE seconds
     #[arg(short = 'w', value_name = "DEADLINE")]
     pub deadline: Option<String>,
-    /// Seconds to wait for each reply
+    /// Seconds to wait for each reply; a later reply is shown and counted as late
     #[arg(short = 'W', value_name = "TIMEOUT", default_value = "1")]
     pub timeout: String,
-    /// One JSON object a line for every event
+    /// JSON: one object per line and event
     #[arg(long, conflicts_with_all = ["csv", "graph"], help_heading = MORE)]
     pub json: bool,
-    /// Comma-separated values, one line for every event
+    /// Comma-separated values, one line per event
     #[arg(long, conflicts_with = "graph", help_heading = MORE)]
     pub csv: bool,
-    /// A graph that moves, on a terminal
+    /// Live graph on a terminal
     #[arg(long, help_heading = MORE)]
     pub graph: bool,
-    /// Percentiles, jitter, outages and every count in the summary
+    /// Percentiles, jitter, outages and all counters in the summary
     #[arg(long, value_name = "AMOUNT", value_parser = ["full"], help_heading = MORE)]
     pub stats: Option<String>,
-    /// Time before each line, or in each record: as text, or in seconds since 1970
+    /// Time stamp of each line or record: as text, or in seconds since 1970
     #[arg(long, value_name = "STYLE", value_parser = ["iso", "unix"], help_heading = MORE)]
     pub timestamp: Option<String>,
     /// Stop at the first reply
     #[arg(long, conflicts_with = "until_down", help_heading = MORE)]
     pub until_up: bool,
-    /// Stop after N probes in a row without a reply [default: 3]
+    /// Stop after N consecutive probes without a reply [default: 3]
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "3", help_heading = MORE)]
     pub until_down: Option<String>,
-    /// Look the name up again every SECONDS, and follow it to another address
+    /// Resolve the name again every SECONDS and follow its address
     #[arg(long, value_name = "SECONDS", help_heading = MORE)]
     pub resolve_every: Option<String>,
-    /// When to colour the output
+    /// Colour of the output
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, help_heading = MORE)]
     pub color: Color,
-    /// What makes a run one of many targets.
+    /// Options of a run with many targets.
     #[command(flatten)]
-    pub many: ManyOptions,
+    pub multi: MultiArgs,
 }

@@ -1,71 +1,43 @@
-//! What the command line means: every value checked here, once, so that the rest of the program takes it as it is.
+//! Meaning of the command line: every value is parsed and checked here.
 //!
-//! A value that cannot be used is refused with the option, the value and the reason; nothing is ignored silently.
+//! An invalid value is refused with option, value and reason; no option is ignored.
 
+pub(crate) mod multi;
 mod values;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use common::logger::Color;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use self::values::{bad, flow_label, number, pattern_bytes, seconds};
 use crate::cli::Cli;
-use crate::pinger::{Pace, Plan, Until};
+use crate::family::Family;
 use crate::proto::payload::TIMED;
+use crate::single::plan::{Pace, Plan, Until};
 
-/// Probes of a flood that may be on their way; as many leave in one system call.
+/// Maximum number of probes of a flood in flight, and per system call.
 const FLOOD_PRELOAD: u64 = 16;
-/// Bytes that they may have together; more would not stay in the cache of a processor.
+/// Maximum total size of these probes in bytes: larger batches leave the processor cache.
 const FLOOD_BYTES: u64 = 65_536;
-/// Longest payload: an IPv4 packet holds 65,535 bytes, of which 28 are headers.
-const LONGEST_PAYLOAD: u64 = 65_507;
-/// Shortest interval of an ordinary user, who shall not flood a network.
-const SHORTEST_USER_INTERVAL: Duration = Duration::from_millis(2);
-/// Shortest interval of an ordinary user towards a whole network.
-const SHORTEST_GROUP_INTERVAL: Duration = Duration::from_secs(1);
-/// Probes that an ordinary user may send at once.
-const LARGEST_USER_PRELOAD: u64 = 3;
-/// Shortest time between two look-ups of the target's name; DNS servers are not to be pinged.
-const SHORTEST_RESOLVE: Duration = Duration::from_secs(1);
+/// Longest payload: an IPv4 packet has 65,535 bytes, 28 of them headers.
+const MAX_PAYLOAD: u64 = 65_507;
+/// Shortest interval for users other than root (flood protection).
+const MIN_USER_INTERVAL: Duration = Duration::from_millis(2);
+/// Shortest interval for users other than root towards a broadcast or multicast address.
+const MIN_GROUP_INTERVAL: Duration = Duration::from_secs(1);
+/// Most probes that users other than root may send at once.
+const MAX_USER_PRELOAD: u64 = 3;
+/// Shortest time between two look-ups of the target's name, to spare name servers.
+const MIN_RESOLVE: Duration = Duration::from_secs(1);
 
-/// IPv4 or IPv6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4 and ICMP.
-    V4,
-    /// IPv6 and `ICMPv6`.
-    V6,
-}
-
-impl Family {
-    /// The family that the name of the program asks for.
-    pub fn of_program(name: &str) -> Option<Self> {
-        match name {
-            "ping4" => Some(Self::V4),
-            "ping6" => Some(Self::V6),
-            _ => None,
-        }
-    }
-
-    /// The family of `address`.
-    pub fn of(address: IpAddr) -> Self {
-        if address.is_ipv4() { Self::V4 } else { Self::V6 }
-    }
-
-    /// Whether `address` belongs to this family.
-    pub fn is_of(self, address: IpAddr) -> bool {
-        Self::of(address) == self
-    }
-}
-
-/// Where probes shall leave from; `fe80::1%eth0` names both parts.
+/// Source of the probes; `fe80::1%eth0` gives both parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// This address of this host.
+    /// A local address.
     pub address: Option<IpAddr>,
-    /// This interface.
+    /// A network interface.
     pub interface: Option<String>,
 }
 
@@ -82,45 +54,45 @@ impl Origin {
     }
 }
 
-/// Whether packets may be fragmented, and who finds the largest size that may pass.
+/// Path-MTU discovery (`IP_MTU_DISCOVER`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathMtu {
-    /// May be fragmented by anybody.
+    /// Off: packets may be fragmented on the path.
     Dont,
     /// By this host only.
     Want,
-    /// By nobody.
+    /// Never fragmented.
     Do,
-    /// By nobody, whatever this host knows of the path.
+    /// Never fragmented, and the known path MTU is ignored.
     Probe,
 }
 
-/// What hosts on the way shall write into the IPv4 header.
+/// IPv4 header option of each probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderOption {
-    /// Their addresses.
+    /// Record route.
     RecordRoute,
-    /// Their time.
+    /// Time stamps.
     TimeStamps {
-        /// And their addresses.
+        /// With the addresses of the routers.
         with_addresses: bool,
     },
 }
 
-/// In which form events are printed.
+/// Output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// The words of iputils.
+    /// The text of iputils.
     Text,
-    /// One JSON object a line.
+    /// JSON lines.
     Json,
     /// Comma-separated values (RFC 4180).
     Csv,
-    /// A picture that moves.
+    /// Live graph.
     Graph,
 }
 
-/// How the time of an event is written.
+/// Format of time stamps in the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeStyle {
     /// Seconds since 1970.
@@ -129,21 +101,21 @@ pub enum TimeStyle {
     Iso,
 }
 
-/// Everything a run needs to know.
+/// Everything a run needs.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Config {
-    /// Host name or address as typed.
+    /// Host name or address as given.
     pub destination: String,
-    /// The family that was asked for.
+    /// The requested address family.
     pub family: Option<Family>,
     /// Source address or interface, or neither.
     pub origin: Origin,
     /// When to send and when to stop.
     pub plan: Plan,
-    /// What each probe carries; its first bytes are replaced by the time.
+    /// Payload of each probe; its first bytes are replaced by the time.
     pub payload: Vec<u8>,
-    /// The pattern as typed, in bytes.
+    /// The pattern as given, in bytes.
     pub pattern: Option<Vec<u8>>,
     /// Identifier of the requests, random when `None`.
     pub identifier: Option<u16>,
@@ -157,11 +129,11 @@ pub struct Config {
     pub header_option: Option<HeaderOption>,
     /// IPv6 flow label; 0 for a random one.
     pub flow_label: Option<u32>,
-    /// Whether the socket is debugged.
+    /// `SO_DEBUG`.
     pub debug: bool,
-    /// Whether only hosts on a link of this one may be reached.
+    /// `SO_DONTROUTE`.
     pub no_route: bool,
-    /// Mark of the packets.
+    /// `SO_MARK`.
     pub mark: Option<u32>,
     /// Size of the send buffer.
     pub send_buffer: Option<usize>,
@@ -183,17 +155,17 @@ pub struct Config {
     pub always_names: bool,
     /// Form of the output.
     pub format: Format,
-    /// A dot for a probe, taken back by its reply.
+    /// Print a dot per probe and erase it with the reply.
     pub flood: bool,
-    /// The mean time between two sends is told.
+    /// Print the mean time between two sends.
     pub shows_gap: bool,
-    /// All counts and figures in the summary.
+    /// All counters and statistics in the summary.
     pub full_stats: bool,
-    /// Time before each line, or in each record.
+    /// Time stamp of each line or record.
     pub timestamps: Option<TimeStyle>,
     /// Whether output is coloured.
     pub color: Color,
-    /// How often the name of the target is looked up again.
+    /// Period of re-resolution.
     pub resolve_every: Option<Duration>,
     /// Microseconds in each time.
     pub precise: bool,
@@ -202,28 +174,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// Checks what was typed; `called_as` is the family that the name of the program asks for.
-    pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Failure> {
-        if cli.many.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
-            return Err(Failure::new(Kind::Usage, "", "usage error", "Destination address required"));
+    /// Checks the command line; `called_as` is the family that the program name chooses.
+    pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Error> {
+        if cli.multi.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
+            return Err(Error::usage("usage error", "Destination address required"));
         }
-        let family = match (cli.v4, cli.v6) {
-            (true, _) => Some(Family::V4),
-            (_, true) => Some(Family::V6),
-            _ => called_as,
-        };
-        let family = implied_family(&cli, family)?;
-        let origin = cli.interface.as_deref().map(Origin::parse).unwrap_or_default();
-        let family = match (family, origin.address) {
-            (Some(family), Some(address)) if !family.is_of(address) => {
-                return Err(bad("-I", &address.to_string(), "an address of the other family"));
-            }
-            // A name with addresses of both families is pinged from where the user stands.
-            (None, Some(address)) => Some(Family::of(address)),
-            (family, _) => family,
-        };
+        let (family, origin) = family_and_origin(&cli, called_as)?;
         let pattern = cli.pattern.as_deref().map(pattern_bytes).transpose()?;
-        let size = number("-s", &cli.size, 0, LONGEST_PAYLOAD)?;
+        let size = number("-s", &cli.size, 0, MAX_PAYLOAD)?;
         let plan = plan(&cli, size)?;
         let optional = |option, value: &Option<String>, least, most| {
             value.as_deref().map(|value| number(option, value, least, most)).transpose()
@@ -275,14 +233,14 @@ impl Config {
         })
     }
 
-    /// Whether this user may ping a broadcast or multicast address in this way: not often, and not in pieces.
-    pub fn allow_group(&self, is_broadcast: bool, target: IpAddr) -> Result<(), Failure> {
+    /// Whether this user may ping a broadcast or multicast address with this interval and without fragments.
+    pub fn allow_group(&self, is_broadcast: bool, target: IpAddr) -> Result<(), Error> {
         if nix::unistd::Uid::current().is_root() || !(is_broadcast || target.is_multicast()) {
             return Ok(());
         }
-        let refused = |what: &'static str, why: &str| Err(Failure::new(Kind::Denied, what, "", why.to_owned()));
+        let refused = |what: &'static str, why: &str| Err(Error::new(Kind::Denied, what, "", why.to_owned()));
         match self.plan.pace {
-            Pace::Every(interval) if interval >= SHORTEST_GROUP_INTERVAL => {}
+            Pace::Every(interval) if interval >= MIN_GROUP_INTERVAL => {}
             _ => return refused("broadcast ping with too short interval", "an ordinary user waits a second"),
         }
         match self.path_mtu {
@@ -291,14 +249,33 @@ impl Config {
         }
     }
 
-    /// Whether the payload has room for the time, and times are shown.
+    /// Whether the payload has room for the time, so that times are shown.
     pub fn is_timed(&self) -> bool {
         self.payload.len() >= TIMED
     }
 }
 
-/// The family that options of one family ask for; they have no effect in the other, so there they are refused.
-fn implied_family(cli: &Cli, family: Option<Family>) -> Result<Option<Family>, Failure> {
+/// The requested address family, also by option, program name or source address, and the source of the probes.
+fn family_and_origin(cli: &Cli, called_as: Option<Family>) -> Result<(Option<Family>, Origin), Error> {
+    let family = match (cli.v4, cli.v6) {
+        (true, _) => Some(Family::V4),
+        (_, true) => Some(Family::V6),
+        _ => called_as,
+    };
+    let family = implied_family(cli, family)?;
+    let origin = cli.interface.as_deref().map(Origin::parse).unwrap_or_default();
+    match (family, origin.address) {
+        (Some(family), Some(address)) if !family.is_of(address) => {
+            Err(bad("-I", &address.to_string(), "an address of the other family"))
+        }
+        // A source address decides the family of a name that has both.
+        (None, Some(address)) => Ok((Some(Family::of(address)), origin)),
+        (family, _) => Ok((family, origin)),
+    }
+}
+
+/// The address family that other options require; they are refused with the other family.
+fn implied_family(cli: &Cli, family: Option<Family>) -> Result<Option<Family>, Error> {
     let (option, implied) = match (cli.record_route, &cli.header_stamps, &cli.flow_label) {
         (true, _, _) => ("-R", Family::V4),
         (_, Some(_), _) => ("-T", Family::V4),
@@ -309,19 +286,19 @@ fn implied_family(cli: &Cli, family: Option<Family>) -> Result<Option<Family>, F
         family.is_some_and(|family| family != implied) || (cli.flow_label.is_some() && implied == Family::V4);
     if is_other {
         let reason = if implied == Family::V4 { "an option of IPv4" } else { "an option of IPv6" };
-        return Err(Failure::new(Kind::Usage, "", option, reason));
+        return Err(Error::new(Kind::Usage, "", option, reason));
     }
     Ok(Some(implied))
 }
 
-fn plan(cli: &Cli, size: u64) -> Result<Plan, Failure> {
+fn plan(cli: &Cli, size: u64) -> Result<Plan, Error> {
     let is_root = nix::unistd::Uid::current().is_root();
     let pace = pace(cli, is_root)?;
     let usual = if pace == Pace::Flood { (FLOOD_BYTES / size.max(1)).clamp(1, FLOOD_PRELOAD) } else { 1 };
     let preload = cli.preload.as_deref().map_or(Ok(usual), |value| number("-l", value, 1, 65_536))?;
-    if !is_root && preload > LARGEST_USER_PRELOAD {
+    if !is_root && preload > MAX_USER_PRELOAD {
         let reason = format!("{preload}");
-        return Err(Failure::new(Kind::Denied, "", "cannot set preload to value greater than 3", reason));
+        return Err(Error::new(Kind::Denied, "", "cannot set preload to value greater than 3", reason));
     }
     let timeout = seconds("-W", &cli.timeout)?;
     if timeout.is_zero() {
@@ -343,23 +320,23 @@ fn plan(cli: &Cli, size: u64) -> Result<Plan, Failure> {
     })
 }
 
-fn pace(cli: &Cli, is_root: bool) -> Result<Pace, Failure> {
+fn pace(cli: &Cli, is_root: bool) -> Result<Pace, Error> {
     let interval = match &cli.interval {
         Some(typed) => seconds("-i", typed)?,
         None if cli.flood => Duration::ZERO,
         None => Duration::from_secs(1),
     };
-    if !is_root && interval < SHORTEST_USER_INTERVAL {
-        return Err(Failure::new(Kind::Denied, "", "cannot flood", "minimal interval allowed for user is 2ms"));
+    if !is_root && interval < MIN_USER_INTERVAL {
+        return Err(Error::new(Kind::Denied, "", "cannot flood", "minimal interval allowed for user is 2ms"));
     }
     Ok(match interval {
-        _ if cli.adaptive => Pace::Adaptive(if is_root { Duration::ZERO } else { SHORTEST_USER_INTERVAL }),
+        _ if cli.adaptive => Pace::Adaptive(if is_root { Duration::ZERO } else { MIN_USER_INTERVAL }),
         Duration::ZERO => Pace::Flood,
         interval => Pace::Every(interval),
     })
 }
 
-fn path_mtu(text: &str) -> Result<PathMtu, Failure> {
+fn path_mtu(text: &str) -> Result<PathMtu, Error> {
     match text {
         "do" => Ok(PathMtu::Do),
         "dont" => Ok(PathMtu::Dont),
@@ -369,7 +346,7 @@ fn path_mtu(text: &str) -> Result<PathMtu, Failure> {
     }
 }
 
-fn header_option(cli: &Cli) -> Result<Option<HeaderOption>, Failure> {
+fn header_option(cli: &Cli) -> Result<Option<HeaderOption>, Error> {
     Ok(match cli.header_stamps.as_deref() {
         _ if cli.record_route => Some(HeaderOption::RecordRoute),
         None => None,
@@ -379,20 +356,20 @@ fn header_option(cli: &Cli) -> Result<Option<HeaderOption>, Failure> {
     })
 }
 
-/// The words of iputils for a value that is none of the few that there are.
-fn invalid(what: &'static str, value: &str) -> Failure {
-    Failure::new(Kind::Usage, what, "", value.to_owned())
+/// The error of iputils for an unknown keyword.
+fn invalid(what: &'static str, value: &str) -> Error {
+    Error::new(Kind::Usage, what, "", value.to_owned())
 }
 
-fn resolve_every(text: &str) -> Result<Duration, Failure> {
+fn resolve_every(text: &str) -> Result<Duration, Error> {
     let period = seconds("--resolve-every", text)?;
-    if period < SHORTEST_RESOLVE {
+    if period < MIN_RESOLVE {
         return Err(bad("--resolve-every", text, "once a second at most"));
     }
     Ok(period)
 }
 
-/// The bytes i, i+1, ... as iputils fills them, or the pattern again and again.
+/// Bytes i, i+1, ... as in iputils, or the repeated pattern.
 fn payload(size: usize, pattern: Option<&[u8]>) -> Vec<u8> {
     match pattern {
         Some(pattern) => pattern.iter().copied().cycle().take(size).collect(),
@@ -425,8 +402,8 @@ mod tests {
         assert_eq!(refused(&["-t", "300"]), "invalid argument: -t '300': out of range: 1 <= value <= 255");
         assert_eq!(refused(&["-s", "65508"]), "invalid argument: -s '65508': out of range: 0 <= value <= 65507");
         for interval in ["x", "nan", "inf", "1e3", "-1", ""] {
-            let told = refused(&["-i", interval]);
-            assert!(told.ends_with(": not a number of seconds"), "{told}");
+            let reported = refused(&["-i", interval]);
+            assert!(reported.ends_with(": not a number of seconds"), "{reported}");
         }
         assert_eq!(refused(&["-M", "yes"]), "invalid -M argument: yes");
         assert_eq!(refused(&["-T", "tsprespec"]), "invalid timestamp type: tsprespec");

@@ -1,7 +1,7 @@
-//! The events of `--json`: one object a line, the same fields for one target and for many.
+//! Records of `--json`: one object per line, the same fields for one and for many targets.
 //!
-//! A field that an event does not have is left out, except in the summary, where every field stands in every case and a
-//! time that was never measured is null. Numbers are numbers, times in `_ms` are milliseconds. Nothing is counted here.
+//! Optional fields are left out, except in the summary, where a time without a value is null. Times in `_ms` are
+//! milliseconds.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -10,41 +10,41 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::pinger::Source;
+use crate::rtt::StampSource;
 
-/// What a line tells.
+/// The kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
-    /// The run begins.
+    /// Start of the run.
     Start,
-    /// The first answer to a probe, in time.
+    /// The first reply to a probe, within the timeout.
     Reply,
-    /// The first answer, after the probe had been given up.
+    /// The first reply to a probe, after the timeout.
     Late,
-    /// One more answer to an answered probe.
+    /// A further reply to a probe.
     Duplicate,
-    /// An answer whose checksum or payload is wrong; `reason` says which.
+    /// A reply with a wrong checksum or a changed payload; see `reason`.
     Corrupt,
-    /// An answer that is none of ours: from another address, or without our code in its payload; `reason` says which.
+    /// A reply from another address or without a valid MAC; see `reason`.
     Foreign,
-    /// A probe was given up.
+    /// No reply within the timeout.
     Lost,
-    /// An ICMP error about a probe, `from` the router that sent it, or a refusal by this host.
+    /// An ICMP error about a probe, sent by `from`, or a local error.
     Error,
-    /// A router named a better next hop for a probe.
+    /// A router named a better next hop.
     Redirect,
-    /// A probe could not leave this host.
+    /// The send of a probe failed.
     NotSent,
-    /// Datagrams were thrown away by this host because its buffer was full; `count` says how many.
+    /// `count` datagrams were dropped because the receive buffer was full.
     DroppedLocally,
-    /// The name of the target means another address now.
+    /// The name of the target resolves to another address now.
     Resolved,
-    /// The end, with all counts.
+    /// The end of the run, with all counters.
     Summary,
 }
 
-/// A time as it is written: seconds since 1970, or text in UTC.
+/// A time stamp: seconds since 1970, or RFC 3339 text in UTC.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Stamp {
@@ -55,13 +55,13 @@ pub(crate) enum Stamp {
 }
 
 impl Stamp {
-    /// This moment, in nanoseconds since 1970, as seconds or as text.
+    /// The time stamp `wall`, in nanoseconds since 1970.
     pub(crate) fn new(wall: u64, iso: bool) -> Self {
         if iso { Self::Iso(iso_text(wall)) } else { Self::Unix((wall / 1_000) as f64 / 1e6) }
     }
 }
 
-/// A moment in nanoseconds since 1970 as RFC 3339 writes it, with microseconds, in UTC.
+/// RFC 3339 text of nanoseconds since 1970, in UTC with microseconds.
 pub(crate) fn iso_text(wall: u64) -> String {
     let microseconds = i64::try_from(wall / 1_000).unwrap_or(i64::MAX);
     DateTime::<Utc>::from_timestamp_micros(microseconds)
@@ -69,26 +69,25 @@ pub(crate) fn iso_text(wall: u64) -> String {
         .to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// One line about one target, but for the last one.
+/// A record about one target.
 #[derive(Debug, Clone, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the names of the fields in JSON")]
-pub(crate) struct Event<'a> {
+pub(crate) struct Record<'a> {
     /// What happened.
     pub(crate) event: Kind,
-    /// When it was seen.
+    /// When it happened.
     pub(crate) time: Stamp,
-    /// The target as it was typed.
+    /// The target as given.
     pub(crate) target: &'a str,
-    /// The address that probes go to.
+    /// The address of the probes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) address: Option<IpAddr>,
     /// Number of the probe, from 1, never wrapped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seq: Option<u64>,
-    /// Who sent the packet.
+    /// The sender of the packet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<IpAddr>,
-    /// Bytes of the ICMP message; in the first line, of the payload.
+    /// Bytes of the ICMP message; in the start record, of the payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes: Option<usize>,
     /// Time to live or hop limit of the reply.
@@ -97,13 +96,13 @@ pub(crate) struct Event<'a> {
     /// Round-trip time.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
     pub(crate) rtt_ms: Option<Duration>,
-    /// Which clocks the round-trip time comes from.
+    /// The clocks of the round-trip time.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "source")]
-    pub(crate) rtt_source: Option<Source>,
-    /// Whether a probe that was sent later had been answered before.
+    pub(crate) rtt_source: Option<StampSource>,
+    /// Whether the reply to a later probe arrived before.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) reordered: bool,
-    /// Whether less came back than was sent.
+    /// Whether the payload is shorter than that of the request.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) truncated: bool,
     /// ICMP type of an error.
@@ -112,16 +111,16 @@ pub(crate) struct Event<'a> {
     /// ICMP code of an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) icmp_code: Option<u8>,
-    /// How many, where one line stands for several.
+    /// Number of datagrams, in a record about several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) count: Option<u64>,
-    /// In words, what went wrong.
+    /// The reason as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<&'a str>,
 }
 
-impl<'a> Event<'a> {
-    /// An event without any of the optional fields.
+impl<'a> Record<'a> {
+    /// A record without optional fields.
     pub(crate) fn new(event: Kind, time: Stamp, target: &'a str, address: Option<IpAddr>) -> Self {
         Self {
             event,
@@ -144,7 +143,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// The last line about one target; every field is there in every case.
+/// The summary record of one target; every field is always present.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Summary<'a> {
     pub(crate) event: Kind,
@@ -153,9 +152,9 @@ pub(crate) struct Summary<'a> {
     pub(crate) address: Option<IpAddr>,
     pub(crate) transmitted: u64,
     pub(crate) received: u64,
-    /// Given up without an answer, an error or a reason on this host.
+    /// Probes without a reply, an error or a sign of a local drop.
     pub(crate) lost: u64,
-    /// Neither answered nor given up when the run ended.
+    /// Probes in flight at the end.
     pub(crate) in_flight: u64,
     pub(crate) late: u64,
     pub(crate) duplicates: u64,
@@ -165,7 +164,7 @@ pub(crate) struct Summary<'a> {
     pub(crate) errors: u64,
     pub(crate) not_sent: u64,
     pub(crate) dropped_locally: u64,
-    /// 100 * (transmitted - received) / transmitted, as in the text; 0 when nothing was sent.
+    /// 100 * (transmitted - received) / transmitted; 0 when nothing was sent.
     pub(crate) loss_percent: f64,
     #[serde(serialize_with = "milliseconds")]
     pub(crate) min_ms: Option<Duration>,
@@ -181,13 +180,13 @@ pub(crate) struct Summary<'a> {
     pub(crate) p90_ms: Option<Duration>,
     #[serde(serialize_with = "milliseconds")]
     pub(crate) p99_ms: Option<Duration>,
-    /// RFC 3550, section 6.4.1, over the probes in the order they were sent.
+    /// RFC 3550, section 6.4.1, over the probes in sending order.
     #[serde(serialize_with = "milliseconds")]
     pub(crate) jitter_ms: Option<Duration>,
-    /// Mean of the differences between the times of neighbouring probes.
+    /// Mean difference of successive round-trip times.
     #[serde(serialize_with = "milliseconds")]
     pub(crate) mean_difference_ms: Option<Duration>,
-    /// From the send of the first probe of the longest unanswered row to that of the next answered one.
+    /// From the first probe of the longest outage to the next answered one.
     #[serde(serialize_with = "milliseconds")]
     pub(crate) longest_outage_ms: Option<Duration>,
     /// From the start to the last send.
@@ -195,13 +194,13 @@ pub(crate) struct Summary<'a> {
     pub(crate) elapsed_ms: Option<Duration>,
 }
 
-/// Writes one object and the end of its line.
+/// Writes a record and a line feed.
 pub(crate) fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.write_all(b"\n")
 }
 
-/// The share of probes without an answer; 0 when there was none.
+/// The percentage of probes without a reply; 0 when nothing was sent.
 pub(crate) fn loss_percent(transmitted: u64, received: u64) -> f64 {
     if transmitted == 0 {
         return 0.0;
@@ -212,18 +211,18 @@ pub(crate) fn loss_percent(transmitted: u64, received: u64) -> f64 {
 #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
 fn milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
-        // Nanoseconds first: one division of two exact numbers gives the shortest text.
+        // Dividing exact nanoseconds gives the shortest decimal text.
         Some(time) => serializer.serialize_f64(time.as_nanos() as f64 / 1e6),
         None => serializer.serialize_none(),
     }
 }
 
 #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn source<S: Serializer>(source: &Option<Source>, serializer: S) -> Result<S::Ok, S::Error> {
+fn source<S: Serializer>(source: &Option<StampSource>, serializer: S) -> Result<S::Ok, S::Error> {
     match source {
-        Some(Source::Kernel) => serializer.serialize_str("kernel"),
-        Some(Source::KernelReceive) => serializer.serialize_str("kernel-receive"),
-        Some(Source::User) => serializer.serialize_str("user"),
+        Some(StampSource::Kernel) => serializer.serialize_str("kernel"),
+        Some(StampSource::KernelReceive) => serializer.serialize_str("kernel-receive"),
+        Some(StampSource::User) => serializer.serialize_str("user"),
         None => serializer.serialize_none(),
     }
 }
@@ -245,11 +244,11 @@ mod tests {
 
     #[test]
     fn an_event_holds_only_what_it_has_and_names_are_escaped() {
-        let event = Event {
+        let event = Record {
             seq: Some(7),
             rtt_ms: Some(Duration::from_nanos(12_345_678)),
-            rtt_source: Some(Source::KernelReceive),
-            ..Event::new(Kind::Reply, Stamp::Unix(1_795_335_927.240_001), "a\"\u{1b}[1m", Some([192, 0, 2, 1].into()))
+            rtt_source: Some(StampSource::KernelReceive),
+            ..Record::new(Kind::Reply, Stamp::Unix(1_795_335_927.240_001), "a\"\u{1b}[1m", Some([192, 0, 2, 1].into()))
         };
         let line = "{\"event\":\"reply\",\"time\":1795335927.240001,\"target\":\"a\\\"\\u001b[1m\",\
                     \"address\":\"192.0.2.1\",\"seq\":7,\"rtt_ms\":12.345678,\"rtt_source\":\"kernel-receive\"}\n";

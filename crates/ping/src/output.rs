@@ -1,6 +1,6 @@
-//! Standard output that nobody may be reading: a wait for room ends with the signal that ends the run.
+//! Standard output that never blocks signals.
 //!
-//! Signals are blocked and read by the loop, so a plain write into a full pipe could be ended by nothing but SIGKILL.
+//! Signals are blocked and read from a descriptor, so a write into a full pipe waits for both.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -10,10 +10,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::signals::{Request, Signals};
 
-/// Standard output, given up when a signal asks for the end while there is no room in it.
+/// Standard output, abandoned when a signal requests the end while the pipe is full.
 pub(crate) struct Output<'a> {
     signals: &'a Signals,
-    /// The signal is gone with the first wait, and more may be written before the run has ended: from a buffer, for one.
+    /// Never cleared: the signal is consumed, and buffered output may follow.
     is_given_up: Cell<bool>,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Output<'a> {
             if room {
                 return Ok(());
             }
-            // A status line would not be read either; whoever wants the end shall have it.
+            // stdout is blocked: honour SIGINT at once.
             if let Ok(Some(Request::Stop)) = self.signals.next() {
                 self.is_given_up.set(true);
             }

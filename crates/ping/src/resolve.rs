@@ -1,8 +1,7 @@
-//! Names to addresses before the first probe, and addresses to names beside the replies.
+//! Name resolution: names to addresses before the first probe, addresses to names for reply lines.
 //!
-//! Forward look-ups go through the C library's getaddrinfo (RFC 6724 order, hosts file, search list). Once the run has
-//! begun every look-up has a thread of its own, so that a slow server holds nothing up; what comes late is used from then
-//! on. Names from DNS are escaped by whoever prints them.
+//! Forward look-ups use getaddrinfo of the C library (RFC 6724, hosts file, search list). Later look-ups run in
+//! threads, so that a slow server delays nothing. Names from DNS are escaped where they are printed.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,17 +10,18 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use dns_lookup::{AddrInfoHints, LookupErrorKind};
 use nix::libc;
 
-use crate::config::{Config, Family};
+use crate::config::Config;
+use crate::family::Family;
 
-/// How long the first line with an address may wait for its name: long enough for a hosts file, too short to be seen.
-const PATIENCE: Duration = Duration::from_millis(3);
-/// Addresses whose names are looked up in one run; strangers decide how many answer, so there is an end.
+/// How long the first line with an address waits for its name: enough for a hosts file, too short to notice.
+const NAME_TIMEOUT: Duration = Duration::from_millis(3);
+/// Maximum number of addresses whose names are looked up: the number of senders is not limited by this host.
 const REMEMBERED: usize = 64;
-/// `NI_NAMEREQD`: an address without a name is an error, not a number in letters.
+/// `NI_NAMEREQD`: an address without a name is an error.
 const NAME_REQUIRED: i32 = libc::NI_NAMEREQD;
 
 /// An address to ping.
@@ -29,21 +29,21 @@ const NAME_REQUIRED: i32 = libc::NI_NAMEREQD;
 pub(crate) struct Target {
     /// Address with port 0, and the scope of a link-local one.
     pub(crate) address: SocketAddr,
-    /// The name that DNS holds to be the real one, or what was typed.
+    /// The canonical name, or the argument.
     pub(crate) name: String,
-    /// Whether an address was typed, not a name.
+    /// Whether an address was given instead of a name.
     pub(crate) is_literal: bool,
 }
 
-/// All addresses of `host` in the order in which they are to be tried.
-pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target>, Failure> {
+/// All addresses of `host`, in the order to try them.
+pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target>, Error> {
     let literal = literal(host);
     if let Some(address) = literal {
         let fits = family.is_none_or(|family| family.is_of(address.ip()));
         return if fits {
             Ok(vec![Target { address, name: host.to_owned(), is_literal: true }])
         } else {
-            Err(Failure::new(Kind::UnknownHost, "", host, "Address family for hostname not supported"))
+            Err(Error::new(Kind::UnknownHost, "", host, "Address family for hostname not supported"))
         };
     }
     let hints = AddrInfoHints {
@@ -63,13 +63,13 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         };
         let text = io::Error::from(error).to_string();
         let reason = text.rsplit(": ").next().unwrap_or_default().to_owned();
-        Failure::new(kind, "", host, reason)
+        Error::new(kind, "", host, reason)
     })?;
     let mut canonical = None;
     let mut targets = Vec::new();
     for info in found {
-        let info = info.map_err(|cause| Failure::io("resolve", host, cause))?;
-        // The C library gives the canonical name with the first address only.
+        let info = info.map_err(|cause| Error::io("resolve", host, cause))?;
+        // The C library returns the canonical name with the first address only.
         canonical = canonical.or(info.canonname);
         let name = canonical.clone().unwrap_or_else(|| host.to_owned());
         targets.push(Target { address: info.sockaddr, name, is_literal: false });
@@ -77,7 +77,7 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
     Ok(targets)
 }
 
-/// An address typed as such; IPv6 may name its interface, `fe80::1%eth0`.
+/// An address argument; IPv6 may name its interface, `fe80::1%eth0`.
 fn literal(host: &str) -> Option<SocketAddr> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(match address {
@@ -90,7 +90,7 @@ fn literal(host: &str) -> Option<SocketAddr> {
     Some(SocketAddrV6::new(address.parse::<Ipv6Addr>().ok()?, 0, 0, scope).into())
 }
 
-/// Names of the addresses that answer.
+/// Names of the addresses that reply.
 #[derive(Debug)]
 pub(crate) struct Names {
     numeric: bool,
@@ -99,30 +99,30 @@ pub(crate) struct Names {
 
 #[derive(Debug)]
 enum Lookup {
-    /// The answer comes here; the first who asks waits this long.
+    /// Receives the result; the first query waits this long.
     Running(Receiver<Option<String>>, Duration),
     Done(Option<String>),
 }
 
 impl Names {
-    /// Looks names up, unless `numeric`.
+    /// Looks up names unless `numeric`.
     pub(crate) fn new(numeric: bool) -> Self {
         Self { numeric, known: HashMap::new() }
     }
 
-    /// Starts to look the name of `address` up, which will be asked for soon.
+    /// Starts the look-up of the name of `address`.
     pub(crate) fn prepare(&mut self, address: IpAddr) {
         if !self.numeric && self.known.len() < REMEMBERED {
             self.known.entry(address).or_insert_with(|| start_lookup(address));
         }
     }
 
-    /// The name of `address`, as far as it is known: within 3 ms at the first call, at once at each later one.
+    /// The name of `address` if it is known: within 3 ms at the first call, at once later.
     pub(crate) fn name(&mut self, address: IpAddr) -> Option<&str> {
         self.prepare(address);
         let lookup = self.known.get_mut(&address)?;
-        if let Lookup::Running(answer, patience) = lookup {
-            match answer.recv_timeout(std::mem::take(patience)) {
+        if let Lookup::Running(answer, timeout) = lookup {
+            match answer.recv_timeout(std::mem::take(timeout)) {
                 Ok(name) => *lookup = Lookup::Done(name),
                 Err(mpsc::RecvTimeoutError::Disconnected) => *lookup = Lookup::Done(None),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -139,36 +139,36 @@ fn start_lookup(address: IpAddr) -> Lookup {
     let (sender, receiver) = mpsc::channel();
     let look_up = move || {
         let name = dns_lookup::getnameinfo(&SocketAddr::new(address, 0), NAME_REQUIRED).ok().map(|(name, _)| name);
-        // Nobody listens any more when the run is over.
+        // The receiver is gone when the run is over.
         let _ = sender.send(name);
     };
     match thread::Builder::new().name("reverse-name".to_owned()).spawn(look_up) {
-        Ok(_) => Lookup::Running(receiver, PATIENCE),
-        // Without a thread there are no names; the replies matter more.
+        Ok(_) => Lookup::Running(receiver, NAME_TIMEOUT),
+        // Without a thread names are left out.
         Err(_) => Lookup::Done(None),
     }
 }
 
-/// Looks the name of the target up again and again.
-pub(crate) struct Watch {
+/// Re-resolves the name of the target periodically.
+pub(crate) struct Reresolver {
     host: String,
     family: Family,
     present: IpAddr,
     period: Duration,
-    /// When the next look-up begins.
+    /// When the next look-up starts.
     next: Instant,
     running: Option<Receiver<Vec<Target>>>,
 }
 
-impl Watch {
-    /// Watches the name of the destination, which means `present` now.
+impl Reresolver {
+    /// Starts with `present` as the current address of the destination.
     pub(crate) fn new(config: &Config, present: IpAddr, period: Duration) -> Self {
         let family = Family::of(present);
         let host = config.destination.clone();
         Self { host, family, present, period, next: Instant::now() + period, running: None }
     }
 
-    /// The new address, when the name no longer means the present one. Never waits; a failed look-up changes nothing.
+    /// The new address if it changed. Never blocks; a failed look-up changes nothing.
     pub(crate) fn moved(&mut self, now: Instant) -> Option<SocketAddr> {
         match self.running.as_ref().map(Receiver::try_recv) {
             Some(Err(mpsc::TryRecvError::Empty)) => return None,
@@ -196,7 +196,7 @@ impl Watch {
         let (host, family) = (self.host.clone(), self.family);
         let look_up = move || {
             if let Ok(targets) = addresses(&host, Some(family)) {
-                // Nobody listens any more when the run is over.
+                // The receiver is gone when the run is over.
                 let _ = sender.send(targets);
             }
         };

@@ -1,43 +1,35 @@
-//! Signals as something to read: SIGINT and SIGTERM end the run with a summary, SIGQUIT asks for a status line.
-//!
-//! They are blocked and delivered through a signalfd, so that no code runs behind the back of the loop.
+//! Signals that control a run: SIGINT and SIGTERM end it with a summary, SIGQUIT prints a status line.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use common::Failure;
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use common::Error;
+use common::signals::{self, Signal};
 
-/// What a signal asks for.
+/// What a signal requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// Stop, with a summary.
+    /// The end, with a summary.
     Stop,
-    /// Say how it stands.
+    /// A status line.
     Status,
 }
 
-/// The signals of this program, from the moment it exists.
+/// The blocked signals of this process.
 #[derive(Debug)]
-pub(crate) struct Signals(SignalFd);
+pub(crate) struct Signals(signals::Signals);
 
 impl Signals {
     /// Blocks the signals and opens their descriptor.
-    pub(crate) fn take_over() -> Result<Self, Failure> {
-        let mask: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT].into_iter().collect();
-        mask.thread_block()
-            .and_then(|()| SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC))
+    pub(crate) fn block() -> Result<Self, Error> {
+        signals::Signals::block(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT])
             .map(Self)
-            .map_err(|cause| Failure::io("receive", "signals", cause.into()))
+            .map_err(|cause| Error::io("receive", "signals", cause))
     }
 
-    /// The next request; `None` when there is none.
-    pub(crate) fn next(&self) -> Result<Option<Request>, Failure> {
-        let signal = self.0.read_signal().map_err(|cause| Failure::io("receive", "signals", cause.into()))?;
-        Ok(signal.map(|signal| match i32::try_from(signal.ssi_signo).ok().and_then(|n| Signal::try_from(n).ok()) {
-            Some(Signal::SIGQUIT) => Request::Status,
-            _ => Request::Stop,
-        }))
+    /// The next request; `None` when no signal is pending.
+    pub(crate) fn next(&self) -> Result<Option<Request>, Error> {
+        let signal = self.0.next().map_err(|cause| Error::io("receive", "signals", cause))?;
+        Ok(signal.map(|signal| if signal == Signal::SIGQUIT { Request::Status } else { Request::Stop }))
     }
 }
 

@@ -1,108 +1,106 @@
-//! The ICMP socket: raw where the right is there, the unprivileged datagram socket (`net.ipv4.ping_group_range`) else.
+//! ICMP sockets: raw with the right to it, else the unprivileged datagram socket (`net.ipv4.ping_group_range`).
 //!
-//! All options and the packet filter are set before the first send. The error queue (`IP_RECVERR`, RFC 4443 errors and
-//! the kernel's send stamps alike) is read here and handed on as plain values. It must not decide what anything means.
+//! All options and packet filters are set before the first send. ICMP errors and send stamps are read from the error
+//! queue.
 
-pub(crate) mod batch;
+pub(crate) mod batch_socket;
+mod control;
 mod filter;
+pub(crate) mod flood;
 mod open;
 mod options;
 
-pub(crate) use self::filter::instruction;
-pub(crate) use self::open::{any as open_any, bind_interface};
-pub(crate) use self::options::{failed as option_failed, filter_types};
+use self::control::{Control, address_of};
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use common::Failure;
+use common::Error;
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, RecvMsg, SockaddrStorage, TimestampingFlag, recvmsg, setsockopt, sockopt,
-};
-use nix::sys::time::TimeSpec;
+use nix::sys::socket::{MsgFlags, RecvMsg, SockaddrStorage, recvmsg};
 use socket2::SockAddr;
 
 use crate::config::{Config, PathMtu};
-use crate::pinger::Pace;
-use crate::proto::arrival::Expected;
-use crate::proto::seal::Seal;
+use crate::proto::payload_mac::PayloadMac;
+use crate::proto::reply::Expected;
+use crate::single::plan::Pace;
 
-/// Room for the control messages of one datagram: stamps, TTL and an error with its address take about 200 bytes.
+/// Buffer for the control messages of one datagram: about 200 bytes are needed.
 const CONTROL_SPACE: usize = 512;
 
-/// `SCM_TSTAMP_SND` (linux/errqueue.h): the stamp of a send was made by the driver of the device.
+/// `SCM_TSTAMP_SND` (linux/errqueue.h): the driver of the device made the send stamp.
 const STAMPED_BY_DEVICE: u32 = 0;
-/// Datagrams that are thrown away before the start at most.
-const MOST_DRAINED: usize = 10_000;
+/// Maximum number of datagrams drained before the start.
+const MAX_DRAINED: usize = 10_000;
 
-/// Why no socket could be opened.
+/// Why a socket could not be opened.
 pub(crate) struct OpenError {
-    pub(crate) failure: Failure,
-    /// There is no route to this address; another address of the same host may have one.
+    pub(crate) error: Error,
+    /// Whether the address has no route; another address of the host may have one.
     pub(crate) is_unroutable: bool,
 }
 
-impl From<Failure> for OpenError {
-    fn from(failure: Failure) -> Self {
-        Self { failure, is_unroutable: false }
+impl From<Error> for OpenError {
+    fn from(error: Error) -> Self {
+        Self { error, is_unroutable: false }
     }
 }
 
-/// The socket of one run, with what it knows about its ends.
+/// The socket of a run with one target.
 pub(crate) struct Socket {
     descriptor: socket2::Socket,
     destination: SockAddr,
-    /// What makes a datagram ours.
+    /// Identifies datagrams of this run.
     pub(crate) expected: Expected,
-    /// The address that probes leave from.
+    /// The source address of the probes.
     pub(crate) source: IpAddr,
     connected: bool,
-    /// Marks the payloads of this run.
-    pub(crate) seal: Seal,
+    /// Computes the MAC in each payload.
+    pub(crate) mac: PayloadMac,
     /// Bytes of options in the IPv4 header of each probe.
     pub(crate) options: usize,
     /// Whether the target is a broadcast address.
     pub(crate) is_broadcast: bool,
-    /// Whether the kernel stamps what is sent.
+    /// Whether the kernel stamps sends.
     stamps: bool,
-    /// The number of the probe that bears the kernel's stamp key 0.
+    /// The probe with the kernel's stamp key 0.
     first_key: u64,
 }
 
-/// A datagram as it came in.
+/// A received datagram.
 pub(crate) struct Datagram {
-    /// Bytes of it in the caller's buffer.
+    /// Its length in the caller's buffer.
     pub(crate) length: usize,
-    /// Who sent it.
+    /// The sender.
     pub(crate) from: SocketAddr,
-    /// Hops left, where the kernel tells.
+    /// Time to live or hop limit, where known.
     pub(crate) hops: Option<u8>,
-    /// When the kernel took it from the device, in nanoseconds since 1970.
+    /// The kernel's receive time stamp, in nanoseconds since 1970.
     pub(crate) stamp: Option<u64>,
-    /// Datagrams that found no room in the receive buffer so far, as the kernel counts them.
+    /// Datagrams dropped because the receive buffer was full, so far.
     pub(crate) overflowed: Option<u32>,
 }
 
-/// What a look at the receive queue gave.
+/// The result of a read.
 pub(crate) enum Received {
     /// A datagram.
     Datagram(Datagram),
-    /// An ICMP error, whose details wait in the error queue.
+    /// An ICMP error; details are in the error queue.
     Error,
-    /// Nothing more.
+    /// The queue is empty.
     Nothing,
 }
 
 /// An entry of the error queue.
 #[derive(Debug)]
-pub(crate) enum Notice {
-    /// Probe `sequence` was handed to the device (`has_left`), or put into its queue, at `stamp` nanoseconds since 1970.
+pub(crate) enum ErrorQueueEntry {
+    /// The send stamp of probe `sequence`, from the driver (`has_left`) or from the queue before it, in nanoseconds
+    /// since 1970.
     Sent { sequence: u64, stamp: u64, has_left: bool },
-    /// An ICMP error about one of our packets; the quoted ICMP message lies in the caller's buffer.
-    /// `extensions` says where in them what the router added begins.
+    /// An ICMP error; the quoted ICMP message is in the caller's buffer, `extensions` is the offset of the RFC 4884
+    /// extensions in it.
     Icmp {
         from: Option<SocketAddr>,
         kind: u8,
@@ -112,20 +110,20 @@ pub(crate) enum Notice {
         extensions: Option<usize>,
         about: Option<IpAddr>,
     },
-    /// This host refused a packet; `mtu` says why when it was too long.
+    /// A local error; `mtu` is set when the packet was too long.
     Refused { errno: i32, mtu: u32 },
-    /// Something that ping has no use for.
+    /// Any other entry.
     Other,
 }
 
 impl Socket {
-    /// Opens a socket towards `target` and sets everything the configuration asks for.
+    /// Opens a socket towards `target` and sets all options.
     pub(crate) fn open(config: &Config, target: SocketAddr) -> Result<Self, OpenError> {
         let target = open::with_flow_label(config, target)?;
         let (socket, is_raw) = open::any(target, config)?;
         open::bind_interface(&socket, config)?;
         let open::Route { source, is_broadcast } = open::route(config, target)?;
-        // The unspecified address means this host, which answers from the address it was asked at.
+        // The unspecified address means this host, which replies from the probed address.
         let target = if target.ip().is_unspecified() { SocketAddr::new(source, 0) } else { target };
         let bound = config.origin.address.or(config.sticky_source.then_some(source));
         let identifier = open::bind(&socket, target, bound, is_raw, config.identifier)?;
@@ -133,13 +131,13 @@ impl Socket {
         if is_broadcast {
             socket.set_broadcast(true).map_err(options::failed("broadcast"))?;
         }
-        // Every host of a group would have to put the pieces together.
+        // Fragments would cost every host of the group.
         let path_mtu = config.path_mtu.or(is_group.then_some(PathMtu::Do));
         options::set_all(&socket, config, target, path_mtu)?;
-        let framing = filter::attach(&socket, target, is_raw, identifier)?;
+        let framing = filter::attach_single(&socket, target, is_raw, identifier)?;
         let destination = SockAddr::from(target);
         if config.connect {
-            socket.connect(&destination).map_err(|cause| Failure::io("connect", "", cause))?;
+            socket.connect(&destination).map_err(|cause| Error::io("connect", "", cause))?;
         }
         log::info!("{} socket, identifier {identifier}, source {source}", if is_raw { "raw" } else { "datagram" });
         let answerer = (!is_group).then_some(target.ip());
@@ -149,7 +147,7 @@ impl Socket {
             expected: Expected { framing, identifier, source: answerer, target: target.ip() },
             source,
             connected: config.connect,
-            seal: open::seal()?,
+            mac: open::mac()?,
             options: if target.is_ipv4() { options::header_options(config).len() } else { 0 },
             is_broadcast,
             stamps: config.plan.pace != Pace::Flood,
@@ -160,11 +158,11 @@ impl Socket {
         Ok(opened)
     }
 
-    /// Throws away what came in before the packet filter was there.
-    fn drain(&self) -> Result<(), Failure> {
+    /// Reads and ignores datagrams that arrived before the packet filter was set.
+    fn drain(&self) -> Result<(), Error> {
         let mut buffer = [0; 1];
-        // A raw socket without a filter takes every ICMP packet; a flood of them shall not hold the start up.
-        for _ in 0..MOST_DRAINED {
+        // Bounded: without a filter a raw socket receives every ICMP packet.
+        for _ in 0..MAX_DRAINED {
             if let Received::Nothing = self.receive(&mut buffer)? {
                 break;
             }
@@ -172,23 +170,23 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends to another address from now on, one of the same family.
-    pub(crate) fn follow(&mut self, config: &Config, target: SocketAddr) -> Result<(), Failure> {
+    /// Sends to another address of the same family from now on.
+    pub(crate) fn follow(&mut self, config: &Config, target: SocketAddr) -> Result<(), Error> {
         let destination = SockAddr::from(target);
         if self.connected {
-            self.descriptor.connect(&destination).map_err(|cause| Failure::io("connect", "", cause))?;
+            self.descriptor.connect(&destination).map_err(|cause| Error::io("connect", "", cause))?;
         }
         self.destination = destination;
         self.expected.target = target.ip();
         self.expected.source = self.expected.source.map(|_| target.ip());
-        // It is only shown; a mark, which takes a right that is gone, may choose another route.
+        // For display only; with a mark the route may differ, and setting one needs a right dropped before.
         if let Ok(route) = open::route(config, target) {
             self.source = route.source;
         }
         Ok(())
     }
 
-    /// Replies for which there is room in the receive buffer.
+    /// Number of replies that fit the receive buffer.
     pub(crate) fn room(&self, config: &Config) -> u64 {
         options::room(&self.descriptor, config)
     }
@@ -209,8 +207,7 @@ impl Socket {
         sent.map(|_| ())
     }
 
-    /// Numbers the kernel's send stamps anew, probe `next` being the first; after a failed send nobody knows how the
-    /// kernel counted.
+    /// Restarts the numbering of send stamps at probe `next`; after a failed send the kernel's count is unknown.
     pub(crate) fn restart_stamps(&mut self, next: u64) {
         self.first_key = next;
         // Without stamps the times are those of this program, which is good enough to go on.
@@ -223,7 +220,7 @@ impl Socket {
     }
 
     /// The next datagram, without waiting.
-    pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Received, Failure> {
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> Result<Received, Error> {
         let mut control = [0; CONTROL_SPACE];
         let mut parts = [IoSliceMut::new(buffer)];
         let fd = self.descriptor.as_raw_fd();
@@ -231,13 +228,13 @@ impl Socket {
             Ok(message) => message,
             Err(Errno::EAGAIN) => return Ok(Received::Nothing),
             Err(errno) if is_icmp_error(errno) => return Ok(Received::Error),
-            Err(errno) => return Err(Failure::io("receive", "replies", errno.into())),
+            Err(errno) => return Err(Error::io("receive", "replies", errno.into())),
         };
         Ok(datagram(&message).map_or(Received::Nothing, Received::Datagram))
     }
 
     /// The next entry of the error queue, without waiting; `None` when it is empty.
-    pub(crate) fn notice(&self, buffer: &mut [u8]) -> Result<Option<Notice>, Failure> {
+    pub(crate) fn next_error(&self, buffer: &mut [u8]) -> Result<Option<ErrorQueueEntry>, Error> {
         let mut control = [0; CONTROL_SPACE];
         let mut parts = [IoSliceMut::new(buffer)];
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
@@ -245,64 +242,40 @@ impl Socket {
             match recvmsg::<SockaddrStorage>(self.descriptor.as_raw_fd(), &mut parts, Some(&mut control), flags) {
                 Ok(message) => message,
                 Err(Errno::EAGAIN) => return Ok(None),
-                Err(errno) => return Err(Failure::io("receive", "errors", errno.into())),
+                Err(errno) => return Err(Error::io("receive", "errors", errno.into())),
             };
         Ok(Some(self.meaning(&message)))
     }
 
     /// What an entry of the error queue says.
-    fn meaning(&self, message: &RecvMsg<'_, '_, SockaddrStorage>) -> Notice {
-        let (mut error, mut from, mut stamp) = (None, None, None);
-        for part in message.cmsgs().into_iter().flatten() {
-            match part {
-                ControlMessageOwned::ScmTimestampsns(stamps) => stamp = nanoseconds(stamps.system),
-                ControlMessageOwned::Ipv4RecvErr(told, offender) => {
-                    error = Some(told);
-                    from = offender
-                        .map(|address| IpAddr::from(u32::from_be(address.sin_addr.s_addr).to_be_bytes()))
-                        .map(|address| SocketAddr::new(address, 0));
-                }
-                ControlMessageOwned::Ipv6RecvErr(told, offender) => {
-                    error = Some(told);
-                    from = offender.map(|address| {
-                        let ip = address.sin6_addr.s6_addr.into();
-                        SocketAddrV6::new(ip, 0, 0, address.sin6_scope_id).into()
-                    });
-                }
-                _ => {}
-            }
-        }
+    fn meaning(&self, message: &RecvMsg<'_, '_, SockaddrStorage>) -> ErrorQueueEntry {
+        let Control { error, offender: from, stamp, .. } = Control::read(message.cmsgs().into_iter().flatten());
         let about = message.address.as_ref().and_then(address_of).map(|address| address.ip());
         let length = message.bytes;
         match (error, stamp) {
-            (Some(told), Some(stamp)) if told.ee_origin == libc::SO_EE_ORIGIN_TIMESTAMPING => {
-                let has_left = told.ee_info == STAMPED_BY_DEVICE;
-                Notice::Sent { sequence: self.first_key + u64::from(told.ee_data), stamp, has_left }
+            (Some(error), Some(stamp)) if error.ee_origin == libc::SO_EE_ORIGIN_TIMESTAMPING => {
+                let has_left = error.ee_info == STAMPED_BY_DEVICE;
+                ErrorQueueEntry::Sent { sequence: self.first_key + u64::from(error.ee_data), stamp, has_left }
             }
-            (Some(told), _) if told.ee_origin == libc::SO_EE_ORIGIN_LOCAL => {
-                Notice::Refused { errno: told.ee_errno.cast_signed(), mtu: told.ee_info }
+            (Some(error), _) if error.ee_origin == libc::SO_EE_ORIGIN_LOCAL => {
+                ErrorQueueEntry::Refused { errno: error.ee_errno.cast_signed(), mtu: error.ee_info }
             }
-            (Some(told), _) if matches!(told.ee_origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6) => {
+            (Some(error), _) if matches!(error.ee_origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6) => {
                 // The first half of the data word, struct sock_ee_data_rfc4884; 0 without extensions.
-                let [first, second, _, _] = told.ee_data.to_ne_bytes();
+                let [first, second, _, _] = error.ee_data.to_ne_bytes();
                 let place = usize::from(u16::from_ne_bytes([first, second]));
                 let extensions = (place > 0 && place < length).then_some(place);
-                let (kind, code, info) = (told.ee_type, told.ee_code, told.ee_info);
-                Notice::Icmp { from, kind, code, info, length, extensions, about }
+                let (kind, code, info) = (error.ee_type, error.ee_code, error.ee_info);
+                ErrorQueueEntry::Icmp { from, kind, code, info, length, extensions, about }
             }
-            _ => Notice::Other,
+            _ => ErrorQueueEntry::Other,
         }
     }
 
-    fn set_stamps(&self, on: bool) -> io::Result<()> {
-        let flags = TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
+    fn set_stamps(&self, on_sends: bool) -> io::Result<()> {
         // Where a driver does not stamp, the entry into the queue of its device is the next best moment.
-        let sending = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
-            | TimestampingFlag::from_bits_retain(libc::SOF_TIMESTAMPING_TX_SCHED)
-            | TimestampingFlag::SOF_TIMESTAMPING_OPT_ID
-            | TimestampingFlag::SOF_TIMESTAMPING_OPT_TSONLY;
-        let flags = if on { flags | sending } else { flags };
-        Ok(setsockopt(&self.descriptor, sockopt::Timestamping, &flags)?)
+        let sends = if on_sends { options::SendStamps::DriverOrQueue } else { options::SendStamps::Off };
+        options::set_stamps(&self.descriptor, sends)
     }
 }
 
@@ -315,17 +288,8 @@ impl AsFd for Socket {
 /// A message as a datagram; one without a sender's address is none.
 fn datagram(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Datagram> {
     let from = message.address.as_ref().and_then(address_of)?;
-    let (mut hops, mut stamp, mut overflowed) = (None, None, None);
-    for part in message.cmsgs().into_iter().flatten() {
-        match part {
-            ControlMessageOwned::Ipv4Ttl(value) | ControlMessageOwned::Ipv6HopLimit(value) => {
-                hops = u8::try_from(value).ok();
-            }
-            ControlMessageOwned::ScmTimestampsns(stamps) => stamp = nanoseconds(stamps.system),
-            ControlMessageOwned::RxqOvfl(count) => overflowed = Some(count),
-            _ => {}
-        }
-    }
+    let control = Control::read(message.cmsgs().into_iter().flatten());
+    let Control { hops, stamp, dropped: overflowed, .. } = control;
     Some(Datagram { length: message.bytes, from, hops, stamp, overflowed })
 }
 
@@ -345,19 +309,4 @@ pub(crate) fn is_icmp_error(errno: Errno) -> bool {
             | Errno::EOPNOTSUPP
             | Errno::EINTR
     )
-}
-
-/// An address of the kernel as one of the standard library.
-pub(crate) fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
-    match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
-        (Some(v4), _) => Some(std::net::SocketAddrV4::from(*v4).into()),
-        (_, Some(v6)) => Some(SocketAddrV6::from(*v6).into()),
-        _ => None,
-    }
-}
-
-/// A stamp of the kernel in nanoseconds since 1970; `None` for one that was not made.
-pub(crate) fn nanoseconds(stamp: TimeSpec) -> Option<u64> {
-    let (seconds, rest) = (u64::try_from(stamp.tv_sec()).ok()?, u64::try_from(stamp.tv_nsec()).ok()?);
-    seconds.checked_mul(1_000_000_000)?.checked_add(rest).filter(|whole| *whole > 0)
 }

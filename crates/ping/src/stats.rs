@@ -1,7 +1,6 @@
-//! Round-trip times in numbers: minimum, mean, maximum, mean deviation, the moving average and percentiles.
+//! Statistics of round-trip times: minimum, mean, maximum, deviation, moving average, percentiles.
 //!
-//! All arithmetic is on integer nanoseconds, sums in u128, so that no reply can make it overflow or divide by zero. It
-//! knows nothing of packets and prints nothing.
+//! Integers only: nanoseconds, sums in u128, so that no reply can cause an overflow or a division by zero.
 
 mod quantiles;
 
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use quantiles::Quantiles;
 
-/// Sums over the round-trip times seen so far.
+/// Sums over the round-trip times.
 #[derive(Debug, Clone, Default)]
 pub struct Stats {
     count: u64,
@@ -17,12 +16,12 @@ pub struct Stats {
     maximum: u64,
     sum: u128,
     sum_of_squares: u128,
-    /// Eight times the moving average, as RFC 6298 keeps its smoothed time.
+    /// Eight times the moving average (RFC 6298, section 2).
     smoothed: u64,
     quantiles: Quantiles,
 }
 
-/// The figures of the summary line.
+/// The values of the summary line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figures {
     /// Shortest time.
@@ -38,7 +37,7 @@ pub struct Figures {
 }
 
 impl Stats {
-    /// Takes one round-trip time in; times above 584 years count as that.
+    /// Adds a round-trip time; more than 584 years are cut to that.
     pub fn add(&mut self, time: Duration) {
         let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.minimum = if self.count == 0 { time } else { self.minimum.min(time) };
@@ -53,27 +52,27 @@ impl Stats {
         };
     }
 
-    /// The moving average; `None` before the first time.
+    /// The moving average; `None` without a time.
     pub fn moving_average(&self) -> Option<Duration> {
         (self.count > 0).then(|| Duration::from_nanos(self.smoothed / 8))
     }
 
-    /// The time that `percent` of 100 did not exceed; `None` before the first.
+    /// The nearest-rank percentile; `None` without a time.
     pub fn percentile(&self, percent: u64) -> Option<Duration> {
         let time = self.quantiles.percentile(percent)?;
         Some(Duration::from_nanos(time.clamp(self.minimum, self.maximum)))
     }
 
-    /// The times in `columns` groups on a logarithmic scale, as (longest time, count); empty before the first.
+    /// The times in `columns` groups on a logarithmic scale, as (longest time, count); empty without a time.
     pub fn groups(&self, columns: usize) -> Vec<(Duration, u64)> {
         self.quantiles.groups(columns).into_iter().map(|(edge, count)| (Duration::from_nanos(edge), count)).collect()
     }
 
-    /// The figures so far; `None` before the first time.
+    /// The statistics so far; `None` without a time.
     pub fn figures(&self) -> Option<Figures> {
         let count = u128::from(self.count);
         let average = self.sum.checked_div(count)?;
-        // As one fraction nothing is rounded before the root; sums too large for that lose little by rounding first.
+        // Exact before the root; sums too large for that lose little by dividing first.
         let variance = match (count.checked_mul(self.sum_of_squares), self.sum.checked_mul(self.sum)) {
             (Some(squares), Some(square)) => squares.saturating_sub(square) / (count * count),
             _ => (self.sum_of_squares / count).saturating_sub(average.saturating_mul(average)),

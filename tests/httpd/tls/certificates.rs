@@ -13,7 +13,7 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
 use tempfile::TempDir;
-use testkit::process::PATIENCE;
+use testkit::process::WAIT_TIMEOUT;
 
 /// A certificate with its key in a folder of its own.
 pub(super) struct Pair {
@@ -83,7 +83,7 @@ impl Secure {
     pub(super) fn connect(config: &Arc<ClientConfig>, address: SocketAddr) -> Self {
         let connection = ClientConnection::new(Arc::clone(config), ServerName::try_from("localhost").unwrap()).unwrap();
         let socket = TcpStream::connect(address).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
         socket.set_nodelay(true).unwrap();
         Self(StreamOwned::new(connection, socket))
     }
@@ -122,7 +122,7 @@ impl Secure {
 /// Everything that comes in clear after `bytes` were sent on a connection of their own.
 pub(super) fn in_clear(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     stream.write_all(bytes).unwrap();
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);

@@ -1,4 +1,4 @@
-# proves: a real browser trusts the certificate made at the start by its key, follows the redirect to HTTPS, and shows the site
+# proves: Chromium trusts the self-signed certificate by its key, follows the redirect to HTTPS, and shows the site
 # needs: chromium openssl python3
 . "$HERE/lib.sh"
 require chromium openssl python3
@@ -19,7 +19,7 @@ browse() {
 browse --dump-dom "http://127.0.0.1:$REDIRECT/hold/" >listing.html
 grep -q 'bill of lading.txt</a>' listing.html || fail "the listing lacks a file: $(cat listing.html)"
 browse --screenshot=page.png --window-size=390,844 "https://127.0.0.1:$PORT/"
-[[ $(stat -c %s page.png) -gt 10000 ]] || fail "the picture of the page is nearly empty"
+[[ $(stat -c %s page.png) -gt 10000 ]] || fail "the screenshot is nearly empty"
 sleep 1.2
 for line in '"GET /hold/ HTTP/1.1" 308' '"GET /hold/ HTTP/1.1" 200' '"GET /style.css HTTP/1.1" 200'; do
     grep -qF "$line" access.log || fail "not in the log: $line: $(cat access.log)"

@@ -1,8 +1,7 @@
-//! Man pages and shell completions, made from the same definitions as `--help`.
+//! Man pages and shell completions, made from the definitions of `--help`.
 //!
-//! What is made is committed in `crates/PROGRAM/dist`; the test of each program compares the two and
-//! `UPDATE_GOLDEN=1 cargo test -p PROGRAM dist` writes the files anew. The prose of a page is `PROGRAM.SECTION.in` beside it:
-//! man(7) with words between `@` on lines of their own, which stand for what is made.
+//! The results are kept in `crates/PROGRAM/dist`: the tests compare them, `UPDATE_GOLDEN=1 cargo test -p PROGRAM dist` writes
+//! them. The text of a page is `PROGRAM.SECTION.in`: man(7) with placeholders such as `@OPTIONS@` on separate lines.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,37 +12,37 @@ use clap_complete::Shell;
 
 use crate::golden;
 
-/// A table of options written by hand in a help text, for a command line that clap does not read.
-pub struct HandWritten {
+/// A help text written by hand, for a command line that clap does not parse.
+pub struct HelpText {
     rows: Vec<(String, String)>,
     usages: Vec<String>,
     paragraphs: Vec<String>,
 }
 
-/// Compares `crates/PROGRAM/dist/PROGRAM.SECTION` with the prose beside it, filled in from `command` and `more`, which are
-/// further words with what they stand for.
+/// Compares `crates/PROGRAM/dist/PROGRAM.SECTION` with its `.in` file, filled in from `command`. `more` are further placeholders
+/// with their text.
 ///
 /// # Panics
-/// When the two differ, or a word stands for nothing.
-pub fn compare_page(command: &Command, section: u8, more: &[(&str, String)]) {
+/// When the two differ, or a placeholder is missing.
+pub fn compare_man_page(command: &Command, section: u8, more: &[(&str, String)]) {
     let name = command.get_name();
     let file = format!("{name}.{section}");
-    let prose_path = folder(name).join(format!("{file}.in"));
-    let prose =
-        std::fs::read_to_string(&prose_path).unwrap_or_else(|error| panic!("{}: {error}", prose_path.display()));
+    let template_path = folder(name).join(format!("{file}.in"));
+    let template =
+        std::fs::read_to_string(&template_path).unwrap_or_else(|error| panic!("{}: {error}", template_path.display()));
     let mut command = command.clone();
     command.build();
     let mut page = format!(
-        ".\\\" Made from {file}.in and the definitions of --help: UPDATE_GOLDEN=1 cargo test -p {name} dist\n{prose}"
+        ".\\\" Made from {file}.in and the definitions of --help: UPDATE_GOLDEN=1 cargo test -p {name} dist\n{template}"
     );
     let version = command.get_version().and_then(|version| version.split(' ').next()).expect("a version");
     page = page.replace("@VERSION@", version);
-    for (word, text) in [("@SYNOPSIS@", synopsis(&mut command)), ("@OPTIONS@", options(&command))]
+    for (placeholder, text) in [("@SYNOPSIS@", synopsis(&mut command)), ("@OPTIONS@", options(&command))]
         .into_iter()
-        .chain(more.iter().map(|(word, text)| (*word, text.clone())))
+        .chain(more.iter().map(|(placeholder, text)| (*placeholder, text.clone())))
     {
-        assert!(page.contains(&format!("\n{word}\n")), "{} has no line {word}", prose_path.display());
-        page = page.replace(&format!("{word}\n"), &text);
+        assert!(page.contains(&format!("\n{placeholder}\n")), "{} has no line {placeholder}", template_path.display());
+        page = page.replace(&format!("{placeholder}\n"), &text);
     }
     golden::compare_file(&folder(name).join(&file), &page);
 }
@@ -64,9 +63,10 @@ pub fn compare_completions(command: &Command) {
     }
 }
 
-/// Two mistakes of clap's for programs with subcommands, put right. In fish it asks a function that says no while the value of
-/// an option is still missing, so that no value would be offered: the words of subcommands are looked for instead. In bash
-/// it spells the name of a program with a hyphen in two ways, so that nothing would be offered behind a subcommand.
+/// Corrects two mistakes of `clap_complete` in programs with subcommands.
+///
+/// fish: the function that looks for the subcommand fails while the value of an option is missing, so no value is offered.
+/// bash: a program name with a hyphen is spelled in two ways, so nothing is offered after a subcommand.
 fn corrected(script: &str, command: &Command) -> String {
     let name = command.get_name();
     let fish = format!("__fish_{}_", name.replace('-', "_"));
@@ -87,7 +87,7 @@ fn folder(program: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates").join(program).join("dist")
 }
 
-/// The lines of `Usage:`, the name of the program in bold.
+/// The usage lines, with the name of the program in bold.
 fn synopsis(command: &mut Command) -> String {
     let usage = command.render_usage().to_string();
     let name = command.get_name();
@@ -98,7 +98,7 @@ fn synopsis(command: &mut Command) -> String {
     lines.collect::<Vec<_>>().join(".br\n")
 }
 
-/// Every option in the order of `--help`; a heading of `--help` is a subsection.
+/// All options in the order of `--help`, with its headings as subsections.
 fn options(command: &Command) -> String {
     let shown = || command.get_arguments().filter(|arg| !arg.is_hide_set());
     let mut headings = Vec::new();
@@ -117,7 +117,7 @@ fn options(command: &Command) -> String {
     page
 }
 
-/// One option: its names and value, what it does, its default and what it can be.
+/// The entry of one option: names, value, description, possible values.
 fn entry(arg: &Arg) -> String {
     let mut names = Vec::new();
     names.extend(arg.get_short().map(|short| format!("\\fB\\-{short}\\fR")));
@@ -148,10 +148,10 @@ fn entry(arg: &Arg) -> String {
     page
 }
 
-/// What `--help` says behind the names of an option.
+/// The description of an option, with its default and its possible values.
 fn description(arg: &Arg) -> String {
     let help = match arg.get_id().as_str() {
-        "help" => "Print help.".to_owned(), // clap speaks of a second, shorter form of it
+        "help" => "Print help.".to_owned(), // without the mention of -h by clap
         _ => arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default(),
     };
     let mut text = if help.ends_with(['.', ']']) { help } else { help + "." };
@@ -168,43 +168,43 @@ fn description(arg: &Arg) -> String {
     text
 }
 
-impl HandWritten {
-    /// Reads a help text: lines behind `Usage:`, rows that begin with two spaces and a dash, and paragraphs.
-    pub fn read(help: &str) -> Self {
-        let mut read = Self { rows: Vec::new(), usages: Vec::new(), paragraphs: Vec::new() };
+impl HelpText {
+    /// Parses usage lines after `Usage:`, options as rows that begin with two spaces and a dash, and paragraphs.
+    pub fn parse(help: &str) -> Self {
+        let mut parsed = Self { rows: Vec::new(), usages: Vec::new(), paragraphs: Vec::new() };
         for block in help.split("\n\n") {
             if let Some(usages) = block.strip_prefix("Usage:") {
-                read.usages.extend(usages.lines().map(|line| line.trim().to_owned()));
+                parsed.usages.extend(usages.lines().map(|line| line.trim().to_owned()));
             } else if block.starts_with("  -") {
-                block.lines().for_each(|line| read.row(line));
+                block.lines().for_each(|line| parsed.row(line));
             } else {
-                read.paragraphs.push(block.trim_end().to_owned());
+                parsed.paragraphs.push(block.trim_end().to_owned());
             }
         }
-        read
+        parsed
     }
 
     fn row(&mut self, line: &str) {
         if let Some(row) = line.strip_prefix("  -") {
-            let (option, text) = row.split_once("  ").expect("an option and what it does");
+            let (option, text) = row.split_once("  ").expect("an option and its description");
             self.rows.push((format!("-{option}"), text.trim().to_owned()));
         } else {
-            let (_, text) = self.rows.last_mut().expect("a line that goes on");
+            let (_, text) = self.rows.last_mut().expect("a continuation of a row");
             text.push(' ');
             text.push_str(line.trim());
         }
     }
 
-    /// The same as part of a man page.
+    /// The help text as part of a man page.
     ///
     /// # Panics
-    /// When there is not a single paragraph.
+    /// When the help text has no paragraph.
     pub fn page(&self) -> String {
         let mut page = String::new();
         for usage in &self.usages {
             let _ = writeln!(page, "{}\n.br", escaped(usage));
         }
-        let (first, others) = self.paragraphs.split_first().expect("a help text says what the program does");
+        let (first, others) = self.paragraphs.split_first().expect("a paragraph that describes the program");
         let _ = write!(page, ".PP\n{}", filled(first));
         for (option, text) in &self.rows {
             let _ = write!(page, ".TP\n\\fB{}\\fR\n{}", escaped(option), filled(text));
@@ -215,15 +215,15 @@ impl HandWritten {
         page
     }
 
-    /// The options as clap has them, for completions.
+    /// The options as clap arguments, for completions.
     pub fn arguments(&self) -> Vec<Arg> {
         self.rows.iter().flat_map(|(option, text)| arguments_of(option, text)).collect()
     }
 }
 
-/// What a row such as `-f, -r ADDRESS` says; words like `-oi` cannot be said to clap.
+/// The arguments of a row such as `-f, -r ADDRESS`, without those like `-oi`, which clap cannot express.
 fn arguments_of(option: &str, text: &str) -> Vec<Arg> {
-    // Names live as long as the program for clap, and a test program is short-lived.
+    // Leaked, because clap demands names of static lifetime.
     let option: &'static str = option.to_owned().leak();
     let (names, value) = match option.rsplit_once(' ') {
         Some((names, value)) if !value.starts_with('-') => (names, Some(value)),
@@ -245,12 +245,12 @@ fn arguments_of(option: &str, text: &str) -> Vec<Arg> {
     found
 }
 
-/// Text that is shown as it is: backslashes and hyphens are themselves.
+/// Escapes backslashes and hyphens for man(7).
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\e").replace('-', "\\-")
 }
 
-/// A paragraph in lines of at most 79 bytes where its words allow it, none of which is taken for a request.
+/// Fills a paragraph to lines of at most 79 bytes and escapes lines that begin like a man(7) request.
 fn filled(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in escaped(text).split_whitespace() {
@@ -283,8 +283,8 @@ mod tests {
                         -f, -r ADDRESS  Where\n\n.dot files\nand 'quotes'\n";
 
     #[test]
-    fn a_help_text_becomes_part_of_a_page() {
-        let page = HandWritten::read(HELP).page();
+    fn a_help_text_becomes_part_of_a_man_page() {
+        let page = HelpText::parse(HELP).page();
         assert_eq!(
             page,
             "a [X]\n.br\na \\-t\n.br\n.PP\nReads.\n.TP\n\\fB\\-t\\fR\nSend to all\n.TP\n\\fB\\-f, \\-r ADDRESS\\fR\nWhere\n\
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn options_stand_below_their_headings_with_values_and_defaults() {
+    fn options_are_listed_below_their_headings_with_values_and_defaults() {
         let command = Command::new("a").disable_help_flag(true).args([
             Arg::new("file").help("A file"),
             Arg::new("port")
@@ -316,8 +316,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_become_options_with_and_without_a_value() {
-        let arguments = HandWritten::read(HELP).arguments();
+    fn rows_become_arguments_with_and_without_a_value() {
+        let arguments = HelpText::parse(HELP).arguments();
         let shorts: Vec<_> = arguments.iter().map(|arg| (arg.get_short(), arg.get_value_names().is_some())).collect();
         assert_eq!(shorts, [(Some('t'), false), (Some('f'), true), (Some('r'), true)]);
     }

@@ -1,6 +1,6 @@
-//! A name server on a loopback port, over UDP and TCP, that knows what a test has told it and misbehaves on request.
+//! A scripted name server on a loopback port, over UDP and TCP.
 //!
-//! It writes and reads its bytes itself (RFC 1035, section 4), so it is a second opinion on whoever asks it.
+//! It has its own codec (RFC 1035, section 4), independent of the resolver under test.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::process::PATIENCE;
+use crate::process::WAIT_TIMEOUT;
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
@@ -17,15 +17,15 @@ const MX: u16 = 15;
 const AAAA: u16 = 28;
 const SRV: u16 = 33;
 const TLSA: u16 = 52;
-/// How often the threads look whether they shall end.
-const TICK: Duration = Duration::from_millis(20);
+/// Interval at which the threads check for the end of the server.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What the server knows, and how it behaves.
+/// The records of a name server and its misbehaviour.
 #[derive(Debug, Default, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a misbehaviour of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "independent kinds of misbehaviour")]
 pub struct Zone {
     records: Vec<(String, u16, Vec<u8>)>,
-    codes: Vec<(String, u8)>,
+    rcodes: Vec<(String, u8)>,
     authentic: bool,
     truncated: bool,
     silent: bool,
@@ -34,16 +34,16 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// A mail exchanger; `.` is the null MX.
+    /// Adds an MX record; `.` is the null MX (RFC 7505).
     #[must_use]
     pub fn mx(self, name: &str, preference: u16, exchange: &str) -> Self {
-        self.record(name, MX, &[&preference.to_be_bytes()[..], &wire(exchange)].concat())
+        self.record(name, MX, &[&preference.to_be_bytes()[..], &wire_name(exchange)].concat())
     }
 
-    /// An address of either family.
+    /// Adds an A or AAAA record.
     ///
     /// # Panics
-    /// When `address` is none.
+    /// When `address` is no IP address.
     #[must_use]
     pub fn address(self, name: &str, address: &str) -> Self {
         match address.parse().expect("an IP address") {
@@ -52,20 +52,26 @@ impl Zone {
         }
     }
 
-    /// Another name for a name.
+    /// Adds a CNAME record.
     #[must_use]
-    pub fn alias(self, name: &str, target: &str) -> Self {
-        self.record(name, CNAME, &wire(target))
+    pub fn cname(self, name: &str, target: &str) -> Self {
+        self.record(name, CNAME, &wire_name(target))
     }
 
-    /// A host of a service.
+    /// Former name of [`Self::cname`].
+    #[must_use]
+    pub fn alias(self, name: &str, target: &str) -> Self {
+        self.cname(name, target)
+    }
+
+    /// Adds an SRV record.
     #[must_use]
     pub fn srv(self, name: &str, priority: u16, weight: u16, port: u16, target: &str) -> Self {
         let numbers = [priority, weight, port].map(u16::to_be_bytes).concat();
-        self.record(name, SRV, &[numbers, wire(target)].concat())
+        self.record(name, SRV, &[numbers, wire_name(target)].concat())
     }
 
-    /// A certificate of a service: usage, selector, matching type, bytes.
+    /// Adds a TLSA record; `parameters` are usage, selector and matching type.
     #[must_use]
     pub fn tlsa(self, name: &str, parameters: [u8; 3], data: &[u8]) -> Self {
         self.record(name, TLSA, &[&parameters[..], data].concat())
@@ -76,54 +82,60 @@ impl Zone {
         self
     }
 
-    /// Questions about this name get only a code: 2 is SERVFAIL, 5 REFUSED.
+    /// Answers queries for this name with a response code only: 2 is SERVFAIL, 5 REFUSED.
     #[must_use]
-    pub fn fails(mut self, name: &str, code: u8) -> Self {
-        self.codes.push((name.to_ascii_lowercase(), code));
+    pub fn rcode(mut self, name: &str, code: u8) -> Self {
+        self.rcodes.push((name.to_ascii_lowercase(), code));
         self
     }
 
-    /// Every answer claims to be validated.
+    /// Former name of [`Self::rcode`].
+    #[must_use]
+    pub fn fails(self, name: &str, code: u8) -> Self {
+        self.rcode(name, code)
+    }
+
+    /// Sets the AD bit (authentic data) in every answer.
     #[must_use]
     pub fn authentic(mut self) -> Self {
         self.authentic = true;
         self
     }
 
-    /// Answers over UDP are cut.
+    /// Truncates answers over UDP.
     #[must_use]
     pub fn truncated(mut self) -> Self {
         self.truncated = true;
         self
     }
 
-    /// No answer at all.
+    /// Sends no answers.
     #[must_use]
     pub fn silent(mut self) -> Self {
         self.silent = true;
         self
     }
 
-    /// So many answers with a wrong number come before the right one.
+    /// Sends `count` answers with a wrong id before the right one.
     #[must_use]
     pub fn forged(mut self, count: usize) -> Self {
         self.forged = count;
         self
     }
 
-    /// Questions with EDNS are not understood.
+    /// Answers queries that use EDNS with FORMERR.
     #[must_use]
     pub fn without_edns(mut self) -> Self {
         self.no_edns = true;
         self
     }
 
-    /// The answer to a message; `None` for what is no question.
+    /// The query in text form and the answer to it; `None` for a message that is no query.
     fn answer(&self, message: &[u8]) -> Option<(String, Vec<u8>)> {
         let (name, end) = read_name(message)?;
         let kind = u16::from_be_bytes([*message.get(end)?, *message.get(end + 1)?]);
         let question = message.get(12..end + 4)?;
-        let code = self.codes.iter().find(|(known, _)| *known == name).map(|(_, code)| *code);
+        let code = self.rcodes.iter().find(|(known, _)| *known == name).map(|(_, code)| *code);
         let code = if self.no_edns && message.get(11) == Some(&1) { Some(1) } else { code };
         let (records, code) = match code {
             Some(code) => (Vec::new(), code),
@@ -137,7 +149,7 @@ impl Zone {
         Some((format!("{kind} {name}"), answer))
     }
 
-    /// The records in answer to a question, aliases included, and the code.
+    /// The records for a query, with the CNAME records on the way, and the response code.
     fn records_of(&self, name: &str, kind: u16) -> (Vec<Vec<u8>>, u8) {
         let (mut owner, mut found) = (name.to_owned(), Vec::new());
         for _ in 0..20 {
@@ -159,11 +171,11 @@ impl Zone {
 
 fn record(owner: &str, kind: u16, data: &[u8]) -> Vec<u8> {
     let length = u16::try_from(data.len()).expect("a short record");
-    [&wire(owner)[..], &kind.to_be_bytes(), &[0, 1, 0, 0, 0, 60], &length.to_be_bytes(), data].concat()
+    [&wire_name(owner)[..], &kind.to_be_bytes(), &[0, 1, 0, 0, 0, 60], &length.to_be_bytes(), data].concat()
 }
 
-/// A name as it stands in a message.
-fn wire(name: &str) -> Vec<u8> {
+/// A name in wire format, without compression.
+fn wire_name(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for label in name.split('.').filter(|label| !label.is_empty()) {
         bytes.push(u8::try_from(label.len()).expect("a short label"));
@@ -173,7 +185,7 @@ fn wire(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// The name behind the header of a message, in lower case, and where it ends.
+/// The name after the header of a message, in lower case, and its end.
 fn read_name(message: &[u8]) -> Option<(String, usize)> {
     let (mut at, mut labels) = (12, Vec::new());
     loop {
@@ -189,19 +201,19 @@ fn read_name(message: &[u8]) -> Option<(String, usize)> {
 
 struct Shared {
     zone: Zone,
-    asked: Mutex<Vec<String>>,
+    queries: Mutex<Vec<String>>,
     stopping: AtomicBool,
 }
 
 impl Shared {
-    fn answer(&self, message: &[u8], over: &str) -> Option<Vec<u8>> {
-        let (asked, answer) = self.zone.answer(message)?;
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{over} {asked}"));
+    fn answer(&self, message: &[u8], transport: &str) -> Option<Vec<u8>> {
+        let (query, answer) = self.zone.answer(message)?;
+        self.queries.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{transport} {query}"));
         (!self.zone.silent).then_some(answer)
     }
 }
 
-/// The server; gone when dropped.
+/// A name server; stopped on drop.
 pub struct NameServer {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -209,12 +221,12 @@ pub struct NameServer {
 }
 
 impl NameServer {
-    /// A server for `zone` on a free port of 127.0.0.1.
+    /// Starts a server for `zone` on a free port of 127.0.0.1.
     ///
     /// # Panics
-    /// When it cannot listen.
+    /// When the server cannot listen.
     pub fn start(zone: Zone) -> Self {
-        // The same port must be free for both.
+        // UDP and TCP use the same port.
         let (udp, tcp) = (0..50)
             .find_map(|_| {
                 let tcp = TcpListener::bind("127.0.0.1:0").ok()?;
@@ -222,8 +234,8 @@ impl NameServer {
             })
             .expect("a port that is free for UDP and TCP");
         let address = tcp.local_addr().expect("an address");
-        let shared = Arc::new(Shared { zone, asked: Mutex::default(), stopping: AtomicBool::new(false) });
-        udp.set_read_timeout(Some(TICK)).expect("a timeout");
+        let shared = Arc::new(Shared { zone, queries: Mutex::default(), stopping: AtomicBool::new(false) });
+        udp.set_read_timeout(Some(POLL_INTERVAL)).expect("a timeout");
         tcp.set_nonblocking(true).expect("no waiting");
         let (one, other) = (Arc::clone(&shared), Arc::clone(&shared));
         let threads =
@@ -231,14 +243,19 @@ impl NameServer {
         Self { address, shared, threads }
     }
 
-    /// Where it listens, as `--dns-server` takes it.
+    /// The address of the server, in the form of `--dns-server`.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// What it was asked, in order: `udp 15 example.com` for an MX.
+    /// Former name of [`Self::queries`].
     pub fn asked(&self) -> Vec<String> {
-        self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.queries()
+    }
+
+    /// All queries in order, such as `udp 15 example.com` for an MX record.
+    pub fn queries(&self) -> Vec<String> {
+        self.shared.queries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -275,14 +292,14 @@ fn serve_tcp(listener: &TcpListener, shared: &Shared) {
             Ok((stream, _)) => {
                 let _ = serve_stream(stream, shared);
             }
-            Err(_) => thread::sleep(TICK),
+            Err(_) => thread::sleep(POLL_INTERVAL),
         }
     }
 }
 
 fn serve_stream(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(WAIT_TIMEOUT))?;
     let mut length = [0; 2];
     stream.read_exact(&mut length)?;
     let mut message = vec![0; usize::from(u16::from_be_bytes(length))];

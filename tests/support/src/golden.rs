@@ -1,6 +1,6 @@
-//! Golden files: what a program printed once, looked at by a person and kept.
+//! Golden files: expected output in `tests/golden`.
 //!
-//! `UPDATE_GOLDEN=1 cargo test` writes the files anew; the difference is then read in the version control.
+//! `UPDATE_GOLDEN=1 cargo test` writes the files; `git diff` shows what changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 /// Compares `actual` with `tests/golden/NAME`, or writes that file when `UPDATE_GOLDEN` is set.
 ///
 /// # Panics
-/// When the two differ (the first differing line is shown), or the file is missing.
+/// When the two differ, with the first differing line, or the file is missing.
 pub fn compare(name: &str, actual: &str) {
     compare_file(&folder().join(name), actual);
 }
 
-/// The same for a file anywhere in the workspace.
+/// Compares `actual` with a file anywhere in the workspace, as [`compare`] does.
 ///
 /// # Panics
-/// As [`compare`].
+/// When the two differ, with the first differing line, or the file is missing.
 pub fn compare_file(path: &Path, actual: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
         fs::create_dir_all(path.parent().expect("a file has a folder")).expect("create the folder of golden files");
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn the_first_differing_line_is_named() {
-        let told = first_difference("a\nb\nc", "a\nx\nc").unwrap();
-        assert_eq!(told, "line 2: expected Some(\"b\"), got Some(\"x\")");
+        let difference = first_difference("a\nb\nc", "a\nx\nc").unwrap();
+        assert_eq!(difference, "line 2: expected Some(\"b\"), got Some(\"x\")");
         assert!(first_difference("a", "a\n").unwrap().starts_with("line 2: expected None"));
     }
 }

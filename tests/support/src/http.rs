@@ -1,71 +1,71 @@
-//! A raw HTTP client: it sends exactly the bytes a test gives it, and reads answers strictly (RFC 9112).
+//! A raw HTTP/1.1 client: sends the exact bytes of a test and parses responses strictly (RFC 9112).
 //!
-//! Whatever an answer lacks or has too much is a failed test, not something to be lenient about.
+//! A malformed response fails the test.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use crate::process::PATIENCE;
+use crate::process::WAIT_TIMEOUT;
 
-/// One connection to a server.
+/// A connection to a server.
 pub struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// One answer.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Status line and fields as they came, without the empty line.
+    /// Status line and header fields unchanged, without the empty line.
     pub head: String,
-    /// The body, without its framing.
+    /// The body, without chunk framing.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// The value of the only field of that name, in any case; `None` when there is none.
+    /// The value of the only header field of that name; `None` without one. The case of the name does not matter.
     ///
     /// # Panics
-    /// When the field stands more than once.
+    /// When the response has the field more than once.
     pub fn field(&self, name: &str) -> Option<&str> {
         let mut values = self.head.lines().skip(1).filter_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
         });
         let value = values.next();
-        assert_eq!(values.next(), None, "{name} stands twice in\n{}", self.head);
+        assert_eq!(values.next(), None, "{name} twice in\n{}", self.head);
         value
     }
 
     /// The body as text.
     ///
     /// # Panics
-    /// When it is not UTF-8.
+    /// When the body is not UTF-8.
     pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("the body is text")
+        std::str::from_utf8(&self.body).expect("the body is UTF-8")
     }
 }
 
 impl Client {
-    /// Connects.
+    /// Connects to a server.
     ///
     /// # Panics
-    /// When nobody listens.
+    /// When the connection is refused.
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream.set_read_timeout(Some(WAIT_TIMEOUT)).expect("a timeout can be set");
         stream.set_nodelay(true).expect("no delay can be set");
         Self { stream, buffer: Vec::new() }
     }
 
-    /// The connection itself, for what the other functions do not cover.
+    /// The socket.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes unchanged.
     ///
     /// # Panics
     /// When the connection is broken.
@@ -73,51 +73,51 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).expect("the connection takes bytes");
     }
 
-    /// Sends a GET request with these further field lines, each ending in CRLF, and reads the answer.
+    /// Sends a GET request with these field lines, each with its CRLF, and reads the response.
     pub fn get(&mut self, target: &str, fields: &str) -> Response {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n{fields}\r\n"));
         self.response()
     }
 
-    /// The same with HEAD.
+    /// Sends a HEAD request with these field lines, each with its CRLF, and reads the response.
     pub fn head(&mut self, target: &str, fields: &str) -> Response {
         self.send(format!("HEAD {target} HTTP/1.1\r\nHost: test\r\n{fields}\r\n"));
         self.response_to_head()
     }
 
-    /// Reads the next answer.
+    /// Reads the next response.
     ///
     /// # Panics
-    /// When it is malformed or does not come.
+    /// When the response is malformed or does not arrive.
     pub fn response(&mut self) -> Response {
         self.read_response(false)
     }
 
-    /// Reads the answer to a HEAD request, which has no body whatever its fields say.
+    /// Reads the response to a HEAD request, which has no body.
     ///
     /// # Panics
-    /// When it is malformed or does not come.
+    /// When the response is malformed or does not arrive.
     pub fn response_to_head(&mut self) -> Response {
         self.read_response(true)
     }
 
-    /// Another hold of the same connection, for a test that sends and reads at the same time.
+    /// A duplicate of the socket, for a test that sends and reads at the same time.
     ///
     /// # Panics
-    /// When the system has no descriptor left.
+    /// When no descriptor is free.
     pub fn sending_half(&self) -> TcpStream {
         self.stream.try_clone().expect("a descriptor")
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending side of the connection.
     pub fn finish_sending(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Whether the server has closed the connection and sent nothing more before.
+    /// Whether the server closes the connection without sending more.
     ///
     /// # Panics
-    /// When something arrives, or nothing happens for a long time.
+    /// When data arrives, or the connection is still open after [`WAIT_TIMEOUT`].
     pub fn is_closed(&mut self) -> bool {
         assert!(self.buffer.is_empty(), "left over: {}", String::from_utf8_lossy(&self.buffer));
         let mut byte = [0];
@@ -130,7 +130,7 @@ impl Client {
     }
 
     fn read_response(&mut self, to_head: bool) -> Response {
-        let end = self.fill_until(|buffer| find(buffer, b"\r\n\r\n"), "the head of an answer");
+        let end = self.fill_until(|buffer| find(buffer, b"\r\n\r\n"), "the head of a response");
         let head = String::from_utf8(self.take(end + 4)).expect("a head is ASCII").trim_end().to_owned();
         let status = head.get(9..12).and_then(|digits| digits.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {head}"));

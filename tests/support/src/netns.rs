@@ -1,7 +1,7 @@
-//! Network namespaces: small networks of their own, gone when their guard is dropped.
+//! Network namespaces, removed when their guard is dropped.
 //!
-//! [`Network`] makes namespaces with unique names, links them by veth pairs and runs commands inside. It needs root and
-//! `ip` (iproute2); [`Network::new`] says why when it cannot work, so that a test can skip itself with a reason.
+//! [`Network`] makes namespaces with unique names, links them by veth pairs and runs commands inside. Root and `ip`
+//! (iproute2) are required; the error of [`Network::new`] is a reason for [`crate::skip()`].
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,10 +11,10 @@ use nix::unistd::Uid;
 
 use crate::process::{Finished, finish};
 
-/// Told apart from the networks of other tests in this process.
-static NEXT: AtomicU32 = AtomicU32::new(0);
+/// Number of the next network in this process.
+static NEXT_NETWORK: AtomicU32 = AtomicU32::new(0);
 
-/// Some namespaces and the links between them; all removed on drop.
+/// Namespaces and the links between them; removed on drop.
 #[derive(Debug)]
 pub struct Network {
     prefix: String,
@@ -22,15 +22,15 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network with these hosts, each with its loopback interface up, and no links yet.
+    /// Makes a namespace per host, with its loopback interface up and without links.
     ///
     /// # Errors
-    /// Why namespaces cannot be had here, in words for a line `skipped: why`.
+    /// The reason why namespaces are not available.
     pub fn new(hosts: &[&str]) -> Result<Self, String> {
         if !Uid::effective().is_root() {
             return Err("network namespaces need root".to_owned());
         }
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let number = NEXT_NETWORK.fetch_add(1, Ordering::Relaxed);
         let mut network = Self { prefix: format!("kit{}-{number}", std::process::id()), hosts: Vec::new() };
         for host in hosts {
             network.add(host)?;
@@ -52,10 +52,10 @@ impl Network {
         Ok(())
     }
 
-    /// Links two hosts by a veth pair named `to-OTHER` on either side, with these addresses (`10.0.0.1/24`).
+    /// Links two hosts by a veth pair with these addresses (`10.0.0.1/24`). The interfaces are named `to-` and the other host.
     ///
     /// # Panics
-    /// When the pair cannot be made.
+    /// When `ip` fails.
     pub fn link(&self, (one, address): (&str, &str), (other, other_address): (&str, &str)) {
         let (one_space, other_space) = (self.namespace(one), self.namespace(other));
         run(Command::new("ip").args(["link", "add", &format!("to-{other}"), "netns", &one_space]).args([
@@ -68,39 +68,39 @@ impl Network {
             &other_space,
         ]));
         for (host, peer, address) in [(one, other, address), (other, one, other_address)] {
-            // IPv6 addresses are usable at once without duplicate address detection.
+            // Without duplicate address detection, IPv6 addresses are usable at once.
             let nodad = if address.contains(':') { "nodad" } else { "" };
             self.ip(host, &format!("addr add {address} dev to-{peer} {nodad}"));
             self.ip(host, &format!("link set to-{peer} up"));
         }
     }
 
-    /// Runs `ip` with these words inside `host`.
+    /// Runs `ip` with these arguments inside `host`.
     ///
     /// # Panics
-    /// When it fails.
-    pub fn ip(&self, host: &str, words: &str) {
-        run(self.command(host, "ip").args(words.split_whitespace()));
+    /// When `ip` fails.
+    pub fn ip(&self, host: &str, arguments: &str) {
+        run(self.command(host, "ip").args(arguments.split_whitespace()));
     }
 
     /// Sets a kernel parameter below `/proc/sys` inside `host`.
     ///
     /// # Panics
-    /// When it cannot be set.
+    /// When the parameter cannot be set.
     pub fn set(&self, host: &str, parameter: &str, value: &str) {
         let write = "printf %s \"$2\" > /proc/sys/$1";
         run(self.command(host, "sh").args(["-c", write, "sh", parameter, value]));
     }
 
-    /// A command that will run inside `host`.
+    /// A command that runs inside `host`.
     pub fn command(&self, host: &str, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace(host), program]);
         command
     }
 
-    /// The file that stands for the namespace of `host`, to be entered by a thread.
-    pub(crate) fn file(&self, host: &str) -> PathBuf {
+    /// The path of the namespace of `host`, for setns(2).
+    pub(crate) fn path(&self, host: &str) -> PathBuf {
         Path::new("/run/netns").join(self.namespace(host))
     }
 
@@ -112,7 +112,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for host in &self.hosts {
-            // The veth pairs go with the namespaces they live in.
+            // The kernel removes veth pairs with their namespaces.
             let _ = Command::new("ip").args(["netns", "del", &self.namespace(host)]).output();
         }
     }
@@ -134,10 +134,10 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_gone_after_its_guard_even_when_the_test_panics() {
+    fn a_network_is_removed_even_when_the_test_panics() {
         let network = match Network::new(&["a", "b"]) {
             Ok(network) => network,
-            Err(why) => return crate::skip(&why),
+            Err(reason) => return crate::skip(&reason),
         };
         let prefix = format!("{}-", network.prefix);
         network.link(("a", "10.9.0.1/24"), ("b", "10.9.0.2/24"));
@@ -146,7 +146,7 @@ mod tests {
         assert!(exists(&prefix));
         let panicked = std::thread::spawn(move || {
             let _moved = network;
-            panic!("as a failing test does");
+            panic!("like a failing test");
         });
         assert!(panicked.join().is_err());
         assert!(!exists(&prefix));

@@ -1,8 +1,7 @@
-//! Spawn guards: a program runs as long as the value that stands for it.
+//! Spawn guards: the drop of a value ends its program.
 //!
-//! [`Running`] starts a program in the background, collects what it prints, waits for a line or a listening port with a
-//! deadline, and kills the process when dropped. [`finish`] runs a program to its end, with a deadline as well, so that
-//! a hanging program fails its test instead of hanging it.
+//! [`Running`] starts a program in the background, collects its output and kills it on drop. [`finish`] waits for the exit of
+//! a program. Every wait has a deadline, so a program that hangs fails its test.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,10 +13,15 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// How long a helper waits for something that should happen at once; generous, because test machines are shared.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+use crate::wait_for;
 
-/// Bytes collected from a pipe by a thread; waiting for more is possible without polling.
+/// Longest wait for something that should happen at once; long, because test machines are shared.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Former name of [`WAIT_TIMEOUT`].
+pub const PATIENCE: Duration = WAIT_TIMEOUT;
+
+/// Output of a program, read from a pipe by a thread.
 #[derive(Clone, Default)]
 struct Collected(Arc<(Mutex<State>, Condvar)>);
 
@@ -51,9 +55,9 @@ impl Collected {
         String::from_utf8_lossy(&self.0.0.lock().unwrap().bytes).into_owned()
     }
 
-    /// Waits until `found` answers for the text so far, or the pipe is closed, or patience ends.
+    /// Waits until `found` returns a value for the text so far; `None` at the end of the pipe and after [`WAIT_TIMEOUT`].
     fn wait_for<T>(&self, found: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         let mut state = self.0.0.lock().unwrap();
         loop {
             if let Some(value) = found(&String::from_utf8_lossy(&state.bytes)) {
@@ -72,7 +76,7 @@ impl Collected {
     }
 }
 
-/// A program in the background; killed and reaped on drop.
+/// A program in the background; killed on drop.
 pub struct Running {
     child: Child,
     stdout: Collected,
@@ -96,28 +100,28 @@ impl Running {
         Self { child, stdout, stderr }
     }
 
-    /// Waits until standard output satisfies `found`, and returns what it found.
+    /// Waits until `found` returns a value for standard output.
     ///
     /// # Panics
-    /// When the program ends or [`PATIENCE`] runs out before that.
+    /// When the program exits before that, and after [`WAIT_TIMEOUT`].
     pub fn wait_for_stdout<T>(&self, found: impl Fn(&str) -> Option<T>) -> T {
         self.stdout.wait_for(found).unwrap_or_else(|| panic!("not in stdout:\n{}\n{}", self.stdout(), self.stderr()))
     }
 
-    /// The same for standard error.
+    /// Waits until `found` returns a value for standard error.
     ///
     /// # Panics
-    /// When the program ends or [`PATIENCE`] runs out before that.
+    /// When the program exits before that, and after [`WAIT_TIMEOUT`].
     pub fn wait_for_stderr<T>(&self, found: impl Fn(&str) -> Option<T>) -> T {
         self.stderr.wait_for(found).unwrap_or_else(|| panic!("not in stderr:\n{}\n{}", self.stdout(), self.stderr()))
     }
 
-    /// What the program has printed to standard output so far.
+    /// Standard output so far.
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
 
-    /// What the program has printed to standard error so far.
+    /// Standard error so far.
     pub fn stderr(&self) -> String {
         self.stderr.text()
     }
@@ -130,19 +134,19 @@ impl Running {
     /// Sends `signal` to the program.
     ///
     /// # Panics
-    /// When the program is gone already.
+    /// When the program has exited.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().expect("a process id fits"));
-        kill(pid, signal).expect("the program is still there");
+        kill(pid, signal).expect("the program runs");
     }
 
-    /// Waits for the end of the program.
+    /// Waits for the exit of the program.
     ///
     /// # Panics
-    /// When it is still running after [`PATIENCE`].
+    /// When the program still runs after [`WAIT_TIMEOUT`].
     pub fn finish(mut self) -> Finished {
-        let status =
-            wait(&mut self.child).unwrap_or_else(|| panic!("still running\n{}\n{}", self.stdout(), self.stderr()));
+        let status = wait_for_exit(&mut self.child)
+            .unwrap_or_else(|| panic!("still running\n{}\n{}", self.stdout(), self.stderr()));
         self.stdout.wait_until_closed();
         self.stderr.wait_until_closed();
         Finished { status, stdout: self.stdout(), stderr: self.stderr() }
@@ -156,10 +160,10 @@ impl Drop for Running {
     }
 }
 
-/// How a program ended and what it had printed.
+/// Exit status and output of a program.
 #[derive(Debug)]
 pub struct Finished {
-    /// Exit status as the system reports it.
+    /// Exit status.
     pub status: ExitStatus,
     /// Standard output, invalid UTF-8 replaced.
     pub stdout: String,
@@ -171,16 +175,16 @@ impl Finished {
     /// The exit code.
     ///
     /// # Panics
-    /// When a signal ended the program.
+    /// When a signal killed the program.
     pub fn code(&self) -> i32 {
         self.status.code().unwrap_or_else(|| panic!("ended by a signal: {self:?}"))
     }
 }
 
-/// Runs `command` to its end with `input` on standard input.
+/// Runs `command` with `input` on standard input and waits for its exit.
 ///
 /// # Panics
-/// When it cannot be started or is still running after [`PATIENCE`].
+/// When the program cannot be started or still runs after [`WAIT_TIMEOUT`].
 pub fn finish(command: &mut Command, input: &[u8]) -> Finished {
     let mut child = command
         .stdin(Stdio::piped())
@@ -191,7 +195,7 @@ pub fn finish(command: &mut Command, input: &[u8]) -> Finished {
     let mut stdin = child.stdin.take().expect("stdin is piped");
     let input = input.to_vec();
     let writer = thread::spawn(move || {
-        // A program may end without reading all of its input.
+        // A program may exit before it has read all of its input.
         let _ = stdin.write_all(&input);
     });
     let stdout = Collected::from(child.stdout.take().expect("stdout is piped"));
@@ -202,36 +206,26 @@ pub fn finish(command: &mut Command, input: &[u8]) -> Finished {
     finished
 }
 
-fn wait(child: &mut Child) -> Option<ExitStatus> {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if let Some(status) = child.try_wait().expect("the child is ours") {
-            return Some(status);
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-    None
+fn wait_for_exit(child: &mut Child) -> Option<ExitStatus> {
+    wait_for(WAIT_TIMEOUT, || child.try_wait().expect("a child of this process"))
 }
 
-/// A TCP port on 127.0.0.1 that was free a moment ago.
+/// A free TCP port on 127.0.0.1.
 ///
 /// # Panics
-/// When the machine has none left.
+/// When no port is free.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("a bound address").port()
 }
 
-/// Waits until somebody listens on `address`.
+/// Waits until `address` accepts connections.
 ///
 /// # Panics
-/// When nobody does within [`PATIENCE`].
+/// When connections are still refused after [`WAIT_TIMEOUT`].
 pub fn wait_until_listening(address: SocketAddr) {
-    let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(address).is_err() {
-        assert!(Instant::now() < deadline, "nobody listens on {address}");
-        thread::sleep(Duration::from_millis(2));
-    }
+    let connected = wait_for(WAIT_TIMEOUT, || TcpStream::connect(address).ok());
+    assert!(connected.is_some(), "no listener on {address}");
 }
 
 #[cfg(test)]
@@ -239,22 +233,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dropped_guard_takes_its_program_along() {
+    fn dropping_the_guard_kills_the_program() {
         let running = Running::start(Command::new("sleep").arg("60"));
         let pid = Pid::from_raw(running.id().try_into().unwrap());
         drop(running);
-        assert!(kill(pid, None).is_err(), "the process is still there");
+        assert!(kill(pid, None).is_err(), "the process still exists");
     }
 
     #[test]
-    fn output_is_collected_and_can_be_waited_for() {
+    fn waiting_for_output_returns_when_it_arrives() {
         let running = Running::start(Command::new("sh").args(["-c", "echo one; echo two >&2; sleep 60"]));
         assert_eq!(running.wait_for_stdout(|text| text.lines().next().map(str::to_owned)), "one");
         running.wait_for_stderr(|text| text.contains("two").then_some(()));
     }
 
     #[test]
-    fn a_program_reads_its_input_and_its_code_is_told() {
+    fn a_program_reads_its_input_and_returns_its_exit_code() {
         let finished = finish(Command::new("sh").args(["-c", "cat; exit 3"]), b"hello");
         assert_eq!((finished.code(), finished.stdout.as_str()), (3, "hello"));
     }

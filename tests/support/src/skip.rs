@@ -1,4 +1,4 @@
-//! Ends a test early on a machine that lacks what the test needs, and counts that as a failure in the gate.
+//! Early end of a test that lacks a program, a right or a kernel feature; a failure in the gate.
 
 use std::fmt::Display;
 

@@ -1,7 +1,7 @@
-//! A host that answers echo requests as a scenario file says: late, twice, broken, forged or not at all.
+//! A host that answers echo requests as a scenario file says: late, twice, corrupted, forged or not at all.
 //!
-//! [`Responder`] makes a TUN device in a namespace of a [`Network`] and answers whatever is routed into it, from a thread
-//! that ends with the value. It needs root and `/dev/net/tun`; [`Responder::start`] says why when it cannot work.
+//! [`Responder`] makes a TUN device in a namespace of a [`Network`] and answers the packets routed to it, in a thread. Root and
+//! `/dev/net/tun` are required; the error of [`Responder::start`] is a reason for [`crate::skip()`].
 
 mod packet;
 mod scenario;
@@ -25,14 +25,14 @@ pub use scenario::{Answer, IcmpError, Quote, Rule, Scenario};
 use crate::netns::Network;
 use packet::Request;
 
-/// Name of the device in its namespace.
+/// Name of the TUN device.
 const DEVICE: &str = "answers";
-/// Longest time until the thread notices that it shall end.
-const PULSE: Duration = Duration::from_millis(20);
-/// Larger than any packet that the device passes.
-const LARGEST: usize = 65_535;
+/// Longest wait of the thread between two checks for the end of the responder.
+const MAX_WAIT: Duration = Duration::from_millis(20);
+/// Largest IP packet, in bytes.
+const MAX_PACKET: usize = 65_535;
 
-/// Answers what is sent to 10.99.0.0/16 and `fd00:99::/64` from one namespace; gone on drop.
+/// Answers echo requests to 10.99.0.0/16 and `fd00:99::/64`; stopped on drop.
 pub struct Responder {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -42,21 +42,21 @@ impl Responder {
     /// Makes the device in the namespace of `host`, which gets the addresses 10.99.0.1 and `fd00:99::1`.
     ///
     /// # Errors
-    /// Why there is no TUN device here, in words for a line `skipped: why`.
+    /// The reason why TUN devices are not available.
     ///
     /// # Panics
-    /// When the device is there but cannot be set up.
+    /// When the device cannot be configured.
     pub fn start(network: &Network, host: &str, scenario: Scenario) -> Result<Self, String> {
-        let namespace = network.file(host);
-        // A namespace belongs to a thread, and only this one shall enter it.
+        let namespace = network.path(host);
+        // setns(2) changes the namespace of one thread, so the device is opened by a thread that ends at once.
         let device = thread::spawn(move || open(&File::open(namespace)?)).join().expect("opening does not panic");
         let device = device.map_err(|error| format!("no TUN device: {error}"))?;
         network.ip(host, &format!("addr add 10.99.0.1/16 dev {DEVICE}"));
         network.ip(host, &format!("-6 addr add fd00:99::1/64 dev {DEVICE} nodad"));
         network.ip(host, &format!("link set {DEVICE} up"));
-        // Replies with a forged sender shall reach ping; it is ping that must notice.
-        for place in ["all", DEVICE] {
-            network.set(host, &format!("net/ipv4/conf/{place}/rp_filter"), "0");
+        // Without the reverse path filter, replies from forged addresses reach ping.
+        for interface in ["all", DEVICE] {
+            network.set(host, &format!("net/ipv4/conf/{interface}/rp_filter"), "0");
         }
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -82,18 +82,18 @@ fn open(namespace: &File) -> io::Result<SyncDevice> {
     Ok(device)
 }
 
-/// A packet that has not left yet.
+/// A packet to be sent.
 struct Pending {
     due: Instant,
-    /// Requests that must come first.
+    /// Further requests to wait for.
     hold: u32,
-    /// Whether it let another answer go first.
+    /// Whether the packet waited for further requests; such packets are sent last.
     held: bool,
     bytes: Vec<u8>,
 }
 
 fn run(device: &SyncDevice, scenario: &Scenario, stop: &AtomicBool) {
-    let mut buffer = vec![0; LARGEST];
+    let mut buffer = vec![0; MAX_PACKET];
     let mut counts: HashMap<IpAddr, u32> = HashMap::new();
     let mut pending: Vec<Pending> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -112,7 +112,7 @@ fn run(device: &SyncDevice, scenario: &Scenario, stop: &AtomicBool) {
         pending = rest;
         ready.sort_by_key(|one| one.held);
         for one in ready {
-            // The device is full or down: as good as a lost packet.
+            // A full device drops the packet, as a network does.
             let _ = device.send(&one.bytes);
         }
         wait(device, &pending);
@@ -135,7 +135,7 @@ fn answers(scenario: &Scenario, request: &Request, count: u32) -> Vec<Pending> {
 fn wait(device: &SyncDevice, pending: &[Pending]) {
     let now = Instant::now();
     let next = pending.iter().filter(|one| one.hold == 0).map(|one| one.due.saturating_duration_since(now)).min();
-    let left = next.unwrap_or(PULSE).min(PULSE);
-    // A failed wait is a short one.
+    let left = next.unwrap_or(MAX_WAIT).min(MAX_WAIT);
+    // After an error the loop continues at once.
     let _ = ppoll(&mut [PollFd::new(device.as_fd(), PollFlags::POLLIN)], Some(left.into()), None);
 }

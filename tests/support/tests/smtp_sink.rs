@@ -1,4 +1,4 @@
-//! The program smtp-sink: what people see who have no mail server at hand.
+//! The program smtp-sink.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ fn sink(args: &[&str]) -> Command {
     command
 }
 
-/// The sink on a free port, and where it listens.
+/// Starts smtp-sink on a free port; returns its address.
 fn started() -> (Running, SocketAddr) {
     let running = Running::start(&mut sink(&["--port", "0"]));
     let address = running.wait_for_stdout(|text| {
@@ -23,8 +23,8 @@ fn started() -> (Running, SocketAddr) {
     (running, address)
 }
 
-/// Says each line and waits for a reply line to each, after the greeting.
-fn talk(address: SocketAddr, lines: &[&str]) -> Vec<String> {
+/// Sends the lines one by one; returns the greeting and one reply line per line.
+fn dialogue(address: SocketAddr, lines: &[&str]) -> Vec<String> {
     let stream = TcpStream::connect(address).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut reply = || {
@@ -41,34 +41,34 @@ fn talk(address: SocketAddr, lines: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn it_prints_each_mail_with_escape_sequences_made_harmless() {
+fn messages_are_printed_with_escaped_control_characters() {
     let (running, address) = started();
     assert!(running.stdout().contains(&format!("--server {address}")), "{}", running.stdout());
     let message = "Subject: Hi\r\n\r\n..dot \x1b[2J\r\n.";
-    talk(address, &["HELO me", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com>", "DATA", message, "QUIT"]);
+    dialogue(address, &["HELO me", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com>", "DATA", message, "QUIT"]);
     running.wait_for_stdout(|text| text.contains("| .dot \\x1b[2J\n").then_some(()));
-    let seen = running.stdout();
-    assert!(seen.contains("MAIL FROM:<a@example.com>\nRCPT TO:<b@example.com>\n"), "{seen}");
-    assert!(!seen.contains('\x1b'));
+    let output = running.stdout();
+    assert!(output.contains("MAIL FROM:<a@example.com>\nRCPT TO:<b@example.com>\n"), "{output}");
+    assert!(!output.contains('\x1b'));
 }
 
 #[test]
-fn an_interrupt_ends_it_with_zero() {
+fn an_interrupt_stops_it_with_exit_code_0() {
     let (running, _) = started();
     running.signal(Signal::SIGINT);
     assert_eq!(running.finish().code(), 0);
 }
 
 #[test]
-fn commands_out_of_order_and_unknown_ones_are_refused() {
+fn unknown_commands_and_commands_out_of_order_are_refused() {
     let (_running, address) = started();
-    let replies = talk(address, &["RCPT TO:<b@example.com>", "DATA", "VRFY me", "NOOP"]);
+    let replies = dialogue(address, &["RCPT TO:<b@example.com>", "DATA", "VRFY me", "NOOP"]);
     let codes: Vec<_> = replies.iter().map(|reply| &reply[..3]).collect();
     assert_eq!(codes, ["220", "503", "503", "502", "250"]);
 }
 
 #[test]
-fn a_port_in_use_is_one_line() {
+fn a_port_in_use_is_reported_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let finished = finish(&mut sink(&["--port", &port]), b"");

@@ -1,8 +1,8 @@
-//! The Internet checksum (RFC 1071): the one's complement of the one's complement sum of 16-bit words.
+//! The Internet checksum (RFC 1071).
 //!
-//! Pure arithmetic over a slice; an odd last byte counts as the high half of a word.
+//! An odd last byte is the high half of a word.
 
-/// The checksum of `bytes`; 0 over a message that carries its own right checksum.
+/// The checksum of `bytes`; 0 over a message with a valid checksum.
 pub fn checksum(bytes: &[u8]) -> u16 {
     // RFC 1071, section 2: the sum may be taken in any byte order and in wider words, and folded at the end.
     let mut words = bytes.chunks_exact(4);
@@ -16,7 +16,7 @@ pub fn checksum(bytes: &[u8]) -> u16 {
     while let carry @ 1.. = sum.wrapping_shr(16) {
         sum = (sum & 0xffff).wrapping_add(carry);
     }
-    // The loop above ends with 16 bits at most.
+    // The sum is folded to 16 bits here.
     !u16::from_be(u16::try_from(sum).unwrap_or(u16::MAX))
 }
 

@@ -8,18 +8,18 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::checksum::checksum;
 use super::{be16, be32, byte};
 
-/// Routers that know no length field put extensions behind this many bytes (RFC 4884, section 5.5).
+/// Offset of extensions from routers without a length field (RFC 4884, section 5.5).
 const CLASSIC_QUOTE: usize = 128;
-/// Objects that are read from one error; a packet of 576 bytes holds fewer of any use.
-const MOST_OBJECTS: usize = 16;
-/// Label stack entries that are read from one object.
-const MOST_LABELS: usize = 16;
+/// Maximum number of objects parsed from an error.
+const MAX_OBJECTS: usize = 16;
+/// Maximum number of label stack entries parsed from an object.
+const MAX_LABELS: usize = 16;
 /// Longest interface name (RFC 5837, section 4.3).
-const LONGEST_NAME: usize = 63;
+const MAX_NAME: usize = 63;
 
-/// In which words the length field counts.
+/// Unit of the length field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Words {
+pub enum LengthUnit {
     /// 32 bits: ICMP for IPv4, the length in the sixth byte.
     Of32,
     /// 64 bits: `ICMPv6`, the length in the fifth byte.
@@ -29,11 +29,11 @@ pub enum Words {
 /// One object of an extension structure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Object {
-    /// The label stack that the packet arrived with.
+    /// The MPLS label stack of the packet.
     Mpls(Vec<Label>),
     /// An interface of the router.
     Interface(Interface),
-    /// Something else, by class and type.
+    /// An unknown object, by class and type.
     Unknown(u8, u8),
 }
 
@@ -50,7 +50,7 @@ pub struct Label {
     pub ttl: u8,
 }
 
-/// What a router tells of an interface.
+/// Interface information (RFC 5837).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Interface {
     /// Incoming interface, sub-IP component, outgoing interface, next hop: 0 to 3.
@@ -59,20 +59,19 @@ pub struct Interface {
     pub index: Option<u32>,
     /// Address.
     pub address: Option<std::net::IpAddr>,
-    /// Name as the router sent it; to be escaped before it is shown.
+    /// Name as sent by the router; escaped before it is displayed.
     pub name: Option<Vec<u8>>,
-    /// Largest packet, in bytes.
+    /// MTU in bytes.
     pub mtu: Option<u32>,
 }
 
-/// Splits what follows the 8 bytes of an ICMP error into the quote and the extensions; `length` is the length field.
+/// Splits the part behind the 8 header bytes of an ICMP error into quote and extensions; `length` is the length field.
 ///
-/// Without a length (routers from before RFC 4884, or none) extensions are looked for behind 128 bytes, where only a right
-/// version and checksum let them count.
-pub fn split(body: &[u8], length: u8, words: Words) -> (&[u8], &[u8]) {
+/// Without a length, extensions are accepted behind 128 bytes if version and checksum are valid.
+pub fn split(body: &[u8], length: u8, words: LengthUnit) -> (&[u8], &[u8]) {
     let size = match words {
-        Words::Of32 => usize::from(length).saturating_mul(4),
-        Words::Of64 => usize::from(length).saturating_mul(8),
+        LengthUnit::Of32 => usize::from(length).saturating_mul(4),
+        LengthUnit::Of64 => usize::from(length).saturating_mul(8),
     };
     match body.split_at_checked(if size == 0 { CLASSIC_QUOTE } else { size }) {
         Some((quote, extensions)) if size > 0 || is_intact(extensions) => (quote, extensions),
@@ -81,24 +80,24 @@ pub fn split(body: &[u8], length: u8, words: Words) -> (&[u8], &[u8]) {
 }
 
 /// The length field of an ICMP error message.
-pub fn length_field(message: &[u8], words: Words) -> u8 {
+pub fn length_field(message: &[u8], words: LengthUnit) -> u8 {
     let place = match words {
-        Words::Of32 => 5,
-        Words::Of64 => 4,
+        LengthUnit::Of32 => 5,
+        LengthUnit::Of64 => 4,
     };
     byte(message, place).unwrap_or(0)
 }
 
-/// The objects of an extension structure; none when its version or its checksum is wrong.
+/// The objects of an extension structure; none if version or checksum is invalid.
 pub fn objects(extensions: &[u8]) -> Vec<Object> {
     let mut found = Vec::new();
     if !is_intact(extensions) {
         return found;
     }
     let mut rest = extensions.get(4..).unwrap_or_default();
-    while found.len() < MOST_OBJECTS {
+    while found.len() < MAX_OBJECTS {
         let Ok(length) = be16(rest, 0) else { break };
-        // An object counts its own header of 4 bytes; less would be no progress.
+        // The length of an object includes its header of 4 bytes.
         let Some((object, behind)) = rest.split_at_checked(length.into()).filter(|_| length >= 4) else { break };
         found.push(read(object));
         rest = behind;
@@ -106,7 +105,7 @@ pub fn objects(extensions: &[u8]) -> Vec<Object> {
     found
 }
 
-/// Version 2, and a right checksum unless the router sent none.
+/// Version 2, and a valid checksum unless it is zero.
 fn is_intact(extensions: &[u8]) -> bool {
     let is_version_2 = extensions.len() >= 4 && byte(extensions, 0).unwrap_or(0).wrapping_shr(4) == 2;
     is_version_2 && (be16(extensions, 2) == Ok(0) || checksum(extensions) == 0)
@@ -116,7 +115,7 @@ fn read(object: &[u8]) -> Object {
     let (class, kind) = (byte(object, 2).unwrap_or(0), byte(object, 3).unwrap_or(0));
     let body = object.get(4..).unwrap_or_default();
     match (class, kind) {
-        (1, 1) => Object::Mpls(body.chunks_exact(4).take(MOST_LABELS).filter_map(label).collect()),
+        (1, 1) => Object::Mpls(body.chunks_exact(4).take(MAX_LABELS).filter_map(label).collect()),
         (2, _) => interface(kind, body).map_or(Object::Unknown(class, kind), Object::Interface),
         _ => Object::Unknown(class, kind),
     }
@@ -129,7 +128,7 @@ fn label(entry: &[u8]) -> Option<Label> {
     Some(Label { label: word.wrapping_shr(12), class, is_bottom: third & 1 == 1, ttl })
 }
 
-/// Which of the parts are there is said by the bits of the type; they follow each other in this order.
+/// Bits of the type tell which parts are present; their order is fixed.
 fn interface(kind: u8, body: &[u8]) -> Option<Interface> {
     let mut interface = Interface { role: kind.wrapping_shr(6), ..Interface::default() };
     let mut rest = body;
@@ -153,10 +152,10 @@ fn interface(kind: u8, body: &[u8]) -> Option<Interface> {
         };
     }
     if kind & 2 != 0 {
-        // The first byte counts itself, the name and its padding.
+        // The length byte includes itself, the name and its padding.
         let length = usize::from(byte(rest, 0).ok()?);
         let name = rest.get(1..length)?;
-        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len()).min(LONGEST_NAME);
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len()).min(MAX_NAME);
         interface.name = Some(name.get(..end)?.to_vec());
         rest = rest.get(length..)?;
     }
@@ -213,14 +212,14 @@ mod tests {
     #[test]
     fn the_length_counts_words_of_the_family_and_the_rest_is_the_extension() {
         let body = [7; 200];
-        assert_eq!(split(&body, 2, Words::Of32).0.len(), 8);
-        assert_eq!(split(&body, 2, Words::Of64).0.len(), 16);
-        assert_eq!(split(&body, 255, Words::Of32), (&body[..], &[][..]));
-        // Without a length only what proves to be a structure counts.
-        assert_eq!(split(&body, 0, Words::Of32), (&body[..], &[][..]));
+        assert_eq!(split(&body, 2, LengthUnit::Of32).0.len(), 8);
+        assert_eq!(split(&body, 2, LengthUnit::Of64).0.len(), 16);
+        assert_eq!(split(&body, 255, LengthUnit::Of32), (&body[..], &[][..]));
+        // Without a length only a valid structure counts.
+        assert_eq!(split(&body, 0, LengthUnit::Of32), (&body[..], &[][..]));
         let mut classic = vec![0; 128];
         classic.extend(structure(&[(1, 1, &[0, 0, 1, 1])]));
-        assert_eq!(split(&classic, 0, Words::Of32).0.len(), 128);
+        assert_eq!(split(&classic, 0, LengthUnit::Of32).0.len(), 128);
     }
 
     #[test]
@@ -235,7 +234,7 @@ mod tests {
         for length in 0..=12 {
             let mut odd = vec![0x20, 0, 0, 0, 0, length, 1, 1];
             odd.resize(4_000, 0);
-            assert!(objects(&odd).len() <= MOST_OBJECTS);
+            assert!(objects(&odd).len() <= MAX_OBJECTS);
         }
         for end in 0..good.len() {
             objects(&good[..end]);

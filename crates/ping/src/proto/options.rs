@@ -1,7 +1,6 @@
-//! The options of an IPv4 header (RFC 791, section 3.1): record route, time stamps and source routes.
+//! IPv4 options (RFC 791, section 3.1): record route, time stamps, source routes.
 //!
-//! An option list is walked with progress at every step: an option that claims less than its own two bytes, or more than
-//! there is, ends the walk. At most 40 bytes can follow, so at most 40 steps are made.
+//! Each step of the parser makes progress: an option with a length below 2 or beyond the list ends it.
 
 use std::net::Ipv4Addr;
 
@@ -19,35 +18,35 @@ pub const TIME_STAMP: u8 = 68;
 const LOOSE_SOURCE_ROUTE: u8 = 131;
 /// Strict source and record route.
 const STRICT_SOURCE_ROUTE: u8 = 137;
-/// Most bytes that options can take: 15 words of header less the fixed five.
-pub const MOST: usize = 40;
+/// Maximum length of all options: 15 words of header minus 5.
+pub const MAX_OPTIONS: usize = 40;
 
 /// One option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ip4Option {
     /// Padding of one byte.
     NoOperation,
-    /// Addresses that the packet went by.
+    /// Recorded addresses.
     RecordRoute(Vec<Ipv4Addr>),
-    /// The same, with the route prescribed; strictly when `.0`.
+    /// A source route, strict if `.0`.
     SourceRoute(bool, Vec<Ipv4Addr>),
-    /// Stamps of the hosts on the way.
+    /// Time stamps of routers.
     TimeStamps {
-        /// One for each host that had room.
+        /// One per router that had room.
         stamps: Vec<TimeStamp>,
-        /// Hosts that found no room.
+        /// Number of routers without room.
         overflow: u8,
     },
-    /// Something else, by its type.
+    /// An unknown option, by type.
     Unknown(u8),
 }
 
-/// One stamp of one host.
+/// One time stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeStamp {
-    /// The host, where addresses were asked for.
+    /// Address of the router, if requested.
     pub address: Option<Ipv4Addr>,
-    /// Milliseconds since midnight UTC; or whatever the host counts, when the top bit is set.
+    /// Milliseconds since midnight UTC; non-standard if the top bit is set.
     pub time: u32,
 }
 
@@ -58,10 +57,10 @@ impl TimeStamp {
     }
 }
 
-/// All options in `bytes`, as far as they are well-formed.
+/// The well-formed options in `bytes`.
 pub fn parse(bytes: &[u8]) -> Vec<Ip4Option> {
     let mut found = Vec::new();
-    let mut rest = bytes.get(..MOST.min(bytes.len())).unwrap_or_default();
+    let mut rest = bytes.get(..MAX_OPTIONS.min(bytes.len())).unwrap_or_default();
     while let Some(kind) = rest.first().copied() {
         let length = match kind {
             END => break,
@@ -85,7 +84,7 @@ pub fn parse(bytes: &[u8]) -> Vec<Ip4Option> {
     found
 }
 
-/// The part of a route that has been filled in: up to the pointer, which counts from 1 over the whole option.
+/// The filled part of a route: up to the pointer, which counts from 1 over the whole option.
 fn addresses(option: &[u8]) -> Vec<Ipv4Addr> {
     let filled = filled(option, 4);
     option.get(3..filled).unwrap_or_default().chunks_exact(4).filter_map(address).collect()
@@ -104,7 +103,7 @@ fn stamps(option: &[u8]) -> Ip4Option {
     Ip4Option::TimeStamps { stamps: stamps.collect(), overflow }
 }
 
-/// Where the filled part ends, never beyond the option.
+/// End of the filled part, within the option.
 fn filled(option: &[u8], least: u8) -> usize {
     let pointer = byte(option, 2).unwrap_or(least);
     usize::from(pointer.saturating_sub(1)).min(option.len())
@@ -114,21 +113,21 @@ fn address(bytes: &[u8]) -> Option<Ipv4Addr> {
     be32(bytes, 0).ok().map(Ipv4Addr::from)
 }
 
-/// An empty record route option with room for nine addresses, padded to whole words.
+/// An empty record route option for nine addresses, padded to words.
 pub fn record_route() -> Vec<u8> {
-    let mut bytes = vec![0; MOST];
-    // No operation first, so that the addresses stand on word boundaries.
+    let mut bytes = vec![0; MAX_OPTIONS];
+    // No operation first, so that addresses are aligned to words.
     for (place, value) in bytes.iter_mut().zip([NO_OPERATION, RECORD_ROUTE, 39, 4]) {
         *place = value;
     }
     bytes
 }
 
-/// An empty time stamp option: nine stamps, or four with the addresses of the hosts.
+/// An empty time stamp option: nine stamps, or four with addresses.
 pub fn time_stamps(with_addresses: bool) -> Vec<u8> {
     let length: u8 = if with_addresses { 36 } else { 40 };
-    // Room that the option leaves is the end of the list.
-    let mut bytes = vec![0; MOST];
+    // The unused rest is the end of the list.
+    let mut bytes = vec![0; MAX_OPTIONS];
     for (place, value) in bytes.iter_mut().zip([TIME_STAMP, length, 5, u8::from(with_addresses)]) {
         *place = value;
     }
@@ -164,7 +163,7 @@ mod tests {
     #[test]
     fn padding_of_any_length_makes_forty_options_at_most() {
         assert_eq!(parse(&[NO_OPERATION; 40]), vec![Ip4Option::NoOperation; 40]);
-        assert_eq!(parse(&[NO_OPERATION; 4_000]).len(), MOST);
+        assert_eq!(parse(&[NO_OPERATION; 4_000]).len(), MAX_OPTIONS);
     }
 
     #[test]

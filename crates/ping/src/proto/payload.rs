@@ -8,73 +8,73 @@
 //!
 //! The time is a C `struct timeval` in the byte order of this machine, which packet analysers show. It is never read back.
 
-use super::seal::CODE;
+use super::payload_mac::MAC_LENGTH;
 
-/// Payload bytes from which there is room for time and code; a shorter payload shows no times, as with iputils.
+/// Minimum payload in bytes with time and MAC; as in iputils a shorter one has no times.
 pub const TIMED: usize = 16;
-/// Payload bytes from which the time has its full width.
+/// Minimum payload in bytes with a full-width time.
 const FULL: usize = 24;
 
-/// What came back, compared with what was sent.
+/// Result of comparing a received payload with the sent one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
-    /// Everything.
+    /// Equal.
     Whole,
-    /// Less than everything, and that right.
+    /// Equal, but shorter.
     Truncated,
-    /// The code is right, or there was no room for one, and byte number `.0` is not.
+    /// The MAC is right or does not fit, and byte number `.0` differs.
     Changed(usize),
-    /// The code is not the one of this probe, or is missing.
+    /// The MAC is wrong or missing.
     WithoutCode,
 }
 
-/// Where the code and the pattern begin in a payload of this length; `None` when there is no room for a code.
+/// Offsets of MAC and pattern in a payload of this length; `None` when the MAC does not fit.
 fn layout(length: usize) -> Option<(usize, usize)> {
     match length {
         0..TIMED => None,
-        TIMED..FULL => Some((TIMED.saturating_sub(CODE), TIMED)),
+        TIMED..FULL => Some((TIMED.saturating_sub(MAC_LENGTH), TIMED)),
         _ => Some((TIMED, FULL)),
     }
 }
 
-/// The first byte that is compared as a pattern, in a payload of this length.
+/// The first byte compared with the pattern, in a payload of this length.
 pub fn pattern_start(length: usize) -> usize {
     layout(length).map_or(0, |(_, pattern)| pattern)
 }
 
-/// Puts the time (nanoseconds since 1970) and the code into a payload that holds the pattern.
-pub fn fill(payload: &mut [u8], wall: u64, code: [u8; CODE]) {
+/// Writes the time (nanoseconds since 1970) and the MAC into a payload that holds the pattern.
+pub fn fill(payload: &mut [u8], wall: u64, code: [u8; MAC_LENGTH]) {
     let Some((place, _)) = layout(payload.len()) else { return };
     let (seconds, microseconds) = (wall / 1_000_000_000, wall % 1_000_000_000 / 1_000);
     if let Some(bytes) = payload.first_chunk_mut::<TIMED>().filter(|_| place == TIMED) {
         let (first, second) = bytes.split_at_mut(TIMED / 2);
         first.copy_from_slice(&seconds.to_ne_bytes());
         second.copy_from_slice(&microseconds.to_ne_bytes());
-    } else if let Some(bytes) = payload.first_chunk_mut::<CODE>() {
+    } else if let Some(bytes) = payload.first_chunk_mut::<MAC_LENGTH>() {
         // 32 bits of seconds last until 2106.
         let [seconds, microseconds] = [seconds, microseconds].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
-        let (first, second) = bytes.split_at_mut(CODE / 2);
+        let (first, second) = bytes.split_at_mut(MAC_LENGTH / 2);
         first.copy_from_slice(&seconds.to_ne_bytes());
         second.copy_from_slice(&microseconds.to_ne_bytes());
     }
-    if let Some(bytes) = payload.get_mut(place..place.saturating_add(CODE)) {
+    if let Some(bytes) = payload.get_mut(place..place.saturating_add(MAC_LENGTH)) {
         bytes.copy_from_slice(&code);
     }
 }
 
-/// Compares what came back with the pattern that was sent and with the code of the probe.
-pub fn compare(sent: &[u8], code: [u8; CODE], received: &[u8]) -> Comparison {
+/// Compares a received payload with the pattern and the MAC of the probe.
+pub fn compare(sent: &[u8], code: [u8; MAC_LENGTH], received: &[u8]) -> Comparison {
     let (place, start) = match layout(sent.len()) {
         Some((place, start)) => (Some(place), start),
         None => (None, 0),
     };
     if let Some(place) = place
-        && received.get(place..place.saturating_add(CODE)) != Some(&code)
+        && received.get(place..place.saturating_add(MAC_LENGTH)) != Some(&code)
     {
         return Comparison::WithoutCode;
     }
     let end = sent.len().min(received.len());
-    // Two slices are compared much faster than their bytes, and nearly all are the same.
+    // Comparing slices is much faster than comparing bytes.
     if sent.get(start..end) != received.get(start..end) {
         let mut pairs = sent.iter().zip(received).enumerate().skip(start);
         if let Some((index, _)) = pairs.find(|(_, (right, wrong))| right != wrong) {
@@ -90,12 +90,12 @@ mod tests {
 
     use super::*;
 
-    const CODE_OF_PROBE: [u8; CODE] = *b"12345678";
+    const MAC_LENGTH_OF_PROBE: [u8; MAC_LENGTH] = *b"12345678";
 
     fn sent(length: usize) -> (Vec<u8>, Vec<u8>) {
         let pattern = vec![0xaa; length];
         let mut payload = pattern.clone();
-        fill(&mut payload, 1_795_335_927_240_001_999, CODE_OF_PROBE);
+        fill(&mut payload, 1_795_335_927_240_001_999, MAC_LENGTH_OF_PROBE);
         (pattern, payload)
     }
 
@@ -116,7 +116,7 @@ mod tests {
     fn what_comes_back_as_it_was_sent_is_whole_at_every_length() {
         for length in 0..100 {
             let (pattern, payload) = sent(length);
-            assert_eq!(compare(&pattern, CODE_OF_PROBE, &payload), Comparison::Whole, "{length}");
+            assert_eq!(compare(&pattern, MAC_LENGTH_OF_PROBE, &payload), Comparison::Whole, "{length}");
         }
     }
 
@@ -124,17 +124,17 @@ mod tests {
     fn a_changed_byte_is_found_behind_the_time_and_a_changed_code_is_none_of_ours() {
         for length in [0, 15, 16, 20, 24, 56] {
             let (pattern, payload) = sent(length);
-            let code = layout(length).map_or(0..0, |(place, _)| place..place + CODE);
+            let code = layout(length).map_or(0..0, |(place, _)| place..place + MAC_LENGTH);
             for index in 0..length {
                 let mut changed = payload.clone();
                 changed[index] ^= 1;
                 let expected = match index {
                     _ if code.contains(&index) => Comparison::WithoutCode,
-                    // The time is not looked at.
+                    // The time is not compared.
                     _ if index < code.start => Comparison::Whole,
                     _ => Comparison::Changed(index),
                 };
-                assert_eq!(compare(&pattern, CODE_OF_PROBE, &changed), expected, "{length}, {index}");
+                assert_eq!(compare(&pattern, MAC_LENGTH_OF_PROBE, &changed), expected, "{length}, {index}");
             }
         }
     }
@@ -144,7 +144,7 @@ mod tests {
         let (pattern, payload) = sent(56);
         for length in 0..56 {
             let expected = if length < 24 { Comparison::WithoutCode } else { Comparison::Truncated };
-            assert_eq!(compare(&pattern, CODE_OF_PROBE, &payload[..length]), expected);
+            assert_eq!(compare(&pattern, MAC_LENGTH_OF_PROBE, &payload[..length]), expected);
         }
     }
 }

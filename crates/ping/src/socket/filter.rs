@@ -1,72 +1,84 @@
-//! The packet filter (classic BPF) of a raw socket: what is not ours never wakes the program.
+//! Packet filters of raw sockets: `ICMP_FILTER` by type, then classic BPF by identifier.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
-use common::Failure;
+use common::Error;
 use socket2::SockFilter;
 
 use super::options;
-use crate::proto::arrival::Framing;
-use crate::proto::{icmp4, icmp6};
+use crate::proto::reply::Framing;
+use crate::proto::{icmp_message, icmp4, icmp6};
 
-/// Attaches both filters to a raw socket, a datagram socket needs none; how datagrams will begin.
-pub(super) fn attach(
+/// Attaches the filters for one target; a datagram socket needs none. Returns how datagrams begin.
+pub(super) fn attach_single(
     socket: &socket2::Socket,
     target: SocketAddr,
     is_raw: bool,
     identifier: u16,
-) -> Result<Framing, Failure> {
+) -> Result<Framing, Error> {
     let framing = match (target, is_raw) {
         (SocketAddr::V6(_), _) => Framing::Icmp6,
         (SocketAddr::V4(_), true) => Framing::Ip4,
         (SocketAddr::V4(_), false) => Framing::Icmp4,
     };
     if is_raw {
-        options::filter_types(socket, framing, wanted(framing))?;
-        socket.attach_filter(&program(framing, identifier)).map_err(options::failed("packet filter"))?;
+        let types: &[u8] = match framing {
+            Framing::Icmp6 => &[icmp6::ECHO_REPLY],
+            Framing::Ip4 | Framing::Icmp4 => &[icmp4::ECHO_REPLY, icmp4::REDIRECT],
+        };
+        options::filter_types(socket, framing, types)?;
+        socket.attach_filter(&single(framing, identifier)).map_err(options::failed("packet filter"))?;
     }
     Ok(framing)
 }
 
-/// The ICMP types that the program below lets through.
-fn wanted(framing: Framing) -> &'static [u8] {
-    match framing {
-        Framing::Icmp6 => &[icmp6::ECHO_REPLY],
-        Framing::Ip4 | Framing::Icmp4 => &[icmp4::ECHO_REPLY, icmp4::REDIRECT],
-    }
+/// Attaches the filters for many targets: replies with these identifiers, and ICMP errors.
+pub(super) fn attach_multi(
+    socket: &socket2::Socket,
+    framing: Framing,
+    identifiers: RangeInclusive<u32>,
+) -> Result<(), Error> {
+    options::filter_types(socket, framing, icmp_message::types(framing))?;
+    socket.attach_filter(&multi(framing, &identifiers)).map_err(options::failed("packet filter"))
 }
 
-/// The instructions of classic BPF that packet filters here are made of (`linux/bpf_common.h`).
-pub(crate) mod instruction {
-    /// X becomes the length of the IPv4 header at this place.
-    pub(crate) const HEADER_LENGTH_TO_X: u16 = 0xb1;
-    /// Loads the byte at this place.
-    pub(crate) const BYTE_AT: u16 = 0x30;
-    /// Loads two bytes from this place.
-    pub(crate) const HALF_AT: u16 = 0x28;
-    /// Loads the byte at X and this.
-    pub(crate) const BYTE_AT_X: u16 = 0x50;
-    /// Loads two bytes from X and this.
-    pub(crate) const HALF_AT_X: u16 = 0x48;
-    /// Jumps when what was loaded equals this.
-    pub(crate) const IF_EQUAL: u16 = 0x15;
-    /// Jumps when it is above this.
-    pub(crate) const IF_ABOVE: u16 = 0x25;
-    /// Jumps when it is this or above.
-    pub(crate) const IF_NOT_BELOW: u16 = 0x35;
-    /// Ends with this many bytes of the packet.
-    pub(crate) const RETURN: u16 = 0x06;
-    /// More than any packet has.
-    pub(crate) const WHOLE_PACKET: u32 = 0x4_0000;
+/// Instructions of classic BPF (`linux/bpf_common.h`).
+mod instruction {
+    /// X = length of the IPv4 header at offset k.
+    pub(super) const HEADER_LENGTH_TO_X: u16 = 0xb1;
+    /// A = byte at offset k.
+    pub(super) const BYTE_AT: u16 = 0x30;
+    /// A = two bytes at offset k.
+    pub(super) const HALF_AT: u16 = 0x28;
+    /// A = byte at offset X + k.
+    pub(super) const BYTE_AT_X: u16 = 0x50;
+    /// A = two bytes at offset X + k.
+    pub(super) const HALF_AT_X: u16 = 0x48;
+    /// Jump if A == k.
+    pub(super) const IF_EQUAL: u16 = 0x15;
+    /// Jump if A > k.
+    pub(super) const IF_ABOVE: u16 = 0x25;
+    /// Jump if A >= k.
+    pub(super) const IF_NOT_BELOW: u16 = 0x35;
+    /// Return k bytes of the packet.
+    pub(super) const RETURN: u16 = 0x06;
 }
 
-/// Lets only replies with our identifier pass, and on IPv4 redirects; errors come through the error queue.
+use instruction::{
+    BYTE_AT, BYTE_AT_X, HALF_AT, HALF_AT_X, HEADER_LENGTH_TO_X, IF_ABOVE, IF_EQUAL, IF_NOT_BELOW, RETURN,
+};
+
+/// Returns the whole packet: larger than any.
+const ACCEPT: SockFilter = SockFilter::new(RETURN, 0, 0, 0x4_0000);
+/// Returns nothing of the packet.
+const DROP: SockFilter = SockFilter::new(RETURN, 0, 0, 0);
+
+/// Accepts replies with our identifier, and on IPv4 redirects; errors come through the error queue.
 ///
 /// A raw IPv4 socket sees the packet from its IPv4 header, an `ICMPv6` socket from its `ICMPv6` header.
-fn program(framing: Framing, identifier: u16) -> Vec<SockFilter> {
-    use instruction::{BYTE_AT, BYTE_AT_X, HALF_AT, HALF_AT_X, HEADER_LENGTH_TO_X, IF_EQUAL, RETURN, WHOLE_PACKET};
+fn single(framing: Framing, identifier: u16) -> Vec<SockFilter> {
     let step = SockFilter::new;
-    let (accept, drop) = (step(RETURN, 0, 0, WHOLE_PACKET), step(RETURN, 0, 0, 0));
     match framing {
         Framing::Ip4 | Framing::Icmp4 => vec![
             step(HEADER_LENGTH_TO_X, 0, 0, 0),
@@ -75,16 +87,48 @@ fn program(framing: Framing, identifier: u16) -> Vec<SockFilter> {
             step(HALF_AT_X, 0, 0, 4),
             step(IF_EQUAL, 1, 2, identifier.into()),
             step(IF_EQUAL, 0, 1, icmp4::REDIRECT.into()),
-            accept,
-            drop,
+            ACCEPT,
+            DROP,
         ],
         Framing::Icmp6 => vec![
             step(BYTE_AT, 0, 0, 0),
             step(IF_EQUAL, 0, 3, icmp6::ECHO_REPLY.into()),
             step(HALF_AT, 0, 0, 4),
             step(IF_EQUAL, 0, 1, identifier.into()),
-            accept,
-            drop,
+            ACCEPT,
+            DROP,
+        ],
+    }
+}
+
+/// Accepts replies with these identifiers, and errors, whose quotes are parsed later.
+fn multi(framing: Framing, identifiers: &RangeInclusive<u32>) -> Vec<SockFilter> {
+    let step = SockFilter::new;
+    let (first, last) = (*identifiers.start(), *identifiers.end());
+    match framing {
+        Framing::Ip4 | Framing::Icmp4 => vec![
+            step(HEADER_LENGTH_TO_X, 0, 0, 0),
+            step(BYTE_AT_X, 0, 0, 0),
+            step(IF_EQUAL, 0, 3, icmp4::ECHO_REPLY.into()),
+            step(HALF_AT_X, 0, 0, 4),
+            step(IF_NOT_BELOW, 0, 6, first),
+            step(IF_ABOVE, 5, 4, last),
+            step(IF_EQUAL, 3, 0, 3),
+            step(IF_EQUAL, 2, 0, 4),
+            step(IF_EQUAL, 1, 0, 11),
+            step(IF_EQUAL, 0, 1, 12),
+            ACCEPT,
+            DROP,
+        ],
+        Framing::Icmp6 => vec![
+            step(BYTE_AT, 0, 0, 0),
+            step(IF_EQUAL, 0, 3, icmp6::ECHO_REPLY.into()),
+            step(HALF_AT, 0, 0, 4),
+            step(IF_NOT_BELOW, 0, 3, first),
+            step(IF_ABOVE, 2, 1, last),
+            step(IF_ABOVE, 1, 0, 4),
+            ACCEPT,
+            DROP,
         ],
     }
 }

@@ -1,44 +1,45 @@
-//! Opening the socket: which kind the rights allow, which source the kernel chooses, which identifier is ours.
+//! Opening a socket: kind, source address, identifier.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use nix::libc;
 use socket2::{Domain, Protocol, Type};
 
 use super::{OpenError, options};
 use crate::config::Config;
-use crate::proto::seal::Seal;
+use crate::proto::payload_mac::PayloadMac;
+use crate::random::random;
 
-/// Any port does to ask the kernel for a route; nothing is sent to it.
+/// Any port serves to ask the kernel for a route; nothing is sent.
 const ROUTE_PORT: u16 = 1025;
-/// A flow label has 20 bits.
-const LARGEST_FLOW_LABEL: u32 = 0xf_ffff;
+/// Flow labels have 20 bits.
+const MAX_FLOW_LABEL: u32 = 0xf_ffff;
 
-/// A raw socket, else a datagram socket, else the words that help.
-pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socket, bool), Failure> {
+/// A raw socket, else a datagram socket, else an error that names both remedies.
+pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socket, bool), Error> {
     let (domain, protocol) = match target {
         SocketAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         SocketAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
     };
     let refused = |cause: &io::Error| cause.kind() == io::ErrorKind::PermissionDenied;
-    let failed = |cause| Failure::io("open", "an ICMP socket", cause);
+    let failed = |cause| Error::io("open", "an ICMP socket", cause);
     match socket2::Socket::new(domain, Type::RAW, Some(protocol)) {
         Ok(socket) => return Ok((socket, true)),
         Err(cause) if !refused(&cause) => return Err(failed(cause)),
         // Identifier 0 asks for a raw socket, because a datagram socket takes it for "any".
         Err(cause) if config.identifier == Some(0) => return Err(failed(cause)),
-        // The IPv4 header, and the answers in it, are seen on a raw socket only.
+        // The IPv4 header is visible on a raw socket only.
         Err(_) if config.header_option.is_some() && target.is_ipv4() => {
             let cure = "Operation not permitted (-R and -T need 'setcap cap_net_raw+ep' on this program)";
-            return Err(Failure::new(Kind::Denied, "open", "a raw socket", cure));
+            return Err(Error::new(Kind::Denied, "open", "a raw socket", cure));
         }
         Err(_) => {}
     }
     match socket2::Socket::new(domain, Type::DGRAM, Some(protocol)) {
         Ok(socket) => Ok((socket, false)),
-        Err(cause) if refused(&cause) => Err(Failure::new(
+        Err(cause) if refused(&cause) => Err(Error::new(
             Kind::Denied,
             "open",
             "an ICMP socket",
@@ -49,17 +50,17 @@ pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socke
     }
 }
 
-/// Binds to the interface that was asked for.
-pub(crate) fn bind_interface(socket: &socket2::Socket, config: &Config) -> Result<(), Failure> {
+/// Binds to the configured interface.
+pub(crate) fn bind_interface(socket: &socket2::Socket, config: &Config) -> Result<(), Error> {
     match &config.origin.interface {
         Some(name) => socket
             .bind_device(Some(name.as_bytes()))
-            .map_err(|cause| Failure::io("SO_BINDTODEVICE", name, cause).with_kind(Kind::System)),
+            .map_err(|cause| Error::io("SO_BINDTODEVICE", name, cause).with_kind(Kind::System)),
         None => Ok(()),
     }
 }
 
-/// `source` to bind to; one that holds on its link only is meant on the link of the target.
+/// `source` to bind to; a link-local one gets the scope of the target.
 fn source_towards(target: SocketAddr, source: IpAddr) -> SocketAddr {
     match (source, target) {
         (IpAddr::V6(source), SocketAddr::V6(target)) => SocketAddrV6::new(source, 0, 0, target.scope_id()).into(),
@@ -67,34 +68,34 @@ fn source_towards(target: SocketAddr, source: IpAddr) -> SocketAddr {
     }
 }
 
-/// What the kernel says about the way to a target.
+/// The route to a target.
 pub(super) struct Route {
-    /// The address that probes leave from.
+    /// The source address of the probes.
     pub(super) source: IpAddr,
     /// Whether the target is a broadcast address.
     pub(super) is_broadcast: bool,
 }
 
-/// The route that the kernel chooses towards `target`; asking for it sends nothing.
+/// The kernel's route to `target`; nothing is sent.
 pub(super) fn route(config: &Config, target: SocketAddr) -> Result<Route, OpenError> {
     let probe = socket2::Socket::new(Domain::for_address(target), Type::DGRAM, None)
-        .map_err(|cause| Failure::io("open", "a socket", cause))?;
+        .map_err(|cause| Error::io("open", "a socket", cause))?;
     bind_interface(&probe, config)?;
     if let Some(mark) = config.mark {
         probe.set_mark(mark).map_err(options::failed("mark"))?;
     }
     if let Some(address) = config.origin.address {
-        probe.bind(&source_towards(target, address).into()).map_err(|cause| Failure::io("bind", "", cause))?;
+        probe.bind(&source_towards(target, address).into()).map_err(|cause| Error::io("bind", "", cause))?;
     }
     let mut there = target;
     there.set_port(ROUTE_PORT);
     if let SocketAddr::V6(v6) = &mut there {
-        // Nobody leases the label to this socket.
+        // This socket has no lease of the flow label.
         v6.set_flowinfo(0);
     }
     let probe = UdpSocket::from(probe);
     let mut connected = probe.connect(there);
-    // Only a broadcast address is refused for want of permission, and a firewall's own.
+    // Permission is denied for broadcast addresses and by firewalls.
     let is_refused = connected.as_ref().is_err_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied);
     if is_refused && config.broadcast {
         probe.set_broadcast(true).map_err(options::failed("broadcast"))?;
@@ -106,40 +107,40 @@ pub(super) fn route(config: &Config, target: SocketAddr) -> Result<Route, OpenEr
     }
 }
 
-/// Why there is no route to `target`.
+/// The error of a target without a route.
 fn unreachable(config: &Config, target: SocketAddr, cause: io::Error) -> OpenError {
     if cause.kind() == io::ErrorKind::PermissionDenied && !config.broadcast {
         let hint = "Do you want to ping broadcast? Then -b. If not, check your local firewall rules";
-        return OpenError::from(Failure::new(Kind::Denied, "", target.ip(), hint));
+        return OpenError::from(Error::new(Kind::Denied, "", target.ip(), hint));
     }
     if cause.kind() == io::ErrorKind::InvalidInput && needs_zone(target) {
         let hint = format!("holds on one link only, which {}%INTERFACE or -I INTERFACE names", target.ip());
-        return OpenError::from(Failure::new(Kind::Usage, "", target.ip(), hint));
+        return OpenError::from(Error::new(Kind::Usage, "", target.ip(), hint));
     }
     let is_unroutable = matches!(
         cause.raw_os_error(),
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
     );
-    OpenError { failure: Failure::io("connect", "", cause), is_unroutable }
+    OpenError { error: Error::io("connect", "", cause), is_unroutable }
 }
 
 fn needs_zone(target: SocketAddr) -> bool {
     matches!(target, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
 }
 
-/// Binds the socket where needed and returns the identifier of our requests: a datagram socket gets its from the kernel.
+/// Binds the socket where needed; returns the identifier, which the kernel chooses for a datagram socket.
 pub(super) fn bind(
     socket: &socket2::Socket,
     target: SocketAddr,
     source: Option<IpAddr>,
     is_raw: bool,
     wanted: Option<u16>,
-) -> Result<u16, Failure> {
+) -> Result<u16, Error> {
     let any: IpAddr = match target {
         SocketAddr::V4(_) => [0; 4].into(),
         SocketAddr::V6(_) => [0; 16].into(),
     };
-    let failed = |cause| Failure::io("bind", "", cause);
+    let failed = |cause| Error::io("bind", "", cause);
     if is_raw {
         if let Some(source) = source {
             socket.bind(&source_towards(target, source).into()).map_err(failed)?;
@@ -156,29 +157,23 @@ pub(super) fn bind(
     Ok(local.as_socket().map_or(0, |address| address.port()))
 }
 
-fn random_identifier() -> Result<u16, Failure> {
+fn random_identifier() -> Result<u16, Error> {
     Ok(u16::from_ne_bytes(random()?))
 }
 
-/// A seal that nobody else can make.
-pub(super) fn seal() -> Result<Seal, Failure> {
-    Ok(Seal::new(random()?))
+/// A MAC with a random key.
+pub(super) fn mac() -> Result<PayloadMac, Error> {
+    Ok(PayloadMac::new(random()?))
 }
 
-/// `target` with the flow label that was asked for.
-pub(super) fn with_flow_label(config: &Config, target: SocketAddr) -> Result<SocketAddr, Failure> {
+/// `target` with the configured flow label.
+pub(super) fn with_flow_label(config: &Config, target: SocketAddr) -> Result<SocketAddr, Error> {
     let (SocketAddr::V6(mut v6), Some(wanted)) = (target, config.flow_label) else { return Ok(target) };
     let label = match wanted {
-        // Never 0, which would be no label.
-        0 => (u32::from_ne_bytes(random()?) & LARGEST_FLOW_LABEL).max(1),
+        // 0 means no label.
+        0 => (u32::from_ne_bytes(random()?) & MAX_FLOW_LABEL).max(1),
         label => label,
     };
     v6.set_flowinfo(label.to_be());
     Ok(v6.into())
-}
-
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Failure> {
-    let mut bytes = [0; LENGTH];
-    getrandom::fill(&mut bytes).map_err(|cause| Failure::new(Kind::System, "draw", "random bytes", cause))?;
-    Ok(bytes)
 }

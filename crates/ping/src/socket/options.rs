@@ -1,44 +1,43 @@
-//! The options of the socket, all set before the first send.
+//! Socket options, all set before the first send.
 //!
-//! Those that neither nix nor socket2 has a name for are declared with nix's own macro, which makes the call with the size
-//! of the type given; the kernel only reads what they point to.
+//! Options unknown to nix and socket2 are declared with the macro of nix.
 
 use std::ffi::OsString;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
 use std::os::unix::ffi::OsStringExt;
 
-use common::Failure;
+use common::Error;
 use nix::errno::Errno;
-use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{self, SetOsString};
+use nix::sys::socket::{TimestampingFlag, setsockopt};
 use nix::{libc, setsockopt_impl, sockopt_impl};
 
 use crate::config::{Config, HeaderOption, PathMtu};
-use crate::proto::arrival::Framing;
 use crate::proto::options;
+use crate::proto::reply::Framing;
 
-/// Least room for replies that come while a line is printed; the kernel may grant less.
-const LEAST_ROOM: usize = 1 << 18;
-/// Most room that is asked for.
-const MOST_ROOM: usize = 1 << 26;
-/// Replies for which there should be room however large they are.
+/// Minimum receive buffer in bytes; the kernel may grant less.
+const MIN_ROOM: usize = 1 << 18;
+/// Maximum receive buffer in bytes.
+const MAX_ROOM: usize = 1 << 26;
+/// Number of replies that should fit the receive buffer.
 const REPLIES: u64 = 64;
-/// What the kernel needs beside the payload to keep a packet: headers, its own books, rounding up to a power of two.
+/// Bytes the kernel needs per packet besides the payload.
 const OVERHEAD: usize = 1_024;
-/// `ICMP_FILTER` (linux/icmp.h) and `ICMPV6_FILTER` (linux/icmpv6.h), which are the same number.
+/// `ICMP_FILTER` (linux/icmp.h) and `ICMPV6_FILTER` (linux/icmpv6.h).
 const ICMP_FILTER: libc::c_int = 1;
 /// `IPV6_FLOWLABEL_MGR`: leases a flow label (linux/in6.h).
 const FLOW_LABEL_MANAGER: libc::c_int = 32;
 /// `IPV6_FLOWINFO_SEND`: takes the label from the destination address.
 const FLOW_INFO_SEND: libc::c_int = 33;
-/// `IP_RECVERR_RFC4884`: says where the extensions of an error begin (since Linux 5.9).
+/// `IP_RECVERR_RFC4884`: reports where extensions begin (since Linux 5.9).
 const EXTENSIONS_4: libc::c_int = 26;
 /// `IPV6_RECVERR_RFC4884`: the same for IPv6.
 const EXTENSIONS_6: libc::c_int = 31;
 
 sockopt_impl!(
-    /// Debugging of the socket, for whoever may administer the network.
+    /// `SO_DEBUG`; requires CAP_NET_ADMIN.
     Debug,
     SetOnly,
     libc::SOL_SOCKET,
@@ -88,7 +87,7 @@ sockopt_impl!(
     bool
 );
 sockopt_impl!(
-    /// Whether errors say where their extensions begin, IPv4.
+    /// Whether errors report the offset of extensions, IPv4.
     ErrorExtensions4,
     SetOnly,
     libc::IPPROTO_IP,
@@ -96,7 +95,7 @@ sockopt_impl!(
     bool
 );
 sockopt_impl!(
-    /// Whether errors say where their extensions begin, IPv6.
+    /// Whether errors report the offset of extensions, IPv6.
     ErrorExtensions6,
     SetOnly,
     libc::IPPROTO_IPV6,
@@ -105,7 +104,7 @@ sockopt_impl!(
 );
 
 sockopt_impl!(
-    /// The ICMP types that a raw socket does not want, one bit each.
+    /// ICMP types blocked on a raw socket, one bit each.
     IcmpFilter4,
     SetOnly,
     libc::SOL_RAW,
@@ -113,7 +112,7 @@ sockopt_impl!(
     u32
 );
 sockopt_impl!(
-    /// The `ICMPv6` types that a raw socket does not want, one bit each.
+    /// `ICMPv6` types blocked on a raw socket, one bit each.
     IcmpFilter6,
     SetOnly,
     libc::IPPROTO_ICMPV6,
@@ -121,9 +120,10 @@ sockopt_impl!(
     [u32; 8]
 );
 
-/// Keeps types other than `wanted` from a raw socket before a copy of the packet is made for it; requests above all, on
-/// loopback. ICMP filters know the types below 32 only and let all others pass.
-pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &[u8]) -> Result<(), Failure> {
+/// Blocks other types before the packet is copied, above all echo requests on loopback.
+///
+/// The filters know types below 32 only and pass all others.
+pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &[u8]) -> Result<(), Error> {
     let mut blocked = [u32::MAX; 8];
     for kind in wanted {
         blocked[usize::from(kind / 32)] &= !(1 << (kind % 32));
@@ -135,13 +135,13 @@ pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &
     set.map_err(named("ICMP_FILTER"))
 }
 
-/// Sets everything that the configuration asks for.
+/// Sets all configured options.
 pub(super) fn set_all(
     socket: &socket2::Socket,
     config: &Config,
     target: SocketAddr,
     path_mtu: Option<PathMtu>,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     match target {
         SocketAddr::V4(_) => set_ipv4(socket, config, path_mtu)?,
         SocketAddr::V6(target) => set_ipv6(socket, config, target, path_mtu)?,
@@ -160,15 +160,15 @@ pub(super) fn set_all(
         socket.set_send_buffer_size(size).map_err(failed("send buffer"))?;
     }
     let room = usize::try_from(config.plan.preload.max(REPLIES)).unwrap_or(usize::MAX);
-    let room = room.saturating_mul(kept(config)).clamp(LEAST_ROOM, MOST_ROOM);
-    // Beyond the limit of the system only for root.
+    let room = room.saturating_mul(kept(config)).clamp(MIN_ROOM, MAX_ROOM);
+    // Only root may exceed the limit of the system.
     if setsockopt(socket, sockopt::RcvBufForce, &room).is_err() {
         socket.set_recv_buffer_size(room).map_err(failed("receive buffer"))?;
     }
     socket.set_nonblocking(true).map_err(failed("non-blocking mode"))
 }
 
-fn set_ipv4(socket: &socket2::Socket, config: &Config, path_mtu: Option<PathMtu>) -> Result<(), Failure> {
+fn set_ipv4(socket: &socket2::Socket, config: &Config, path_mtu: Option<PathMtu>) -> Result<(), Error> {
     setsockopt(socket, sockopt::Ipv4RecvErr, &true).map_err(named("IP_RECVERR"))?;
     setsockopt(socket, sockopt::Ipv4RecvTtl, &true).map_err(named("IP_RECVTTL"))?;
     if let Some(ttl) = config.ttl {
@@ -186,7 +186,7 @@ fn set_ipv4(socket: &socket2::Socket, config: &Config, path_mtu: Option<PathMtu>
     if !bytes.is_empty() {
         setsockopt(socket, HeaderOptions, &OsString::from_vec(bytes)).map_err(named("IP_OPTIONS"))?;
     }
-    // Kernels before 5.9 do not know it; then there are no extensions to show.
+    // Kernels before 5.9 do not support it.
     let _ = setsockopt(socket, ErrorExtensions4, &true);
     Ok(())
 }
@@ -196,7 +196,7 @@ fn set_ipv6(
     config: &Config,
     target: SocketAddrV6,
     path_mtu: Option<PathMtu>,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     setsockopt(socket, sockopt::Ipv6RecvErr, &true).map_err(named("IPV6_RECVERR"))?;
     setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true).map_err(named("IPV6_RECVHOPLIMIT"))?;
     if let Some(ttl) = config.ttl {
@@ -217,8 +217,8 @@ fn set_ipv6(
     Ok(())
 }
 
-/// Leases the flow label in `target`; the kernel refuses to send one that nobody leased.
-fn lease_flow_label(socket: &socket2::Socket, target: SocketAddrV6) -> Result<(), Failure> {
+/// Leases the flow label of `target`; the kernel refuses to send a label without a lease.
+fn lease_flow_label(socket: &socket2::Socket, target: SocketAddrV6) -> Result<(), Error> {
     /// Create the label when it does not exist.
     const CREATE: u16 = 1;
     /// For this process alone.
@@ -228,13 +228,13 @@ fn lease_flow_label(socket: &socket2::Socket, target: SocketAddrV6) -> Result<()
     request.extend(target.flowinfo().to_ne_bytes());
     request.extend([0, EXCLUSIVE]);
     request.extend(CREATE.to_ne_bytes());
-    // Default times, and padding.
+    // Default times and padding.
     request.resize(32, 0);
     setsockopt(socket, FlowLabelLease, &OsString::from_vec(request)).map_err(named("flow label"))?;
     setsockopt(socket, FlowInfoSend, &true).map_err(named("flow label"))
 }
 
-/// The options that go into the IPv4 header of each probe.
+/// The bytes of the configured IPv4 header option.
 pub(super) fn header_options(config: &Config) -> Vec<u8> {
     match config.header_option {
         None => Vec::new(),
@@ -243,13 +243,13 @@ pub(super) fn header_options(config: &Config) -> Vec<u8> {
     }
 }
 
-/// Replies for which there is room in the buffer that the kernel granted, at least one.
+/// Number of replies that fit the granted receive buffer, at least one.
 pub(super) fn room(socket: &socket2::Socket, config: &Config) -> u64 {
-    let bytes = socket.recv_buffer_size().unwrap_or(LEAST_ROOM);
+    let bytes = socket.recv_buffer_size().unwrap_or(MIN_ROOM);
     (bytes / kept(config)).max(1) as u64
 }
 
-/// What the kernel needs to keep one reply.
+/// Bytes the kernel needs to keep one reply.
 fn kept(config: &Config) -> usize {
     2 * (config.payload.len() + OVERHEAD)
 }
@@ -263,11 +263,37 @@ fn discovery(mode: PathMtu) -> libc::c_int {
     }
 }
 
-/// Words for an option that the kernel refused.
-pub(crate) fn failed(what: &'static str) -> impl Fn(io::Error) -> Failure {
-    move |cause| Failure::io("set", what, cause)
+/// Which sends the kernel stamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SendStamps {
+    /// None; received packets are stamped in any case.
+    Off,
+    /// When the driver hands the packet to the device.
+    Driver,
+    /// The same, and when the packet enters the queue of the device, for drivers that do not stamp.
+    DriverOrQueue,
 }
 
-fn named(what: &'static str) -> impl Fn(Errno) -> Failure {
+/// Requests time stamps of received packets and of `sends` (`SO_TIMESTAMPING`).
+pub(super) fn set_stamps(socket: &socket2::Socket, sends: SendStamps) -> io::Result<()> {
+    let received = TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
+    let driver = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
+        | TimestampingFlag::SOF_TIMESTAMPING_OPT_ID
+        | TimestampingFlag::SOF_TIMESTAMPING_OPT_TSONLY;
+    let flags = received
+        | match sends {
+            SendStamps::Off => TimestampingFlag::empty(),
+            SendStamps::Driver => driver,
+            SendStamps::DriverOrQueue => driver | TimestampingFlag::from_bits_retain(libc::SOF_TIMESTAMPING_TX_SCHED),
+        };
+    Ok(setsockopt(socket, sockopt::Timestamping, &flags)?)
+}
+
+/// The error for an option that the kernel refused.
+pub(crate) fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |cause| Error::io("set", what, cause)
+}
+
+pub(super) fn named(what: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| failed(what)(errno.into())
 }

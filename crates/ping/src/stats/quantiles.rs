@@ -1,24 +1,23 @@
-//! Percentiles of any number of times in bounded memory: exact at first, within half a percent later.
+//! Percentiles in bounded memory: exact at first, later within half a percent.
 //!
-//! Up to [`EXACT`] values are kept as they are. Then they are counted in buckets that grow with the value: 128 for each
-//! doubling, 60 KiB at most. It knows nothing of packets and prints nothing.
+//! Up to [`EXACT`] values are kept; then they are counted in buckets, 128 per doubling, 60 KiB at most.
 
-/// Values that are kept one by one.
+/// Number of values kept one by one.
 const EXACT: usize = 4_096;
-/// Bits of a value that its bucket keeps: the error of a percentile is at most half of 1/128.
+/// Bits of a value kept by its bucket: the error of a percentile is at most half of 1/128.
 const PRECISION: u32 = 7;
 
-/// Values in order of size.
+/// A set of values.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Quantiles {
     exact: Vec<u64>,
-    /// Empty as long as all values are in `exact`.
+    /// Empty while all values are in `exact`.
     buckets: Vec<u64>,
     count: u64,
 }
 
 impl Quantiles {
-    /// Takes one value in.
+    /// Adds a value.
     pub(super) fn add(&mut self, value: u64) {
         self.count += 1;
         if self.buckets.is_empty() && self.exact.len() < EXACT {
@@ -50,8 +49,8 @@ impl Quantiles {
             .map(middle)
     }
 
-    /// The values in `columns` groups of equal width on a logarithmic scale, as (upper edge, count), from the shortest
-    /// to the longest; for a picture.
+    /// The values in `columns` groups of equal width on a logarithmic scale, as (upper edge, count), in ascending
+    /// order.
     pub(super) fn groups(&self, columns: usize) -> Vec<(u64, u64)> {
         let values: Vec<(u64, u64)> = if self.buckets.is_empty() {
             self.exact.iter().map(|value| (*value, 1)).collect()
@@ -88,7 +87,7 @@ impl Quantiles {
     }
 }
 
-/// Values below 128 have buckets of their own; above, each doubling is cut into 128.
+/// Values below 128 have a bucket each; above, each doubling has 128.
 fn bucket(value: u64) -> usize {
     let doublings = (u64::BITS - value.leading_zeros()).saturating_sub(PRECISION + 1);
     let within = value >> doublings;
@@ -131,8 +130,8 @@ mod tests {
     fn many_values_give_percentiles_within_half_a_percent() {
         let quantiles = of((1..=100_000).map(|value| value * 1_000));
         for percent in [1, 50, 90, 99, 100] {
-            let (right, told) = (percent * 1_000_000, quantiles.percentile(percent).unwrap());
-            assert!(told.abs_diff(right) * 200 <= right, "p{percent}: {told} instead of {right}");
+            let (right, reported) = (percent * 1_000_000, quantiles.percentile(percent).unwrap());
+            assert!(reported.abs_diff(right) * 200 <= right, "p{percent}: {reported} instead of {right}");
         }
         assert!(quantiles.exact.is_empty());
     }

@@ -47,7 +47,7 @@ fn records_are_found_and_a_missing_name_differs_from_a_missing_record() {
 fn a_long_answer_is_fetched_over_tcp() {
     let server = NameServer::start(Zone::default().mx("example.com", 1, "mx.example.com").truncated());
     assert_eq!(resolver(&[&server]).look_up("example.com", RecordType::Mx).unwrap().records.len(), 1);
-    assert_eq!(server.asked(), ["udp 15 example.com", "tcp 15 example.com"]);
+    assert_eq!(server.queries(), ["udp 15 example.com", "tcp 15 example.com"]);
 }
 
 #[test]
@@ -68,22 +68,22 @@ fn a_server_from_before_edns_is_asked_without_it() {
 
 #[test]
 fn the_next_server_is_asked_when_one_fails_and_remembered() {
-    let broken = NameServer::start(Zone::default().fails("example.com", 2).fails("other.example", 5));
+    let broken = NameServer::start(Zone::default().rcode("example.com", 2).rcode("other.example", 5));
     let zone = Zone::default().mx("example.com", 1, "mx.example.com").mx("other.example", 1, "mx.example.com");
     let good = NameServer::start(zone);
     let resolver = resolver(&[&broken, &good]);
     for name in ["example.com", "other.example"] {
         assert_eq!(resolver.look_up(name, RecordType::Mx).unwrap().records.len(), 1);
     }
-    assert_eq!(broken.asked(), ["udp 15 example.com"]);
+    assert_eq!(broken.queries(), ["udp 15 example.com"]);
 }
 
 #[test]
 fn servers_that_all_fail_are_a_failure_for_now_and_it_names_the_last_word() {
-    let broken = NameServer::start(Zone::default().fails("example.com", 2));
+    let broken = NameServer::start(Zone::default().rcode("example.com", 2));
     let error = resolver(&[&broken]).look_up("example.com", RecordType::Mx).unwrap_err();
     assert!(error.is_transient() && error.to_string().contains("SERVFAIL"), "{error}");
-    assert_eq!(broken.asked().len(), 2, "each server is asked twice");
+    assert_eq!(broken.queries().len(), 2, "each server is asked twice");
     assert_eq!(error.into_error("example.com").kind(), Kind::Temporary);
 }
 
@@ -110,9 +110,9 @@ impl UdpPort {
 
 #[test]
 fn aliases_lead_to_records_and_loops_of_them_to_an_error() {
-    let zone = Zone::default().alias("example.com", "b.example").alias("b.example", "c.example");
-    let zone = zone.mx("c.example", 1, "mx.example.com").alias("loop.example", "pool.example");
-    let zone = zone.alias("pool.example", "loop.example").alias("lost.example", "nowhere.example");
+    let zone = Zone::default().cname("example.com", "b.example").cname("b.example", "c.example");
+    let zone = zone.mx("c.example", 1, "mx.example.com").cname("loop.example", "pool.example");
+    let zone = zone.cname("pool.example", "loop.example").cname("lost.example", "nowhere.example");
     let server = NameServer::start(zone);
     let resolver = resolver(&[&server]);
     let answer = resolver.look_up("example.com", RecordType::Mx).unwrap();

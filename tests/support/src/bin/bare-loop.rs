@@ -1,7 +1,7 @@
-//! The limit that no web server can pass: a canned answer over epoll, with no parsing, no files and no log.
+//! Upper bound of the throughput of a web server: a fixed response over epoll, without parsing, files and log.
 //!
-//! `bare-loop PORT BODY THREADS` answers whatever arrives with the same fields as httpd and BODY octets. The benchmark of httpd prints
-//! its figures beside those of real servers. It ends when it is killed.
+//! `bare-loop PORT BODY THREADS` sends the header fields of httpd and BODY bytes in response to any data, until it is killed.
+//! tests/bench/httpd measures it beside the servers.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
@@ -12,7 +12,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::socket::{MsgFlags, recv, send};
 use socket2::{Domain, Socket, Type};
 
-/// The fields that httpd sends, so that client and kernel have the same work with both.
+/// The header fields of httpd, so that client and kernel do the same work for both.
 const FIELDS: &str = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/octet-stream\r\n\
     ETag: \"00000000000000000000000000000000\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nAccept-Ranges: bytes\r\n\
     Cache-Control: no-cache\r\nVary: Accept-Encoding\r\nX-Content-Type-Options: nosniff\r\n";
@@ -22,12 +22,12 @@ fn main() -> Result<()> {
     let mut number = || arguments.next().and_then(|text| text.parse::<usize>().ok()).context("PORT BODY THREADS");
     let (port, body, threads) = (number()?, number()?, number()?);
     let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port)?));
-    let mut answer = format!("{FIELDS}Content-Length: {body}\r\n\r\n").into_bytes();
-    answer.resize(answer.len() + body, b'x');
+    let mut response = format!("{FIELDS}Content-Length: {body}\r\n\r\n").into_bytes();
+    response.resize(response.len() + body, b'x');
     let workers: Vec<_> = (0..threads)
         .map(|_| {
-            let answer = answer.clone();
-            thread::spawn(move || serve(address, &answer))
+            let response = response.clone();
+            thread::spawn(move || serve(address, &response))
         })
         .collect();
     workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
@@ -44,7 +44,7 @@ fn listener(address: SocketAddr) -> Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn serve(address: SocketAddr, answer: &[u8]) -> Result<()> {
+fn serve(address: SocketAddr, response: &[u8]) -> Result<()> {
     let listener = listener(address)?;
     let epoll = Epoll::new(EpollCreateFlags::empty())?;
     epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, u64::MAX))?;
@@ -61,18 +61,18 @@ fn serve(address: SocketAddr, answer: &[u8]) -> Result<()> {
                 }
                 continue;
             }
-            let place = &mut streams[usize::try_from(event.data())?];
-            let Some(stream) = place else { continue };
+            let slot = &mut streams[usize::try_from(event.data())?];
+            let Some(stream) = slot else { continue };
             let alive = recv(stream.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).is_ok_and(|count| count > 0)
-                && send_all(stream, answer);
+                && send_all(stream, response);
             if !alive {
-                *place = None;
+                *slot = None;
             }
         }
     }
 }
 
-/// Sends all of it, waiting if need be; whether the client is still there.
+/// Sends all bytes, blocking; whether the connection is still open.
 fn send_all(stream: &TcpStream, mut bytes: &[u8]) -> bool {
     while !bytes.is_empty() {
         match send(stream.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {

@@ -1,9 +1,8 @@
-//! The limit that no pinger can pass: one thread sends echo requests, one counts replies, and nobody keeps books.
+//! Upper bound of the speed of a pinger: one thread sends echo requests, one counts replies, without statistics.
 //!
-//! `bare-ping COUNT BATCH` sends COUNT requests to the addresses from 127.0.0.1 on, BATCH in one system call, and prints
-//! what it sent, what came back and the seconds it took. The receiver looks for replies every 300 microseconds, because
-//! being woken by each would cost the sending side more than the reply itself. The benchmark of ping prints its figures beside those of real
-//! programs. It needs the right to open a raw socket.
+//! `bare-ping COUNT BATCH` sends COUNT requests to the addresses from 127.0.0.1 on, BATCH per system call, and prints counts and
+//! seconds. tests/bench/ping measures it beside the pingers. A raw socket is required.
+//! The receiver polls every 300 microseconds: a wake-up per reply would slow the sender.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsRawFd;
@@ -16,12 +15,12 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg, s
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::io::{IoSlice, IoSliceMut};
 
-/// Marks our requests among those of others.
+/// ICMP identifier of the requests.
 const IDENTIFIER: u16 = 0xbabe;
-/// As in the programs that it is compared with.
+/// Bytes of payload, as in ping and fping.
 const PAYLOAD: usize = 56;
-/// Replies read in one system call.
-const READ: usize = 64;
+/// Replies per recvmmsg(2).
+const RECEIVE_BATCH: usize = 64;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -41,16 +40,16 @@ fn main() -> Result<()> {
 fn open() -> Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))?;
     setsockopt(&socket, sockopt::RcvBufForce, &(64 << 20))?;
-    let step = SockFilter::new;
-    // Length of the header to X, then: type 0, and our identifier at 4.
+    let instruction = SockFilter::new;
+    // BPF: length of the IP header to X, then type 0 (echo reply) and the identifier at offset 4.
     socket.attach_filter(&[
-        step(0xb1, 0, 0, 0),
-        step(0x50, 0, 0, 0),
-        step(0x15, 0, 3, 0),
-        step(0x48, 0, 0, 4),
-        step(0x15, 0, 1, IDENTIFIER.into()),
-        step(0x06, 0, 0, 0x4_0000),
-        step(0x06, 0, 0, 0),
+        instruction(0xb1, 0, 0, 0),
+        instruction(0x50, 0, 0, 0),
+        instruction(0x15, 0, 3, 0),
+        instruction(0x48, 0, 0, 4),
+        instruction(0x15, 0, 1, IDENTIFIER.into()),
+        instruction(0x06, 0, 0, 0x4_0000),
+        instruction(0x06, 0, 0, 0),
     ])?;
     Ok(socket)
 }
@@ -73,7 +72,7 @@ fn send(socket: &Socket, count: u32, batch: usize) -> Result<()> {
         let end = count.min(next + u32::try_from(batch)?);
         let messages: Vec<_> = (next..end).map(request).collect();
         let slices: Vec<_> = messages.iter().map(|message| [IoSlice::new(message)]).collect();
-        // Not to 127.0.0.0, and no further than 127.255.255.254.
+        // From 127.0.0.1 to 127.255.255.254.
         let address = |number| SocketAddrV4::new(Ipv4Addr::from(first + number % 0x00ff_fffe), 0);
         let addresses: Vec<_> = (next..end).map(|number| Some(SockaddrIn::from(address(number)))).collect();
         let mut headers = MultiHeaders::preallocate(batch, None);
@@ -86,16 +85,16 @@ fn send(socket: &Socket, count: u32, batch: usize) -> Result<()> {
 fn receive(socket: &Socket, count: u32) -> Result<u32> {
     let mut received = 0;
     let mut last = Instant::now();
-    let mut space = vec![[0; 128]; READ];
+    let mut space = vec![[0; 128]; RECEIVE_BATCH];
     while received < count {
-        let mut headers = MultiHeaders::<SockaddrIn>::preallocate(READ, None);
+        let mut headers = MultiHeaders::<SockaddrIn>::preallocate(RECEIVE_BATCH, None);
         let mut slices: Vec<_> = space.iter_mut().map(|space| [IoSliceMut::new(space)]).collect();
         match recvmmsg(socket.as_raw_fd(), &mut headers, &mut slices, MsgFlags::MSG_DONTWAIT, None) {
             Ok(messages) => {
                 received += u32::try_from(messages.count())?;
                 last = Instant::now();
             }
-            // Nothing for half a second: what is missing was lost.
+            // After half a second without a reply, the rest is lost.
             Err(Errno::EAGAIN) if last.elapsed() > Duration::from_millis(500) => break,
             Err(Errno::EAGAIN) => thread::sleep(Duration::from_micros(300)),
             Err(errno) => return Err(errno.into()),

@@ -1,7 +1,7 @@
-//! `smtp-sink`: takes mail by SMTP, prints it, delivers nothing.
+//! `smtp-sink`: receives mail by SMTP and prints it, without delivery.
 //!
-//! For people who want to try a mail program and have no mail server at hand. It is the server of the test kit behind a
-//! command line. What strangers send is escaped before it reaches the terminal.
+//! A command line around [`testkit::smtp::Server`], to try a mail program without a mail server. Messages are escaped before
+//! they are printed.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,15 +9,15 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use common::{Failure, Kind, SafeText};
+use common::{Error, Kind, SafeText};
 use nix::sys::signal::{SigSet, Signal};
 use testkit::smtp::{Mail, Script, Server};
 
-/// Takes mail by SMTP, prints each message with its envelope, and delivers nothing. Ctrl-C ends it.
+/// Receives mail by SMTP and prints each message with its envelope, without delivery. Ctrl-C stops it.
 #[derive(Debug, Parser)]
 #[command(name = "smtp-sink", version)]
 struct Cli {
-    /// Port to listen on; 0 takes a free one
+    /// Port to listen on; 0 chooses a free one
     #[arg(long, default_value_t = 2525)]
     port: u16,
     /// Address to listen on
@@ -25,33 +25,34 @@ struct Cli {
     address: IpAddr,
 }
 
-/// What a mail server of today offers.
-const OFFERED: [&str; 7] =
+/// SMTP extensions that the server offers.
+const EXTENSIONS: [&str; 7] =
     ["PIPELINING", "SIZE 67108864", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING", "SMTPUTF8", "DSN"];
 
 fn main() -> ExitCode {
-    common::exit::run("smtp-sink", code_of, run)
+    common::exit::run("smtp-sink", exit_code, run)
 }
 
-fn code_of(kind: Kind) -> u8 {
+fn exit_code(kind: Kind) -> u8 {
     if kind == Kind::Usage { 64 } else { 1 }
 }
 
 fn run() -> Result<u8> {
     let cli = Cli::try_parse()?;
-    // Blocked before the first thread starts, so that all threads leave the signals to the wait below.
-    let ending = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
-    ending.thread_block()?;
-    let asked = SocketAddr::new(cli.address, cli.port);
-    let script = Script::default().extensions(&OFFERED);
-    let server = Server::observed(asked, script, print).map_err(|error| Failure::io("listen on", asked, error))?;
+    // Blocked before any thread starts, so that only the wait below receives the signals.
+    let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+    signals.thread_block()?;
+    let requested = SocketAddr::new(cli.address, cli.port);
+    let script = Script::default().extensions(&EXTENSIONS);
+    let server =
+        Server::observed(requested, script, print).map_err(|error| Error::io("listen on", requested, error))?;
     let address = server.address();
-    let hello = format!(
-        "smtp-sink: listening on {address}, Ctrl-C ends it; to try it, type in another terminal:\n  \
+    let greeting = format!(
+        "smtp-sink: listening on {address}, Ctrl-C stops it; to try it, type in another terminal:\n  \
          echo 'It works.' | cargo run --release --bin smtp-send -- --server {address} --to you@example.com --subject Hello\n"
     );
-    write(&hello)?;
-    ending.wait()?;
+    write(&greeting)?;
+    signals.wait()?;
     drop(server);
     Ok(common::exit::SUCCESS)
 }
@@ -67,15 +68,15 @@ fn print(mail: &Mail) {
     }
     line("", b"");
     let message = mail.message.strip_suffix(b"\r\n").unwrap_or(&mail.message);
-    for one in message.split(|byte| *byte == b'\n') {
-        line("| ", one.strip_suffix(b"\r").unwrap_or(one));
+    for text_line in message.split(|byte| *byte == b'\n') {
+        line("| ", text_line.strip_suffix(b"\r").unwrap_or(text_line));
     }
-    // A sink whose output is closed goes on taking mail.
+    // With a closed output, smtp-sink still receives mail.
     let _ = write(&text);
 }
 
-/// One write, so that messages of several connections do not mix.
-fn write(text: &str) -> Result<(), Failure> {
+/// Writes under one lock, so that messages of several connections do not mix.
+fn write(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::output)
 }

@@ -1,44 +1,44 @@
-//! How a scripted server differs from a well-mannered one.
+//! Replies of a scripted server that differ from success.
 //!
-//! A rule names a step (`CONNECT`, `EHLO`, `HELO`, `STARTTLS`, `MAIL`, `RCPT`, `DATA`, `BDAT`, `MESSAGE`, `RSET`, `QUIT`), which
-//! occurrence of it within a connection is meant, and what happens then. `MESSAGE` is the moment after the final dot or the last
-//! chunk; under LMTP (LHLO in place of EHLO) it comes once for each recipient.
+//! A rule names a step, its occurrence within a connection, and the behaviour of the server. Steps are `CONNECT`, `EHLO`,
+//! `HELO`, `STARTTLS`, `AUTH`, `MAIL`, `RCPT`, `DATA`, `BDAT`, `MESSAGE`, `RSET`, `NOOP`, `QUIT` and `OTHER`. `MESSAGE` is the reply
+//! after the final dot or the last chunk; under LMTP (LHLO in place of EHLO) there is one per recipient.
 
 use std::time::Duration;
 
-/// What a server does at one step in place of its good answer.
+/// What a server does at one step in place of its default reply.
 #[derive(Debug, Clone)]
 pub enum Behaviour {
-    /// Answers with these lines; CRLF is added.
+    /// Sends these lines; CRLF is added.
     Reply(String),
-    /// Writes these bytes exactly as they are.
+    /// Sends these bytes unchanged.
     Raw(Vec<u8>),
-    /// Closes the connection without a word.
+    /// Closes the connection without a reply.
     Close,
-    /// Answers, then closes.
+    /// Replies, then closes the connection.
     ReplyAndClose(String),
-    /// Never answers.
+    /// Never replies.
     Silence,
-    /// Answers byte by byte, with this pause before each.
+    /// Sends the reply byte by byte, with this pause before each byte.
     Drip(String, Duration),
 }
 
 #[derive(Debug, Clone)]
 struct Rule {
     step: &'static str,
-    /// Counted from 1; 0 is every time.
+    /// Counted from 1; 0 means every occurrence.
     occurrence: usize,
     behaviour: Behaviour,
 }
 
-/// The behaviour of a server.
+/// The extensions and rules of a server.
 #[derive(Debug, Clone)]
 pub struct Script {
     pub(super) extensions: Vec<String>,
     pub(super) implicit_tls: bool,
     pub(super) early_refusal: Option<(usize, String)>,
     pub(super) auth: Vec<String>,
-    pub(super) fatal: Option<String>,
+    pub(super) close_on: Option<String>,
     rules: Vec<Rule>,
 }
 
@@ -50,7 +50,7 @@ impl Default for Script {
             implicit_tls: false,
             early_refusal: None,
             auth: Vec::new(),
-            fatal: None,
+            close_on: None,
             rules: Vec::new(),
         }
     }
@@ -64,49 +64,49 @@ impl Script {
         self
     }
 
-    /// Speaks TLS from the first byte.
+    /// Starts TLS before the greeting.
     #[must_use]
     pub fn implicit_tls(mut self) -> Self {
         self.implicit_tls = true;
         self
     }
 
-    /// Refuses with `reply` as soon as that many bytes of a message have come, and reads no further.
+    /// Refuses a message with `reply` after that many bytes of it.
     #[must_use]
     pub fn refuse_after_bytes(mut self, bytes: usize, reply: &str) -> Self {
         self.early_refusal = Some((bytes, reply.to_owned()));
         self
     }
 
-    /// Answers AUTH and each line of the client behind a 334 with these replies, one after the other. `AUTH` must be offered
-    /// among the extensions. What the client says is recorded like commands.
+    /// Replies to AUTH and to each line of the client after a 334 with these replies, in order. The lines are recorded like
+    /// commands. `AUTH` must be among the extensions.
     #[must_use]
     pub fn auth(mut self, replies: &[&str]) -> Self {
         self.auth = replies.iter().map(|&reply| reply.to_owned()).collect();
         self
     }
 
-    /// Closes the connection when a command with `text` in it comes.
+    /// Closes the connection at a command that contains `text`.
     #[must_use]
     pub fn close_on(mut self, text: &str) -> Self {
-        self.fatal = Some(text.to_owned());
+        self.close_on = Some(text.to_owned());
         self
     }
 
-    /// Answers every `step` with `reply`.
+    /// Sends `reply` at every occurrence of `step`.
     #[must_use]
     pub fn reply(self, step: &'static str, reply: &str) -> Self {
         self.at(step, 0, Behaviour::Reply(reply.to_owned()))
     }
 
-    /// Does `behaviour` at the given occurrence of `step`, counted from 1; 0 is every time.
+    /// Sets the behaviour at an occurrence of `step`, counted from 1; 0 means every occurrence.
     #[must_use]
     pub fn at(mut self, step: &'static str, occurrence: usize, behaviour: Behaviour) -> Self {
         self.rules.push(Rule { step, occurrence, behaviour });
         self
     }
 
-    /// What to do at the given occurrence of `step`, if it is anything special.
+    /// The behaviour at an occurrence of `step`; `None` is the default reply.
     pub(super) fn behaviour(&self, step: &str, occurrence: usize) -> Option<&Behaviour> {
         let fits = |rule: &&Rule| rule.step == step && (rule.occurrence == 0 || rule.occurrence == occurrence);
         self.rules.iter().find(fits).map(|rule| &rule.behaviour)

@@ -1,6 +1,4 @@
-//! Certificates for tests: an authority made at run time that signs a certificate for a name.
-//!
-//! Nothing is kept: each test trusts an authority that did not exist a second before.
+//! Certificates for tests, signed by an authority that is made at run time.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -15,25 +13,25 @@ use rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tempfile::TempDir;
 
-/// How many authorities there are.
-static AUTHORITIES: AtomicUsize = AtomicUsize::new(1);
+/// Number of the next authority.
+static NEXT_AUTHORITY: AtomicUsize = AtomicUsize::new(1);
 
-/// An authority that clients may be told to trust.
+/// A certificate authority.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
 }
 
 impl Authority {
-    /// A new authority; its certificate lies in a temporary file.
+    /// Makes an authority and writes its certificate to a temporary file.
     ///
     /// # Panics
     /// When no key can be made or the file cannot be written.
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Of two authorities with one name a client would think that they are the same and one of them lies.
-        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        // Names differ: with equal names, clients would take two authorities for one and report a bad signature.
+        let number = NEXT_AUTHORITY.fetch_add(1, Ordering::Relaxed);
         params.distinguished_name.push(DnType::CommonName, format!("Test Authority {number}"));
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a self-signed certificate");
@@ -52,19 +50,19 @@ impl Authority {
         self.issuer.der().to_vec()
     }
 
-    /// What a server with a certificate for `name` needs.
+    /// The TLS settings of a server with a certificate for `name`.
     pub(super) fn server_config(&self, name: &str) -> Arc<ServerConfig> {
         self.sign(&CertificateParams::new(vec![name.to_owned()]).expect("a name"))
     }
 
-    /// The same with a certificate whose time was over on the first day of 2020.
+    /// The TLS settings of a server whose certificate expired on 2020-01-01.
     pub(super) fn expired_config(&self, name: &str) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         params.not_after = rcgen::date_time_ymd(2020, 1, 1);
         self.sign(&params)
     }
 
-    /// The same for a server that takes only clients with a certificate by this authority.
+    /// The TLS settings of a server that demands a client certificate by this authority.
     pub(super) fn mutual_config(&self, name: &str) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
@@ -77,7 +75,7 @@ impl Authority {
         server_config_for(Some(clients.build().expect("a verifier")), certificate.der().clone(), key)
     }
 
-    /// Files in PEM form with the certificate of a client by this authority and with its key, which only the owner may read.
+    /// Writes a client certificate and its key (mode 0600) in PEM form; returns both paths.
     ///
     /// # Panics
     /// When no key can be made or a file cannot be written.
@@ -88,7 +86,7 @@ impl Authority {
         let files = ["crt", "key"].map(|end| self.folder.path().join(format!("{name}.{end}")));
         std::fs::write(&files[0], certificate.pem()).expect("write the certificate");
         std::fs::write(&files[1], key.serialize_pem()).expect("write the key");
-        std::fs::set_permissions(&files[1], Permissions::from_mode(0o600)).expect("close the file of the key");
+        std::fs::set_permissions(&files[1], Permissions::from_mode(0o600)).expect("set the mode of the key file");
         files.into()
     }
 
@@ -100,8 +98,7 @@ impl Authority {
     }
 }
 
-/// What a server needs whose certificate for `name` is signed by itself and marked as an authority, as `openssl req -x509`
-/// makes them.
+/// The TLS settings of a server whose certificate is self-signed and marked as an authority, as by `openssl req -x509`.
 pub(super) fn self_signed(name: &str) -> Arc<ServerConfig> {
     let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

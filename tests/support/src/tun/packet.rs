@@ -1,7 +1,6 @@
-//! Echo requests taken apart and answers put together, right or wrong as the scenario wants them.
+//! Parser of echo requests and writer of the answers of a scenario, valid or not.
 //!
-//! It trusts what it reads, because the kernel of the test's own namespace wrote it, and is written independently of the
-//! codec under test.
+//! The codec is independent of the one under test. Requests come from the kernel, so lengths are not checked twice.
 
 use std::net::IpAddr;
 
@@ -13,18 +12,18 @@ const V6_HEADER: usize = 40;
 const ICMP: u8 = 1;
 const ICMP6: u8 = 58;
 
-/// An echo request as it came out of the device.
+/// An echo request.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) source: IpAddr,
     pub(super) target: IpAddr,
     packet: Vec<u8>,
-    /// Where the ICMP message begins.
+    /// Offset of the ICMP message.
     icmp: usize,
 }
 
 impl Request {
-    /// The echo request in `packet`; `None` for anything else, neighbour discovery for instance.
+    /// Parses an echo request; `None` for other packets, such as neighbour discovery.
     pub(super) fn parse(packet: &[u8]) -> Option<Self> {
         let (source, target, icmp, protocol, echo) = match packet.first()? >> 4 {
             4 if packet.len() >= V4_HEADER => (
@@ -54,7 +53,7 @@ impl Request {
             Some(error) => self.error(error),
             None => self.reply(answer),
         };
-        self.seal(&mut message, from);
+        self.write_checksum(&mut message, from);
         if answer.stale_checksum {
             flip(&mut message, &answer.flip);
         }
@@ -69,7 +68,7 @@ impl Request {
         add(&mut message[4..6], answer.identifier);
         add(&mut message[6..8], answer.sequence);
         if let Some(byte) = answer.time {
-            message.iter_mut().skip(ECHO_HEADER).take(16).for_each(|place| *place = byte);
+            message.iter_mut().skip(ECHO_HEADER).take(16).for_each(|target| *target = byte);
         }
         message.resize(answer.payload.map_or(message.len(), |length| ECHO_HEADER + length), 0x5a);
         if !answer.stale_checksum {
@@ -96,22 +95,22 @@ impl Request {
                 quoted[0] = 0x4f;
             }
             Quote::Padded => quoted.resize(128, 0),
-            Quote::Cut => quoted.truncate(12),
-            Quote::Beyond => {
+            Quote::PartialHeader => quoted.truncate(12),
+            Quote::HeaderPastEnd => {
                 quoted.truncate(V4_HEADER);
                 quoted[0] = 0x4f;
             }
-            Quote::Tiny => quoted[0] = 0x42,
-            Quote::Stranger => quoted[self.icmp + 4] ^= 0xff,
-            // The last byte of the destination.
-            Quote::Elsewhere => quoted[if self.source.is_ipv4() { 19 } else { 39 }] ^= 0xff,
+            Quote::HeaderTooShort => quoted[0] = 0x42,
+            Quote::OtherIdentifier => quoted[self.icmp + 4] ^= 0xff,
+            // The last byte of the destination address.
+            Quote::OtherDestination => quoted[if self.source.is_ipv4() { 19 } else { 39 }] ^= 0xff,
             Quote::Nothing => quoted.clear(),
         }
         quoted
     }
 
     /// Writes the checksum.
-    fn seal(&self, message: &mut [u8], from: IpAddr) {
+    fn write_checksum(&self, message: &mut [u8], from: IpAddr) {
         message[2..4].fill(0);
         let mut covered = Vec::new();
         if let (IpAddr::V6(from), IpAddr::V6(to)) = (from, self.source) {
@@ -153,14 +152,14 @@ impl Request {
     }
 }
 
-fn flip(message: &mut [u8], places: &[usize]) {
-    for place in places {
-        message[ECHO_HEADER + place] ^= 0xff;
+fn flip(message: &mut [u8], offsets: &[usize]) {
+    for offset in offsets {
+        message[ECHO_HEADER + offset] ^= 0xff;
     }
 }
 
-fn add(field: &mut [u8], what: u16) {
-    let value = u16::from_be_bytes([field[0], field[1]]).wrapping_add(what);
+fn add(field: &mut [u8], increment: u16) {
+    let value = u16::from_be_bytes([field[0], field[1]]).wrapping_add(increment);
     field.copy_from_slice(&value.to_be_bytes());
 }
 
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_reply_goes_back_with_right_checksums() {
+    fn a_valid_reply_has_valid_checksums() {
         let packet = request().answer(&Answer::default());
         assert_eq!(packet[12..20], [10, 0, 0, 2, 10, 0, 0, 1]);
         assert_eq!(packet[24..28], [0x12, 0x34, 0, 7]);
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_checksum_is_wrong_and_a_fresh_one_right() {
+    fn flipped_bytes_break_only_a_stale_checksum() {
         let flipped = |stale_checksum| request().answer(&Answer { flip: vec![3], stale_checksum, ..Answer::default() });
         assert_eq!(checksum(&flipped(false)[20..]), 0);
         assert_ne!(checksum(&flipped(true)[20..]), 0);
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_quotes_the_request_behind_forty_bytes_of_options() {
+    fn an_error_quotes_the_request_after_forty_bytes_of_options() {
         let error = IcmpError { kind: 3, code: 1, info: 0, quote: Quote::Nops, extension: String::new() };
         let packet = request().answer(&Answer { error: Some(error), ..Answer::default() });
         assert_eq!((packet[20], packet[28], &packet[48..52]), (3, 0x4f, [1; 4].as_slice()));

@@ -1,61 +1,61 @@
-//! Scenario files: what becomes of which echo request, written in TOML.
+//! Scenario files: the answers to echo requests, in TOML.
 //!
-//! A scenario is a list of rules. The first rule whose `target` and `probes` fit decides; a request that no rule fits is
-//! answered as a good host would. `answers = []` is silence. The fields of [`Answer`] are the words of the file.
+//! A scenario is a list of rules. The first rule whose `target` and `probes` match applies; without a match the reply is valid.
+//! `answers = []` sends nothing. The keys of an answer are the fields of [`Answer`].
 
 use std::net::IpAddr;
 use std::path::Path;
 
 use serde::Deserialize;
 
-/// What a responder does with the requests that reach it.
+/// The rules of a responder.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Rules in the order in which they are tried.
+    /// Rules; the first match applies.
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
 }
 
-/// Which requests get which answers.
+/// Answers to some of the requests.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Requests to this address only.
+    /// Destination of the requests; any when absent.
     pub target: Option<IpAddr>,
-    /// The first, third, ... request to an address, counted from 1; all when absent.
+    /// Numbers of the requests to an address, counted from 1; all when absent.
     pub probes: Option<Vec<u32>>,
-    /// What is sent back, in this order.
+    /// Answers in order.
     pub answers: Vec<Answer>,
 }
 
-/// One packet that is sent back.
+/// A packet sent in answer to a request.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Answer {
     /// Milliseconds after the request.
     pub after_ms: u64,
-    /// Leaves only after this many further requests have come.
+    /// Number of further requests to wait for.
     pub hold: u32,
-    /// Sender of the packet; the address that was asked when absent.
+    /// Source address; the destination of the request when absent.
     pub source: Option<IpAddr>,
-    /// Added to the identifier of the request.
+    /// Increment of the identifier.
     pub identifier: u16,
-    /// Added to the sequence of the request.
+    /// Increment of the sequence number.
     pub sequence: u16,
-    /// Bytes of the payload whose bits are all turned round.
+    /// Offsets of payload bytes that are inverted.
     pub flip: Vec<usize>,
-    /// Keeps the checksum as it was before `flip`.
+    /// Computes the checksum before `flip`.
     pub stale_checksum: bool,
-    /// Overwrites the first 16 bytes of the payload, where the time stands, with this byte.
+    /// Overwrites the first 16 bytes of the payload, the time stamp of iputils, with this byte.
     pub time: Option<u8>,
-    /// Bytes of the whole packet that are sent; its headers stay as they were.
+    /// Length of the packet in bytes, with unchanged headers.
     pub truncate: Option<usize>,
-    /// Bytes of payload that come back, checksum and lengths right.
+    /// Length of the payload in bytes, with valid headers.
     pub payload: Option<usize>,
-    /// IPv4 options in hexadecimal digits, a multiple of 4 bytes.
+    /// IPv4 options in hexadecimal, a multiple of 4 bytes.
     pub options: String,
-    /// An ICMP error instead of a reply.
+    /// An ICMP error in place of a reply.
     pub error: Option<IcmpError>,
 }
 
@@ -68,40 +68,40 @@ pub struct IcmpError {
     /// ICMP code.
     #[serde(default)]
     pub code: u8,
-    /// The second word of its header: MTU, pointer, gateway or RFC 4884 length.
+    /// Second word of the ICMP header: MTU, pointer, gateway or RFC 4884 length.
     #[serde(default)]
     pub info: u32,
-    /// What it quotes.
+    /// The quoted packet.
     #[serde(default)]
     pub quote: Quote,
-    /// Bytes behind the quote in hexadecimal digits, for the extensions of RFC 4884.
+    /// Bytes after the quote in hexadecimal (RFC 4884 extensions).
     #[serde(default)]
     pub extension: String,
 }
 
-/// What an ICMP error quotes.
+/// The quoted packet of an ICMP error.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Quote {
     /// The whole request.
     #[default]
     Request,
-    /// Its IP header and the first 8 bytes behind it, as RFC 792 demands.
+    /// The IP header and 8 bytes of the request (RFC 792).
     Short,
-    /// The request behind an IPv4 header with 40 bytes of no-operation options.
+    /// The request with 40 bytes of no-operation IPv4 options.
     Nops,
-    /// The request padded with zeros to 128 bytes, in front of extensions.
+    /// The request padded with zeros to 128 bytes (RFC 4884).
     Padded,
     /// The first 12 bytes of the IP header.
-    Cut,
-    /// An IPv4 header that claims 60 bytes and ends after 20.
-    Beyond,
-    /// An IPv4 header that claims 8 bytes.
-    Tiny,
+    PartialHeader,
+    /// 20 bytes of an IPv4 header with a header length of 60.
+    HeaderPastEnd,
+    /// An IPv4 header with a header length of 8.
+    HeaderTooShort,
     /// The request with another identifier.
-    Stranger,
-    /// The request sent to another address.
-    Elsewhere,
+    OtherIdentifier,
+    /// The request with another destination address.
+    OtherDestination,
     /// Nothing.
     Nothing,
 }
@@ -110,20 +110,20 @@ impl Scenario {
     /// Reads `tests/fixtures/ping/NAME.toml`.
     ///
     /// # Panics
-    /// When there is no such file or it is no scenario.
+    /// When the file is missing or invalid.
     pub fn load(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/ping").join(name).with_extension("toml");
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The answers to request number `count` to `target`; `None` when no rule fits.
+    /// The answers to request number `count` to `target`; `None` without a matching rule.
     pub(super) fn answers(&self, target: IpAddr, count: u32) -> Option<&[Answer]> {
-        let fits = |rule: &&Rule| {
+        let matches = |rule: &&Rule| {
             rule.target.is_none_or(|wanted| wanted == target)
                 && rule.probes.as_ref().is_none_or(|probes| probes.contains(&count))
         };
-        self.rules.iter().find(fits).map(|rule| rule.answers.as_slice())
+        self.rules.iter().find(matches).map(|rule| rule.answers.as_slice())
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_rule_that_fits_decides() {
+    fn the_first_matching_rule_applies() {
         let text = "[[rule]]\nprobes = [2]\nanswers = []\n[[rule]]\ntarget = '10.0.0.2'\nanswers = [{ after_ms = 5 }]";
         let scenario: Scenario = toml::from_str(text).unwrap();
         let [two, three] = [2, 3].map(|last| IpAddr::from([10, 0, 0, last]));
@@ -142,18 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_word_is_refused() {
+    fn an_unknown_key_is_refused() {
         assert!(toml::from_str::<Scenario>("[[rule]]\nanswers = [{ delay = 5 }]").is_err());
     }
 
     #[test]
-    fn every_scenario_in_the_repository_can_be_read() {
+    fn every_scenario_of_the_repository_is_valid() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/ping");
-        let mut seen = 0;
+        let mut count = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
             Scenario::load(entry.unwrap().path().file_stem().unwrap().to_str().unwrap());
-            seen += 1;
+            count += 1;
         }
-        assert!(seen > 0);
+        assert!(count > 0);
     }
 }

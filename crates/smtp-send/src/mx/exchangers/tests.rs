@@ -46,7 +46,7 @@ fn a_domain_without_mx_is_its_own_exchanger() {
 
 #[test]
 fn an_alias_of_a_domain_leads_to_the_exchangers_of_its_target() {
-    let zone = Zone::default().alias("example.com", "example.net").mx("example.net", 5, "mx.example.net");
+    let zone = Zone::default().cname("example.com", "example.net").mx("example.net", 5, "mx.example.net");
     assert_eq!(hosts(&planned(zone, "example.com").unwrap()), ["mx.example.net"]);
 }
 
@@ -63,7 +63,7 @@ fn a_null_mx_refuses_for_good_and_is_passed_over_beside_others() {
 fn no_such_domain_is_final_and_a_failing_server_is_not() {
     let failure = planned(Zone::default(), "example.com").unwrap_err();
     assert_eq!(failure.kind(), Kind::UnknownHost, "{failure}");
-    let failure = planned(Zone::default().fails("example.com", 2), "example.com").unwrap_err();
+    let failure = planned(Zone::default().rcode("example.com", 2), "example.com").unwrap_err();
     assert_eq!(failure.kind(), Kind::Temporary, "{failure}");
     assert!(failure.to_string().contains("SERVFAIL") && failure.to_string().contains("--server"), "{failure}");
 }
