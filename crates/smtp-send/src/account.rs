@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use common::{Error, Kind};
 use nix::unistd::getuid;
 
-use crate::cli::Typed;
+use crate::config::CommandLine;
 use crate::host;
 use crate::net::address::Server;
 use crate::secret;
@@ -55,7 +55,7 @@ impl Account {
     /// # Errors
     /// [`Kind::Config`] for an error in a file or a missing account, [`Kind::NoInput`] for a file that cannot be
     /// read.
-    pub fn of(typed: &Typed) -> Result<Option<Self>, Error> {
+    pub fn of(typed: &CommandLine) -> Result<Option<Self>, Error> {
         let named = typed.value("account").map(str::to_owned).or_else(name_in_environment);
         let account = Self::find(named.as_deref(), &files())?;
         let elsewhere = |account: &Self| {
@@ -116,7 +116,7 @@ impl Account {
 
     /// The arguments of this account that the command line and the environment do not replace; the others are
     /// removed.
-    pub fn arguments_for(&mut self, typed: &Typed) -> Vec<OsString> {
+    pub fn arguments_for(&mut self, typed: &CommandLine) -> Vec<OsString> {
         let other_user = typed.value("user").is_some_and(|user| Some(user) != self.value("user"));
         let no_password = other_user || secret::is_in_environment() || PASSWORD.iter().any(|one| typed.has(one));
         let no_proxy_password = typed.has("proxy")
@@ -200,7 +200,7 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-fn is_off(typed: &Typed) -> bool {
+fn is_off(typed: &CommandLine) -> bool {
     typed.value("tls").is_some_and(|mode| mode == "off")
 }
 

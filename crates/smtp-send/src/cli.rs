@@ -24,7 +24,7 @@ pub use account::{AccountAction, AccountCli, AccountNew};
 pub use bulk::BulkArgs;
 pub use direct::DirectArgs;
 pub use dkim::DkimArgs;
-pub use options::{KeyError, Takes, Typed, key, mistake_in};
+pub use options::{CommandLine, KeyError, OptionKind, option_kind, value_error};
 pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
 
 /// Sends mail by SMTP and says for each recipient what became of it.

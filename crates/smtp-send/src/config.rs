@@ -17,6 +17,7 @@ use crate::cli::{Cli, SeeingArgs, Tls};
 use crate::message::dkim_signer::Signer;
 use crate::session::StopAfter;
 
+pub use crate::cli::{AccountNew, CommandLine, OptionKind, option_kind, value_error};
 pub use bulk::Bulk;
 pub use dkim::signer;
 pub use login::Credentials;

@@ -39,13 +39,14 @@ use common::logger::{self, Color};
 use common::{Error, Kind};
 
 use account::Account;
-use cli::{AccountAction, AccountCli, AccountNew, Cli, QueueAction, QueueCli, Typed};
+use cli::{AccountAction, AccountCli, AccountNew, Cli, CommandLine, QueueAction, QueueCli, QueueRun};
 use config::{Config, ReportStyle};
 use delivery::RunOptions;
 use journal::{Journal, resume};
 use message::Message;
 use proto::command::BodyForm;
 use report::output::Output;
+use sendmail::queue::QueueOptions;
 
 /// The whole program, from its arguments to its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -70,13 +71,13 @@ fn run_command(arguments: Vec<OsString>) -> Result<u8> {
         let AccountAction::New(wanted) = AccountCli::read(rest)?.action;
         return new_account(&wanted);
     }
-    let (cli, account) = with_account(Typed::read(arguments)?)?;
+    let (cli, account) = with_account(CommandLine::read(arguments)?)?;
     send(cli).map_err(|error| with_config_location(error, account.as_ref()))
 }
 
 /// `smtp-send account new`.
 fn new_account(wanted: &AccountNew) -> Result<u8> {
-    let told = account::setup::new(wanted, |mut options| {
+    let text = account::setup::new(wanted, |mut options| {
         options.insert(0, "smtp-send".to_owned());
         let in_words = |error: anyhow::Error| {
             error.downcast().unwrap_or_else(|error| Error::new(Kind::System, "try", "the server", error.to_string()))
@@ -84,7 +85,7 @@ fn new_account(wanted: &AccountNew) -> Result<u8> {
         let cli = Cli::read(options.into_iter().map(OsString::from)).map_err(|error| in_words(error.into()))?;
         send(cli).map(drop).map_err(in_words)
     })?;
-    io::stdout().write_all(told.as_bytes()).map_err(Error::output)?;
+    io::stdout().write_all(text.as_bytes()).map_err(Error::output)?;
     Ok(common::exit::SUCCESS)
 }
 
@@ -95,7 +96,14 @@ fn queue(cli: &QueueCli) -> Result<u8> {
         QueueAction::List | QueueAction::Drop(_) => (false, false),
     };
     logger::init("smtp-send", logger::level(u8::from(verbose), quiet), Color::Auto);
-    sendmail::queue::run(&cli.action)?;
+    match &cli.action {
+        QueueAction::List => sendmail::queue::list(),
+        QueueAction::Run(how) => {
+            let QueueRun { all, give_up_after, quiet, .. } = *how;
+            sendmail::queue::run(QueueOptions { all, give_up_after, quiet })
+        }
+        QueueAction::Drop(what) => sendmail::queue::remove((!what.all).then_some(&what.ids)),
+    }?;
     Ok(common::exit::SUCCESS)
 }
 
@@ -133,7 +141,7 @@ fn send(cli: Cli) -> Result<u8> {
 }
 
 /// The command line with the defaults of its account, and the account.
-pub fn with_account(typed: Typed) -> Result<(Cli, Option<Account>)> {
+pub fn with_account(typed: CommandLine) -> Result<(Cli, Option<Account>)> {
     let Some(mut account) = Account::of(&typed)? else { return Ok((typed.with_defaults(Vec::new())?, None)) };
     let arguments = account.arguments_for(&typed);
     Ok((typed.with_defaults(arguments)?, Some(account)))

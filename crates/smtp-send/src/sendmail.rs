@@ -25,8 +25,7 @@ use common::logger::{self, Color};
 use common::{Error, Kind};
 
 use crate::account::{self, Account};
-use crate::cli::Typed;
-use crate::config::{Route, signer};
+use crate::config::{CommandLine, Route, signer};
 use crate::delivery::{OnReport, RunOptions};
 use crate::errors;
 use crate::message::dkim_signer::Signer;
@@ -44,30 +43,30 @@ const NAME: &str = "sendmail";
 const STDIN: &str = "standard input";
 
 const HELP: &str = "\
-Reads a message from standard input and hands it over to the server of an account.
+Reads a message from standard input and sends it to the server of an account.
 
 Usage: sendmail [OPTIONS] ADDRESS... < MESSAGE
        sendmail -t [OPTIONS] [ADDRESS...] < MESSAGE
        sendmail -bs [OPTIONS]
 
-  -t               Send to the addresses in To, Cc and Bcc too, or in those of Resent-To ... if there are any
-  -bs              Speak SMTP on standard input and output; 250 behind a message says that the server has it for everybody
-  -i, -oi          A line with a lone dot does not end the message
+  -t               Also send to the addresses in To, Cc and Bcc, or in Resent-To, -Cc and -Bcc if the message has them
+  -bs              Speak SMTP on standard input and output; 250 means that the server has accepted the message
+  -i, -oi          Do not end the message at a line with a single dot
   -f, -r ADDRESS   Where bounces go; '' for nowhere [default: envelope-from or from of the account, else the author]
   -F NAME          Your name, for a message without From
-  -N WHEN          Report on the delivery: never, or a list of success, failure, delay
-  -R full|hdrs     What such a report holds
-  -V ID            A name for the message that a report repeats
+  -N WHEN          Request delivery reports: never, or a list of success, failure, delay
+  -R full|hdrs     Content of a delivery report
+  -V ID            Identifier that a delivery report repeats
   -v               Show the dialogue on standard error
-  --queue          Keep what fails for now and try it again, by smtp-send queue run; also a key of the account
+  --queue          Keep a message after a temporary failure and retry by smtp-send queue run; also a key of the account
   --account NAME   Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml
-                   [default: that of SMTP_SEND_ACCOUNT, else default]
+                   [default: SMTP_SEND_ACCOUNT, else default]
 
-Addresses without a domain get that of the account's from, else that of this host. Bcc is removed; Date, Message-ID and From
-are added where they are missing. What could not be sent is kept in a file that the error names, by default in
+Addresses without a domain get the domain of the account's from, else that of this host. Bcc is removed; Date, Message-ID
+and From are added if they are missing. A message that cannot be sent is kept in a file that the error names, by default in
 ~/.local/state/smtp-send/dead-letters; sendmail -i ADDRESS < FILE sends it again.
-Other options of Sendmail and Postfix are accepted where they change nothing, and refused where they ask for a queue or a
-server. Exit codes are those of smtp-send.
+Other options of Sendmail and Postfix are ignored if they change nothing, and refused if they request a queue or a server.
+Exit codes are those of smtp-send.
 ";
 
 /// The arguments of sendmail, if `arguments` call it.
@@ -149,29 +148,29 @@ impl Sending {
 
 impl Setup {
     fn new(arguments: &Arguments) -> Result<Self, Error> {
-        let typed = Typed::read(options(arguments).into_iter().map(OsString::from));
+        let typed = CommandLine::read(options(arguments).into_iter().map(OsString::from));
         let misread = |error: String| Error::usage(NAME, error);
         let typed = typed.map_err(|error| misread(common::command_line::one_line(&error)))?;
         let mut account = Account::of(&typed)?;
         let settings = account.as_mut().map(|account| account.arguments_for(&typed)).unwrap_or_default();
-        let cli = typed.with_defaults(settings).map_err(|error| misread(common::command_line::one_line(&error)))?;
-        let route = Route::new(&cli, true).map_err(|error| {
+        let options = typed.with_defaults(settings).map_err(|error| misread(common::command_line::one_line(&error)))?;
+        let route = Route::new(&options, true).map_err(|error| {
             error.downcast().unwrap_or_else(|error| Error::of(Kind::System, "configuration", error.to_string()))
         });
         // Without a server and without an account, no mail leaves this machine.
-        let is_sendmail_invocation = |route: &Route| route.destination.server().is_some() || account.is_some();
-        let route = route.and_then(|route| if is_sendmail_invocation(&route) { Ok(route) } else { Err(no_server()) });
+        let may_send = |route: &Route| route.destination.server().is_some() || account.is_some();
+        let route = route.and_then(|route| if may_send(&route) { Ok(route) } else { Err(no_server()) });
         let route = route.map(|mut route| {
             // Sendmail accepts a request for reports whatever the server offers.
             route.dsn.optional = true;
             route
         });
-        let identity =
-            SenderIdentity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
-        match (route, identity, signer(&cli.dkim)) {
+        let envelope = &options.envelope;
+        let identity = SenderIdentity::new(envelope.from.as_deref(), envelope.envelope_from.as_deref(), arguments);
+        match (route, identity, signer(&options.dkim)) {
             (Ok(route), Ok(identity), Ok(signer)) => {
                 let sending = Sending { route, signer: signer.map(Arc::new) };
-                Ok(Self { sending, queue: cli.bulk.queue, identity, account })
+                Ok(Self { sending, queue: options.bulk.queue, identity, account })
             }
             (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => {
                 Err(with_config_location(failure, account.as_ref()))

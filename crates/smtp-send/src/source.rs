@@ -91,7 +91,7 @@ impl From<OutgoingMessage> for OpenMessage<'_> {
 /// Access to a message. One that can be read only once goes back to its source when the guard is dropped.
 #[derive(Debug)]
 pub enum MessageGuard<'a> {
-    /// Opened anew.
+    /// Opened for this use.
     Owned(Box<Message>),
     /// Kept by the source.
     Kept(MutexGuard<'a, Message>),

@@ -20,8 +20,8 @@ pub struct AccountEntry {
 /// # Errors
 /// `text` cannot be parsed or has an account of this name; or a value cannot be written.
 pub fn append(text: &str, entry: &AccountEntry, places: PathBases<'_>) -> Result<String, String> {
-    let told = |mistake: file::AccountFileError| format!("line {}: {}", mistake.line, mistake.what);
-    let (names, _) = file::read(text, "", places).map_err(told)?;
+    let line = |error: file::AccountFileError| format!("line {}: {}", error.line, error.what);
+    let (names, _) = file::read(text, "", places).map_err(line)?;
     if names.contains(&entry.name) {
         return Err(format!("the account {} exists already; choose another name with --name", entry.name));
     }
@@ -35,7 +35,7 @@ pub fn append(text: &str, entry: &AccountEntry, places: PathBases<'_>) -> Result
         // Writing into a String cannot fail.
         let _ = writeln!(whole, "{name} = {}", quoted(value));
     }
-    let (_, found) = file::read(&whole, &entry.name, places).map_err(told)?;
+    let (_, found) = file::read(&whole, &entry.name, places).map_err(line)?;
     if found.is_some() { Ok(whole) } else { Err("the account cannot be written".into()) }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::cli::{self, Takes};
+use crate::config::{OptionKind, option_kind, value_error};
 
 /// An error in the file.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,18 +85,18 @@ fn setting(
 ) -> Result<Setting, AccountFileError> {
     let (line, key) = (line_at(key.span().start), key.as_ref().as_ref());
     let mistake = |what: String| AccountFileError { line, what: format!("{key}: {what}") };
-    let takes = cli::key(key).map_err(|error| mistake(error.to_string()))?;
+    let takes = option_kind(key).map_err(|error| mistake(error.to_string()))?;
     let (argument, value) = match (takes, value.get_ref()) {
-        (Takes::Nothing, DeValue::Boolean(on)) => (on.then(|| format!("--{key}").into()), String::new()),
-        (Takes::Nothing, _) => return Err(mistake("write true or false, without quotes".into())),
-        (Takes::Path, DeValue::String(name)) => {
+        (OptionKind::Switch, DeValue::Boolean(on)) => (on.then(|| format!("--{key}").into()), String::new()),
+        (OptionKind::Switch, _) => return Err(mistake("write true or false, without quotes".into())),
+        (OptionKind::Path, DeValue::String(name)) => {
             let path = path(name, places);
             let mut argument = OsString::from(format!("--{key}="));
             argument.push(&path);
             (Some(argument), path.display().to_string())
         }
-        (Takes::Path, _) => return Err(mistake("write a file name in quotes".into())),
-        (Takes::Value, value) => {
+        (OptionKind::Path, _) => return Err(mistake("write a file name in quotes".into())),
+        (OptionKind::Value, value) => {
             let text = match value {
                 DeValue::String(text) => text.to_string(),
                 DeValue::Integer(number) => number.to_string(),
@@ -106,7 +106,7 @@ fn setting(
             (Some(format!("--{key}={text}").into()), text)
         }
     };
-    if let Some(what) = argument.as_ref().and_then(cli::mistake_in) {
+    if let Some(what) = argument.as_ref().and_then(value_error) {
         return Err(mistake(what));
     }
     Ok(Setting { key: key.to_owned(), line, argument, value })
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_line_and_key() {
+    fn errors_name_line_and_key() {
         let cases = [
             ("[account.work]\n\nsever = 'x'", "3 sever: no option has this name: did you mean 'server'?"),
             ("[account.work]\ntls = 'on'", "2 tls: 'on' is none of auto, starttls, implicit, off"),
@@ -169,8 +169,8 @@ mod tests {
             ("[work]\nserver = 'x'", "1 work: unknown table; an account begins with [account.NAME]"),
             ("server = 'x'", "1 server: unknown table; an account begins with [account.NAME]"),
         ];
-        for (text, told) in cases {
-            assert_eq!(mistake(text), told, "{text}");
+        for (text, expected) in cases {
+            assert_eq!(mistake(text), expected, "{text}");
         }
         assert!(mistake("[account.work]\nport = 70000").starts_with("2 port: '70000': "));
         assert!(mistake("[account.work]\nserver = mail").starts_with("2 "));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn another_account_may_have_mistakes_of_its_own() {
+    fn errors_in_another_account_are_ignored() {
         assert_eq!(arguments("[account.home]\nsever = 'x'\n[account.work]\nserver = 'y'"), ["--server=y"]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! SRV records of the domain name the server (RFC 6186). Answers may be forged, so a host outside of the domain must
 //! be confirmed or given as an option (section 6). A password is never written into the account; `--save-password`
-//! writes it into a file of its own.
+//! writes it into a separate file.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -13,7 +13,7 @@ use common::{Error, Kind, SafeText};
 
 use super::entry::{AccountEntry, append};
 use super::file::PathBases;
-use crate::cli::AccountNew;
+use crate::config::AccountNew;
 use crate::dns::{self, LookupError, NameServers, Resolver};
 use crate::host;
 use crate::net::address::Server;

@@ -30,7 +30,7 @@ const MAX_LOST_CONNECTIONS: u32 = 2;
 /// Connects, and sends messages until the session ends.
 pub(super) fn run_connection(run: &Run<'_>) -> ConnectionResult {
     let mut worker = Worker::new(run);
-    let (error, session_error) = match worker.converse() {
+    let (error, session_error) = match worker.run_session() {
         Ok(end) => end,
         Err(error) => (Some(error), None),
     };
@@ -58,7 +58,7 @@ impl<'a, 'r> Worker<'a, 'r> {
         Self { run, prefetched: None, in_flight, taken: 0, undecided, encryption: None, decided: 0 }
     }
 
-    fn converse(&mut self) -> Result<(Option<ConnectionError>, Option<SessionError>), ConnectionError> {
+    fn run_session(&mut self) -> Result<(Option<ConnectionError>, Option<SessionError>), ConnectionError> {
         let ServerConnection { mut transport, tls, trust } = self.run.connector.connect(self.run.limits)?;
         if tls == TlsMode::Implicit {
             transport.start_tls(&trust)?;

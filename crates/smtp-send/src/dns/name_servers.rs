@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn validation_is_believed_of_this_machine_or_when_somebody_vouches_for_the_way() {
+    fn validation_is_trusted_from_this_machine_or_with_trust_ad() {
         for (text, trusted) in [
             ("nameserver 127.0.0.53", true),
             ("nameserver ::1\nnameserver 127.0.0.1", true),

@@ -21,9 +21,9 @@ fn addresses_of_both_families_take_turns() {
 }
 
 #[test]
-fn nobody_is_asked_about_localhost() {
-    let nobody = NameServers::given(vec!["127.0.0.1:1".parse().unwrap()], false);
-    let resolver = Resolver::new(nobody, None);
+fn localhost_is_not_looked_up() {
+    let closed = NameServers::given(vec!["127.0.0.1:1".parse().unwrap()], false);
+    let resolver = Resolver::new(closed, None);
     assert_eq!(resolver.addresses("Mail.localhost", BOTH).unwrap().list, of("::1 127.0.0.1"));
     assert_eq!(resolver.look_up("localhost", RecordType::Mx).unwrap().records, []);
 }
@@ -51,7 +51,7 @@ fn a_long_answer_is_fetched_over_tcp() {
 }
 
 #[test]
-fn forged_answers_are_passed_over_until_there_are_too_many() {
+fn forged_answers_are_ignored_up_to_a_limit() {
     let zone = || Zone::default().mx("example.com", 1, "mx.example.com");
     let server = NameServer::start(zone().forged(20));
     assert_eq!(resolver(&[&server]).look_up("example.com", RecordType::Mx).unwrap().records.len(), 1);
@@ -88,7 +88,7 @@ fn servers_that_all_fail_are_a_failure_for_now_and_it_names_the_last_word() {
 }
 
 #[test]
-fn a_port_where_nobody_listens_and_a_silent_server_cost_little() {
+fn a_closed_port_and_a_silent_server_cost_little_time() {
     let silent = NameServer::start(Zone::default().silent());
     let closed = UdpPort::closed();
     let servers = NameServers::given(vec![closed, silent.address().parse().unwrap()], false);

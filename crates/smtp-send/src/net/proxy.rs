@@ -58,7 +58,7 @@ pub enum ProxyAddressError {
     )]
     Password,
     /// A user name that is empty, badly escaped or holds control characters.
-    #[error("not a user's name; other characters than letters and digits may be written as %40 and the like")]
+    #[error("not a user's name; write characters other than letters and digits as percent escapes such as %40")]
     User,
     /// Text behind the port.
     #[error("unexpected text behind the port")]

@@ -80,7 +80,7 @@ impl Output {
     }
 }
 
-/// The CSV file, created anew or continued.
+/// The CSV file, created or continued.
 fn table(path: &Path, goes_on: bool) -> Result<CsvReport<Box<dyn Write + Send>>, Error> {
     let open = || -> io::Result<_> {
         let file = File::options().create(true).write(true).append(goes_on).truncate(!goes_on).open(path)?;

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_by_its_exit_code_or_signal() {
+    fn a_failure_shows_the_exit_code_or_signal() {
         assert!(matches!(output("echo secret; exit 3"), Err(SecretError::ExitCode(3))));
         assert!(matches!(output("kill -9 $$"), Err(SecretError::Signal(9))));
         assert!(matches!(output("true"), Err(SecretError::Empty)));

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_login_is_for_everybody_and_default_for_every_machine() {
+    fn an_entry_without_login_is_for_every_user_and_default_for_every_machine() {
         assert_eq!(found("machine mail.example.com password yes"), Ok(Some("yes".into())));
         assert_eq!(found("machine x password no default login bob password yes"), Ok(Some("yes".into())));
         assert_eq!(found("default login ann password no"), Ok(None));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_by_their_line() {
+    fn errors_name_the_line() {
         assert_eq!(found("machine a\nlogin b\npassword my secret"), Err((3, NetrcError::Keyword)));
         assert_eq!(found("\n\nmachine"), Err((3, NetrcError::Value)));
         assert_eq!(found("machine x\npassword \"a\nb\""), Err((2, NetrcError::Quote)));

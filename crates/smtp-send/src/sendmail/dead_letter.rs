@@ -241,8 +241,8 @@ impl Note<'_> {
             [] => "those in its header".to_owned(),
             recipients => recipients.join(", "),
         };
-        let told = format!("{} for {recipients}: {}", now.format("%a %b %e %H:%M:%S %Y"), self.why);
-        format!("From {sender} {}", SafeText(told.as_bytes()))
+        let text = format!("{} for {recipients}: {}", now.format("%a %b %e %H:%M:%S %Y"), self.why);
+        format!("From {sender} {}", SafeText(text.as_bytes()))
     }
 }
 

@@ -6,9 +6,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
+use common::signals::{Signal, Signals};
 use common::{Error, Kind};
-use nix::sys::signal::{SigSet, Signal};
 
 use super::Sending;
 use super::dead_letter::{DeadLetter, Note};
@@ -62,10 +63,10 @@ pub(super) fn of(
 }
 
 /// Tries a queued message. Only a permanent failure is an error.
-pub(super) fn queued(mut sending: Sending, entry: QueueEntry, place: impl FnOnce(Error) -> Error) -> Result<(), Error> {
+pub(super) fn queued(sending: Sending, entry: QueueEntry, place: impl FnOnce(Error) -> Error) -> Result<(), Error> {
     let id = entry.id.clone();
     let attempt = until_signal(
-        move || AttemptEnd::Tried(queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {})),
+        move || AttemptEnd::Tried(queue::attempt(entry, &sending, queue::GIVE_UP_AFTER, &mut |_| {})),
         || AttemptEnd::Ended,
     );
     match attempt {
@@ -98,23 +99,22 @@ impl From<Signal> for SendEnd {
 
 /// Runs `work` until it is done or a signal arrives; `ended` is the result if it panics.
 fn until_signal<T: From<Signal> + Send + 'static>(work: impl FnOnce() -> T + Send + 'static, ended: fn() -> T) -> T {
-    let (tell, told) = mpsc::channel();
-    let awaited = awaited();
+    let (sender, results) = mpsc::channel();
     // The threads inherit the signal mask.
-    if awaited.thread_block().is_ok() {
-        let tell = tell.clone();
+    if let Ok(signals) = Signals::block(&awaited_signals()) {
+        let sender = sender.clone();
         thread::spawn(move || {
-            if let Ok(signal) = awaited.wait() {
+            while let Ok(signal) = signals.wait(Duration::MAX) {
                 // The receiver is gone if the program has ended in another way.
-                let _ = tell.send(signal.into());
+                let _ = signal.map(|signal| sender.send(signal.into()));
             }
         });
     }
     thread::spawn(move || {
-        let sent = catch_unwind(AssertUnwindSafe(work));
-        let _ = tell.send(sent.unwrap_or_else(|_| ended()));
+        let result = catch_unwind(AssertUnwindSafe(work));
+        let _ = sender.send(result.unwrap_or_else(|_| ended()));
     });
-    told.recv().unwrap_or_else(|_| ended())
+    results.recv().unwrap_or_else(|_| ended())
 }
 
 fn send(sending: &Sending, job: OutgoingMessage) -> SendEnd {
@@ -127,7 +127,7 @@ fn ended() -> SendEnd {
 }
 
 /// The signals to handle, except those that were ignored when the program was started, as by nohup.
-fn awaited() -> SigSet {
+fn awaited_signals() -> Vec<Signal> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);

@@ -16,7 +16,6 @@ use common::{Error, Kind, SafeText};
 use super::arguments::Arguments;
 use super::dead_letter::{self, DeadLetter};
 use super::{Setup, with_config_location};
-use crate::cli::{QueueAction, QueueDrop, QueueRun};
 use crate::errors;
 use crate::message::Edits;
 use crate::message::OutgoingMessage;
@@ -45,45 +44,58 @@ pub(super) fn enqueue(
             return Err(dead_letter);
         }
     };
-    let mut ticket = QueueControlFile::new(edits, job.reverse_path.as_ref(), &job.recipients, now());
-    ticket.account.clone_from(&arguments.account);
-    ticket.notify.clone_from(&arguments.notify);
-    ticket.ret.clone_from(&arguments.ret);
-    ticket.envelope_id.clone_from(&arguments.envelope_id);
-    dead_letter.hand_to(|path, file| queue.take(path, file, ticket))
+    let mut control_file = QueueControlFile::new(edits, job.reverse_path.as_ref(), &job.recipients, now());
+    control_file.account.clone_from(&arguments.account);
+    control_file.notify.clone_from(&arguments.notify);
+    control_file.ret.clone_from(&arguments.ret);
+    control_file.envelope_id.clone_from(&arguments.envelope_id);
+    dead_letter.hand_to(|path, file| queue.take(path, file, control_file))
 }
 
-/// Does what was asked for.
-///
-/// # Errors
-/// The queue cannot be read, or something could not be sent for good or removed.
-pub fn run(action: &QueueAction) -> Result<(), Error> {
+/// How the queue is run.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueOptions {
+    /// Whether messages are tried before their time.
+    pub all: bool,
+    /// Days after which a message becomes a dead letter.
+    pub give_up_after: f64,
+    /// Whether only errors are printed.
+    pub quiet: bool,
+}
+
+/// Opens the queue and saves the messages of killed programs.
+fn open() -> Result<(Queue, Vec<String>), Error> {
     let queue = Queue::open().map_err(|error| Error::io("open", "the queue", error).with_kind(Kind::System))?;
     dead_letter::save_left_over();
     let ids = queue.ids().map_err(|error| Error::io("read", queue.folder().display(), error))?;
-    match action {
-        QueueAction::List => list(&queue, &ids),
-        QueueAction::Run(how) => try_all(&queue, &ids, how),
-        QueueAction::Drop(what) => remove(&queue, &ids, what),
-    }
+    Ok((queue, ids))
 }
 
-fn list(queue: &Queue, ids: &[String]) -> Result<(), Error> {
+/// Prints the messages of the queue.
+///
+/// # Errors
+/// The queue cannot be read.
+pub fn list() -> Result<(), Error> {
+    let (queue, ids) = open()?;
+    print(&queue, &ids)
+}
+
+fn print(queue: &Queue, ids: &[String]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     for id in ids {
-        let text = match queue.ticket(id) {
+        let text = match queue.control_file(id) {
             // The message was sent meanwhile.
             Err(QueueEntryError::Missing) => continue,
             Err(error) => format!("{id}  cannot be used: {error}"),
-            Ok(ticket) => {
-                let sender = if ticket.sender().is_empty() { "<>" } else { ticket.sender() };
-                let why = ticket.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            Ok(control_file) => {
+                let sender = if control_file.sender().is_empty() { "<>" } else { control_file.sender() };
+                let why = control_file.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 format!(
                     "{id}  arrived {}, attempts: {}, next {}, from {sender} to {}{why}",
-                    control_file::shown(ticket.arrived),
-                    ticket.attempts,
-                    control_file::shown(ticket.next),
-                    ticket.recipients.join(", ")
+                    control_file::shown(control_file.arrived),
+                    control_file.attempts,
+                    control_file::shown(control_file.next),
+                    control_file.recipients.join(", ")
                 )
             }
         };
@@ -95,14 +107,19 @@ fn list(queue: &Queue, ids: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Error> {
+/// Tries the messages whose time has come.
+///
+/// # Errors
+/// The queue cannot be read, or a message was refused permanently.
+pub fn run(how: QueueOptions) -> Result<(), Error> {
     if !(how.give_up_after > 0.0 && how.give_up_after <= 1000.0) {
         return Err(Error::usage("--give-up-after", "must be a number of days above 0"));
     }
+    let (queue, ids) = open()?;
     let mut run = QueuePass { how, accounts: HashMap::new(), first: None, failed: 0 };
-    for id in ids {
+    for id in &ids {
         match queue.entry(id) {
-            Ok(entry) if how.all || entry.ticket.next <= now() => run.entry(entry),
+            Ok(entry) if how.all || entry.control_file.next <= now() => run.entry(entry),
             Ok(_) | Err(QueueEntryError::Busy | QueueEntryError::Missing) => {}
             Err(error) => run.failed(errors::malformed(id, error.to_string())),
         }
@@ -117,17 +134,17 @@ fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Error> {
 }
 
 /// One pass over the queue.
-struct QueuePass<'a> {
-    how: &'a QueueRun,
+struct QueuePass {
+    how: QueueOptions,
     /// The setup of each account and set of report options; or why there is none.
     accounts: HashMap<[Option<String>; 4], Result<Setup, Error>>,
     first: Option<Error>,
     failed: usize,
 }
 
-impl QueuePass<'_> {
+impl QueuePass {
     fn entry(&mut self, mut entry: QueueEntry) {
-        let QueueControlFile { account, notify, ret, envelope_id, .. } = entry.ticket.clone();
+        let QueueControlFile { account, notify, ret, envelope_id, .. } = entry.control_file.clone();
         let key = [account.clone(), notify.clone(), ret.clone(), envelope_id.clone()];
         let arguments = Arguments { notify, ret, envelope_id, account, ..Arguments::default() };
         let setup = self.accounts.entry(key.clone()).or_insert_with(|| Setup::new(&arguments));
@@ -135,7 +152,7 @@ impl QueuePass<'_> {
             Ok(setup) => setup,
             Err(failure) => {
                 // Messages of an account whose server fails are not tried again in this pass.
-                entry.ticket.defer(now(), failure.to_string());
+                entry.control_file.defer(now(), failure.to_string());
                 let saved = entry.save();
                 let why = failure.clone();
                 self.waiting(&entry.id, &why);
@@ -154,7 +171,7 @@ impl QueuePass<'_> {
                 let _ = report.write_lines(&mut out);
             }
         };
-        let result = attempt(entry, &mut setup.sending, self.how.give_up_after, &mut show);
+        let result = attempt(entry, &setup.sending, self.how.give_up_after, &mut show);
         let account = setup.account.as_ref();
         match result {
             Attempt::Sent => {}
@@ -189,8 +206,13 @@ impl QueuePass<'_> {
     }
 }
 
-fn remove(queue: &Queue, ids: &[String], what: &QueueDrop) -> Result<(), Error> {
-    let wanted = if what.all { ids } else { &what.ids };
+/// Removes the messages with these identifiers, or all of them.
+///
+/// # Errors
+/// The queue cannot be read, or it has no such message.
+pub fn remove(wanted: Option<&[String]>) -> Result<(), Error> {
+    let (queue, ids) = open()?;
+    let wanted = wanted.unwrap_or(&ids);
     let mut first = None;
     for id in wanted {
         if let Err(error) = queue.drop_entry(id) {

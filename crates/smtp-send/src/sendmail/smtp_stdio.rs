@@ -134,12 +134,12 @@ fn received(setup: Result<Setup, Error>, envelope: ReceivedEnvelope, arguments: 
 }
 
 fn sent(setup: Setup, job: OutgoingMessage, dead_letter: DeadLetter, edits: &Edits, arguments: &Arguments) -> String {
-    let Setup { mut sending, queue, account, .. } = setup;
+    let Setup { sending, queue, account, .. } = setup;
     let dead_letter = if queue {
         match queue::enqueue(dead_letter, &job, edits, arguments) {
             Ok(entry) => {
                 let id = entry.id.clone();
-                return match queue::attempt(entry, &mut sending, queue::GIVE_UP_AFTER, &mut |_| {}) {
+                return match queue::attempt(entry, &sending, queue::GIVE_UP_AFTER, &mut |_| {}) {
                     Attempt::Sent => format!("250 2.0.0 Ok: sent as {id}"),
                     Attempt::Waits { .. } => format!("250 2.0.0 Ok: queued as {id}"),
                     Attempt::Saved(failure) => refusal(&with_config_location(failure, account.as_ref())),
@@ -168,8 +168,8 @@ fn sent(setup: Setup, job: OutgoingMessage, dead_letter: DeadLetter, edits: &Edi
         return refusal(&failure);
     }
     // A retry of the client would send it again to recipients that have it.
-    let told = deliver_or_keep::saved(Ok(dead_letter), &failure, &sender, &left).with_kind(REFUSED);
-    refusal(&told)
+    let error = deliver_or_keep::saved(Ok(dead_letter), &failure, &sender, &left).with_kind(REFUSED);
+    refusal(&error)
 }
 
 /// The identifier of the message at the server.

@@ -8,7 +8,7 @@ use crate::proto::command::Command;
 use crate::proto::reply::Reply;
 
 /// What a server may say about a refused token, for people.
-const DETAIL_MAX: usize = 200;
+const MAX_DETAIL: usize = 200;
 
 impl Session {
     pub(super) fn log_in(&mut self) -> Action {
@@ -37,7 +37,7 @@ impl Session {
             return match exchange.respond(&challenge) {
                 Ok(response) => {
                     if exchange.mechanism().takes_token() {
-                        self.login_detail = auth::readable(&challenge, DETAIL_MAX);
+                        self.login_detail = auth::readable(&challenge, MAX_DETAIL);
                     }
                     self.exchange = Some(exchange);
                     self.say_secret(response)

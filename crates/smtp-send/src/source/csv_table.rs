@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_table_is_told() {
+    fn a_file_that_is_not_a_table_is_refused() {
         for text in ["", "\n\n", "a,a\n1,2\n"] {
             assert!(CsvTable::keep(text.as_bytes(), b',').is_err(), "{text:?}");
         }

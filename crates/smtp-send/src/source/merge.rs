@@ -115,8 +115,8 @@ impl Merge {
     fn refuse(&self, bad: &[BadRow], keep_going: bool) -> Result<(), Error> {
         let name = self.rows.path().display();
         let wrong = |why: String| errors::malformed(name.to_string(), why);
-        let told = if keep_going || bad.len() > 1 { &bad[..bad.len().min(NAMED)] } else { &[] };
-        for row in told {
+        let named = if keep_going || bad.len() > 1 { &bad[..bad.len().min(NAMED)] } else { &[] };
+        for row in named {
             log::warn!("{name} line {}: {}", row.line, row.why);
         }
         match bad {

@@ -168,7 +168,7 @@ fn connect_tcp(address: SocketAddr, bind: Option<IpAddr>, until: Instant) -> io:
     if let Some(local) = bind {
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
-    // A timeout of zero is an error of its own kind.
+    // A timeout of zero is an error, not a timeout.
     socket.connect_timeout(&address.into(), timeout.max(Duration::from_millis(1)))?;
     socket.set_tcp_nodelay(true)?;
     Ok(socket)

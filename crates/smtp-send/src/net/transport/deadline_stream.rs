@@ -1,7 +1,7 @@
 //! A socket whose reads and writes fail at a deadline.
 //!
 //! Timeouts of the kernel hold for one call. A call waits for a second at most and checks the deadline in between, so
-//! the timeout is set anew near the deadline only.
+//! the timeout is set again near the deadline only.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;

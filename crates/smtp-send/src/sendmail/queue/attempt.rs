@@ -36,69 +36,80 @@ pub(crate) enum Attempt {
     Saved(Error),
 }
 
-/// Tries a message; `told` is called with each report.
+/// Tries a message; `on_report` is called with each report.
 pub(crate) fn attempt(
     mut entry: QueueEntry,
-    sending: &mut Sending,
+    sending: &Sending,
     give_up_after: f64,
-    told: &mut (dyn FnMut(&Report) + Send),
+    on_report: &mut (dyn FnMut(&Report) + Send),
 ) -> Attempt {
-    let job = match job(&entry) {
-        Ok(job) => job,
+    let outgoing = match outgoing(&entry) {
+        Ok(outgoing) => outgoing,
         Err(failure) => return save_all(entry, &failure),
     };
-    let by_domain = sending.route.destination.server().is_none();
-    let all = job.recipients.clone();
-    let mut dispositions = vec![(Disposition::Open, true); all.len()];
-    let failure = sending.send(job, &mut |sent| {
-        // A domain that does not exist or accepts no mail concerns its own recipients only.
-        let refused = by_domain && sent.report.kind().is_some_and(is_about_message);
-        for (address, status) in sent.recipients.iter().zip(sent.statuses) {
-            let unsent = *status == RecipientStatus::Unsent;
-            let place = if unsent && refused { Disposition::Refused } else { disposition(status) };
-            let which = all.iter().zip(&mut dispositions).filter(|(one, _)| *one == address);
-            which.for_each(|(_, old)| *old = (place, unsent));
-        }
-        told(&sent.report);
-    });
+    let (dispositions, failure) = send(outgoing, sending, on_report);
     let Some(failure) = failure else { return finished(entry) };
+    let by_domain = sending.route.destination.server().is_none();
     let of = |wanted: Disposition| -> Vec<String> {
-        let pairs = entry.ticket.recipients.iter().zip(&dispositions);
-        pairs.filter(|(_, (place, _))| *place == wanted).map(|(address, _)| address.clone()).collect()
+        let pairs = entry.control_file.recipients.iter().zip(&dispositions);
+        pairs.filter(|(_, (one, _))| *one == wanted).map(|(address, _)| address.clone()).collect()
     };
     // The message, the sender or the session was refused permanently, not a recipient.
-    let is_open = |(place, _): &(Disposition, bool)| *place == Disposition::Open;
+    let is_open = |(one, _): &(Disposition, bool)| *one == Disposition::Open;
     let for_all = !by_domain && failure.kind() != Kind::Temporary && dispositions.iter().all(is_open);
     let (refused, open) = if for_all && is_about_message(failure.kind()) {
-        (entry.ticket.recipients.clone(), Vec::new())
+        (entry.control_file.recipients.clone(), Vec::new())
     } else {
         (of(Disposition::Refused), of(Disposition::Open))
     };
     let mut saved = None;
     if !refused.is_empty() {
         match save_dead_letter(&entry, &refused, &failure) {
-            Ok(told) => saved = Some(told),
+            Ok(error) => saved = Some(error),
             // They stay in the queue until a dead letter can be written.
-            Err(told) => return waits(entry, told, false),
+            Err(error) => return waits(entry, error, false),
         }
     }
     if open.is_empty() {
         return finish_saved(entry, saved, failure);
     }
     let unreachable = !by_domain && dispositions.iter().all(|(_, unsent)| *unsent);
-    entry.ticket.recipients = open;
-    let given_up = now() - entry.ticket.arrived;
+    entry.control_file.recipients = open;
+    let given_up = now() - entry.control_file.arrived;
     if given_up as f64 >= give_up_after * DAY {
         let why = format!("given up after {:.1} days: {failure}", given_up as f64 / DAY);
         return save_all(entry, &Error::of(failure.kind(), "the message", why));
     }
     match saved {
         None => waits(entry, failure, unreachable),
-        Some(told) => {
+        Some(error) => {
             waits(entry, failure, false);
-            Attempt::Saved(told)
+            Attempt::Saved(error)
         }
     }
+}
+
+/// Sends the message. Returns the disposition of each recipient, and whether the server has not decided about it.
+fn send(
+    outgoing: OutgoingMessage,
+    sending: &Sending,
+    on_report: &mut (dyn FnMut(&Report) + Send),
+) -> (Vec<(Disposition, bool)>, Option<Error>) {
+    let by_domain = sending.route.destination.server().is_none();
+    let all = outgoing.recipients.clone();
+    let mut dispositions = vec![(Disposition::Open, true); all.len()];
+    let failure = sending.send(outgoing, &mut |result| {
+        // A domain that does not exist or accepts no mail concerns its own recipients only.
+        let refused = by_domain && result.report.kind().is_some_and(is_about_message);
+        for (address, status) in result.recipients.iter().zip(result.statuses) {
+            let unsent = *status == RecipientStatus::Unsent;
+            let new = if unsent && refused { Disposition::Refused } else { disposition(status) };
+            let same = all.iter().zip(&mut dispositions).filter(|(one, _)| *one == address);
+            same.for_each(|(_, old)| *old = (new, unsent));
+        }
+        on_report(&result.report);
+    });
+    (dispositions, failure)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,12 +138,12 @@ fn is_about_message(kind: Kind) -> bool {
 }
 
 /// The message with its envelope.
-fn job(entry: &QueueEntry) -> Result<OutgoingMessage, Error> {
+fn outgoing(entry: &QueueEntry) -> Result<OutgoingMessage, Error> {
     let name = entry.path();
     let wrong = |error: super::control_file::ControlFileError| errors::malformed(name.display(), error);
-    let edits = entry.ticket.edits().map_err(wrong)?;
-    let recipients = entry.ticket.recipients().map_err(wrong)?;
-    let reverse_path = entry.ticket.reverse_path().map_err(wrong)?;
+    let edits = entry.control_file.edits().map_err(wrong)?;
+    let recipients = entry.control_file.recipients().map_err(wrong)?;
+    let reverse_path = entry.control_file.reverse_path().map_err(wrong)?;
     let ready = ExistingMessage::open(&entry.path(), &edits).map_err(|error| error.into_error(name.display()))?;
     Ok(OutgoingMessage { reverse_path, recipients, message: Message::Existing(Box::new(ready)) })
 }
@@ -152,7 +163,7 @@ fn finish_saved(entry: QueueEntry, saved: Option<Error>, failure: Error) -> Atte
 }
 
 fn waits(mut entry: QueueEntry, failure: Error, unreachable: bool) -> Attempt {
-    entry.ticket.defer(now(), failure.to_string());
+    entry.control_file.defer(now(), failure.to_string());
     if let Err(error) = entry.save() {
         // The old control file remains: some recipients may get the message again.
         log::warn!("write the control file of {}: {}", entry.id, common::error::reason(&error));
@@ -162,9 +173,9 @@ fn waits(mut entry: QueueEntry, failure: Error, unreachable: bool) -> Attempt {
 
 /// Writes a dead letter for all remaining recipients.
 fn save_all(entry: QueueEntry, failure: &Error) -> Attempt {
-    match save_dead_letter(&entry, &entry.ticket.recipients.clone(), failure) {
-        Ok(told) => finish_saved(entry, Some(told.clone()), told),
-        Err(told) => waits(entry, told, false),
+    match save_dead_letter(&entry, &entry.control_file.recipients.clone(), failure) {
+        Ok(error) => finish_saved(entry, Some(error.clone()), error),
+        Err(error) => waits(entry, error, false),
     }
 }
 
@@ -174,7 +185,7 @@ fn save_all(entry: QueueEntry, failure: &Error) -> Attempt {
 /// It cannot be written.
 fn save_dead_letter(entry: &QueueEntry, recipients: &[String], failure: &Error) -> Result<Error, Error> {
     let why = failure.to_string();
-    let note = Note { sender: entry.ticket.sender(), recipients, why: &why };
+    let note = Note { sender: entry.control_file.sender(), recipients, why: &why };
     match dead_letter::save_copy(&entry.path(), &note) {
         Ok(path) => {
             let place = format!("{}; a copy is kept in {}", failure, path.display());

@@ -90,24 +90,24 @@ impl QueueControlFile {
 
     /// Parses a control file.
     pub fn parse(json: &[u8]) -> Result<Self, ControlFileError> {
-        let ticket: Self = serde_json::from_slice(json)?;
-        if ticket.version != VERSION {
-            return Err(ControlFileError::Version(ticket.version));
+        let control_file: Self = serde_json::from_slice(json)?;
+        if control_file.version != VERSION {
+            return Err(ControlFileError::Version(control_file.version));
         }
-        ticket.reverse_path()?;
-        ticket.recipients()?;
-        ticket.edits()?;
+        control_file.reverse_path()?;
+        control_file.recipients()?;
+        control_file.edits()?;
         for (field, value) in [
-            ("account", &ticket.account),
-            ("notify", &ticket.notify),
-            ("ret", &ticket.ret),
-            ("envelope_id", &ticket.envelope_id),
+            ("account", &control_file.account),
+            ("notify", &control_file.notify),
+            ("ret", &control_file.ret),
+            ("envelope_id", &control_file.envelope_id),
         ] {
             if value.as_ref().is_some_and(|value| value.contains(char::is_control)) {
                 return Err(ControlFileError::Field(field));
             }
         }
-        if ticket.recipients.is_empty() { Err(ControlFileError::Field("recipients")) } else { Ok(ticket) }
+        if control_file.recipients.is_empty() { Err(ControlFileError::Field("recipients")) } else { Ok(control_file) }
     }
 
     /// The JSON text.
@@ -171,7 +171,7 @@ pub(super) fn shown(seconds: i64) -> String {
 mod tests {
     use super::*;
 
-    fn ticket() -> QueueControlFile {
+    fn control_file() -> QueueControlFile {
         let author = Mailbox::parse("Jörg <jo@example.org>").unwrap();
         let edits = Edits {
             from: Some(author.clone()),
@@ -183,17 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_is_read_as_it_was_written() {
-        let ticket = ticket();
-        let read = QueueControlFile::parse(ticket.json().as_bytes()).unwrap();
-        assert_eq!(read, ticket);
+    fn a_control_file_is_read_as_it_was_written() {
+        let control_file = control_file();
+        let read = QueueControlFile::parse(control_file.json().as_bytes()).unwrap();
+        assert_eq!(read, control_file);
         assert_eq!(read.edits().unwrap().message_id.as_deref(), Some("<1@example.org>"));
         assert_eq!(read.recipients().unwrap().len(), 1);
     }
 
     #[test]
-    fn a_ticket_that_was_tampered_with_is_refused() {
-        let json = ticket().json();
+    fn a_control_file_that_was_tampered_with_is_refused() {
+        let json = control_file().json();
         for (from, to) in [
             ("<1@example.org>", "<1@example.org>\\r\\nBcc: x@y"),
             ("bob@example.com", "bob@example.com>\\r\\nRCPT TO:<x@y"),
@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn pauses_grow_from_a_minute_to_hours() {
-        let mut ticket = ticket();
+        let mut control_file = control_file();
         let mut pauses = Vec::new();
         for _ in 0..12 {
-            ticket.defer(0, "busy".into());
-            pauses.push(ticket.next);
+            control_file.defer(0, "busy".into());
+            pauses.push(control_file.next);
         }
         assert!((45..=75).contains(&pauses[0]) && (90..=150).contains(&pauses[1]), "{pauses:?}");
         assert!(pauses[11] <= 4 * 3600 && pauses[11] > 3 * 3600, "{pauses:?}");

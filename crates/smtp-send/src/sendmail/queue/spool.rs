@@ -38,7 +38,7 @@ pub(crate) struct QueueEntry {
     /// The locked file.
     _message: Flock<File>,
     /// Its control file.
-    pub(crate) ticket: QueueControlFile,
+    pub(crate) control_file: QueueControlFile,
 }
 
 /// Why a message cannot be used.
@@ -98,11 +98,11 @@ impl Queue {
         &self,
         path: &Path,
         message: Flock<File>,
-        ticket: QueueControlFile,
+        control_file: QueueControlFile,
     ) -> Result<QueueEntry, Flock<File>> {
         let id = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        match self.put(path, &message, &id, &ticket) {
-            Ok(()) => Ok(QueueEntry { id, folder: self.folder.clone(), _message: message, ticket }),
+        match self.put(path, &message, &id, &control_file) {
+            Ok(()) => Ok(QueueEntry { id, folder: self.folder.clone(), _message: message, control_file }),
             Err(error) => {
                 log::warn!("{}: {}", self.folder.display(), common::error::reason(&error));
                 Err(message)
@@ -110,10 +110,10 @@ impl Queue {
         }
     }
 
-    fn put(&self, path: &Path, message: &File, id: &str, ticket: &QueueControlFile) -> io::Result<()> {
+    fn put(&self, path: &Path, message: &File, id: &str, control_file: &QueueControlFile) -> io::Result<()> {
         self.has_room(message.metadata()?.len())?;
         message.sync_all()?;
-        write_ticket(&self.folder, id, ticket)?;
+        write_control_file(&self.folder, id, control_file)?;
         if let Err(error) = fs::rename(path, self.folder.join(format!("{id}.msg"))) {
             let _ = fs::remove_file(self.folder.join(format!("{id}.json")));
             return Err(error);
@@ -137,7 +137,7 @@ impl Queue {
     }
 
     /// The control file of a message, also while another program sends it.
-    pub(crate) fn ticket(&self, id: &str) -> Result<QueueControlFile, QueueEntryError> {
+    pub(crate) fn control_file(&self, id: &str) -> Result<QueueControlFile, QueueEntryError> {
         if !is_name(id) || !self.folder.join(format!("{id}.msg")).exists() {
             return Err(QueueEntryError::Missing);
         }
@@ -166,7 +166,12 @@ impl Queue {
     /// Locks a message and reads its control file.
     pub(crate) fn entry(&self, id: &str) -> Result<QueueEntry, QueueEntryError> {
         let message = self.hold(id)?;
-        Ok(QueueEntry { id: id.to_owned(), folder: self.folder.clone(), ticket: self.ticket(id)?, _message: message })
+        Ok(QueueEntry {
+            id: id.to_owned(),
+            folder: self.folder.clone(),
+            control_file: self.control_file(id)?,
+            _message: message,
+        })
     }
 
     /// Removes a message, even one with a bad control file.
@@ -186,7 +191,7 @@ impl QueueEntry {
 
     /// Writes the control file.
     pub(crate) fn save(&self) -> io::Result<()> {
-        write_ticket(&self.folder, &self.id, &self.ticket)
+        write_control_file(&self.folder, &self.id, &self.control_file)
     }
 
     /// Removes the message.
@@ -202,11 +207,11 @@ fn remove(folder: &Path, id: &str) -> io::Result<()> {
 }
 
 /// Replaces a control file atomically.
-fn write_ticket(folder: &Path, id: &str, ticket: &QueueControlFile) -> io::Result<()> {
+fn write_control_file(folder: &Path, id: &str, control_file: &QueueControlFile) -> io::Result<()> {
     let partial = folder.join(format!("{id}.partial"));
     let write = || -> io::Result<()> {
         let mut file = File::create(&partial)?;
-        file.write_all(ticket.json().as_bytes())?;
+        file.write_all(control_file.json().as_bytes())?;
         file.sync_all()?;
         fs::rename(&partial, folder.join(format!("{id}.json")))?;
         File::open(folder)?.sync_all()
