@@ -51,7 +51,7 @@ fn an_alias_of_a_domain_leads_to_the_exchangers_of_its_target() {
 }
 
 #[test]
-fn a_null_mx_refuses_for_good_and_is_passed_over_beside_others() {
+fn a_null_mx_refuses_permanently_and_is_ignored_beside_others() {
     let failure = planned(Zone::default().mx("example.com", 0, "."), "example.com").unwrap_err();
     assert_eq!(failure.kind(), REFUSED);
     assert!(failure.to_string().contains("5.1.10"), "{failure}");
