@@ -5,13 +5,13 @@
 use std::io::Read;
 
 use smtp_send::journal::record::{JournalHeader, JournalRecord};
-use smtp_send::source::csv_table::CsvTable;
 use smtp_send::message::headers::Headers;
 use smtp_send::message::mbox::{MboxScanner, Unquoted};
 use smtp_send::message::template::{Columns, Template};
 use smtp_send::message::{Edits, ExistingMessage};
 use smtp_send::proto::header;
 use smtp_send::sendmail::queue::control_file::QueueControlFile;
+use smtp_send::source::csv_table::CsvTable;
 
 /// Messages lie one behind the other, each in front of the next; where blocks are cut changes nothing, and of a line at most
 /// one byte goes.

@@ -4,7 +4,7 @@
 //! Each function takes arbitrary bytes and panics when the code does, or when it contradicts its second opinion.
 
 use smtp_send::proto::dkim::{Algorithm, RelaxedBody, Tags, complete, relaxed_field, unsigned};
-use smtp_send::proto::dns::{self, MAX_ALIASES, Record, RecordType, DnsReply};
+use smtp_send::proto::dns::{self, DnsReply, MAX_ALIASES, Record, RecordType};
 use smtp_send::proto::dot::LineEnds;
 use smtp_send::proto::header;
 use smtp_send::proto::mta_sts::MtaStsPolicy;

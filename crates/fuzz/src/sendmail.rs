@@ -44,10 +44,10 @@ pub fn arguments(data: &[u8]) {
 /// domain gets another one.
 pub fn header(data: &[u8]) {
     let Some(header) = header::parse(data, true) else { panic!("a complete header has an end") };
-    let fitted = fields::fit(&header, "h.example");
+    let fitted = header_fields::fit(&header, "h.example");
     let Some(again) = header::parse(&fitted, true) else { panic!("a complete header has an end") };
     assert_eq!(names(&header), names(&again));
-    assert_eq!(String::from_utf8_lossy(&fields::fit(&again, "h.example")), String::from_utf8_lossy(&fitted));
+    assert_eq!(String::from_utf8_lossy(&header_fields::fit(&again, "h.example")), String::from_utf8_lossy(&fitted));
     for field in &header.fields {
         let qualified = qualify::list(field.raw, "h.example");
         assert_eq!(qualify::list(&qualified, "h.example"), qualified);

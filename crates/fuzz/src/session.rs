@@ -10,7 +10,7 @@ use smtp_send::proto::auth::{Exchange, Login, Mechanism};
 use smtp_send::proto::command::HeloName;
 use smtp_send::proto::dsn::Dsn;
 use smtp_send::proto::reply::{Reply, ReplyParser};
-use smtp_send::session::{Action, Envelope, Event, RecipientStatus, Framing, Session, Settings, StartTls};
+use smtp_send::session::{Action, Envelope, Event, Framing, RecipientStatus, Session, Settings, StartTls};
 
 /// Messages that wait to be sent.
 const MESSAGES: usize = 3;

@@ -3,14 +3,14 @@
 //!
 //! Each function takes arbitrary bytes and panics when the code does, or when it contradicts its second opinion.
 
+use smtp_send::net::proxy::ProxyAddress;
 use smtp_send::proto::auth::binding::Binding;
 use smtp_send::proto::deliver_by::DeliverBy;
 use smtp_send::proto::dot::DotStuffing;
 use smtp_send::proto::pin::Pin;
-use smtp_send::proto::proxy::{ProxyHandshake, ProxyLogin, ProxyError, Scheme, ProxyStep, TunnelTarget};
+use smtp_send::proto::proxy::{ProxyError, ProxyHandshake, ProxyLogin, ProxyStep, Scheme, TunnelTarget};
 use smtp_send::proto::server_session::text::DataText;
 use smtp_send::proto::server_session::{self as reception, MAX_RECIPIENTS, SmtpServerSession};
-use smtp_send::net::proxy::ProxyAddress;
 
 /// The longest answer that is held without an end: a head of HTTP.
 const LONGEST: usize = 17 * 1024;
@@ -67,9 +67,9 @@ pub fn receive(data: &[u8]) {
         let line = &rest[..end];
         rest = &rest[end + 2..];
         match session.command(line) {
-            reception::ProxyStep::Say(reply) => one_reply(&reply),
-            reception::ProxyStep::End(reply) => return one_reply(&reply),
-            reception::ProxyStep::Data(reply) => {
+            reception::ServerStep::Say(reply) => one_reply(&reply),
+            reception::ServerStep::End(reply) => return one_reply(&reply),
+            reception::ServerStep::Data(reply) => {
                 one_reply(&reply);
                 let (from, to) = session.take_envelope();
                 assert!(!to.is_empty() && to.len() <= MAX_RECIPIENTS, "a message for nobody");

@@ -85,7 +85,6 @@ impl Config {
     }
 }
 
-/// The route of these arguments.
 #[cfg(test)]
 pub(crate) fn route_of(arguments: &[&str]) -> Route {
     let arguments = ["smtp-send", "--dns-server", "127.0.0.1"].iter().chain(arguments);

@@ -113,7 +113,6 @@ struct Run<'a> {
     options: RunOptions<'a>,
     source: &'a dyn MessageSource,
     limits: Limits,
-    /// No further try begins later.
     retry_until: Option<Instant>,
     count: usize,
     scheduler: Scheduler<'a>,

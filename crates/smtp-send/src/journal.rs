@@ -48,7 +48,6 @@ struct AppendState {
     failed: Option<Error>,
 }
 
-/// The state before this run.
 #[derive(Debug, Default)]
 struct KnownStates {
     /// The states of the recipients of messages that are not done.
@@ -184,7 +183,6 @@ impl Journal {
         }
     }
 
-    /// Appends a line; returns its number.
     fn write(&self, record: &JournalRecord) -> Result<u64, Error> {
         let mut written = self.written.lock();
         if let Some(failure) = &written.failed {
@@ -234,7 +232,6 @@ impl KnownStates {
         true
     }
 
-    /// Determines which messages are done.
     fn settled(mut self, resend: bool) -> Self {
         self.resend = resend;
         let closed = |states: &Vec<JournalState>| !states.iter().any(|state| self.is_open(*state));
@@ -266,7 +263,6 @@ fn state_of(status: &RecipientStatus) -> JournalState {
     }
 }
 
-/// Why a journal cannot be read.
 enum ReadError {
     Io(io::Error),
     Wrong(String),

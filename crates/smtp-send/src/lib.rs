@@ -75,7 +75,6 @@ fn run_command(arguments: Vec<OsString>) -> Result<u8> {
     send(cli).map_err(|error| with_config_location(error, account.as_ref()))
 }
 
-/// `smtp-send account new`.
 fn new_account(wanted: &AccountNew) -> Result<u8> {
     let text = account::setup::new(wanted, |mut options| {
         options.insert(0, "smtp-send".to_owned());
@@ -89,7 +88,6 @@ fn new_account(wanted: &AccountNew) -> Result<u8> {
     Ok(common::exit::SUCCESS)
 }
 
-/// `smtp-send queue`.
 fn queue(cli: &QueueCli) -> Result<u8> {
     let (verbose, quiet) = match &cli.action {
         QueueAction::Run(how) => (how.verbose, how.quiet),

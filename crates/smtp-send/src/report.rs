@@ -56,7 +56,6 @@ pub struct Report {
     recipients: Vec<Recipient>,
     error: Option<String>,
     exit_code: u8,
-    /// The kind of the error.
     #[serde(skip)]
     kind: Option<Kind>,
     /// Whether the run has other servers too: the error is printed with the recipients then.
@@ -278,7 +277,6 @@ fn troubled(server: &str, session_error: &SessionError, encrypted: bool) -> Erro
     Error::new(kind, "deliver to", server, format!("{session_error}{cure}"))
 }
 
-/// The kind of a refusal.
 fn kind_of(reply: &Reply) -> Kind {
     if !reply.is_permanent() {
         return Kind::Temporary;

@@ -124,9 +124,7 @@ impl SecretSource<'_> {
 /// The sources of a secret that no option names.
 #[derive(Debug)]
 pub struct Fallback {
-    /// Environment variable that may hold it.
     variable: &'static str,
-    /// The noun of the prompt.
     what: &'static str,
     /// How to provide the secret, for the error.
     hint: String,

@@ -111,7 +111,6 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Error> {
 #[derive(Debug)]
 struct Setup {
     sending: Sending,
-    /// Whether temporary failures are queued.
     queue: bool,
     identity: SenderIdentity,
     account: Option<Account>,
@@ -121,7 +120,6 @@ struct Setup {
 #[derive(Debug)]
 struct Sending {
     route: Route,
-    /// Signs the messages.
     signer: Option<Arc<Signer>>,
 }
 
@@ -207,7 +205,6 @@ fn with_config_location(failure: Error, account: Option<&Account>) -> Error {
     }
 }
 
-/// Reads the message and sends it.
 fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Error> {
     let edits = setup.identity.edits()?;
     let kept = DeadLetter::keep(source(arguments, setup.identity.domain())?).map_err(unreadable)?;
@@ -258,7 +255,6 @@ fn keep_only(failure: &Error, arguments: &Arguments) -> Result<(), Error> {
     ))
 }
 
-/// The message with an edited header.
 fn source(arguments: &Arguments, domain: &str) -> Result<impl Read + use<>, Error> {
     let stdin = io::stdin();
     let source: Box<dyn Read> =

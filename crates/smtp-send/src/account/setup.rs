@@ -28,7 +28,6 @@ const TIMEOUT: &str = "--timeout=20";
 const OWN_FOLDER: u32 = 0o700;
 const OWN_FILE: u32 = 0o600;
 
-/// A server and its TLS mode.
 struct SubmissionServer {
     server: String,
     tls: &'static str,
@@ -75,7 +74,6 @@ pub fn new(wanted: &AccountNew, probe: impl FnOnce(Vec<String>) -> Result<(), Er
 /// Keys of an account with their values.
 type Keys = Vec<(&'static str, String)>;
 
-/// The keys of the server.
 fn connection(wanted: &AccountNew, address: &Address, prompter: &mut Prompter) -> Result<Keys, Error> {
     let found = match &wanted.server {
         Some(typed) => given(typed)?,
@@ -128,7 +126,6 @@ fn given(typed: &str) -> Result<SubmissionServer, Error> {
     Ok(SubmissionServer { server: format!("{host}:{port}"), tls })
 }
 
-/// The server that the domain names.
 fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Result<SubmissionServer, Error> {
     let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_owned());
     let wrong = |typed: &str, error| Error::value("--dns-server", typed, error);

@@ -27,7 +27,6 @@ pub struct MxSettings {
 }
 
 impl MxSettings {
-    /// Checks the options.
     pub(super) fn new(cli: &Cli, port: u16) -> Result<Self> {
         let DirectArgs { dns_server, dns_trust_ad, mta_sts_policy } = &cli.direct;
         if !cli.seeing.dry_run {

@@ -19,7 +19,6 @@ pub(super) struct QueueItem {
     pub(super) tries: u32,
     /// Connections that ended while it was being sent.
     pub(super) lost_connections: u32,
-    /// Time of the next try.
     pub(super) due: Option<Instant>,
 }
 
@@ -55,7 +54,6 @@ pub(super) struct InFlight<'a> {
     pub(super) message: OpenMessage<'a>,
     /// Indexes of its recipients among those of the message, when an earlier run has served the others.
     pub(super) resumed_indexes: Option<Vec<usize>>,
-    /// Its number in the running session.
     pub(super) session_index: usize,
     /// Indexes of the recipients of the running try.
     pub(super) recipient_indexes: Vec<usize>,

@@ -29,7 +29,6 @@ struct Queues {
     requeued: Vec<QueueItem>,
     /// Messages that wait for their next try.
     deferred: Vec<QueueItem>,
-    /// Number of messages that workers hold.
     in_flight: usize,
     pacer: Pacer,
     first_connection: FirstConnection,
@@ -61,7 +60,6 @@ impl<'a> Scheduler<'a> {
         Self { queues: Mutex::new(queues), changed: Condvar::new(), journal, count }
     }
 
-    /// Number of messages to send.
     pub(super) fn remaining(&self) -> usize {
         self.journal.map_or(self.count, |journal| (0..self.count).filter(|number| journal.is_open(*number)).count())
     }
@@ -124,7 +122,6 @@ impl<'a> Scheduler<'a> {
         self.changed.notify_all();
     }
 
-    /// A message has its final result.
     pub(super) fn complete(&self) {
         let mut queues = self.queues();
         queues.in_flight -= 1;

@@ -13,7 +13,6 @@ pub(super) struct RunSummary {
 }
 
 impl RunSummary {
-    /// Adds the result of a message.
     pub(super) fn add(&mut self, failure: Option<Error>) {
         let Some(failure) = failure else { return };
         self.failed += 1;

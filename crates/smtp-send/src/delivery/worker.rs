@@ -37,7 +37,6 @@ pub(super) fn run_connection(run: &Run<'_>) -> ConnectionResult {
     worker.close(error, session_error)
 }
 
-/// The state of one connection.
 struct Worker<'a, 'r> {
     run: &'a Run<'r>,
     /// The next message, opened while the server was working.

@@ -14,7 +14,6 @@ const BUFFER: usize = 4096;
 /// Datagrams that do not match before the answers count as forged.
 const MAX_STRAYS: usize = 50;
 
-/// Why a server gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QueryError {
     /// Time limit exceeded.
@@ -125,7 +124,6 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Fills `buffer` before `end`.
 fn read_exact(stream: &mut TcpStream, mut buffer: &mut [u8], end: Instant) -> Result<(), QueryError> {
     while !buffer.is_empty() {
         stream.set_read_timeout(Some(left(end)?))?;

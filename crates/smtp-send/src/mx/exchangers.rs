@@ -85,9 +85,7 @@ struct MxSearch {
     current: usize,
     /// Whether it is retrying once in clear, after a failed TLS handshake.
     in_clear: bool,
-    /// Whether its TLS is opportunistic.
     opportunistic: bool,
-    /// Its host and port.
     name: Option<String>,
 }
 

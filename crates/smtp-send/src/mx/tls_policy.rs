@@ -10,16 +10,12 @@ use crate::proto::dns::RecordType;
 use crate::proto::mta_sts::{Mode, MtaStsPolicy};
 use crate::proto::tlsa::Association;
 
-/// The TLS policy for one exchanger.
 #[derive(Debug)]
 pub(super) struct TlsPolicy {
-    /// When the connection is encrypted.
     pub(super) tls: TlsMode,
-    /// Which certificates are trusted.
     pub(super) trust: Trust,
     /// Whether the message may be sent in clear if TLS fails.
     pub(super) opportunistic: bool,
-    /// The reason, for the log.
     pub(super) why: &'static str,
 }
 

@@ -20,7 +20,6 @@ pub struct Output {
     style: ReportStyle,
     csv: Option<CsvReport<Box<dyn Write + Send>>>,
     progress: Option<ProgressBar>,
-    /// Whether a failed write was reported.
     warned: bool,
 }
 
@@ -80,7 +79,6 @@ impl Output {
     }
 }
 
-/// The CSV file, created or continued.
 fn table(path: &Path, goes_on: bool) -> Result<CsvReport<Box<dyn Write + Send>>, Error> {
     let open = || -> io::Result<_> {
         let file = File::options().create(true).write(true).append(goes_on).truncate(!goes_on).open(path)?;

@@ -36,7 +36,6 @@ pub(super) fn output(command: &str) -> Result<Secret, SecretError> {
     }
 }
 
-/// The output up to its end.
 fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
     let Some(mut out) = child.stdout.take() else { return Ok(bytes) };

@@ -37,14 +37,11 @@ const KILLED: &str = "it was being sent when the program was killed, and may or 
 /// Where an open file without a name can be linked from.
 const OPEN_FILES: &str = "/proc/self/fd";
 
-/// A message that is saved.
 #[derive(Debug)]
 pub(super) struct DeadLetter {
-    /// The path without extension.
     stem: PathBuf,
     /// The file with the message as it was read.
     path: PathBuf,
-    /// The same file, open and locked.
     file: LockedFile,
 }
 
@@ -80,9 +77,7 @@ impl Deref for LockedFile {
 pub(super) struct Note<'a> {
     /// The sender of the envelope; empty for the null path.
     pub(super) sender: &'a str,
-    /// The remaining recipients.
     pub(super) recipients: &'a [String],
-    /// Why the message was not sent.
     pub(super) why: &'a str,
 }
 
@@ -256,7 +251,6 @@ fn gone() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
 
-/// A file without a name.
 struct UnnamedFile {
     /// `None` once it is published.
     file: Option<LockedFile>,
@@ -288,7 +282,6 @@ impl UnnamedFile {
         self.file.as_deref().ok_or_else(gone)
     }
 
-    /// Gives the file a new name.
     fn publish(&mut self, extension: &str) -> io::Result<PathBuf> {
         let path = self.stem.with_extension(extension);
         if let Some(named) = self.named.take() {

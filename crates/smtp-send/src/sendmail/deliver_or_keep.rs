@@ -23,7 +23,6 @@ const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 /// Most recipients that an error names; the dead letter names all of them.
 const NAMED: usize = 5;
 
-/// How sending has ended.
 enum SendEnd {
     Done(Vec<RecipientStatus>, Option<Error>),
     Signal(Signal),

@@ -21,7 +21,6 @@ pub(super) struct SenderIdentity {
     bounces: Bounces,
 }
 
-/// Where bounces go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Bounces {
     /// To this address.
@@ -32,12 +31,10 @@ enum Bounces {
     ToAuthor,
 }
 
-/// The envelope of one message.
 #[derive(Debug)]
 pub(super) struct MessageEnvelope {
     /// Where bounces go; `None` is the null path.
     pub(super) reverse_path: Option<Address>,
-    /// The recipients, each once.
     pub(super) recipients: Vec<Address>,
 }
 
@@ -70,7 +67,6 @@ impl SenderIdentity {
         Ok(Self { domain, author: Mailbox { name, address: author.address }, bounces })
     }
 
-    /// The domain of addresses without one.
     pub(super) fn domain(&self) -> &str {
         &self.domain
     }

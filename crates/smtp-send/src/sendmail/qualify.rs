@@ -27,7 +27,6 @@ pub fn list(value: &[u8], domain: &str) -> Vec<u8> {
 struct AddressPart {
     /// Bytes up to and including the comma, colon or semicolon.
     length: usize,
-    /// Where to insert the domain.
     end_of_local_name: Option<usize>,
 }
 
@@ -82,7 +81,6 @@ impl AddressPart {
 /// The words of an address, without comments.
 #[derive(Debug, Default)]
 struct HeaderWords {
-    /// The end of the last word.
     end: usize,
     count: usize,
     has_at: bool,

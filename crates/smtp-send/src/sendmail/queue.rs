@@ -133,7 +133,6 @@ pub fn run(how: QueueOptions) -> Result<(), Error> {
     }
 }
 
-/// One pass over the queue.
 struct QueuePass {
     how: QueueOptions,
     /// The setup of each account and set of report options; or why there is none.

@@ -181,7 +181,6 @@ fn queue_id(statuses: &[RecipientStatus]) -> String {
     id.map_or_else(|| "accepted by the server".to_owned(), |id| format!("queued as {}", SafeText(id.as_bytes())))
 }
 
-/// The reply for an error.
 fn refusal(failure: &Error) -> String {
     let code = match failure.kind() {
         Kind::Temporary | Kind::System | Kind::NoInput => "451 4.3.0",
@@ -208,7 +207,6 @@ fn drain(mut source: impl Read) -> Result<(), Error> {
     io::copy(&mut source, &mut io::sink()).map(drop).map_err(super::unreadable)
 }
 
-/// How the message ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DataEnd {
     /// Not yet.

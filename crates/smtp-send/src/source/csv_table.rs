@@ -33,7 +33,6 @@ pub struct CsvTable {
     reader: Mutex<Reader<File>>,
 }
 
-/// The position of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RowPosition {
     start: u64,

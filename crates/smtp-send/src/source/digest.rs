@@ -29,7 +29,6 @@ impl Digest {
         self.0.update(bytes);
     }
 
-    /// Adds the content of a file.
     pub(crate) fn file(&mut self, path: &Path) -> Result<(), Error> {
         self.content(path).map_err(|error| errors::unreadable(path.display(), error))
     }
@@ -40,7 +39,6 @@ impl Digest {
         self.stream(file)
     }
 
-    /// Adds the content of a stream.
     pub(crate) fn stream(&mut self, mut stream: impl Read) -> io::Result<()> {
         let mut block = vec![0; BLOCK];
         loop {
@@ -51,7 +49,6 @@ impl Digest {
         }
     }
 
-    /// The digest in hexadecimal digits.
     pub(crate) fn finish(self) -> String {
         self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     }

@@ -33,7 +33,6 @@ pub struct EmlFiles {
     skipped: usize,
 }
 
-/// One message.
 #[derive(Debug)]
 struct EmlItem {
     place: EmlPlace,
@@ -41,7 +40,6 @@ struct EmlItem {
     recipients: Box<[Address]>,
 }
 
-/// Where a message is read from.
 #[derive(Debug)]
 enum EmlPlace {
     /// Standard input can be read only once: the message is kept.
@@ -53,7 +51,6 @@ enum EmlPlace {
     },
 }
 
-/// A message that was checked.
 struct Checked {
     message: ExistingMessage,
     reverse_path: Option<Address>,

@@ -42,7 +42,6 @@ pub struct Merge {
     template_bytes: Vec<u8>,
     /// Index of the column with the address.
     column: usize,
-    /// Whether the template lacks To.
     adds_to: bool,
     date: DateTime<FixedOffset>,
     host: String,
@@ -142,7 +141,6 @@ impl Merge {
         Address::parse(address).map_err(|error| format!("{}: '{address}': {error}", self.rows.columns()[self.column]))
     }
 
-    /// The message of a row.
     fn filled(&self, number: usize) -> Result<OutgoingMessage, Error> {
         let row = self.row(number)?;
         let name = self.label(number);
@@ -241,7 +239,6 @@ fn no_table(source: &FileSource, error: CsvTableError) -> Error {
     }
 }
 
-/// Finds the column with the address.
 fn address_column(rows: &CsvTable, mail: &MergeMail) -> Result<usize, Error> {
     let columns = Columns::new(rows.columns().to_vec());
     let wrong = |why: String| errors::malformed(rows.path().display(), why);

@@ -27,7 +27,6 @@ const MAX_UNANSWERED: usize = 16;
 /// Wait for the reply of a server that has closed the connection: it often says why.
 pub(super) const LAST_REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why an upload ended early.
 enum UploadError {
     /// The message cannot be read.
     Message(io::Error),
@@ -95,7 +94,6 @@ pub(super) fn send(
 struct Upload<'a> {
     connection: &'a mut Connection,
     progress: &'a mut UploadProgress,
-    /// Chunks without a reply.
     unanswered: usize,
     /// Whether a block was sent, so that the server may have replied.
     started: bool,

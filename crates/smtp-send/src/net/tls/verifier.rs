@@ -19,7 +19,6 @@ pub(super) struct PresentedChain<'a> {
     pub(super) certificate: &'a CertificateDer<'a>,
     pub(super) chain: &'a [CertificateDer<'a>],
     pub(super) host: &'a ServerName<'a>,
-    /// The stapled OCSP response.
     response: &'a [u8],
     now: UnixTime,
 }
@@ -35,7 +34,6 @@ impl PresentedChain<'_> {
     }
 }
 
-/// Accepts every certificate.
 #[derive(Debug)]
 pub(super) struct AnyCertificate;
 

@@ -56,12 +56,10 @@ pub struct ProxyHeader {
     pub client: Option<SocketAddr>,
 }
 
-/// An open connection.
 pub(super) struct Connected {
     pub(super) stream: DeadlineStream,
     /// Whether the peer is on this machine.
     pub(super) loopback: bool,
-    /// Bytes that were received already.
     pub(super) early: Vec<u8>,
 }
 

@@ -25,7 +25,6 @@ pub struct QueueControlFile {
     version: u8,
     /// Where bounces go; `None` is the null path.
     sender: Option<String>,
-    /// The remaining recipients.
     pub(super) recipients: Vec<String>,
     /// The author of a message without From.
     author_name: Option<String>,
@@ -36,17 +35,14 @@ pub struct QueueControlFile {
     message_id: String,
     /// The account; `None` is the default one.
     pub(super) account: Option<String>,
-    /// The options of delivery reports.
     pub(super) notify: Option<String>,
     pub(super) ret: Option<String>,
     pub(super) envelope_id: Option<String>,
     /// Time of arrival, in seconds since 1970.
     pub(super) arrived: i64,
-    /// Number of attempts.
     pub(super) attempts: u32,
     /// Time of the next attempt, in seconds since 1970.
     pub(super) next: i64,
-    /// Why the last attempt failed.
     pub(super) why: Option<String>,
 }
 
@@ -147,7 +143,6 @@ impl QueueControlFile {
         })
     }
 
-    /// The sender, for people.
     pub(super) fn sender(&self) -> &str {
         self.sender.as_deref().unwrap_or_default()
     }
@@ -161,7 +156,6 @@ impl QueueControlFile {
     }
 }
 
-/// A time, for people.
 pub(super) fn shown(seconds: i64) -> String {
     let time: Option<DateTime<FixedOffset>> = Local.timestamp_opt(seconds, 0).single().map(|time| time.fixed_offset());
     time.map_or_else(|| seconds.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())

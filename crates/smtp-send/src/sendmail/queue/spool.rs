@@ -23,25 +23,19 @@ const MAX_BYTES: u64 = 1 << 30;
 /// Age at which a control file without a message is removed: its program was killed.
 const LEFT_OVER: Duration = Duration::from_secs(3600);
 
-/// The queue of a user.
 #[derive(Debug)]
 pub(crate) struct Queue {
     folder: PathBuf,
 }
 
-/// A locked message of the queue.
 #[derive(Debug)]
 pub(crate) struct QueueEntry {
-    /// Its identifier.
     pub(crate) id: String,
     folder: PathBuf,
-    /// The locked file.
     _message: Flock<File>,
-    /// Its control file.
     pub(crate) control_file: QueueControlFile,
 }
 
-/// Why a message cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QueueEntryError {
     /// Another program is sending it.
@@ -67,7 +61,6 @@ impl Queue {
         Ok(Self { folder })
     }
 
-    /// The folder of the queue.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -144,7 +137,6 @@ impl Queue {
         Ok(QueueControlFile::parse(&fs::read(self.folder.join(format!("{id}.json")))?)?)
     }
 
-    /// Locks the file of a message.
     fn hold(&self, id: &str) -> Result<Flock<File>, QueueEntryError> {
         let path = self.folder.join(format!("{id}.msg"));
         let missing = |error: io::Error| match error.kind() {
@@ -184,17 +176,14 @@ impl Queue {
 }
 
 impl QueueEntry {
-    /// The file with the message.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.join(format!("{}.msg", self.id))
     }
 
-    /// Writes the control file.
     pub(crate) fn save(&self) -> io::Result<()> {
         write_control_file(&self.folder, &self.id, &self.control_file)
     }
 
-    /// Removes the message.
     pub(crate) fn remove(self) -> io::Result<()> {
         remove(&self.folder, &self.id)
     }
