@@ -2,8 +2,8 @@
 # needs: chromium chromium-driver python3 python3-venv
 # needs-pip: selenium
 . "$HERE/lib.sh"
-require chromium chromedriver python3
-python3 -c 'import selenium' 2>/dev/null || skip "selenium is not installed"
+. "$HERE/httpd/chromium.bash"
+require_selenium
 
 mkdir -p site/sub
 page() {

@@ -2,8 +2,9 @@
 # needs: chromium chromium-driver ffmpeg python3 python3-venv
 # needs-pip: selenium
 . "$HERE/lib.sh"
-require chromium chromedriver ffmpeg python3
-python3 -c 'import selenium' 2>/dev/null || skip "selenium is not installed"
+. "$HERE/httpd/chromium.bash"
+require_selenium
+require ffmpeg
 
 mkdir site
 # Noise cannot be compressed, so the video is larger than the read-ahead of a browser.

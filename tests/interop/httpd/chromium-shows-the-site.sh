@@ -1,13 +1,10 @@
 # proves: Chromium shows the site of the README with its style and picture, and the listing of a folder
 # needs: chromium python3
 . "$HERE/lib.sh"
+. "$HERE/httpd/chromium.bash"
 require chromium python3
 
 serve "$HERE/../../www"
-browse() {
-    chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-        --disable-component-update --disable-sync --user-data-dir="$TMP/profile" "$@" 2>/dev/null
-}
 
 browse --screenshot=page.png --window-size=390,844 "$URL/"
 [[ $(stat -c %s page.png) -gt 10000 ]] || fail "the screenshot is nearly empty"
