@@ -24,7 +24,7 @@ wait $pid 2>/dev/null || true
 [[ $(wc -l <report) -lt 300 ]] || fail "the run ended before the kill"
 code=0
 "${run[@]}" >>report 2>errors || code=$?
-grep -q 'goes on: [0-9]* of 300 messages are done' errors || fail "the run started again: $(<errors)"
+grep -q 'resumed: [0-9]* of 300 messages are done' errors || fail "the run started again: $(<errors)"
 unknown=$(sed -n 's/.*possible duplicates, not sent again without --resend-unknown: \([0-9]*\) .*/\1/p' errors)
 [[ $code -eq $([[ -n $unknown ]] && echo 75 || echo 0) ]] || fail "exit $code: $(<errors)"
 [[ ${unknown:-0} -le 3 ]] || fail "more than one unknown result per connection: $(<errors)"

@@ -15,7 +15,7 @@ printf 'From: Me <me@example.org>\nTo: bob@example.com\nBcc: bob@example.com\nSu
 
 verified() { # KEY: all messages in the mailbox are verified, and a changed one is not
     local file known
-    known=$(sed -n 's/.*the record of the key: \([^ ]*\) TXT "\(.*\)"$/\1=\2/p' log | head -1)
+    known=$(sed -n 's/.*DNS record of the key: \([^ ]*\) TXT "\(.*\)"$/\1=\2/p' log | head -1)
     [ -n "$known" ] || fail "no record in: $(cat log)"
     for file in "$MAILBOX"/new/*; do
         sed 's/\r*$/\r/' "$file" > message
