@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Runs a command as root in a view of this machine over which a Debian package is unpacked, for servers that cannot be
-# installed beside others. What is written there is gone with the command; the folder of the case is shared.
+# Runs a command as root in a copy-on-write view of this machine with an unpacked Debian package, for servers that cannot be
+# installed beside others. Only the folder of the case is shared; all other changes are lost at the end.
 #
-#   layered.sh UNPACKED_PACKAGE FOLDER COMMAND...    called by `layered` in lib.sh, in namespaces of its own
+#   layered.sh UNPACKED_PACKAGE FOLDER COMMAND...    called by `layered` in lib.sh, in new mount and PID namespaces
 set -euo pipefail
 package=$1 folder=$2
 shift 2
 layer=$folder/.layer
 mkdir -p "$layer"
-# Layers must not contain each other, so all but the lowest are in memory.
+# Layers of overlayfs must not contain each other, so all but the lowest are in memory.
 mount -t tmpfs layer "$layer"
 mkdir "$layer/package" "$layer/upper" "$layer/work" "$layer/root"
 cp -a "$package/." "$layer/package"
-# Where /lib and the like are links, a folder of that name would hide them.
+# Where /bin, /sbin and /lib are links, a folder of that name would hide the link.
 for name in bin sbin lib; do
     [[ -L /$name && -d $layer/package/$name ]] || continue
     mkdir -p "$layer/package/usr/$name"

@@ -1,4 +1,4 @@
-# What the cases share; each begins with: . "$HERE/lib.sh"
+# Functions of all cases; each begins with: . "$HERE/lib.sh"
 # shellcheck shell=bash
 set -euo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC
@@ -13,7 +13,7 @@ _finish() {
 }
 trap _finish EXIT
 
-# cleanup COMMAND...: runs it when the case ends, the last one given first.
+# cleanup COMMAND...: runs the command at the end of the case, in reverse order.
 cleanup() { _cleanups+=("$*"); }
 
 # fail MESSAGE
@@ -22,18 +22,24 @@ fail() {
     exit 1
 }
 
-# skip REASON: this machine lacks what the case needs.
+# skip REASON: a program or a right is missing. As root, when everything can be installed, run counts it as a failure.
 skip() {
     echo "$*" >"$TMP/.skipped"
     exit 77
 }
 
-# equal ACTUAL EXPECTED WHAT
+# skip_for_kernel REASON: the kernel or the container lacks a feature.
+skip_for_kernel() {
+    touch "$TMP/.kernel"
+    skip "$*"
+}
+
+# equal ACTUAL EXPECTED DESCRIPTION
 equal() {
     [[ $1 == "$2" ]] || fail "$3: got '$1', expected '$2'"
 }
 
-# require COMMAND...: skips the case when one is missing.
+# require COMMAND...: skips the case when a command is missing.
 require() {
     local command
     for command in "$@"; do
@@ -41,45 +47,73 @@ require() {
     done
 }
 
-# free_port: a TCP port on 127.0.0.1 that was free a moment ago.
+# wait_until SECONDS COMMAND...: repeats the command until it succeeds; fails after that time.
+wait_until() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS <= end)) || return 1
+        sleep 0.05
+    done
+}
+
+# free_port: prints a free TCP port of 127.0.0.1.
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# wait_for_port PORT [ADDRESS]: until somebody listens, 20 s at most.
-wait_for_port() {
-    local tries
-    for ((tries = 0; tries < 400; tries++)); do
-        (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null && return
-        sleep 0.05
-    done
-    fail "nobody listens on port $1"
-}
+# is_listening PORT [ADDRESS]
+is_listening() { (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null; }
 
-# end PID: ends a process of this case and waits for it.
+# wait_for_port PORT [ADDRESS]: waits until the port accepts connections, at most 20 s.
+wait_for_port() { wait_until 20 is_listening "$@" || fail "no listener on port $1"; }
+
+# end PID: stops a process of this case and waits for its exit.
 end() {
     kill "$1" 2>/dev/null || true
     wait "$1" 2>/dev/null || true
 }
 
-# layered PACKAGE COMMAND...: runs a command in a view of this machine over which a package is unpacked that the case names
-# in "# unpacks:". Ports and the folder of the case are those of the case. Nothing stays when it ends.
+# make_namespaces VARIABLE...: makes network namespaces with loopback and sets the variables to their names.
+make_namespaces() {
+    local variable
+    for variable in "$@"; do
+        declare -g "$variable=interop$$-${variable,,}"
+        ip netns add "${!variable}" 2>"$TMP/ip.log" || skip_for_kernel "no network namespaces: $(<"$TMP/ip.log")"
+        cleanup "ip netns del '${!variable}'"
+        ip -n "${!variable}" link set lo up
+    done
+}
+
+# self_signed NAME [OPTION...]: makes cert.pem (no authority) and key.pem for a DNS name, ECDSA P-256 unless the options of
+# openssl req name another key.
+self_signed() {
+    local name=$1
+    shift
+    [[ $# -gt 0 ]] || set -- -newkey ec -pkeyopt ec_paramgen_curve:P-256
+    openssl req -x509 "$@" -nodes -days 30 -subj "/CN=$name" -addext "subjectAltName=DNS:$name" \
+        -addext basicConstraints=critical,CA:FALSE -keyout "$TMP/key.pem" -out "$TMP/cert.pem" 2>"$TMP/openssl.log" ||
+        fail "openssl: $(<"$TMP/openssl.log")"
+}
+
+# layered PACKAGE COMMAND...: runs a command in a copy-on-write view of this machine with an unpacked package of the line
+# "# unpacks:". Ports and the folder of the case are shared; all other changes are lost at the end.
 layered() {
     local package=$UNPACKED/$1
-    [[ $EUID -eq 0 ]] || skip "only root can lay $1 over this machine"
+    [[ $EUID -eq 0 ]] || skip "only root can mount $1 over this machine"
     [[ -d $package ]] || skip "$1 is not unpacked"
     shift
     exec unshare --mount --pid --fork --kill-child "$HERE/layered.sh" "$package" "$TMP" "$@"
 }
 
-# end_layered PID: ends what `layered` started. The first process inside takes all others along; unshare passes over signals, and
-# its own end does not reach a child with the set-user-id bit.
+# end_layered PID: stops what `layered` started. unshare ignores signals, and --kill-child does not reach a child with the
+# set-user-ID bit, so the first process of the PID namespace is killed, and all others with it.
 end_layered() {
     pkill -KILL -P "$1" || true
     kill -KILL "$1" 2>/dev/null || true
 }
 
-# serve FOLDER [OPTION...]: starts httpd; sets PORT and URL; the access log is access.log.
+# serve FOLDER [OPTION...]: starts httpd; sets PORT, URL and HTTPD_PID. The access log is access.log.
 serve() {
     PORT=$(free_port)
     URL=http://127.0.0.1:$PORT

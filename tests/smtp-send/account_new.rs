@@ -88,7 +88,7 @@ fn a_domain_that_offers_nothing_or_cannot_be_asked_is_told_as_such() {
     assert_fails(
         &new_in(&home, Zone::default(), &["ann@example.org"]),
         68,
-        &["names no submission server", "--server"],
+        &["has no SRV record for submission", "--server"],
     );
     let broken = Zone::default().rcode("_submissions._tcp.example.org", 2);
     assert_fails(&new_in(&home, broken, &["ann@example.org"]), 75, &["_submissions._tcp.example.org"]);

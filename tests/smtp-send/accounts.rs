@@ -90,7 +90,7 @@ fn mistakes_name_file_line_and_key() {
         ("[account.default]\nsubject = 'x'\n", "line 2: subject: this option belongs to one message"),
         ("[account.default]\njson = true\n", "line 2: json: this option belongs to one run"),
         ("[account.default]\nserver = mail\n", "line 2: "),
-        ("[acount.default]\nserver = 'mail'\n", "line 1: acount: not known here"),
+        ("[acount.default]\nserver = 'mail'\n", "line 1: acount: unknown table"),
     ];
     for (config, told) in cases {
         let home = Home::new(config);
@@ -103,7 +103,7 @@ fn mistakes_name_file_line_and_key() {
 fn a_value_that_turns_out_wrong_later_names_its_line_too() {
     for (config, code, told) in [
         ("[account.default]\nserver = 'a b'\n", 64, "line 2: --server a b: not a host name"),
-        ("[account.default]\nserver = 'x'\ntimeout = -1\n", 64, "line 3: --timeout: "),
+        ("[account.default]\nserver = 'x'\ntimeout = 0\n", 64, "line 3: --timeout: "),
         ("[account.default]\nfrom = 'nobody'\nserver = 'x'\n", 65, "line 2: --from nobody: "),
     ] {
         assert_fails(&Home::new(config).send(&[]), code, &["config.toml", told]);

@@ -197,7 +197,7 @@ fn each_refusal_for_now_has_its_own_time_for_another_try() {
     let folder = folder(3);
     let finished = send(&server, folder.path(), &["--retry", "3"]);
     assert_eq!(finished.code(), 0, "{finished:?}");
-    assert!(finished.stderr.contains("1 messages were refused for now; trying again in"), "{finished:?}");
+    assert!(finished.stderr.contains("1 messages were refused temporarily; trying again in"), "{finished:?}");
     assert_eq!(recipients(&server.mails()), ["<to0@example.com>", "<to2@example.com>", "<to1@example.com>"]);
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use testkit::dns::{NameServer, Zone};
 use testkit::process::{Finished, finish};
-use testkit::smtp::{Authority, Script, Server};
+use testkit::smtp::{Authority, Behaviour, Script, Server};
 
 use crate::home::Home;
 use crate::support::{assert_fails, assert_sent, run};
@@ -184,11 +184,41 @@ fn tls_that_does_not_work_is_left_out_only_when_nothing_demands_it() {
     let names = NameServer::start(mail_of("example.com"));
     let finished = send(&names, port, &["--to", "bob@example.com"]);
     assert_eq!(finished.code(), 0, "{finished:?}");
-    assert!(finished.stderr.contains("tried in clear"), "{finished:?}");
+    assert!(finished.stderr.contains("retrying once in clear"), "{finished:?}");
     assert!(!server.mail().tls);
     let finished = send(&names, port, &["--to", "bob@example.com", "--tls", "starttls"]);
     assert_eq!(finished.code(), 75, "{finished:?}");
     assert_eq!(server.mails().len(), 1);
+}
+
+#[test]
+fn a_failed_handshake_is_followed_by_clear_text_once_and_with_a_warning() {
+    let closes =
+        Script::default().extensions(&["STARTTLS"]).at("STARTTLS", 0, Behaviour::ReplyAndClose("220 go".into()));
+    let (server, port) = one(closes);
+    let names = NameServer::start(mail_of("example.com"));
+    let finished = send(&names, port, &["--to", "bob@example.com"]);
+    assert_eq!(finished.code(), 0, "{finished:?}");
+    assert!(finished.stderr.contains("retrying once in clear"), "{finished:?}");
+    assert_eq!(server.commands().last().map(|command| command.connection), Some(1));
+}
+
+#[test]
+fn bytes_injected_behind_starttls_never_lead_to_clear_text() {
+    let injected = "220 Go on\r\n250-evil.example.com\r\n250 SIZE\r\n";
+    for behaviour in [
+        // In the segment of the reply, and in segments of its own after it.
+        Behaviour::Raw(injected.into()),
+        Behaviour::Drip(injected.into(), Duration::from_millis(5)),
+    ] {
+        let (server, port) = one(Script::default().extensions(&["STARTTLS"]).at("STARTTLS", 0, behaviour.clone()));
+        let names = NameServer::start(mail_of("example.com"));
+        let finished = send(&names, port, &["--to", "bob@example.com"]);
+        assert_eq!(finished.code(), 76, "{behaviour:?} {finished:?}");
+        assert!(!finished.stderr.contains("retrying once in clear"), "{finished:?}");
+        assert!(server.commands().iter().all(|command| command.connection == 0), "{behaviour:?}");
+        assert_eq!(server.mails(), [], "{behaviour:?}");
+    }
 }
 
 /// A file with the policy of a domain that has this exchanger.
@@ -247,7 +277,7 @@ fn an_old_or_broken_policy_is_told_before_anything_is_sent() {
     fs::write(&path, "version: STSv1\nmode: none\nmax_age: 60\n").unwrap();
     let past = std::time::SystemTime::now() - Duration::from_secs(3600);
     fs::File::options().write(true).open(&path).unwrap().set_modified(past).unwrap();
-    refused(78, &["fetch it anew"]);
+    refused(78, &["download it again"]);
 }
 
 /// The records of a name server whose word on validation is believed, for a server with the authority's certificate.

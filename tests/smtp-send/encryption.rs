@@ -72,7 +72,7 @@ fn a_certificate_whose_time_is_over_ends_the_session_and_its_last_day_is_told() 
     let authority = Authority::new();
     let server = Server::start_expired(Script::default(), &authority, "127.0.0.1");
     let finished = send(&server, &["--tls", "starttls", "--tls-ca", &ca(&authority)], b"x\n");
-    assert_fails(&finished, 77, &["certificate of", "it was valid until 2020-01-01", "--insecure"]);
+    assert_fails(&finished, 77, &["certificate of", "expired on 2020-01-01", "--insecure"]);
     assert_eq!(server.mails(), []);
     assert_sent(&send(&server, &["--tls", "starttls", "--insecure"], b"x\n"));
 }
@@ -113,7 +113,7 @@ fn bytes_in_clear_behind_the_220_are_fatal() {
     let script = Script::default().at("STARTTLS", 0, Behaviour::Raw(injected));
     let authority = Authority::new();
     let server = Server::start_tls(script, &authority, "127.0.0.1");
-    assert_fails(&send(&server, &["--tls-ca", &ca(&authority)], b"x\n"), 76, &["behind its answer to STARTTLS"]);
+    assert_fails(&send(&server, &["--tls-ca", &ca(&authority)], b"x\n"), 76, &["behind its reply to STARTTLS"]);
     assert_eq!(server.mails(), []);
 }
 

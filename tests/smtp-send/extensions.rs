@@ -47,7 +47,7 @@ fn lmtp_tells_the_fate_of_each_recipient() {
     assert_fails(&finished, 75, &["1 of 3 recipients refused", "b@example.com", "452 4.2.2 Full"]);
     assert!(server.lines()[0].starts_with("LHLO "));
     let lines: Vec<_> = finished.stdout.lines().map(|line| &line[..24]).collect();
-    assert_eq!(lines, ["a@example.com: accepted,", "b@example.com: refused f", "c@example.com: accepted,"]);
+    assert_eq!(lines, ["a@example.com: accepted,", "b@example.com: refused t", "c@example.com: accepted,"]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_picture_is_named_when_it_is_missing_and_when_nobody_shows_it() {
     let renamed = format!("{other};name=the logo.png");
     let finished = send(&server, &["--html", &html, "--inline", &renamed, "--inline", &other], b"");
     assert_eq!(finished.code(), 0, "{finished:?}");
-    assert!(finished.stderr.contains("does not show --inline other.png"), "{finished:?}");
+    assert!(finished.stderr.contains("does not use --inline other.png"), "{finished:?}");
     assert_eq!(server.mails().len(), 1);
 }
 

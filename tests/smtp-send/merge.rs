@@ -75,7 +75,7 @@ fn what_is_wrong_is_named_before_anything_is_sent() {
         (table, "Cc: a@x\n\nx\n", 65, &["Cc", "the address of its row only"]),
         (table, "no header", 65, &["no message"]),
         ("mail;name;order\na@x;A;1\n", TEMPLATE, 65, &["--merge-separator"]),
-        ("address,name,order\n", TEMPLATE, 65, &["no column is called email or to", "--merge-to"]),
+        ("address,name,order\n", TEMPLATE, 65, &["no column has the name email or to", "--merge-to"]),
         ("email,name,order\n", TEMPLATE, 65, &["no row"]),
         ("", TEMPLATE, 65, &["table.csv", "empty"]),
         (
@@ -90,7 +90,7 @@ fn what_is_wrong_is_named_before_anything_is_sent() {
         assert_fails(&Folder::new(table, template).send(&server, &[]), code, words);
     }
     let folder = Folder::new(table, TEMPLATE);
-    assert_fails(&folder.send(&server, &["--merge-to", "nobody"]), 65, &["no column is called nobody"]);
+    assert_fails(&folder.send(&server, &["--merge-to", "nobody"]), 65, &["no column has the name nobody"]);
     assert_fails(&folder.send(&server, &["--merge-separator", "ab"]), 64, &["--merge-separator"]);
     assert_fails(&folder.send(&server, &["--to", "x@example.com"]), 64, &["--merge", "--to"]);
     fs::remove_file(folder.path("template.eml")).unwrap();
@@ -128,7 +128,7 @@ fn an_address_that_comes_again_is_told() {
     let folder = Folder::new("email,name,order\na@example.com,A,1\nA@example.com,A,2\n", TEMPLATE);
     let finished = folder.send(&server, &[]);
     assert_eq!((finished.code(), server.mails().len()), (0, 2));
-    assert!(finished.stderr.contains("A@example.com in line 3 as in line 2"), "{finished:?}");
+    assert!(finished.stderr.contains("A@example.com in line 3 and line 2"), "{finished:?}");
 }
 
 #[test]

@@ -183,8 +183,8 @@ fn wrong_proxies_are_told_before_anything_is_sent_and_no_password_is_repeated() 
     let told = |args: &[&str], words: &[&str]| assert_fails(&run(&[&common, args].concat(), b""), 64, words);
     told(&["--proxy", "proxy.example.com"], &["--proxy", "socks5://HOST:PORT"]);
     told(&["--proxy", "https://proxy.example.com:3128"], &["--proxy", "http://HOST:PORT"]);
-    told(&["--proxy-password-command", "echo x"], &["no use without --proxy"]);
-    told(&["--proxy-client", "192.0.2.1"], &["no use without --proxy-protocol"]);
+    told(&["--proxy-password-command", "echo x"], &["requires --proxy"]);
+    told(&["--proxy-client", "192.0.2.1"], &["requires --proxy-protocol"]);
     told(&["--proxy-protocol", "v1", "--proxy-client", "x"], &["--proxy-client x", "IP address"]);
     let finished = run(&[&common[..], &["--proxy", "http://joe:hunter2@proxy.example.com:3128"]].concat(), b"");
     assert_fails(&finished, 64, &["SMTP_PROXY_PASSWORD"]);

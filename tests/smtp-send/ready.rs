@@ -86,7 +86,7 @@ fn what_is_wrong_is_named_before_anything_is_sent() {
         ("broken.eml", "From: a@example.org\nCc: b@example.com, nonsense\n\nx\n", 65, &["broken.eml", "Cc: no '@'"]),
         ("author.eml", "From: nonsense\nTo: b@example.com\n\nx\n", 65, &["author.eml", "From: no '@'"]),
         ("anonymous.eml", "To: b@example.com\n\nx\n", 65, &["anonymous.eml", "--envelope-from"]),
-        ("text.eml", "just words\n", 65, &["text.eml", "no message"]),
+        ("text.eml", "just words\n", 65, &["text.eml", "not a message"]),
         ("endless.eml", &"X: y\n".repeat(300_000), 65, &["endless.eml", "header is longer"]),
     ];
     for (name, text, code, words) in cases {
@@ -94,7 +94,7 @@ fn what_is_wrong_is_named_before_anything_is_sent() {
     }
     assert_fails(&eml(&server, &["--eml", &good, &missing], b""), 66, &["missing.eml", "No such file"]);
     let empty = TempDir::new().unwrap();
-    assert_fails(&eml(&server, &["--eml", empty.path().to_str().unwrap()], b""), 66, &["neither a file *.eml"]);
+    assert_fails(&eml(&server, &["--eml", empty.path().to_str().unwrap()], b""), 66, &["neither *.eml files"]);
     assert_fails(&eml(&server, &["--eml", "/dev/null"], b""), 66, &["not a regular file"]);
     assert_fails(&eml(&server, &["--eml", "-", "-"], b""), 64, &["--eml -"]);
     assert_fails(&eml(&server, &["--eml", &good, "--subject", "x"], b""), 64, &["--eml", "--subject"]);

@@ -234,7 +234,7 @@ fn without_a_terminal_nobody_is_asked_for_a_password() {
     command.arg("--wait").arg(plain.get_program()).args(plain.get_args());
     inherit(&mut command, &plain);
     let finished = finish(&mut command, MESSAGE.as_bytes());
-    assert_fails(&finished, 78, &["password of me at 127.0.0.1: there is none", "kept in"]);
+    assert_fails(&finished, 78, &["password of me at 127.0.0.1: not found", "kept in"]);
 }
 
 #[test]
@@ -296,11 +296,11 @@ fn an_address_that_is_none_stops_everything_and_keeps_the_message() {
 fn a_wrong_command_line_is_one_line_and_reads_nothing() {
     let home = nowhere();
     for (args, words) in [
-        (&["-bp"][..], "no queue"),
+        (&["-bp"][..], "smtp-send queue list"),
         (&["-bs", "bob"], "by RCPT"),
         (&["-bd"], "receives no mail"),
         (&["-q30m"], "no queue"),
-        (&["-Z", "bob"], "-Z: no option of sendmail"),
+        (&["-Z", "bob"], "-Z: not an option of sendmail"),
         (&["-f"], "a value is missing"),
         (&[], "no recipient"),
     ] {
@@ -415,7 +415,7 @@ fn without_room_for_the_note_the_message_is_kept_as_it_is() {
     let home = nowhere();
     let text = format!("{MESSAGE}{}", "x".repeat(4090 - MESSAGE.len()));
     let finished = finish(&mut without_room(&home, &["-i", "bob@example.com"]), text.as_bytes());
-    assert_fails(&finished, 75, &["connect to", "kept in", ".eml (without a note: File too large)"]);
+    assert_fails(&finished, 75, &["connect to", "kept in", ".eml (without its first line: File too large)"]);
     let letters = letters(&home);
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert_eq!(fs::read_to_string(&letters[0]).unwrap(), text);

@@ -117,7 +117,7 @@ fn a_message_without_its_end_is_never_sent() {
     let server = Server::start(Script::default());
     let home = Home::with_account(&server, "");
     let cut = format!("{ENVELOPE}DATA\nSubject: x\n\nhalf of i");
-    assert_fails(&said(&home, &cut), 66, &["standard input", "ends within a message", "not sent"]);
+    assert_fails(&said(&home, &cut), 66, &["standard input", "ends within a message", "nothing was sent"]);
     assert_eq!((server.lines(), kept(&home, "dead-letters")), (Vec::new(), 0));
     // Between messages an end is an end.
     let finished = said(&home, ENVELOPE);

@@ -4,21 +4,21 @@
 
 use std::io::Read;
 
-use smtp_send::journal::record::{Heading, Record};
-use smtp_send::merge::rows::Rows;
+use smtp_send::journal::record::{JournalHeader, JournalRecord};
 use smtp_send::message::headers::Headers;
-use smtp_send::message::mailbox::{Places, Unquoted};
+use smtp_send::message::mbox::{MboxScanner, Unquoted};
 use smtp_send::message::template::{Columns, Template};
-use smtp_send::message::{Edits, Ready};
+use smtp_send::message::{Edits, ExistingMessage};
 use smtp_send::proto::header;
-use smtp_send::sendmail::queue::ticket::Ticket;
+use smtp_send::sendmail::queue::control_file::QueueControlFile;
+use smtp_send::source::csv_table::CsvTable;
 
 /// Messages lie one behind the other, each in front of the next; where blocks are cut changes nothing, and of a line at most
 /// one byte goes.
 pub fn mbox(data: &[u8]) {
     let Some((cut, data)) = data.split_first() else { return };
     let (first, second) = data.split_at(usize::from(*cut).min(data.len()));
-    let (mut whole, mut parts) = (Places::default(), Places::default());
+    let (mut whole, mut parts) = (MboxScanner::default(), MboxScanner::default());
     whole.push(data);
     parts.push(first);
     parts.push(second);
@@ -41,7 +41,7 @@ pub fn mbox(data: &[u8]) {
 pub fn table(data: &[u8]) {
     let Some((separator, data)) = data.split_first() else { return };
     let separator = if separator.is_ascii_punctuation() && *separator != b'"' { *separator } else { b',' };
-    let Ok((rows, bad)) = Rows::keep(data, separator) else { return };
+    let Ok((rows, bad)) = CsvTable::keep(data, separator) else { return };
     let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
     let mut reader = csv::ReaderBuilder::new();
     let mut reader = reader.delimiter(separator).has_headers(false).flexible(true).from_reader(text);
@@ -88,7 +88,7 @@ pub fn template(data: &[u8]) {
         // A list without members is no field.
         let own = known.get_or_insert_with(|| names.clone());
         assert!(names.len() == own.len() && !names.iter().any(|name| name == b"injected" && !own.contains(name)));
-        let _ = Ready::own(message, &Edits::default());
+        let _ = ExistingMessage::own(message, &Edits::default());
     }
 }
 
@@ -96,10 +96,10 @@ pub fn template(data: &[u8]) {
 pub fn journal(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     for line in text.split('\n') {
-        if let Some(heading) = Heading::parse(line) {
+        if let Some(heading) = JournalHeader::parse(line) {
             assert_eq!(heading.line().trim_end_matches('\n'), line);
         }
-        if let Some(record) = Record::parse(line) {
+        if let Some(record) = JournalRecord::parse(line) {
             assert_eq!(record.line(), format!("{line}\n"));
         }
     }
@@ -107,8 +107,8 @@ pub fn journal(data: &[u8]) {
 
 /// A ticket that is good is so when it is written and read again, and holds no line that could end another one.
 pub fn ticket(data: &[u8]) {
-    let Ok(ticket) = Ticket::parse(data) else { return };
-    let again = Ticket::parse(ticket.json().as_bytes()).expect("what was written can be read");
+    let Ok(ticket) = QueueControlFile::parse(data) else { return };
+    let again = QueueControlFile::parse(ticket.json().as_bytes()).expect("what was written can be read");
     assert_eq!(again, ticket);
     let edits = ticket.edits().expect("it was checked");
     let id = edits.message_id.unwrap_or_default();

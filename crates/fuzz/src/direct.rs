@@ -4,10 +4,10 @@
 //! Each function takes arbitrary bytes and panics when the code does, or when it contradicts its second opinion.
 
 use smtp_send::proto::dkim::{Algorithm, RelaxedBody, Tags, complete, relaxed_field, unsigned};
-use smtp_send::proto::dns::{self, MAX_ALIASES, Record, RecordType, Reply};
+use smtp_send::proto::dns::{self, DnsReply, MAX_ALIASES, Record, RecordType};
 use smtp_send::proto::dot::LineEnds;
 use smtp_send::proto::header;
-use smtp_send::proto::mta_sts::Policy;
+use smtp_send::proto::mta_sts::MtaStsPolicy;
 use smtp_send::proto::tlsa::Association;
 
 /// An answer has records of the wanted type only, with names that can be asked for; what the header alone says is believed
@@ -18,7 +18,7 @@ pub fn dns_answer(data: &[u8]) {
         let Ok(reply) = dns::reply(data, 7, "example.com", wanted) else { continue };
         assert_eq!(&data[..2], [0, 7], "the number of another question");
         assert!(data[2] & 0x80 != 0, "a question");
-        let Reply::Found(answer) = reply else { continue };
+        let DnsReply::Found(answer) = reply else { continue };
         assert!(data[3] & 0x0f == 0 && data[2] & 0x02 == 0);
         assert_eq!(answer.authentic, data[3] & 0x20 != 0);
         assert!(answer.aliases <= MAX_ALIASES && (answer.aliases > 0 || answer.name == "example.com"));
@@ -43,7 +43,7 @@ fn assert_name(name: &str) {
 /// A policy that is read names hosts by its patterns only, whatever their case, and an asterisk is exactly one label.
 pub fn mta_sts(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let Ok(policy) = Policy::parse(&text) else { return };
+    let Ok(policy) = MtaStsPolicy::parse(&text) else { return };
     assert!(policy.max_age.as_secs() <= 31_557_600);
     for line in text.lines() {
         let Some((key, pattern)) = line.split_once(':') else { continue };

@@ -11,11 +11,11 @@ use httpd::content::listing::{FolderEntry, ListingFormat, Order, write};
 use httpd::content::mime::MimeTypes;
 use httpd::live_reload::page;
 use httpd::proto::disposition::attachment;
-use ping::config::Family;
-use ping::many::target::{self, MOST_TARGETS, Target};
-use smtp_send::account::file::{Places, read};
+use ping::family::Family;
+use ping::multi::target_spec::{self, MAX_TARGETS, TargetSpec};
+use smtp_send::account::file::{PathBases, read};
+use smtp_send::net::address::Server;
 use smtp_send::proto::dsn::{Envid, Notify};
-use smtp_send::server::Server;
 
 /// A name of a file adds no markup to the page, however it is sorted, and a program reads the same names out of the JSON.
 pub fn file_names(data: &[u8]) {
@@ -129,7 +129,7 @@ pub fn safe_text(data: &[u8]) {
 /// A mistake is in a line that is there; an argument is that of its key, and no key says what a file may not.
 pub fn account(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
-    let places = Places { folder: Path::new("/etc/smtp-send"), home: Some(Path::new("/home/ann")) };
+    let places = PathBases { folder: Path::new("/etc/smtp-send"), home: Some(Path::new("/home/ann")) };
     match read(text, "default", places) {
         Ok((names, settings)) => {
             assert_eq!(settings.is_some(), names.iter().any(|name| name == "default"));
@@ -170,20 +170,20 @@ pub fn server(data: &[u8]) {
 /// A block has as many addresses as one run takes, none of them a group, all of one family.
 pub fn target(data: &[u8]) {
     let word = String::from_utf8_lossy(data);
-    let parsed = target::parse(&word, None);
+    let parsed = target_spec::parse(&word, None);
     let (first, count) = match parsed {
-        Ok(Target::Address(first)) => (first, 1),
-        Ok(Target::Block { first, count }) => {
-            assert!(target::is_block(&word));
+        Ok(TargetSpec::Address(first)) => (first, 1),
+        Ok(TargetSpec::Block { first, count }) => {
+            assert!(target_spec::is_block(&word));
             (first, count)
         }
-        Ok(Target::Name(name)) => return assert_eq!(name, word),
+        Ok(TargetSpec::Name(name)) => return assert_eq!(name, word),
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
-    assert!((1..=MOST_TARGETS).contains(&count), "{count}");
-    let (one, other) = (target::address(first), target::address(first + u128::from(count - 1)));
+    assert!((1..=MAX_TARGETS).contains(&count), "{count}");
+    let (one, other) = (target_spec::address(first), target_spec::address(first + u128::from(count - 1)));
     assert!(!one.is_multicast() && !other.is_multicast());
-    assert_eq!(target::number(one), first);
-    let families = [Family::V4, Family::V6].map(|family| target::parse(&word, Some(family)).is_ok());
+    assert_eq!(target_spec::number(one), first);
+    let families = [Family::V4, Family::V6].map(|family| target_spec::parse(&word, Some(family)).is_ok());
     assert_eq!(families.iter().filter(|fits| **fits).count(), 1, "{word}: {families:?}");
 }

@@ -5,16 +5,16 @@
 use std::io::Read;
 
 use smtp_send::proto::header::{self, Header};
-use smtp_send::secret::netrc::{Search, password};
+use smtp_send::secret::netrc::{NetrcSearch, password};
 use smtp_send::sendmail::arguments::Arguments;
 use smtp_send::sendmail::input::UntilDot;
-use smtp_send::sendmail::{fields, qualify};
+use smtp_send::sendmail::{header_fields, qualify};
 
 /// A password is a word of the file with its escapes undone; a mistake is in a line that is there.
 pub fn netrc(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     for machine in ["mail.example.com", "a", ""] {
-        match password(text, &Search { machine, login: "bob" }) {
+        match password(text, &NetrcSearch { machine, login: "bob" }) {
             Ok(Some(password)) => {
                 let mut rest = text.chars().filter(|character| *character != '\\');
                 let plain =
@@ -44,10 +44,10 @@ pub fn arguments(data: &[u8]) {
 /// domain gets another one.
 pub fn header(data: &[u8]) {
     let Some(header) = header::parse(data, true) else { panic!("a complete header has an end") };
-    let fitted = fields::fit(&header, "h.example");
+    let fitted = header_fields::fit(&header, "h.example");
     let Some(again) = header::parse(&fitted, true) else { panic!("a complete header has an end") };
     assert_eq!(names(&header), names(&again));
-    assert_eq!(String::from_utf8_lossy(&fields::fit(&again, "h.example")), String::from_utf8_lossy(&fitted));
+    assert_eq!(String::from_utf8_lossy(&header_fields::fit(&again, "h.example")), String::from_utf8_lossy(&fitted));
     for field in &header.fields {
         let qualified = qualify::list(field.raw, "h.example");
         assert_eq!(qualify::list(&qualified, "h.example"), qualified);

@@ -10,7 +10,7 @@ use smtp_send::proto::auth::{Exchange, Login, Mechanism};
 use smtp_send::proto::command::HeloName;
 use smtp_send::proto::dsn::Dsn;
 use smtp_send::proto::reply::{Reply, ReplyParser};
-use smtp_send::session::{Action, Envelope, Event, Fate, Framing, Session, Settings, StartTls};
+use smtp_send::session::{Action, Envelope, Event, Framing, RecipientStatus, Session, Settings, StartTls};
 
 /// Messages that wait to be sent.
 const MESSAGES: usize = 3;
@@ -59,7 +59,7 @@ impl Replies<'_> {
     }
 }
 
-/// Whatever a server says, the dialogue ends, each message has one outcome, nobody has a message that was not uploaded and
+/// Whatever a server says, the dialogue ends, each message has one result, nobody has a message that was not uploaded and
 /// taken with a 2xx, no command has a line of the server's making, and the password leaves under TLS only.
 pub fn session(data: &[u8]) {
     let [mode, bytes @ ..] = data else { return };
@@ -75,14 +75,14 @@ pub fn session(data: &[u8]) {
     let mut session = Session::new(settings, tls);
     let mut replies = Replies { parser: ReplyParser::default(), bytes };
     let (mut given, mut uploads) = (0, 0);
-    let mut fates: BTreeMap<usize, Vec<Fate>> = BTreeMap::new();
+    let mut statuses: BTreeMap<usize, Vec<RecipientStatus>> = BTreeMap::new();
     let mut event = Event::Connected;
     for step in 0.. {
         assert!(step < STEPS, "a dialogue without end");
         let action = session.on(event);
-        for outcome in session.take_finished() {
-            assert!(outcome.number < given);
-            assert!(fates.insert(outcome.number, outcome.fates).is_none(), "decided twice");
+        for result in session.take_finished() {
+            assert!(result.number < given);
+            assert!(statuses.insert(result.number, result.statuses).is_none(), "decided twice");
         }
         event = match action {
             Action::Close => break,
@@ -114,12 +114,12 @@ pub fn session(data: &[u8]) {
             }
         };
     }
-    assert_eq!(fates.len(), given, "a message without an outcome");
-    for fates in fates.values() {
-        assert_eq!(fates.len(), envelope().recipients.len());
-        for fate in fates {
-            if let Fate::Accepted(reply) = fate {
-                assert!(reply.is_positive() && uploads > 0, "{fate:?}");
+    assert_eq!(statuses.len(), given, "a message without an result");
+    for statuses in statuses.values() {
+        assert_eq!(statuses.len(), envelope().recipients.len());
+        for status in statuses {
+            if let RecipientStatus::Accepted(reply) = status {
+                assert!(reply.is_positive() && uploads > 0, "{status:?}");
             }
         }
     }

@@ -7,9 +7,10 @@ use std::io;
 use mail_parser::MessageParser;
 use smtp_send::message::headers::Headers;
 use smtp_send::message::html::{Html, Picture};
-use smtp_send::message::{Edits, Ready};
+use smtp_send::message::{Edits, ExistingMessage};
 use smtp_send::proto::address::{self, Address};
 use smtp_send::proto::capability::Capabilities;
+use smtp_send::proto::command::BodyForm;
 use smtp_send::proto::dot::{DotStuffing, LineEnds};
 use smtp_send::proto::header;
 use smtp_send::proto::reply::{Reply, ReplyParser};
@@ -62,25 +63,25 @@ pub fn ready(data: &[u8]) {
     let edits =
         [Edits::default(), Edits { remove_bcc: true, message_id: Some("<1@example.com>".into()), ..Edits::default() }];
     let edits = &edits[usize::from(data.first().is_some_and(|first| first % 2 == 1))];
-    let Ok(mut ready) = Ready::read(data, edits) else { return };
+    let Ok(mut ready) = ExistingMessage::read(data, edits) else { return };
     let _ = (ready.recipients().map(<[Address]>::len), ready.author().is_ok(), ready.message_id().len());
-    for eight_bit in [true, false] {
-        let sent = streamed(&mut ready, eight_bit);
-        assert_eq!(sent, streamed(&mut ready, eight_bit));
-        assert_eq!(sent.len() as u64, ready.size(eight_bit).expect("in memory"));
-        let again = Ready::read(sent.as_slice(), &Edits::default()).expect("what was sent is a message");
+    for form in [BodyForm::EightBit, BodyForm::SevenBit] {
+        let sent = streamed(&mut ready, form);
+        assert_eq!(sent, streamed(&mut ready, form));
+        assert_eq!(sent.len() as u64, ready.size(form).expect("in memory"));
+        let again = ExistingMessage::read(sent.as_slice(), &Edits::default()).expect("what was sent is a message");
         assert!(!edits.remove_bcc || !again_has_bcc(&sent), "Bcc is left");
         // A field that was replaced may have been the only one that needed it.
         assert!(ready.needs_smtputf8() || !again.needs_smtputf8());
-        if !eight_bit && !again.needs_smtputf8() && !names_unknown_encoding(&sent) {
+        if form == BodyForm::SevenBit && !again.needs_smtputf8() && !names_unknown_encoding(&sent) {
             assert!(sent.is_ascii(), "bytes over 127 are left");
         }
     }
 }
 
-fn streamed(ready: &mut Ready, eight_bit: bool) -> Vec<u8> {
+fn streamed(ready: &mut ExistingMessage, form: BodyForm) -> Vec<u8> {
     let (mut ends, mut out) = (LineEnds::default(), Vec::new());
-    let sent: io::Result<()> = ready.stream(eight_bit, |piece| {
+    let sent: io::Result<()> = ready.stream(form, |piece| {
         ends.push(piece.bytes(), &mut out);
         Ok(())
     });

@@ -1,16 +1,16 @@
-//! What `smtp-send` hears before and beside the dialogue: answers of proxies, certificates to bind a login to, pins, and SMTP on
+//! What `smtp-send` hears before and beside the handshake: answers of proxies, certificates to bind a login to, pins, and SMTP on
 //! standard input.
 //!
 //! Each function takes arbitrary bytes and panics when the code does, or when it contradicts its second opinion.
 
+use smtp_send::net::proxy::ProxyAddress;
 use smtp_send::proto::auth::binding::Binding;
 use smtp_send::proto::deliver_by::DeliverBy;
 use smtp_send::proto::dot::DotStuffing;
 use smtp_send::proto::pin::Pin;
-use smtp_send::proto::proxy::{Dialogue, Identity, Refusal, Scheme, Step, Target};
-use smtp_send::proto::receive::text::Text;
-use smtp_send::proto::receive::{self as reception, MAX_RECIPIENTS, Reception};
-use smtp_send::proxy::ProxyAddress;
+use smtp_send::proto::proxy::{ProxyError, ProxyHandshake, ProxyLogin, ProxyStep, Scheme, TunnelTarget};
+use smtp_send::proto::server_session::text::DataText;
+use smtp_send::proto::server_session::{self as reception, MAX_RECIPIENTS, SmtpServerSession};
 
 /// The longest answer that is held without an end: a head of HTTP.
 const LONGEST: usize = 17 * 1024;
@@ -20,7 +20,7 @@ const LONGEST: usize = 17 * 1024;
 pub fn proxy(data: &[u8]) {
     let Some((choice, answers)) = data.split_first() else { return };
     let scheme = if choice % 2 == 0 { Scheme::Socks5 } else { Scheme::Http };
-    let identity = (choice & 2 != 0).then_some(Identity { user: "joe", password: "secret" });
+    let identity = (choice & 2 != 0).then_some(ProxyLogin { user: "joe", password: "secret" });
     let whole = held(scheme, identity, answers, answers.len().max(1));
     let single = held(scheme, identity, answers, 1);
     match (&whole, &single) {
@@ -35,22 +35,22 @@ pub fn proxy(data: &[u8]) {
 /// Where the tunnel begins, when it ever does; bytes come `at_once`.
 fn held(
     scheme: Scheme,
-    identity: Option<Identity<'_>>,
+    identity: Option<ProxyLogin<'_>>,
     answers: &[u8],
     at_once: usize,
-) -> Result<Option<usize>, Refusal> {
-    let target = Target { host: "mail.example.com", port: 587 };
-    let (mut dialogue, _) = Dialogue::begin(scheme, target, identity)?;
+) -> Result<Option<usize>, ProxyError> {
+    let target = TunnelTarget { host: "mail.example.com", port: 587 };
+    let (mut handshake, _) = ProxyHandshake::begin(scheme, target, identity)?;
     let (mut taken, mut come) = (0, 0);
     loop {
-        let (length, step) = dialogue.take(&answers[taken..come])?;
+        let (length, step) = handshake.take(&answers[taken..come])?;
         taken += length;
         assert!(taken <= come, "more taken than there was");
         match step {
-            Step::Done => return Ok(Some(taken)),
-            Step::Write(bytes) => assert!(length > 0 && !bytes.is_empty(), "an answer to nothing"),
-            Step::Read if come == answers.len() => return Ok(None),
-            Step::Read => {
+            ProxyStep::Done => return Ok(Some(taken)),
+            ProxyStep::Write(bytes) => assert!(length > 0 && !bytes.is_empty(), "an answer to nothing"),
+            ProxyStep::Read if come == answers.len() => return Ok(None),
+            ProxyStep::Read => {
                 assert!(come - taken <= LONGEST, "an answer without end is held");
                 come = answers.len().min(come + at_once);
             }
@@ -61,20 +61,20 @@ fn held(
 /// Whatever a program says to `sendmail -bs`: each reply is one reply, a message has recipients, and a message without a bare line
 /// end is the same when it is sent on and read again.
 pub fn receive(data: &[u8]) {
-    let mut session = Reception::new("host.example.com", "example.org");
+    let mut session = SmtpServerSession::new("host.example.com", "example.org");
     let mut rest = data;
     while let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
         let line = &rest[..end];
         rest = &rest[end + 2..];
         match session.command(line) {
-            reception::Step::Say(reply) => one_reply(&reply),
-            reception::Step::End(reply) => return one_reply(&reply),
-            reception::Step::Data(reply) => {
+            reception::ServerStep::Say(reply) => one_reply(&reply),
+            reception::ServerStep::End(reply) => return one_reply(&reply),
+            reception::ServerStep::Data(reply) => {
                 one_reply(&reply);
                 let (from, to) = session.take_envelope();
                 assert!(!to.is_empty() && to.len() <= MAX_RECIPIENTS, "a message for nobody");
                 assert!(from.iter().chain(&to).all(|one| !one.as_str().contains(['\r', '\n', '<', '>', '\0'])));
-                let (mut text, mut message) = (Text::default(), Vec::new());
+                let (mut text, mut message) = (DataText::default(), Vec::new());
                 let (taken, ended) = text.push(rest, &mut message);
                 rest = &rest[taken..];
                 if ended && !text.has_bare_line_end() {
@@ -100,7 +100,7 @@ fn sent_on(message: &[u8]) {
     let (mut stuffing, mut out) = (DotStuffing::default(), Vec::new());
     stuffing.push(message, &mut out);
     stuffing.finish(&mut out);
-    let (mut text, mut again) = (Text::default(), Vec::new());
+    let (mut text, mut again) = (DataText::default(), Vec::new());
     assert_eq!(text.push(&out, &mut again), (out.len(), true), "another end");
     assert!(!text.has_bare_line_end() && again == message, "another message");
 }

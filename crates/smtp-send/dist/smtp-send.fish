@@ -121,14 +121,14 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s f -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s r -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s F -d 'Your name, for a message without From' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s N -d 'Report on the delivery: never, or a list of success, failure, delay' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s R -d 'What such a report holds' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s V -d 'A name for the message that a report repeats' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -l account -d 'Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml [default: that of SMTP_SEND_ACCOUNT, else default]' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s t -d 'Send to the addresses in To, Cc and Bcc too, or in those of Resent-To ... if there are any'
-complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s i -d 'A line with a lone dot does not end the message'
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s N -d 'Request delivery reports: never, or a list of success, failure, delay' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s R -d 'Content of a delivery report' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s V -d 'Identifier that a delivery report repeats' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -l account -d 'Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml [default: SMTP_SEND_ACCOUNT, else default]' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s t -d 'Also send to the addresses in To, Cc and Bcc, or in Resent-To, -Cc and -Bcc if the message has them'
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s i -d 'Do not end the message at a line with a single dot'
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s v -d 'Show the dialogue on standard error'
-complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -l queue -d 'Keep what fails for now and try it again, by smtp-send queue run; also a key of the account'
+complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -l queue -d 'Keep a message after a temporary failure and retry by smtp-send queue run; also a key of the account'
 complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -s h -l help -d 'Print help'
 complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -s V -l version -d 'Print version'
 complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -f -a "list" -d 'Show the messages that wait'

@@ -1,13 +1,13 @@
-//! Accounts: what a configuration file says about a server and a login, put in front of what was typed.
+//! Accounts: settings of a server and a login in a configuration file, inserted before the arguments of the command
+//! line.
 //!
-//! The file of the user (`$XDG_CONFIG_HOME/smtp-send/config.toml`, by default in ~/.config) comes first, then
-//! `/etc/smtp-send/config.toml`, which serves programs that run as nobody in particular. An account is taken whole from the
-//! first file that has it. Its name is that of `--account`, else of `SMTP_SEND_ACCOUNT`, else `default`, which need not
-//! exist. The command line outweighs the environment, and that the file.
+//! The file of the user (`$XDG_CONFIG_HOME/smtp-send/config.toml`, by default in ~/.config) comes before
+//! /etc/smtp-send/config.toml. An account is taken whole from the first file that has it. Precedence: command line,
+//! environment, file.
 
 pub mod entry;
 pub mod file;
-pub mod new;
+pub mod setup;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,32 +15,32 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use nix::unistd::getuid;
 
-use crate::cli::Typed;
+use crate::config::CommandLine;
 use crate::host;
+use crate::net::address::Server;
 use crate::secret;
-use crate::server::Server;
-use file::{Places, Setting};
+use file::{PathBases, Setting};
 
-/// The account that is used when none is named.
+/// The account that is used when none is named; it need not exist.
 const DEFAULT: &str = "default";
-/// The variable of the environment that names an account.
+/// Environment variable that names an account.
 const VARIABLE: &str = "SMTP_SEND_ACCOUNT";
 /// The file for the whole system.
 const SYSTEM_FILE: &str = "/etc/smtp-send/config.toml";
-/// The largest file, in bytes; one with a hundred accounts has a hundredth of it.
+/// Largest file in bytes; one with a hundred accounts has a hundredth of it.
 const LIMIT: u64 = 1024 * 1024;
-/// Rights of the group and of others to write.
+/// Write permission of the group and of others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// Options of which one excludes the others.
+/// Options that exclude each other.
 const PASSWORD: [&str; 4] = ["password-file", "password-fd", "password-command", "token-command"];
-/// Options that mean nothing without TLS.
+/// Options that require TLS.
 const FOR_TLS: [&str; 5] = ["insecure", "tls-ca", "tls-server-name", "tls-pin", "tls-client-cert"];
 const PROXY_PASSWORD: [&str; 2] = ["proxy-password-file", "proxy-password-command"];
 
-/// An account, and the file it comes from.
+/// An account, and the file it was read from.
 #[derive(Debug)]
 pub struct Account {
     file: PathBuf,
@@ -48,15 +48,14 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account that what was typed asks for, by name or by silence.
+    /// The account to use: `--account`, `SMTP_SEND_ACCOUNT` or `default`.
     ///
-    /// A `--server` that was typed without an account asks for none, unless the account `default` is for the same host:
-    /// its login is nobody else's business.
+    /// A `--server` without `--account` uses an account only if its server is the same host: a login is for one host.
     ///
     /// # Errors
-    /// [`Kind::Config`] for a mistake in a file or an account that is not there, [`Kind::NoInput`] for a file that cannot
-    /// be read.
-    pub fn of(typed: &Typed) -> Result<Option<Self>, Failure> {
+    /// [`Kind::Config`] for an error in a file or a missing account, [`Kind::NoInput`] for a file that cannot be
+    /// read.
+    pub fn of(typed: &CommandLine) -> Result<Option<Self>, Error> {
         let named = typed.value("account").map(str::to_owned).or_else(name_in_environment);
         let account = Self::find(named.as_deref(), &files())?;
         let elsewhere = |account: &Self| {
@@ -67,14 +66,14 @@ impl Account {
     }
 
     /// The account called `named`, or the default one, from the first of `files` that has it.
-    fn find(named: Option<&str>, files: &[PathBuf]) -> Result<Option<Self>, Failure> {
+    fn find(named: Option<&str>, files: &[PathBuf]) -> Result<Option<Self>, Error> {
         let wanted = named.unwrap_or(DEFAULT);
         let (mut known, mut closed) = (Vec::new(), None);
         for file in files {
             let text = match read(file) {
                 Ok(Some(text)) => text,
                 Ok(None) => continue,
-                // A service often has the home of whoever started it; the file of the system may serve it all the same.
+                // A service may have the home of another user; the file of the system may still have the account.
                 Err(failure) if failure.kind() == Kind::Denied => {
                     closed.get_or_insert(failure.with_kind(Kind::NoInput));
                     continue;
@@ -82,10 +81,10 @@ impl Account {
                 Err(failure) => return Err(failure),
             };
             let home = host::home_folder();
-            let places = Places { folder: file.parent().unwrap_or(Path::new("/")), home: home.as_deref() };
-            let wrong = |mistake: file::Mistake| {
+            let places = PathBases { folder: file.parent().unwrap_or(Path::new("/")), home: home.as_deref() };
+            let wrong = |mistake: file::AccountFileError| {
                 let place = format!("{} line {}", file.display(), mistake.line);
-                Failure::new(Kind::Config, "", place, mistake.what)
+                Error::config(place, mistake.what)
             };
             let (accounts, settings) = file::read(&text, wanted, places).map_err(wrong)?;
             if let Some(settings) = settings {
@@ -101,22 +100,23 @@ impl Account {
         }
         let why = if known.is_empty() {
             format!(
-                "there is none; write [account.{wanted}] into {}",
+                "not found; write [account.{wanted}] into {}",
                 files.first().unwrap_or(&SYSTEM_FILE.into()).display()
             )
         } else {
-            format!("there is none of this name; there are {}", known.join(", "))
+            format!("not found; the accounts are {}", known.join(", "))
         };
-        Err(Failure::new(Kind::Config, "account", wanted, why))
+        Err(Error::new(Kind::Config, "account", wanted, why))
     }
 
-    /// The value of a key, if it is there.
+    /// The value of a key.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.settings.iter().find(|one| one.key == key).map(|one| one.value.as_str())
     }
 
-    /// The arguments that what was typed, and the environment, leave to this account. The others are forgotten.
-    pub fn arguments_for(&mut self, typed: &Typed) -> Vec<OsString> {
+    /// The arguments of this account that the command line and the environment do not replace; the others are
+    /// removed.
+    pub fn arguments_for(&mut self, typed: &CommandLine) -> Vec<OsString> {
         let other_user = typed.value("user").is_some_and(|user| Some(user) != self.value("user"));
         let no_password = other_user || secret::is_in_environment() || PASSWORD.iter().any(|one| typed.has(one));
         let no_proxy_password = typed.has("proxy")
@@ -147,8 +147,8 @@ impl Account {
             .collect()
     }
 
-    /// The file and line behind an error, when it is about an option that this account has set.
-    pub fn place_of(&self, error: &Failure) -> Option<String> {
+    /// File and line of the setting that an error is about.
+    pub fn place_of(&self, error: &Error) -> Option<String> {
         let option =
             [error.operation(), error.subject()].iter().find_map(|text| text.strip_prefix("--").map(first_word));
         let setting = self.settings.iter().find(|one| Some(one.key.as_str()) == option)?;
@@ -156,10 +156,9 @@ impl Account {
     }
 }
 
-/// The files in which an account is looked for, the first one first.
+/// The configuration files, in their order.
 pub fn files() -> Vec<PathBuf> {
-    let set = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let folder = set.or_else(|| host::home_folder().map(|home| home.join(".config")));
+    let folder = host::xdg_folder("XDG_CONFIG_HOME", ".config", |_| true);
     let own = folder.map(|folder| folder.join("smtp-send/config.toml"));
     own.into_iter().chain([SYSTEM_FILE.into()]).collect()
 }
@@ -168,12 +167,14 @@ fn name_in_environment() -> Option<String> {
     std::env::var(VARIABLE).ok().filter(|name| !name.is_empty())
 }
 
-/// The text of a file that nobody but its owner may change: it says where passwords go, and which commands are run.
-/// [`Kind::Denied`] is a file that is closed to this user.
-fn read(path: &Path) -> Result<Option<String>, Failure> {
+/// Reads a file that only its owner may change: it names hosts for passwords, and commands.
+///
+/// # Errors
+/// [`Kind::Denied`] if this user may not read it.
+fn read(path: &Path) -> Result<Option<String>, Error> {
     let unreadable = |cause: io::Error| {
         let denied = cause.kind() == io::ErrorKind::PermissionDenied;
-        Failure::io("read", path.display(), cause).with_kind(if denied { Kind::Denied } else { Kind::NoInput })
+        Error::io("read", path.display(), cause).with_kind(if denied { Kind::Denied } else { Kind::NoInput })
     };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -183,7 +184,7 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
         Err(error) => return Err(unreadable(error)),
     };
     let about = file.metadata().map_err(unreadable)?;
-    let wrong = |why: &str| Failure::new(Kind::Config, "", path.display(), why);
+    let wrong = |why: &str| Error::config(path.display(), why);
     if about.uid() != 0 && about.uid() != getuid().as_raw() {
         return Err(wrong("it belongs to another user"));
     }
@@ -199,11 +200,11 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-fn is_off(typed: &Typed) -> bool {
+fn is_off(typed: &CommandLine) -> bool {
     typed.value("tls").is_some_and(|mode| mode == "off")
 }
 
-/// The host of a server, for a comparison.
+/// The host of a server, normalised for a comparison.
 fn host_of(server: &str) -> String {
     without_port(server).to_ascii_lowercase()
 }

@@ -12,14 +12,19 @@ mod queue;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
+use common::values;
+
+use crate::session::StopAfter;
 
 pub use account::{AccountAction, AccountCli, AccountNew};
 pub use bulk::BulkArgs;
 pub use direct::DirectArgs;
 pub use dkim::DkimArgs;
-pub use options::{KeyError, Takes, Typed, key, mistake_in};
+pub use options::{CommandLine, KeyError, OptionKind, option_kind, value_error};
 pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
 
 /// Sends mail by SMTP and says for each recipient what became of it.
@@ -189,17 +194,17 @@ pub struct ServerArgs {
     #[arg(long, value_name = "NAME")]
     pub helo: Option<String>,
     /// Longest wait for one reply [default: as RFC 5321 recommends, 2 to 10 minutes]
-    #[arg(long, value_name = "SECONDS")]
-    pub timeout: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
     /// Longest time for everything from connecting to the end
-    #[arg(long, value_name = "SECONDS")]
-    pub max_time: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration)]
+    pub max_time: Option<Duration>,
     /// How often to try again what failed for now, after about 1, 2, 4... 300 seconds
     #[arg(long, value_name = "N")]
     pub retry: Option<u32>,
     /// Begin no further try later than this after the start; without --retry, try as often as that allows
-    #[arg(long, value_name = "SECONDS")]
-    pub retry_max_time: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration)]
+    pub retry_max_time: Option<Duration>,
 }
 
 /// How the connection is protected.
@@ -293,8 +298,8 @@ pub struct SeeingArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// End the session after this step; nothing is delivered
-    #[arg(long, value_name = "STEP", value_enum, conflicts_with = "dry_run")]
-    pub stop_after: Option<Step>,
+    #[arg(long, value_name = "STEP", value_parser = stop_after(), conflicts_with = "dry_run")]
+    pub stop_after: Option<StopAfter>,
     /// Report as JSON, one object for each message
     #[arg(long)]
     pub json: bool,
@@ -369,13 +374,7 @@ pub enum DsnRet {
 }
 
 /// The values of `--stop-after`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "they are the words that are typed, and shown by --help without more")]
-pub enum Step {
-    Connect,
-    Ehlo,
-    Tls,
-    Auth,
-    Mail,
-    Rcpt,
+fn stop_after() -> impl TypedValueParser<Value = StopAfter> {
+    let names = PossibleValuesParser::new(StopAfter::ALL.map(StopAfter::name));
+    names.try_map(|name| StopAfter::parse(&name).ok_or("not a step"))
 }

@@ -1,73 +1,74 @@
-//! What was typed, turned into what it means, with every check. Nothing is sent before all of it is known to be good.
-//!
-//! `server` holds the way to the other side, `envelope` and `message` what goes there.
+//! Converts the command line into the settings of a run, with every check. Nothing is sent before all of them are
+//! valid.
 
 mod bulk;
-mod direct;
 mod dkim;
 mod envelope;
 mod login;
+mod mail_exchangers;
 mod message;
 mod proxy;
 mod server;
 
 use anyhow::{Result, ensure};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
-use crate::cli::{Cli, SeeingArgs, Step, Tls};
-use crate::dkim::Signer;
+use crate::cli::{Cli, SeeingArgs, Tls};
+use crate::message::dkim_signer::Signer;
 use crate::session::StopAfter;
 
+pub use crate::cli::{AccountNew, CommandLine, OptionKind, option_kind, value_error};
 pub use bulk::Bulk;
 pub use dkim::signer;
 pub use login::Credentials;
-pub use message::{Composed, FileSource, Mail, MergeMail, ReadyMail, ReversePath, TextSource};
-pub use server::Route;
+pub use mail_exchangers::MxSettings;
+pub use message::{Composed, ExistingMail, FileSource, Mail, MergeMail, ReversePath, TextSource};
+pub use server::{Destination, Route};
 
-/// Everything a run needs to know.
+/// The settings of a run.
 #[derive(Debug)]
 pub struct Config {
-    /// The way to the server.
+    /// Where and how messages are sent.
     pub route: Route,
-    /// What is sent to whom.
+    /// The messages and their envelopes.
     pub mail: Mail,
-    /// Whether the message is only printed.
+    /// Whether messages are only printed.
     pub dry_run: bool,
-    /// How many messages are sent.
+    /// The options for many messages.
     pub bulk: Bulk,
-    /// Who signs the messages, if anybody.
+    /// Signs the messages, if a key was given.
     pub signer: Option<Signer>,
-    /// The step to end a probe at.
+    /// The last step of a probe.
     pub stop_after: Option<StopAfter>,
-    /// How the result is shown.
+    /// The form of the report.
     pub report: ReportStyle,
-    /// Whether the dialogue is shown.
+    /// Whether the dialogue is logged.
     pub verbose: bool,
 }
 
-/// How the result is shown on standard output.
+/// The form of the report on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportStyle {
     /// A line for each recipient.
     Lines,
-    /// One JSON object.
+    /// JSON objects.
     Json,
-    /// Not at all.
+    /// None.
     Quiet,
 }
 
 impl Config {
-    /// Checks what was typed. Files with addresses are read here; the text is not.
+    /// Checks the options. Files with addresses are read here, the text is not.
     pub fn new(cli: Cli) -> Result<Self> {
-        let stop_after = cli.seeing.stop_after.map(stop_after);
+        let stop_after = cli.seeing.stop_after;
         ensure!(
             stop_after != Some(StopAfter::Tls) || cli.tls.tls != Some(Tls::Off),
-            usage("--stop-after tls", "no use with --tls off")
+            usage("--stop-after tls", "cannot be combined with --tls off")
         );
         let before_login = matches!(stop_after, Some(StopAfter::Connect | StopAfter::Ehlo | StopAfter::Tls));
         ensure!(
             stop_after != Some(StopAfter::Auth) || cli.login.user.is_some() || cli.login.auth.is_some(),
-            usage("--stop-after auth", "no use without --user NAME")
+            usage("--stop-after auth", "requires --user NAME")
         );
         let route = Route::new(&cli, !before_login && !cli.seeing.dry_run)?;
         let bulk = Bulk::new(&cli)?;
@@ -84,23 +85,18 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+pub(crate) fn route_of(arguments: &[&str]) -> Route {
+    let arguments = ["smtp-send", "--dns-server", "127.0.0.1"].iter().chain(arguments);
+    Route::new(&Cli::read(arguments.map(std::ffi::OsString::from)).unwrap(), false).unwrap()
+}
+
 fn usage(what: &'static str, why: &'static str) -> anyhow::Error {
-    Failure::new(Kind::Usage, "", what, why).into()
+    Error::usage(what, why).into()
 }
 
 fn bad(option: &'static str, typed: &str, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
-    Failure::new(Kind::BadData, option, typed, error).into()
-}
-
-fn stop_after(step: Step) -> StopAfter {
-    match step {
-        Step::Connect => StopAfter::Connect,
-        Step::Ehlo => StopAfter::Ehlo,
-        Step::Tls => StopAfter::Tls,
-        Step::Auth => StopAfter::Auth,
-        Step::Mail => StopAfter::Mail,
-        Step::Rcpt => StopAfter::Rcpt,
-    }
+    Error::new(Kind::BadData, option, typed, error).into()
 }
 
 fn report_style(seeing: &SeeingArgs) -> ReportStyle {

@@ -1,9 +1,8 @@
-//! Who and where we are: the full name of this host, the name of the user, and names unique for all time.
+//! The name of this host and of the user, and unique identifiers.
 //!
-//! Nothing here asks the network. A host that does not know its full name gets its short one, and the caller decides
-//! whether that is good enough.
+//! The network is never asked. A host without a full name has its short one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use chrono::{DateTime, FixedOffset};
@@ -11,7 +10,7 @@ use nix::unistd::{User, gethostname, getuid};
 
 use crate::proto::address::is_domain;
 
-/// The full name of this host when it has one with a dot, from its host name or from /etc/hosts.
+/// The full name of this host from its host name or /etc/hosts, if it has a dot.
 pub fn full_name() -> Option<String> {
     let name = short_name();
     if name.contains('.') {
@@ -21,25 +20,25 @@ pub fn full_name() -> Option<String> {
     full_name_in(&hosts, &name)
 }
 
-/// The full name of this host, or the best there is.
+/// The full name of this host, else its short name.
 pub fn best_name() -> String {
     full_name().unwrap_or_else(short_name)
 }
 
-/// The login name of the user, made of characters that an address may hold.
+/// The login name of the user, limited to characters that an address may contain.
 pub fn user_name() -> String {
     let name = User::from_uid(getuid()).ok().flatten().map_or_else(|| format!("uid{}", getuid()), |user| user.name);
     let valid = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     name.chars().map(|character| if valid(character) { character } else { '_' }).collect()
 }
 
-/// The name of the person, as the system has it in the first part of the "gecos" field.
+/// The name of the user in the first part of the "gecos" field (passwd(5)).
 pub fn full_user_name() -> Option<String> {
     let user = User::from_uid(getuid()).ok().flatten()?;
     full_name_of(user.gecos.to_str().ok()?, &user.name)
 }
 
-/// `&` stands for the login name with a capital letter.
+/// `&` is the login name with a capital letter.
 fn full_name_of(gecos: &str, login: &str) -> Option<String> {
     let mut letters = login.chars();
     let capital: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
@@ -48,10 +47,17 @@ fn full_name_of(gecos: &str, login: &str) -> Option<String> {
     (!name.is_empty() && !name.contains(char::is_control)).then(|| name.to_owned())
 }
 
-/// The home folder of the user: `HOME`, else what the system knows.
+/// The home folder of the user: `HOME`, else that of passwd(5).
 pub fn home_folder() -> Option<PathBuf> {
     let set = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     set.or_else(|| User::from_uid(getuid()).ok().flatten().map(|user| user.dir))
+}
+
+/// A folder of the XDG Base Directory Specification: the absolute path in `variable`, else `fallback` in a home
+/// folder that `accepts` it.
+pub fn xdg_folder(variable: &str, fallback: &str, accepts: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let set = env::var_os(variable).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    set.or_else(|| home_folder().filter(|home| accepts(home)).map(|home| home.join(fallback)))
 }
 
 /// A Message-ID: the time, 96 random bits, the host.
@@ -62,14 +68,14 @@ pub fn message_id(date: &DateTime<FixedOffset>, host: &str) -> Result<String, ge
     Ok(format!("<{}.{random}@{host}>", date.format("%Y%m%d%H%M%S")))
 }
 
-/// The host name with what cannot stand in a domain replaced.
+/// The host name, without characters that are invalid in a domain.
 fn short_name() -> String {
     let name = gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let name = name.replace('_', "-");
     if is_domain(&name) { name } else { "localhost".to_owned() }
 }
 
-/// The first name with a dot in the line of a hosts file that names `host`.
+/// The first name with a dot on the line of a hosts file that names `host`.
 fn full_name_in(hosts: &str, host: &str) -> Option<String> {
     let lines = hosts.lines().filter_map(|line| line.split('#').next());
     let mut names = lines.map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>());

@@ -1,76 +1,63 @@
-//! smtp-send: sends one message by SMTP and says for each recipient what became of it.
+//! smtp-send: sends messages by SMTP or LMTP and reports the result for each recipient.
 //!
-//! `cli` holds what was typed, `config` what it means; `message` is what is sent, `session` decides what is said,
-//! `transport` carries it, `deliver` is the loop between the two, `report` tells the result. `proto` and `session` touch
-//! nothing outside themselves.
+//! - [`cli`], [`config`], [`account`], [`secret`]: the command line, configuration files and passwords
+//! - [`source`], [`message`]: the messages of a run, composed, existing or merged, and their encoding
+//! - [`session`], [`proto`]: the SMTP client as a state machine, and formats of RFCs; both do no I/O
+//! - [`delivery`], [`mx`]: connections, retries and parallel workers; mail exchangers of a domain
+//! - [`net`], [`dns`]: addresses, transport, TLS, proxies; the stub resolver
+//! - [`report`], [`journal`], [`progress_bar`]: results of a run, and the record to resume it
+//! - [`sendmail`]: the command line of sendmail(8) with dead letters and a retry queue
+//! - [`host`], [`run_id`], [`errors`], [`exit_code`]: names, identifiers, errors and exit codes
 
 pub mod account;
 pub mod cli;
-pub mod compose;
 pub mod config;
-pub mod deliver;
-pub mod direct;
-pub mod dispatch;
-pub mod dkim;
+pub mod delivery;
+pub mod dns;
+pub mod errors;
+pub mod exit_code;
 pub mod host;
 pub mod journal;
-pub mod merge;
 pub mod message;
-pub mod meter;
-pub mod output;
+pub mod mx;
+pub mod net;
+pub mod progress_bar;
 pub mod proto;
-pub mod proxy;
 pub mod report;
-pub mod resolve;
-mod resume;
+pub mod run_id;
 pub mod secret;
 pub mod sendmail;
-pub mod server;
 pub mod session;
-pub mod supply;
-pub mod tls;
-pub mod transport;
+pub mod source;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use common::logger::{self, Color};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use account::Account;
-use cli::{AccountAction, AccountCli, AccountNew, Cli, QueueAction, QueueCli, Typed};
+use cli::{AccountAction, AccountCli, AccountNew, Cli, CommandLine, QueueAction, QueueCli, QueueRun};
 use config::{Config, ReportStyle};
-use dispatch::{Job, Manner};
-use journal::Journal;
-use output::Output;
-use supply::Signing;
-
-/// The exit code for each kind of failure (sysexits.h).
-pub fn code_of(kind: Kind) -> u8 {
-    match kind {
-        Kind::Usage => 64,
-        Kind::BadData => 65,
-        Kind::NoInput => 66,
-        Kind::UnknownUser => 67,
-        Kind::UnknownHost => 68,
-        Kind::Refused => 69,
-        Kind::System => 71,
-        Kind::Temporary => 75,
-        Kind::Protocol => 76,
-        Kind::Denied => 77,
-        Kind::Config => 78,
-        Kind::OutputClosed => common::exit::SUCCESS,
-        Kind::Exit(code) => code,
-    }
-}
+use delivery::RunOptions;
+use journal::{Journal, resume};
+use message::Message;
+use proto::command::BodyForm;
+use report::output::Output;
+use sendmail::queue::QueueOptions;
 
 /// The whole program, from its arguments to its exit code.
-pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some(arguments) = sendmail::is_meant(&arguments) {
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    common::exit::run("smtp-send", exit_code::of, || run_command(arguments.into_iter().collect()))
+}
+
+/// Runs the command that the arguments name: `sendmail`, `queue`, `account`, or the sending of messages.
+fn run_command(arguments: Vec<OsString>) -> Result<u8> {
+    if let Some(arguments) = sendmail::is_sendmail_invocation(&arguments) {
         let text = sendmail::run(arguments)?;
-        io::stdout().write_all(text.as_bytes()).map_err(Failure::output)?;
+        io::stdout().write_all(text.as_bytes()).map_err(Error::output)?;
         return Ok(common::exit::SUCCESS);
     }
     if let Some((first, rest)) = arguments.get(1..).and_then(<[_]>::split_first)
@@ -84,99 +71,97 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> Result<u8> {
         let AccountAction::New(wanted) = AccountCli::read(rest)?.action;
         return new_account(&wanted);
     }
-    let (cli, account) = with_account(Typed::read(arguments)?)?;
-    run(cli).map_err(|error| placed(error, account.as_ref()))
+    let (cli, account) = with_account(CommandLine::read(arguments)?)?;
+    send(cli).map_err(|error| with_config_location(error, account.as_ref()))
 }
 
-/// `smtp-send account new`.
 fn new_account(wanted: &AccountNew) -> Result<u8> {
-    let told = account::new::new(wanted, |mut options| {
+    let text = account::setup::new(wanted, |mut options| {
         options.insert(0, "smtp-send".to_owned());
         let in_words = |error: anyhow::Error| {
-            error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "try", "the server", error.to_string()))
+            error.downcast().unwrap_or_else(|error| Error::new(Kind::System, "try", "the server", error.to_string()))
         };
         let cli = Cli::read(options.into_iter().map(OsString::from)).map_err(|error| in_words(error.into()))?;
-        run(cli).map(drop).map_err(in_words)
+        send(cli).map(drop).map_err(in_words)
     })?;
-    io::stdout().write_all(told.as_bytes()).map_err(Failure::output)?;
+    io::stdout().write_all(text.as_bytes()).map_err(Error::output)?;
     Ok(common::exit::SUCCESS)
 }
 
-/// `smtp-send queue`.
 fn queue(cli: &QueueCli) -> Result<u8> {
     let (verbose, quiet) = match &cli.action {
         QueueAction::Run(how) => (how.verbose, how.quiet),
         QueueAction::List | QueueAction::Drop(_) => (false, false),
     };
     logger::init("smtp-send", logger::level(u8::from(verbose), quiet), Color::Auto);
-    sendmail::queue::run(&cli.action)?;
+    match &cli.action {
+        QueueAction::List => sendmail::queue::list(),
+        QueueAction::Run(how) => {
+            let QueueRun { all, give_up_after, quiet, .. } = *how;
+            sendmail::queue::run(QueueOptions { all, give_up_after, quiet })
+        }
+        QueueAction::Drop(what) => sendmail::queue::remove((!what.all).then_some(&what.ids)),
+    }?;
     Ok(common::exit::SUCCESS)
 }
 
-fn run(cli: Cli) -> Result<u8> {
+fn send(cli: Cli) -> Result<u8> {
     logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
-    let Config { mut route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
-    let mut supply = compose::supply(mail, bulk.keep_going)?;
-    if let Some(signer) = signer {
-        supply = Box::new(Signing::new(supply, signer));
-    }
+    let Config { route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
+    let mut source = source::compose::open(mail, signer, bulk.keep_going)?;
     if dry_run {
-        (0..supply.shown()).try_for_each(|number| {
-            let mut job = supply.job(number)?;
-            print(&mut job)?;
-            supply.give_back(number, job);
-            anyhow::Ok(())
-        })?;
+        (0..source.preview_count()).try_for_each(|number| print(&mut source.open(number)?.message))?;
         if verbose {
-            direct::explain(&route, &*supply)?;
+            mx::explain(&route, &*source)?;
         }
         return Ok(common::exit::SUCCESS);
     }
-    let journal = bulk.journal.as_deref().map(|path| resume::open(path, &bulk, &*supply, &route)).transpose()?;
+    let journal = bulk.journal.as_deref().map(|path| resume::open(path, &bulk, &*source, &route)).transpose()?;
     if let Some(journal) = &journal {
-        supply.belongs_to(journal.run());
+        source.set_run_id(journal.run());
     }
-    let goes_on = journal.as_ref().is_some_and(|journal| journal.done() > 0);
-    let is_shown = report == ReportStyle::Lines && !verbose;
-    let left = supply.len() - journal.as_ref().map_or(0, Journal::done);
-    let mut output = Output::new(report, bulk.csv.as_ref(), is_shown.then_some(left), goes_on)?;
-    let manner = Manner {
+    let is_resumed = journal.as_ref().is_some_and(|journal| journal.done() > 0);
+    let has_progress = report == ReportStyle::Lines && !verbose;
+    let left = source.len() - journal.as_ref().map_or(0, Journal::done);
+    let mut output = Output::new(report, bulk.csv.as_ref(), has_progress.then_some(left), is_resumed)?;
+    let options = RunOptions {
         stop_after,
-        bar: is_shown,
+        progress_bar: has_progress,
         connections: bulk.connections,
         interval: bulk.interval,
         journal: journal.as_ref(),
+        ..RunOptions::default()
     };
-    let failure = direct::send(&mut route, manner, &*supply, &mut |sent| output.show(&sent.report));
+    let failure = mx::send(&route, options, &*source, &mut |result| output.show(&result.report));
     drop(output);
-    let failure = failure.or_else(|| resume::remainder(journal.as_ref(), supply.left_out()));
+    let failure = failure.or_else(|| resume::remainder(journal.as_ref(), source.skipped()));
     failure.map_or(Ok(common::exit::SUCCESS), |failure| Err(failure.into()))
 }
 
-/// What was typed, together with what its account says; and that account, which can name the line behind a mistake.
-pub fn with_account(typed: Typed) -> Result<(Cli, Option<Account>)> {
-    let Some(mut account) = Account::of(&typed)? else { return Ok((typed.behind(Vec::new())?, None)) };
+/// The command line with the defaults of its account, and the account.
+pub fn with_account(typed: CommandLine) -> Result<(Cli, Option<Account>)> {
+    let Some(mut account) = Account::of(&typed)? else { return Ok((typed.with_defaults(Vec::new())?, None)) };
     let arguments = account.arguments_for(&typed);
-    Ok((typed.behind(arguments)?, Some(account)))
+    Ok((typed.with_defaults(arguments)?, Some(account)))
 }
 
-/// An error about an option that stands in an account names the line there.
-fn placed(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
-    match account.and_then(|account| account.place_of(error.downcast_ref::<Failure>()?)) {
+/// Adds the file and line of the setting that an error is about.
+fn with_config_location(error: anyhow::Error, account: Option<&Account>) -> anyhow::Error {
+    match account.and_then(|account| account.place_of(error.downcast_ref::<Error>()?)) {
         Some(place) => error.context(place),
         None => error,
     }
 }
 
-/// Prints the message with the line ends of this system.
-fn print(job: &mut Job) -> Result<()> {
+/// Prints the message with LF line ends.
+fn print(message: &mut Message) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    job.message
-        .stream(true, |piece| {
+    message
+        .stream(BodyForm::EightBit, |piece| {
             let lines = piece.bytes().split(|byte| *byte == b'\r').collect::<Vec<_>>().concat();
             out.write_all(&lines)
         })
         .and_then(|()| out.flush())
-        .map_err(Failure::output)?;
+        .map_err(Error::output)?;
     Ok(())
 }

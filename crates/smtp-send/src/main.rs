@@ -1,7 +1,7 @@
-//! The program `smtp-send`. Everything is in the library beside it; here is only how it ends.
+//! The program `smtp-send`; everything is in the library of the same name.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::exit::run("smtp-send", smtp_send::code_of, || smtp_send::run_from(std::env::args_os()))
+    smtp_send::run(std::env::args_os())
 }

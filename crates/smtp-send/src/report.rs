@@ -1,69 +1,70 @@
-//! What became of each recipient of a message: for people, for programs, and as an exit code.
+//! The result of a message: for people, for programs, and as an exit code.
 
-mod table;
+mod csv;
+pub mod output;
 
 use std::io::{self, Write};
 
-use common::{Failure, Kind, SafeText};
+use common::{Error, Kind, SafeText};
 use serde::Serialize;
 
+use crate::exit_code::{self, PROTOCOL, REFUSED, UNKNOWN_USER};
+use crate::net::transport::Encryption;
 use crate::proto::address::Address;
 use crate::proto::reply::Reply;
-use crate::session::{Fate, StopAfter, Trouble};
-use crate::transport::Encryption;
+use crate::session::{RecipientStatus, SessionError, StopAfter};
 
-pub use table::CsvReport;
+pub use self::csv::CsvReport;
 
-/// Everything that is known about a message after its last try.
+/// The input of a report: the final state of a message.
 #[derive(Debug)]
-pub struct Facts<'a> {
-    /// Where it was to be sent, as it was typed.
+pub struct ReportInput<'a> {
+    /// The server, as it was given.
     pub server: &'a str,
     /// Its Message-ID.
     pub message_id: &'a str,
-    /// Where it came from, when there are several.
+    /// Its name, if the run has several messages.
     pub source: Option<&'a str>,
     /// Its recipients.
     pub recipients: &'a [Address],
-    /// What became of each of them.
-    pub fates: &'a [Fate],
-    /// What stopped this message or the session as a whole.
-    pub trouble: Option<&'a Trouble>,
-    /// What broke the connection, or kept it from coming about.
-    pub broken: Option<Failure>,
+    /// Their statuses.
+    pub statuses: &'a [RecipientStatus],
+    /// The error of the transaction or the session.
+    pub session_error: Option<&'a SessionError>,
+    /// The error of the connection.
+    pub failure: Option<Error>,
     /// How the connection was protected.
     pub encryption: Option<&'a Encryption>,
     /// Bytes that were sent.
     pub bytes: u64,
-    /// The probe, if it was one.
+    /// The last step of a probe.
     pub stop_after: Option<StopAfter>,
-    /// Whether the other recipients of the message went to other servers.
+    /// Whether the other recipients of the message have other servers.
     pub is_part: bool,
 }
 
-/// What there is to say about a message.
+/// The report on a message.
 #[derive(Debug, Serialize)]
 pub struct Report {
     server: String,
     message_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
-    tls: Option<Tls>,
+    tls: Option<TlsReport>,
     bytes: u64,
     stopped_after: Option<&'static str>,
     recipients: Vec<Recipient>,
     error: Option<String>,
     exit_code: u8,
-    /// The class of the error.
     #[serde(skip)]
     kind: Option<Kind>,
-    /// Whether the error of the run tells of other servers too, so that this one is told with the recipients.
+    /// Whether the run has other servers too: the error is printed with the recipients then.
     #[serde(skip)]
     is_part: bool,
 }
 
 #[derive(Debug, Serialize)]
-struct Tls {
+struct TlsReport {
     version: String,
     certificate_checked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,36 +107,34 @@ impl Status {
 }
 
 impl Report {
-    /// The report on a message, and its error, if it is one.
-    pub fn new(facts: Facts) -> (Self, Option<Failure>) {
-        let recipients = facts.recipients.iter().zip(facts.fates);
-        let recipients = recipients.map(|(address, fate)| recipient(address, fate)).collect();
-        let tls = facts.encryption.map(|tls| Tls {
+    /// Builds the report and the error of a message.
+    pub fn new(facts: ReportInput) -> (Self, Option<Error>) {
+        let recipients = facts.recipients.iter().zip(facts.statuses);
+        let recipients = recipients.map(|(address, status)| recipient(address, status)).collect();
+        let tls = facts.encryption.map(|tls| TlsReport {
             version: tls.version.clone(),
             certificate_checked: tls.verified,
             key: tls.pin.map(|pin| pin.to_string()),
         });
         let (server, message_id) = (facts.server.to_owned(), facts.message_id.to_owned());
         let (source, bytes) = (facts.source.map(str::to_owned), facts.bytes);
-        let (stopped_after, is_part) = (facts.stop_after.map(step_name), facts.is_part);
+        let (stopped_after, is_part) = (facts.stop_after.map(StopAfter::name), facts.is_part);
         let failure = verdict(facts);
         let error = failure.as_ref().map(ToString::to_string);
-        let kind = failure.as_ref().map(Failure::kind);
-        let exit_code = failure.as_ref().map_or(0, |failure| crate::code_of(failure.kind()));
+        let kind = failure.as_ref().map(Error::kind);
+        let exit_code = failure.as_ref().map_or(0, |failure| exit_code::of(failure.kind()));
         (
             Self { server, message_id, source, tls, bytes, stopped_after, recipients, error, exit_code, kind, is_part },
             failure,
         )
     }
 
-    /// The class of what went wrong, if anything did.
+    /// The kind of the error, if there is one.
     pub fn kind(&self) -> Option<Kind> {
         self.kind
     }
 
-    /// Writes one JSON object on one line.
-    ///
-    /// All of it is ASCII: what a server said may hold characters that JSON allows and a terminal obeys.
+    /// Writes one JSON object on one line, in ASCII: replies may hold characters that control a terminal.
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         let json = serde_json::to_string(self)?;
         let mut units = [0; 2];
@@ -151,8 +150,8 @@ impl Report {
         writeln!(out)
     }
 
-    /// Writes a line for each recipient. When none was reached there is none: the error says why, and only where there are
-    /// several messages it is said here too.
+    /// Writes a line for each recipient. If none was reached, only a run of several messages writes lines: the error
+    /// of the run says why.
     pub fn write_lines(&self, out: &mut impl Write) -> io::Result<()> {
         if let Some(step) = self.stopped_after
             && self.error.is_none()
@@ -187,27 +186,29 @@ impl Recipient {
             (Status::Valid, _) => format!("{address}: would be accepted ({reply})"),
             (Status::Refused, _) if at.is_empty() => format!("{address}: not sent: {reply}"),
             (Status::Refused, _) => format!("{address}: refused at {at}: {reply}"),
-            (Status::Deferred, _) => format!("{address}: refused for now at {at}: {reply}"),
+            (Status::Deferred, _) => format!("{address}: refused temporarily at {at}: {reply}"),
             (Status::Unknown, _) => format!("{address}: unknown, may have been delivered"),
             (Status::Unsent, _) => format!("{address}: not sent"),
         }
     }
 }
 
-/// What is said of an address that the server would not understand.
+/// The text for an address that needs SMTPUTF8.
 const NEEDS_SMTPUTF8: &str = "the server does not offer SMTPUTF8, which this address needs";
 
-fn recipient(address: &Address, fate: &Fate) -> Recipient {
-    let (status, reply, refused_at) = match fate {
-        Fate::Unsent => (Status::Unsent, None, None),
-        Fate::Valid(reply) => (Status::Valid, Some(reply), None),
-        Fate::Accepted(reply) => (Status::Accepted, Some(reply), None),
-        Fate::Refused(state, reply) if reply.is_permanent() => (Status::Refused, Some(reply), Some(state.name())),
-        Fate::Refused(state, reply) => (Status::Deferred, Some(reply), Some(state.name())),
-        Fate::NeedsSmtpUtf8 => (Status::Refused, None, None),
-        Fate::Unknown => (Status::Unknown, None, None),
+fn recipient(address: &Address, result: &RecipientStatus) -> Recipient {
+    let (status, reply, refused_at) = match result {
+        RecipientStatus::Unsent => (Status::Unsent, None, None),
+        RecipientStatus::Valid(reply) => (Status::Valid, Some(reply), None),
+        RecipientStatus::Accepted(reply) => (Status::Accepted, Some(reply), None),
+        RecipientStatus::Refused(state, reply) if reply.is_permanent() => {
+            (Status::Refused, Some(reply), Some(state.name()))
+        }
+        RecipientStatus::Refused(state, reply) => (Status::Deferred, Some(reply), Some(state.name())),
+        RecipientStatus::NeedsSmtpUtf8 => (Status::Refused, None, None),
+        RecipientStatus::Unknown => (Status::Unknown, None, None),
     };
-    let own_words = (*fate == Fate::NeedsSmtpUtf8).then(|| NEEDS_SMTPUTF8.to_owned());
+    let own_words = (*result == RecipientStatus::NeedsSmtpUtf8).then(|| NEEDS_SMTPUTF8.to_owned());
     Recipient {
         address: address.to_string(),
         status,
@@ -219,94 +220,83 @@ fn recipient(address: &Address, fate: &Fate) -> Recipient {
     }
 }
 
-/// The error of a message: the worst that happened to any of its recipients.
-fn verdict(facts: Facts) -> Option<Failure> {
-    let Facts { server, recipients, fates, trouble, broken, .. } = facts;
-    if fates.contains(&Fate::Unknown) {
-        let cause = broken.map(|failure| failure.to_string()).or(trouble.map(ToString::to_string));
+/// The error of a message: the most severe of its recipients.
+fn verdict(facts: ReportInput) -> Option<Error> {
+    let ReportInput { server, recipients, statuses, session_error, failure, .. } = facts;
+    if statuses.contains(&RecipientStatus::Unknown) {
+        let cause = failure.map(|failure| failure.to_string()).or(session_error.map(ToString::to_string));
         let cause = cause.unwrap_or_default();
-        let why = format!("the message may have been delivered, sending it again may deliver it twice ({cause})");
-        return Some(Failure::new(Kind::Temporary, "no answer after the final dot from", server, why));
+        let why = format!("the message may have been delivered; sending it again may deliver it twice ({cause})");
+        return Some(Error::new(Kind::Temporary, "no answer after the final dot from", server, why));
     }
-    let open = fates.contains(&Fate::Unsent) || fates.is_empty();
-    if broken.is_some() && open {
-        return broken;
+    let open = statuses.contains(&RecipientStatus::Unsent) || statuses.is_empty();
+    if failure.is_some() && open {
+        return failure;
     }
-    if let Some(trouble) = trouble {
-        // A server that closes after it took the message for everybody has done its work.
-        let done = fates.iter().all(|fate| matches!(fate, Fate::Accepted(_)));
-        if !done || fates.is_empty() {
-            return Some(troubled(server, trouble, facts.encryption.is_some()));
+    if let Some(session_error) = session_error {
+        // A server may close the session after it has accepted the message for all recipients.
+        let done = statuses.iter().all(|status| matches!(status, RecipientStatus::Accepted(_)));
+        if !done || statuses.is_empty() {
+            return Some(troubled(server, session_error, facts.encryption.is_some()));
         }
     }
-    let refused = fates.iter().zip(recipients).filter_map(|(fate, address)| match fate {
-        Fate::Refused(_, reply) => Some((address, reply.to_string(), kind_of(reply))),
-        Fate::NeedsSmtpUtf8 => Some((address, NEEDS_SMTPUTF8.to_owned(), Kind::Refused)),
+    let refused = statuses.iter().zip(recipients).filter_map(|(status, address)| match status {
+        RecipientStatus::Refused(_, reply) => Some((address, reply.to_string(), kind_of(reply))),
+        RecipientStatus::NeedsSmtpUtf8 => Some((address, NEEDS_SMTPUTF8.to_owned(), REFUSED)),
         _ => None,
     });
     let refused: Vec<_> = refused.collect();
     let (address, words, _) = refused.iter().find(|(.., kind)| *kind != Kind::Temporary).or(refused.first())?;
-    let why = if fates.len() == 1 {
+    let why = if statuses.len() == 1 {
         format!("{address} refused with {words}")
     } else {
-        format!("{} of {} recipients refused, {address} with {words}", refused.len(), fates.len())
+        format!("{} of {} recipients refused, {address} with {words}", refused.len(), statuses.len())
     };
-    Some(Failure::new(worst(refused.iter().map(|(.., kind)| *kind)), "deliver to", server, why))
+    Some(Error::new(worst(refused.iter().map(|(.., kind)| *kind)), "deliver to", server, why))
 }
 
-fn troubled(server: &str, trouble: &Trouble, encrypted: bool) -> Failure {
-    let kind = match trouble {
-        Trouble::Refused { reply, .. } => kind_of(reply),
-        Trouble::Closing { .. } => Kind::Temporary,
-        Trouble::Unexpected { .. } => Kind::Protocol,
-        Trouble::LoginRefused { reply, .. } if reply.is_transient() => Kind::Temporary,
-        Trouble::TlsNotOffered | Trouble::LoginNeedsTls | Trouble::Login(_) | Trouble::LoginRefused { .. } => {
-            Kind::Denied
-        }
-        Trouble::NotOffered { .. } | Trouble::TooLarge { .. } | Trouble::TooSoon { .. } => Kind::Refused,
+fn troubled(server: &str, session_error: &SessionError, encrypted: bool) -> Error {
+    let kind = match session_error {
+        SessionError::Refused { reply, .. } => kind_of(reply),
+        SessionError::Closing { .. } => Kind::Temporary,
+        SessionError::Unexpected { .. } => PROTOCOL,
+        SessionError::LoginRefused { reply, .. } if reply.is_transient() => Kind::Temporary,
+        SessionError::TlsNotOffered
+        | SessionError::LoginNeedsTls
+        | SessionError::Login(_)
+        | SessionError::LoginRefused { .. } => Kind::Denied,
+        SessionError::NotOffered { .. } | SessionError::TooLarge { .. } | SessionError::TooSoon { .. } => REFUSED,
     };
-    let cure = match trouble {
-        Trouble::Refused { reply, .. } if reply.code() == 530 && !encrypted => {
+    let cure = match session_error {
+        SessionError::Refused { reply, .. } if reply.code() == 530 && !encrypted => {
             " (--tls starttls encrypts, --user NAME logs in)"
         }
-        Trouble::Refused { reply, .. } if reply.code() == 530 => " (--user NAME logs in)",
+        SessionError::Refused { reply, .. } if reply.code() == 530 => " (--user NAME logs in)",
         _ => "",
     };
-    Failure::new(kind, "deliver to", server, format!("{trouble}{cure}"))
+    Error::new(kind, "deliver to", server, format!("{session_error}{cure}"))
 }
 
-/// What a refusal means. When nobody is known there, that is the more exact word.
 fn kind_of(reply: &Reply) -> Kind {
     if !reply.is_permanent() {
         return Kind::Temporary;
     }
     match reply.enhanced().map(|status| (status.subject, status.detail)) {
-        Some((1, 1)) => Kind::UnknownUser,
+        Some((1, 1)) => UNKNOWN_USER,
         Some((1, 2)) => Kind::UnknownHost,
-        _ => Kind::Refused,
+        _ => REFUSED,
     }
 }
 
-/// What several refusals mean together: for good outweighs for now, and an exact word holds only when all agree on it.
+/// The most severe of several kinds: permanent before temporary, and a specific kind only if all agree.
 pub fn worst(kinds: impl Iterator<Item = Kind>) -> Kind {
     let mut worst = None;
     for kind in kinds.filter(|kind| *kind != Kind::Temporary) {
         worst = match worst {
             None => Some(kind),
             Some(other) if other == kind => Some(kind),
-            Some(_) => Some(Kind::Refused),
+            Some(_) => Some(REFUSED),
         };
     }
     worst.unwrap_or(Kind::Temporary)
-}
-
-fn step_name(step: StopAfter) -> &'static str {
-    match step {
-        StopAfter::Connect => "connect",
-        StopAfter::Ehlo => "ehlo",
-        StopAfter::Tls => "tls",
-        StopAfter::Auth => "auth",
-        StopAfter::Mail => "mail",
-        StopAfter::Rcpt => "rcpt",
-    }
 }

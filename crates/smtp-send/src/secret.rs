@@ -1,9 +1,8 @@
-//! Passwords and access tokens: where one comes from, and that it leaves nothing behind.
+//! Passwords and access tokens: their sources, and their handling in memory.
 //!
-//! A secret is never an argument, and never part of an error, a log line or a report. Each copy that this program makes is
-//! wiped when it is dropped; the environment is only read. Every source has a bound in bytes, and those that could hang
-//! one in time as well. A secret that cannot be had is a matter of configuration: exit code 78, or 66 when its file cannot
-//! be read.
+//! A secret is never an argument, and never part of an error, a log line or a report. Copies are wiped when they are
+//! dropped. Every source is limited in bytes, and in time where it could block. A missing secret is an error of
+//! configuration: exit code 78, or 66 if its file cannot be read.
 
 mod command;
 pub mod netrc;
@@ -14,35 +13,34 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 use zeroize::Zeroizing;
 
-use crate::cli::{Auth, LoginArgs, ServerArgs};
 use crate::host;
-use netrc::Search;
+use netrc::NetrcSearch;
 
-/// The longest secret, in bytes, and the most that is read to find one. Access tokens have a few thousand.
+/// Longest secret in bytes; access tokens have a few thousand.
 const LIMIT: usize = 64 * 1024;
-/// The variable of the environment that holds the password.
+/// Environment variable with the password.
 const VARIABLE: &str = "SMTP_PASSWORD";
-/// The one that holds the password for a proxy.
+/// Environment variable with the password for a proxy.
 const PROXY_VARIABLE: &str = "SMTP_PROXY_PASSWORD";
 
-/// A password or an access token. It is wiped when it is dropped, and not shown by `{:?}`.
+/// A password or an access token, wiped when it is dropped; `{:?}` does not show it.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Checks what a source gave: not empty, UTF-8 without NUL (RFC 4616, section 2).
-    fn new(bytes: &[u8]) -> Result<Self, Unusable> {
-        let text = str::from_utf8(bytes).map_err(|_| Unusable::Encoding)?;
+    /// Checks a secret: not empty, UTF-8 without NUL (RFC 4616, section 2).
+    fn new(bytes: &[u8]) -> Result<Self, SecretError> {
+        let text = str::from_utf8(bytes).map_err(|_| SecretError::Encoding)?;
         match text {
-            "" => Err(Unusable::Empty),
-            _ if text.contains('\0') => Err(Unusable::Nul),
+            "" => Err(SecretError::Empty),
+            _ if text.contains('\0') => Err(SecretError::Nul),
             _ => Ok(Self(Zeroizing::new(text.to_owned()))),
         }
     }
 
-    /// The secret itself, for the bytes that go to the server and nothing else.
+    /// The secret itself, for the bytes that are sent to the server.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -60,9 +58,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a source gives no secret. The words never hold any part of what was read.
+/// Why a source gives no secret. The text never holds what was read.
 #[derive(Debug, thiserror::Error)]
-enum Unusable {
+enum SecretError {
     #[error("the first line is empty")]
     Empty,
     #[error("the first line is not UTF-8")]
@@ -75,9 +73,9 @@ enum Unusable {
     Readable,
     #[error("it belongs to another user")]
     Foreign,
-    #[error("it is also standard input, which holds the text")]
+    #[error("standard input is needed for the text")]
     StandardInput,
-    #[error("nothing came within {0} seconds")]
+    #[error("no input within {0} seconds")]
     TooSlow(u64),
     #[error("exit code {0}")]
     ExitCode(i32),
@@ -88,104 +86,105 @@ enum Unusable {
     #[error("interrupted")]
     Interrupted,
     #[error("line {0}: {1}")]
-    Netrc(usize, netrc::Mistake),
+    Netrc(usize, netrc::NetrcError),
 }
 
-impl Unusable {
-    fn of(self, operation: &'static str, source: impl fmt::Display) -> Failure {
+impl SecretError {
+    fn of(self, operation: &'static str, source: impl fmt::Display) -> Error {
         let kind = if matches!(self, Self::Read(_)) { Kind::NoInput } else { Kind::Config };
-        Failure::new(kind, operation, source, self)
+        Error::new(kind, operation, source, self)
     }
 }
 
-/// The secret to log in with as `user` at `host`.
-///
-/// The first of these that is there counts: the file, descriptor or command of `args` (the command line has at most one),
-/// `SMTP_PASSWORD`, ~/.netrc, a prompt on the terminal of this process. An account of the configuration file is part of
-/// `args` already, with those options left out that the environment outweighs.
-///
-/// # Errors
-/// [`Kind::Config`] when there is none or it is not usable, [`Kind::NoInput`] when its file cannot be read.
-pub fn obtain(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Failure> {
-    if let Some(path) = &args.password_file {
-        return source::file(path).map_err(|why| why.of("--password-file", path.display()));
+/// A source that an option names.
+#[derive(Debug, Clone, Copy)]
+pub enum SecretSource<'a> {
+    /// The first line of a file.
+    File(&'a Path),
+    /// The first line from an open descriptor.
+    Descriptor(i32),
+    /// The first line that a command prints.
+    Command(&'a str),
+}
+
+impl SecretSource<'_> {
+    /// Reads the secret; `option` names it in errors. Commands are not part of errors, as some contain secrets.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] if it is not usable, [`Kind::NoInput`] if its file cannot be read.
+    pub fn read(self, option: &'static str) -> Result<Secret, Error> {
+        match self {
+            Self::File(path) => source::file(path).map_err(|why| why.of(option, path.display())),
+            Self::Descriptor(number) => source::descriptor(number).map_err(|why| why.of(option, number)),
+            Self::Command(command) => command::output(command).map_err(|why| why.of(option, "")),
+        }
     }
-    if let Some(number) = args.password_fd {
-        return source::descriptor(number).map_err(|why| why.of("--password-fd", number));
-    }
-    // The commands themselves stay out of the message: people write secrets even there.
-    if let Some(command) = &args.password_command {
-        return command::output(command).map_err(|why| why.of("--password-command", ""));
-    }
-    if let Some(command) = &args.token_command {
-        return command::output(command).map_err(|why| why.of("--token-command", ""));
-    }
-    if let Some(secret) = from_environment(VARIABLE)? {
-        return Ok(secret);
-    }
-    if let Some(secret) = from_netrc(user, host)? {
-        return Ok(secret);
-    }
-    let what = if matches!(args.auth, Some(Auth::Xoauth2 | Auth::Oauthbearer)) { "Access token" } else { "Password" };
-    let account = format!("{user} at {host}");
-    let asked = prompt::ask(what, &account).map_err(|why| why.of("ask for the password of", &account))?;
-    asked.ok_or_else(|| {
-        let why = format!(
-            "there is none: set {VARIABLE}, use --password-file, --password-fd or --password-command, or write it into ~/.netrc"
+}
+
+/// The sources of a secret that no option names.
+#[derive(Debug)]
+pub struct Fallback {
+    variable: &'static str,
+    what: &'static str,
+    /// How to provide the secret, for the error.
+    hint: String,
+}
+
+impl Fallback {
+    /// For a login at the server, with a password or an access token.
+    pub fn login(is_token: bool) -> Self {
+        let hint = format!(
+            "set {VARIABLE}, use --password-file, --password-fd or --password-command, or write it into ~/.netrc"
         );
-        Failure::new(Kind::Config, "password of", account, why)
-    })
-}
+        Self { variable: VARIABLE, what: if is_token { "Access token" } else { "Password" }, hint }
+    }
 
-/// The password for `user` at the proxy `host`: from the file or the command of `args`, `SMTP_PROXY_PASSWORD`, ~/.netrc, a prompt.
-///
-/// # Errors
-/// As those of [`obtain`].
-pub fn for_proxy(args: &ServerArgs, user: &str, host: &str) -> Result<Secret, Failure> {
-    if let Some(path) = &args.proxy_password_file {
-        return source::file(path).map_err(|why| why.of("--proxy-password-file", path.display()));
-    }
-    if let Some(command) = &args.proxy_password_command {
-        return command::output(command).map_err(|why| why.of("--proxy-password-command", ""));
-    }
-    if let Some(secret) = from_environment(PROXY_VARIABLE)? {
-        return Ok(secret);
-    }
-    if let Some(secret) = from_netrc(user, host)? {
-        return Ok(secret);
-    }
-    let account = format!("{user} at the proxy {host}");
-    let asked = prompt::ask("Password", &account).map_err(|why| why.of("ask for the password of", &account))?;
-    asked.ok_or_else(|| {
-        let why = format!(
-            "there is none: set {PROXY_VARIABLE}, use --proxy-password-file or --proxy-password-command, or write it into ~/.netrc"
+    /// For a login at a proxy.
+    pub fn proxy() -> Self {
+        let hint = format!(
+            "set {PROXY_VARIABLE}, use --proxy-password-file or --proxy-password-command, or write it into ~/.netrc"
         );
-        Failure::new(Kind::Config, "password of", account, why)
-    })
+        Self { variable: PROXY_VARIABLE, what: "Password", hint }
+    }
+
+    /// The secret of `user` at `host` from the environment, ~/.netrc, or a prompt for `account` on the terminal.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] without a usable one, [`Kind::NoInput`] if a file cannot be read.
+    pub fn obtain(&self, user: &str, host: &str, account: &str) -> Result<Secret, Error> {
+        if let Some(secret) = from_environment(self.variable)? {
+            return Ok(secret);
+        }
+        if let Some(secret) = from_netrc(user, host)? {
+            return Ok(secret);
+        }
+        let asked = prompt::ask(self.what, account).map_err(|why| why.of("ask for the password of", account))?;
+        asked.ok_or_else(|| Error::new(Kind::Config, "password of", account, format!("not found: {}", self.hint)))
+    }
 }
 
-/// All of a file with a private key, which nobody but its owner may read; `option` is how it was named.
+/// Reads a private key from a file that only its owner may read; `option` names it in errors.
 ///
 /// # Errors
-/// [`Kind::Config`] when others can read it or it is too large, [`Kind::NoInput`] when it cannot be read.
-pub fn key_file(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+/// [`Kind::Config`] if others can read it or it is too large, [`Kind::NoInput`] if it cannot be read.
+pub fn key_file(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     source::whole_file(path).map_err(|why| why.of(option, path.display()))
 }
 
-/// A password to be kept in a file: from `SMTP_PASSWORD`, or a prompt.
+/// A password to write into a file: from `SMTP_PASSWORD`, or a prompt.
 ///
 /// # Errors
-/// [`Kind::Config`] when there is none.
-pub fn for_keeping(user: &str) -> Result<Secret, Failure> {
+/// [`Kind::Config`] without one.
+pub fn for_keeping(user: &str) -> Result<Secret, Error> {
     if let Some(secret) = from_environment(VARIABLE)? {
         return Ok(secret);
     }
     let asked = prompt::ask("Password", user).map_err(|why| why.of("ask for the password of", user))?;
-    let why = format!("there is none: set {VARIABLE}, or run this on a terminal");
-    asked.ok_or_else(|| Failure::new(Kind::Config, "password of", user, why))
+    let why = format!("not found: set {VARIABLE}, or run this on a terminal");
+    asked.ok_or_else(|| Error::new(Kind::Config, "password of", user, why))
 }
 
-/// Whether the environment holds a password. It outweighs the one of a configuration file.
+/// Whether the environment holds a password; it takes precedence over the configuration file.
 pub fn is_in_environment() -> bool {
     is_set(VARIABLE)
 }
@@ -199,7 +198,7 @@ fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-fn from_environment(variable: &'static str) -> Result<Option<Secret>, Failure> {
+fn from_environment(variable: &'static str) -> Result<Option<Secret>, Error> {
     if !is_set(variable) {
         return Ok(None);
     }
@@ -207,9 +206,9 @@ fn from_environment(variable: &'static str) -> Result<Option<Secret>, Failure> {
     Secret::new(&value).map(Some).map_err(|why| why.of("", variable))
 }
 
-fn from_netrc(user: &str, host: &str) -> Result<Option<Secret>, Failure> {
+fn from_netrc(user: &str, host: &str) -> Result<Option<Secret>, Error> {
     let Some(path) = host::home_folder().map(|home| home.join(".netrc")) else { return Ok(None) };
-    let found = source::netrc(&path, &Search { machine: host, login: user });
+    let found = source::netrc(&path, &NetrcSearch { machine: host, login: user });
     found.map_err(|why| why.of("", path.display()))
 }
 
@@ -217,7 +216,7 @@ fn from_netrc(user: &str, host: &str) -> Result<Option<Secret>, Failure> {
 mod tests {
     use super::*;
 
-    fn secret(bytes: &[u8]) -> Result<Secret, Unusable> {
+    fn secret(bytes: &[u8]) -> Result<Secret, SecretError> {
         Secret::new(bytes)
     }
 
@@ -229,9 +228,9 @@ mod tests {
 
     #[test]
     fn what_no_server_could_take_is_refused() {
-        assert!(matches!(secret(b""), Err(Unusable::Empty)));
-        assert!(matches!(secret(b"a\0b"), Err(Unusable::Nul)));
-        assert!(matches!(secret(b"caf\xe9"), Err(Unusable::Encoding)));
+        assert!(matches!(secret(b""), Err(SecretError::Empty)));
+        assert!(matches!(secret(b"a\0b"), Err(SecretError::Nul)));
+        assert!(matches!(secret(b"caf\xe9"), Err(SecretError::Encoding)));
         assert_eq!(secret("pässwörd with spaces ".as_bytes()).unwrap().expose(), "pässwörd with spaces ");
     }
 }

@@ -1,18 +1,19 @@
-//! The command line of sendmail(8), for the programs that know no other way to send: cron, PHP, git, mail readers.
+//! The command line of sendmail(8), for cron, PHP, git and mail readers.
 //!
-//! The message is read and kept on disk, the way to the server comes from an account, and the message is handed over at once.
-//! In the good case nothing is printed. In any other, one line says what went wrong and where the message is kept. A signal
-//! while the message is still being read ends the program as usual: nobody has been promised anything yet.
+//! The message is saved on disk and sent at once to the server of an account. Nothing is printed on success; on
+//! failure one line gives the error and the file that keeps the message. A signal while the message is being read
+//! ends the program.
 
 pub mod arguments;
 mod dead_letter;
+mod deliver_or_keep;
 mod envelope;
-pub mod fields;
+pub mod header_fields;
 pub mod input;
-mod outcome;
 pub mod qualify;
 pub mod queue;
-mod submission;
+mod smtp_stdio;
+mod state_folder;
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -21,55 +22,55 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::logger::{self, Color};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use crate::account::{self, Account};
-use crate::cli::Typed;
-use crate::config::{Route, signer};
-use crate::direct;
-use crate::dispatch::{Job, Manner, Told};
-use crate::dkim::Signer;
-use crate::message::{Message, Ready, ReadyError, Signed};
-use crate::session::Fate;
-use crate::supply::Single;
+use crate::config::{CommandLine, Route, signer};
+use crate::delivery::{OnReport, RunOptions};
+use crate::errors;
+use crate::message::dkim_signer::Signer;
+use crate::message::{ExistingMessage, ExistingMessageError, Message, OutgoingMessage};
+use crate::mx;
+use crate::session::RecipientStatus;
+use crate::source::SingleMessage;
 use arguments::Arguments;
-use dead_letter::{Letter, NotKept};
-use envelope::Identity;
+use dead_letter::{DeadLetter, SaveError};
+use envelope::SenderIdentity;
 
-/// The name that asks for this command line, as that of the program or as the first argument.
+/// The program name, or first argument, that selects this command line.
 const NAME: &str = "sendmail";
-/// What the message is called in errors.
+/// The name of the message in errors.
 const STDIN: &str = "standard input";
 
 const HELP: &str = "\
-Reads a message from standard input and hands it over to the server of an account.
+Reads a message from standard input and sends it to the server of an account.
 
 Usage: sendmail [OPTIONS] ADDRESS... < MESSAGE
        sendmail -t [OPTIONS] [ADDRESS...] < MESSAGE
        sendmail -bs [OPTIONS]
 
-  -t               Send to the addresses in To, Cc and Bcc too, or in those of Resent-To ... if there are any
-  -bs              Speak SMTP on standard input and output; 250 behind a message says that the server has it for everybody
-  -i, -oi          A line with a lone dot does not end the message
+  -t               Also send to the addresses in To, Cc and Bcc, or in Resent-To, -Cc and -Bcc if the message has them
+  -bs              Speak SMTP on standard input and output; 250 means that the server has accepted the message
+  -i, -oi          Do not end the message at a line with a single dot
   -f, -r ADDRESS   Where bounces go; '' for nowhere [default: envelope-from or from of the account, else the author]
   -F NAME          Your name, for a message without From
-  -N WHEN          Report on the delivery: never, or a list of success, failure, delay
-  -R full|hdrs     What such a report holds
-  -V ID            A name for the message that a report repeats
+  -N WHEN          Request delivery reports: never, or a list of success, failure, delay
+  -R full|hdrs     Content of a delivery report
+  -V ID            Identifier that a delivery report repeats
   -v               Show the dialogue on standard error
-  --queue          Keep what fails for now and try it again, by smtp-send queue run; also a key of the account
+  --queue          Keep a message after a temporary failure and retry by smtp-send queue run; also a key of the account
   --account NAME   Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml
-                   [default: that of SMTP_SEND_ACCOUNT, else default]
+                   [default: SMTP_SEND_ACCOUNT, else default]
 
-Addresses without a domain get that of the account's from, else that of this host. Bcc is removed; Date, Message-ID and From
-are added where they are missing. What could not be sent is kept in a file that the error names, by default in
+Addresses without a domain get the domain of the account's from, else that of this host. Bcc is removed; Date, Message-ID
+and From are added if they are missing. A message that cannot be sent is kept in a file that the error names, by default in
 ~/.local/state/smtp-send/dead-letters; sendmail -i ADDRESS < FILE sends it again.
-Other options of Sendmail and Postfix are accepted where they change nothing, and refused where they ask for a queue or a
-server. Exit codes are those of smtp-send.
+Other options of Sendmail and Postfix are ignored if they change nothing, and refused if they request a queue or a server.
+Exit codes are those of smtp-send.
 ";
 
-/// The arguments behind the name, when `arguments` are a command line of sendmail.
-pub fn is_meant(arguments: &[OsString]) -> Option<&[OsString]> {
+/// The arguments of sendmail, if `arguments` call it.
+pub fn is_sendmail_invocation(arguments: &[OsString]) -> Option<&[OsString]> {
     let (program, rest) = arguments.split_first()?;
     if Path::new(program).file_name() == Some(OsStr::new(NAME)) {
         return Some(rest);
@@ -77,25 +78,25 @@ pub fn is_meant(arguments: &[OsString]) -> Option<&[OsString]> {
     rest.split_first().filter(|(first, _)| *first == NAME).map(|(_, rest)| rest)
 }
 
-/// Does what sendmail does. The text is what is to be printed.
+/// Runs sendmail; returns the text to print.
 ///
 /// # Errors
-/// Whatever kept the message from being handed over to the server for everybody.
-pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
+/// The server has not accepted the message for all recipients.
+pub fn run(arguments: &[OsString]) -> Result<&'static str, Error> {
     let text = arguments.iter().map(|argument| argument.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-    let arguments = text.ok_or_else(|| Failure::new(Kind::Usage, "", "an argument", "not UTF-8"))?;
-    let arguments = Arguments::parse(arguments).map_err(|mistake| Failure::new(Kind::Usage, "", NAME, mistake))?;
+    let arguments = text.ok_or_else(|| Error::usage("an argument", "not UTF-8"))?;
+    let arguments = Arguments::parse(arguments).map_err(|mistake| Error::usage(NAME, mistake))?;
     if arguments.help {
         return Ok(HELP);
     }
     logger::init("smtp-send", logger::level(u8::from(arguments.verbose), !arguments.verbose), Color::Auto);
-    dead_letter::bury_left_over();
+    dead_letter::save_left_over();
     if arguments.smtp {
-        return submission::serve(&arguments).map(|()| "");
+        return smtp_stdio::serve(&arguments).map(|()| "");
     }
     let setup = Setup::new(&arguments);
     if io::stdin().is_terminal() {
-        // Nobody shall type a message in vain.
+        // On a terminal, errors are reported before a message is typed.
         hand_over(setup?, &arguments)
     } else {
         match setup {
@@ -106,78 +107,77 @@ pub fn run(arguments: &[OsString]) -> Result<&'static str, Failure> {
     .map(|()| "")
 }
 
-/// What is known before the message is read.
+/// The settings that are known before the message is read.
 #[derive(Debug)]
 struct Setup {
     sending: Sending,
-    /// Whether what fails for now goes into the queue.
     queue: bool,
-    identity: Identity,
+    identity: SenderIdentity,
     account: Option<Account>,
 }
 
-/// The way on which messages leave.
+/// Sends messages by the route of the account.
 #[derive(Debug)]
 struct Sending {
     route: Route,
-    /// Who signs them.
     signer: Option<Arc<Signer>>,
 }
 
 impl Sending {
-    /// Sends a message; `told` hears what became of whom, of each domain by itself where there is no server.
-    fn send(&mut self, job: Job, told: Told<'_>) -> Option<Failure> {
-        let message = match &self.signer {
-            Some(signer) => Message::Signed(Box::new(Signed::new(job.message, Arc::clone(signer)))),
-            None => job.message,
-        };
-        direct::send(&mut self.route, Manner::default(), &Single::new(Job { message, ..job }), told)
+    /// Sends a message; `on_report` is called for each domain if there is no server.
+    fn send(&self, outgoing: OutgoingMessage, on_report: OnReport<'_>) -> Option<Error> {
+        let message = outgoing.message.signed_by(self.signer.as_ref());
+        let source = SingleMessage::new(OutgoingMessage { message, ..outgoing });
+        mx::send(&self.route, RunOptions::default(), &source, on_report)
     }
 
-    /// The same to the end; gives the fate of each recipient.
-    fn deliver(&mut self, job: Job) -> (Vec<Fate>, Option<Failure>) {
-        let recipients = job.recipients.clone();
+    /// Sends a message; returns the status of each recipient.
+    fn deliver(&self, outgoing: OutgoingMessage) -> (Vec<RecipientStatus>, Option<Error>) {
+        let recipients = outgoing.recipients.clone();
         let mut known = HashMap::new();
-        let failure = self.send(job, &mut |sent| {
-            known.extend(sent.recipients.iter().cloned().zip(sent.fates.iter().cloned()));
+        let failure = self.send(outgoing, &mut |sent| {
+            known.extend(sent.recipients.iter().cloned().zip(sent.statuses.iter().cloned()));
         });
-        // An address that stands twice has one fate.
-        let fate = |address| known.get(address).cloned().unwrap_or(Fate::Unsent);
-        (recipients.iter().map(fate).collect(), failure)
+        // A repeated address has one status.
+        let status = |address| known.get(address).cloned().unwrap_or(RecipientStatus::Unsent);
+        (recipients.iter().map(status).collect(), failure)
     }
 }
 
 impl Setup {
-    fn new(arguments: &Arguments) -> Result<Self, Failure> {
-        let typed = Typed::read(options(arguments).into_iter().map(OsString::from));
-        let misread = |error: String| Failure::new(Kind::Usage, "", NAME, error);
+    fn new(arguments: &Arguments) -> Result<Self, Error> {
+        let typed = CommandLine::read(options(arguments).into_iter().map(OsString::from));
+        let misread = |error: String| Error::usage(NAME, error);
         let typed = typed.map_err(|error| misread(common::command_line::one_line(&error)))?;
         let mut account = Account::of(&typed)?;
         let settings = account.as_mut().map(|account| account.arguments_for(&typed)).unwrap_or_default();
-        let cli = typed.behind(settings).map_err(|error| misread(common::command_line::one_line(&error)))?;
-        let route = Route::new(&cli, true).map_err(|error| {
-            error.downcast().unwrap_or_else(|error| Failure::new(Kind::System, "", "configuration", error.to_string()))
+        let options = typed.with_defaults(settings).map_err(|error| misread(common::command_line::one_line(&error)))?;
+        let route = Route::new(&options, true).map_err(|error| {
+            error.downcast().unwrap_or_else(|error| Error::of(Kind::System, "configuration", error.to_string()))
         });
-        // Nobody who has said nothing at all shall be surprised by mail that leaves this machine.
-        let is_meant = |route: &Route| route.direct.is_none() || account.is_some();
-        let route = route.and_then(|route| if is_meant(&route) { Ok(route) } else { Err(no_server()) });
+        // Without a server and without an account, no mail leaves this machine.
+        let may_send = |route: &Route| route.destination.server().is_some() || account.is_some();
+        let route = route.and_then(|route| if may_send(&route) { Ok(route) } else { Err(no_server()) });
         let route = route.map(|mut route| {
-            // Sendmail would take the message in any case; programs that ask for reports cannot know the server.
+            // Sendmail accepts a request for reports whatever the server offers.
             route.dsn.optional = true;
             route
         });
-        let identity = Identity::new(cli.envelope.from.as_deref(), cli.envelope.envelope_from.as_deref(), arguments);
-        match (route, identity, signer(&cli.dkim)) {
+        let envelope = &options.envelope;
+        let identity = SenderIdentity::new(envelope.from.as_deref(), envelope.envelope_from.as_deref(), arguments);
+        match (route, identity, signer(&options.dkim)) {
             (Ok(route), Ok(identity), Ok(signer)) => {
                 let sending = Sending { route, signer: signer.map(Arc::new) };
-                Ok(Self { sending, queue: cli.bulk.queue, identity, account })
+                Ok(Self { sending, queue: options.bulk.queue, identity, account })
             }
-            (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => Err(placed(failure, account.as_ref())),
+            (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => {
+                Err(with_config_location(failure, account.as_ref()))
+            }
         }
     }
 }
 
-/// The options of smtp-send that say what these arguments say.
+/// The options of smtp-send that correspond to the arguments.
 fn options(arguments: &Arguments) -> Vec<String> {
     let mut options = vec!["smtp-send".to_owned()];
     for (option, value) in [
@@ -192,51 +192,50 @@ fn options(arguments: &Arguments) -> Vec<String> {
     options
 }
 
-fn no_server() -> Failure {
+fn no_server() -> Error {
     let files = account::files().iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" or ");
-    Failure::new(Kind::Config, "", "no account", format!("write [account.default] with server = 'HOST' into {files}"))
+    Error::config("no account", format!("write [account.default] with server = 'HOST' into {files}"))
 }
 
-/// An error about an option that stands in an account names the line there.
-fn placed(failure: Failure, account: Option<&Account>) -> Failure {
+/// Adds the file and line of the setting that an error is about.
+fn with_config_location(failure: Error, account: Option<&Account>) -> Error {
     match account.and_then(|account| account.place_of(&failure)) {
-        Some(place) => Failure::new(failure.kind(), "", place, failure.to_string()),
+        Some(place) => Error::of(failure.kind(), place, failure.to_string()),
         None => failure,
     }
 }
 
-/// Reads the message and sends it.
-fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
+fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Error> {
     let edits = setup.identity.edits()?;
-    let kept = Letter::keep(source(arguments, setup.identity.domain())?).map_err(unreadable)?;
-    let (letter, ready) = match kept {
-        Ok(letter) => {
-            let ready = Ready::open(letter.path(), &edits);
-            (Ok(letter), ready)
+    let kept = DeadLetter::keep(source(arguments, setup.identity.domain())?).map_err(unreadable)?;
+    let (dead_letter, ready) = match kept {
+        Ok(dead_letter) => {
+            let ready = ExistingMessage::open(dead_letter.path(), &edits);
+            (Ok(dead_letter), ready)
         }
-        Err(NotKept { message, why }) => (Err(why), Ready::read(message, &edits)),
+        Err(SaveError { message, why }) => (Err(why), ExistingMessage::read(message, &edits)),
     };
-    let ready = ready.map_err(|error: ReadyError| error.into_failure(STDIN));
+    let ready = ready.map_err(|error: ExistingMessageError| error.into_error(STDIN));
     let job = ready.and_then(|ready| {
         let envelope = setup.identity.envelope(&ready, arguments)?;
-        let message = Message::Ready(Box::new(ready));
-        Ok(Job { reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
+        let message = Message::Existing(Box::new(ready));
+        Ok(OutgoingMessage { reverse_path: envelope.reverse_path, recipients: envelope.recipients, message })
     });
     match job {
         Ok(job) => {
-            let place = |failure| placed(failure, setup.account.as_ref());
-            let letter = match letter {
-                Ok(letter) if setup.queue => match queue::enqueue(letter, &job, &edits, arguments) {
-                    Ok(entry) => return outcome::queued(setup.sending, entry, place),
-                    // Then it is sent or kept as without a queue.
-                    Err(letter) => Ok(letter),
+            let place = |failure| with_config_location(failure, setup.account.as_ref());
+            let dead_letter = match dead_letter {
+                Ok(dead_letter) if setup.queue => match queue::enqueue(dead_letter, &job, &edits, arguments) {
+                    Ok(entry) => return deliver_or_keep::queued(setup.sending, entry, place),
+                    // Sent or kept as without a queue.
+                    Err(dead_letter) => Ok(dead_letter),
                 },
-                letter => letter,
+                dead_letter => dead_letter,
             };
-            outcome::of(setup.sending, job, letter, place)
+            deliver_or_keep::of(setup.sending, job, dead_letter, place)
         }
-        Err(failure) => Err(outcome::buried(
-            letter,
+        Err(failure) => Err(deliver_or_keep::saved(
+            dead_letter,
             &failure,
             arguments.sender.as_deref().unwrap_or_default(),
             &arguments.recipients,
@@ -244,21 +243,25 @@ fn hand_over(setup: Setup, arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Keeps the message, which cannot be sent.
-fn keep_only(failure: &Failure, arguments: &Arguments) -> Result<(), Failure> {
-    let kept = Letter::keep(source(arguments, &crate::host::best_name())?).map_err(unreadable)?;
-    let letter = kept.map_err(|not_kept| not_kept.why);
-    Err(outcome::buried(letter, failure, arguments.sender.as_deref().unwrap_or_default(), &arguments.recipients))
+/// Saves a message that cannot be sent.
+fn keep_only(failure: &Error, arguments: &Arguments) -> Result<(), Error> {
+    let kept = DeadLetter::keep(source(arguments, &crate::host::best_name())?).map_err(unreadable)?;
+    let dead_letter = kept.map_err(|not_kept| not_kept.why);
+    Err(deliver_or_keep::saved(
+        dead_letter,
+        failure,
+        arguments.sender.as_deref().unwrap_or_default(),
+        &arguments.recipients,
+    ))
 }
 
-/// The message as it shall be kept.
-fn source(arguments: &Arguments, domain: &str) -> Result<impl Read + use<>, Failure> {
+fn source(arguments: &Arguments, domain: &str) -> Result<impl Read + use<>, Error> {
     let stdin = io::stdin();
     let source: Box<dyn Read> =
         if arguments.dots_are_text { Box::new(stdin) } else { Box::new(input::UntilDot::new(stdin)) };
     input::with_fit_header(source, domain).map_err(unreadable)
 }
 
-fn unreadable(cause: io::Error) -> Failure {
-    Failure::io("read", STDIN, cause).with_kind(Kind::NoInput)
+fn unreadable(cause: io::Error) -> Error {
+    errors::unreadable(STDIN, cause)
 }

@@ -35,11 +35,11 @@ use std::collections::VecDeque;
 use crate::proto::auth::binding::Binding;
 use crate::proto::auth::{Exchange, Wiped};
 use crate::proto::capability::Capabilities;
-use crate::proto::command::Command;
+use crate::proto::command::{BodyForm, Command};
 use crate::proto::reply::Reply;
 use transaction::Transaction;
 
-pub use outcome::{Fate, Outcome, Trouble};
+pub use outcome::{RecipientStatus, SessionError, TransactionResult};
 pub use settings::{Envelope, Settings, StartTls, StopAfter};
 pub use state::State;
 
@@ -86,8 +86,8 @@ pub enum Action {
     Next,
     /// Send the message that was the last to be next; then report [`Event::Uploaded`].
     Upload {
-        /// Whether its form with bytes over 127 is wanted.
-        eight_bit: bool,
+        /// The form that MAIL declared.
+        form: BodyForm,
         /// How its end is marked.
         framing: Framing,
     },
@@ -104,8 +104,6 @@ pub enum Framing {
     Chunks {
         /// Whether a chunk may be sent before the reply to the last one has come.
         pipelined: bool,
-        /// Whether files go as they are (BINARYMIME).
-        binary: bool,
     },
 }
 
@@ -124,7 +122,7 @@ pub struct Session {
     login_detail: Option<String>,
     /// The message whose commands are being sent and answered.
     current: Option<Transaction>,
-    /// The message that has left and whose fate is awaited.
+    /// The message that has left and whose status is awaited.
     sent: Option<Transaction>,
     /// Messages taken from the caller.
     taken: usize,
@@ -135,8 +133,8 @@ pub struct Session {
     unsent: VecDeque<State>,
     /// Commands that were sent and whose replies are still to come, oldest first.
     unanswered: VecDeque<State>,
-    finished: Vec<Outcome>,
-    trouble: Option<Trouble>,
+    finished: Vec<TransactionResult>,
+    error: Option<SessionError>,
 }
 
 impl Session {
@@ -158,7 +156,7 @@ impl Session {
             unsent: VecDeque::new(),
             unanswered: VecDeque::new(),
             finished: Vec::new(),
-            trouble: None,
+            error: None,
         }
     }
 
@@ -169,14 +167,14 @@ impl Session {
         }
     }
 
-    /// The messages whose fate has been decided since the last call.
-    pub fn take_finished(&mut self) -> Vec<Outcome> {
+    /// The messages whose status has been decided since the last call.
+    pub fn take_finished(&mut self) -> Vec<TransactionResult> {
         std::mem::take(&mut self.finished)
     }
 
     /// Why the session as a whole could not go on, if it could not.
-    pub fn trouble(&self) -> Option<&Trouble> {
-        self.trouble.as_ref()
+    pub fn error(&self) -> Option<&SessionError> {
+        self.error.as_ref()
     }
 
     /// Whether a message has left whose answer has not come.
@@ -255,11 +253,11 @@ impl Session {
             let login = self.settings.login.as_ref().is_some_and(|login| !login.in_clear);
             let probe = self.settings.stop_after == Some(StopAfter::Tls);
             if self.settings.starttls == StartTls::Required || probe {
-                self.trouble = Some(Trouble::TlsNotOffered);
+                self.error = Some(SessionError::TlsNotOffered);
                 return self.quit();
             }
             if login {
-                self.trouble = Some(Trouble::LoginNeedsTls);
+                self.error = Some(SessionError::LoginNeedsTls);
                 return self.quit();
             }
         }
@@ -292,33 +290,36 @@ impl Session {
     fn refused(&mut self, reply: Reply) -> Action {
         let state = self.state;
         let refusal = reply.is_transient() || reply.is_permanent();
-        self.trouble =
-            Some(if refusal { Trouble::Refused { state, reply } } else { Trouble::Unexpected { state, reply } });
+        self.error = Some(if refusal {
+            SessionError::Refused { state, reply }
+        } else {
+            SessionError::Unexpected { state, reply }
+        });
         self.quit()
     }
 
     /// 421: the server is closing the connection, so there is nothing to send QUIT to.
     fn closing(&mut self, reply: Reply) -> Action {
         let state = self.state;
-        let fate = Fate::Refused(state, reply.clone());
+        let status = RecipientStatus::Refused(state, reply.clone());
         match state {
-            State::Message | State::Delivery(_) | State::Chunk => self.decide_sent(&fate),
-            State::Data | State::Upload => self.decide_current(&fate),
+            State::Message | State::Delivery(_) | State::Chunk => self.decide_sent(&status),
+            State::Data | State::Upload => self.decide_current(&status),
             _ => {}
         }
-        self.trouble = Some(Trouble::Closing { state, reply });
+        self.error = Some(SessionError::Closing { state, reply });
         self.close()
     }
 
     /// The reply makes no sense here, so none that follows can be trusted.
     fn out_of_step(&mut self, reply: Reply) -> Action {
-        self.trouble = Some(Trouble::Unexpected { state: self.state, reply });
+        self.error = Some(SessionError::Unexpected { state: self.state, reply });
         self.close()
     }
 
     fn lost(&mut self, complete: bool) -> Action {
         if !complete {
-            self.decide_sent(&Fate::Unsent);
+            self.decide_sent(&RecipientStatus::Unsent);
         }
         self.close()
     }
@@ -328,11 +329,11 @@ impl Session {
         self.send(State::Quit)
     }
 
-    /// The end of everything; what is still open now was not sent, or has a fate that nobody knows.
+    /// The end of everything; what is still open now was not sent, or has a status that nobody knows.
     fn close(&mut self) -> Action {
-        self.decide_sent(&Fate::Unknown);
+        self.decide_sent(&RecipientStatus::Unknown);
         if self.settings.stop_after.is_none() {
-            self.decide_current(&Fate::Unsent);
+            self.decide_current(&RecipientStatus::Unsent);
         }
         for transaction in [self.sent.take(), self.current.take()].into_iter().flatten() {
             self.finished.push(transaction.into_outcome());

@@ -1,9 +1,9 @@
-# proves: with --live-reload Chromium shows a changed page by itself, takes new styles without a reload, and survives a restart
+# proves: with --live-reload Chromium reloads a changed page, applies new styles without a reload, and reconnects after a restart
 # needs: chromium chromium-driver python3 python3-venv
 # needs-pip: selenium
 . "$HERE/lib.sh"
-require chromium chromedriver python3
-python3 -c 'import selenium' 2>/dev/null || skip "selenium is not installed"
+. "$HERE/httpd/chromium.bash"
+require_selenium
 
 mkdir -p site/sub
 page() {
@@ -29,17 +29,17 @@ COLOR = "return getComputedStyle(document.querySelector('h1')).color"
 browser = chromium.start()
 
 
-def wait(what, check):
-    """Until it is so: what the browser shows follows the files by itself, nobody reloads here."""
+def wait(description, check):
+    """Waits until the check passes; nothing in this script reloads the page."""
     end, error = time.monotonic() + 15, None
     while time.monotonic() < end:
         try:
             if check():
                 return
-        except Exception as failure:  # The page may be on its way.
+        except Exception as failure:  # The page may be loading.
             error = failure
         time.sleep(0.05)
-    raise SystemExit(f"failed: {what}: {error}; the page is {browser.page_source}")
+    raise SystemExit(f"failed: {description}: {error}; the page is {browser.page_source}")
 
 
 def write(name, text):
@@ -64,28 +64,28 @@ try:
         write("index.html", page(f"version {number}"))
         wait(f"version {number} is shown", lambda: browser.title == f"version {number}")
     browser.execute_script("window.mark = 'not reloaded'")
-    # Written in place: a new name beside it would be more than a change of styles.
+    # Written in place: a new file beside it would cause a reload.
     with open("site/style.css", "w") as file:
         file.write("h1 { color: rgb(4, 5, 6) }")
     wait("the new colour is shown", lambda: browser.execute_script(COLOR) == "rgb(4, 5, 6)")
     assert browser.execute_script("return window.mark") == "not reloaded"
-    # The listing allows nothing but its own scripts, and this one by its hash.
+    # The Content-Security-Policy of the listing allows the script by its hash.
     browser.get(url + "/sub/")
     with open("site/sub/later.txt", "w") as file:
         file.write("later")
     wait("the listing shows the new file", lambda: "later.txt" in browser.page_source)
-    # A page that was left open while the server was down.
+    # A page that stays open while the server is down.
     browser.get(url)
     os.kill(pid, signal.SIGTERM)
-    wait("the server has gone", is_closed)
+    wait("the server has exited", is_closed)
     write("index.html", page("after the restart"))
-    again = subprocess.Popen([program + "/httpd", "--root", "site", "--port", port, "-q", "--live-reload", "--access-log",
+    restarted = subprocess.Popen([program + "/httpd", "--root", "site", "--port", port, "-q", "--live-reload", "--access-log",
                               "off"])
     try:
         wait("the page of the new server is shown", lambda: browser.title == "after the restart")
     finally:
-        again.terminate()
-        again.wait()
+        restarted.terminate()
+        restarted.wait()
 finally:
     browser.quit()
 EOF

@@ -1,6 +1,7 @@
-# proves: a real browser trusts the certificate made at the start by its key, follows the redirect to HTTPS, and shows the site
+# proves: Chromium trusts the self-signed certificate by its key, follows the redirect to HTTPS, and shows the site
 # needs: chromium openssl python3
 . "$HERE/lib.sh"
+. "$HERE/httpd/chromium.bash"
 require chromium openssl python3
 
 REDIRECT=$(free_port)
@@ -10,16 +11,11 @@ key=$(openssl s_client -connect "127.0.0.1:$PORT" </dev/null 2>/dev/null | opens
 printed=$(sed -n 's/.*certificate SHA-256 //p' httpd.err)
 equal "$(openssl s_client -connect "127.0.0.1:$PORT" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256 |
     cut -d= -f2)" "$printed" "fingerprint"
-browse() {
-    chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-        --disable-component-update --disable-sync --user-data-dir="$TMP/profile" --ignore-certificate-errors-spki-list="$key" \
-        "$@" 2>/dev/null
-}
 
-browse --dump-dom "http://127.0.0.1:$REDIRECT/hold/" >listing.html
+browse --ignore-certificate-errors-spki-list="$key" --dump-dom "http://127.0.0.1:$REDIRECT/hold/" >listing.html
 grep -q 'bill of lading.txt</a>' listing.html || fail "the listing lacks a file: $(cat listing.html)"
-browse --screenshot=page.png --window-size=390,844 "https://127.0.0.1:$PORT/"
-[[ $(stat -c %s page.png) -gt 10000 ]] || fail "the picture of the page is nearly empty"
+browse --ignore-certificate-errors-spki-list="$key" --screenshot=page.png --window-size=390,844 "https://127.0.0.1:$PORT/"
+[[ $(stat -c %s page.png) -gt 10000 ]] || fail "the screenshot is nearly empty"
 sleep 1.2
 for line in '"GET /hold/ HTTP/1.1" 308' '"GET /hold/ HTTP/1.1" 200' '"GET /style.css HTTP/1.1" 200'; do
     grep -qF "$line" access.log || fail "not in the log: $line: $(cat access.log)"

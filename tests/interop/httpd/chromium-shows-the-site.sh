@@ -1,20 +1,17 @@
-# proves: a real browser renders the site of the quick start with its style and picture, and the listing of a folder
+# proves: Chromium shows the site of the README with its style and picture, and the listing of a folder
 # needs: chromium python3
 . "$HERE/lib.sh"
+. "$HERE/httpd/chromium.bash"
 require chromium python3
 
 serve "$HERE/../../www"
-browse() {
-    chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-        --disable-component-update --disable-sync --user-data-dir="$TMP/profile" "$@" 2>/dev/null
-}
 
 browse --screenshot=page.png --window-size=390,844 "$URL/"
-[[ $(stat -c %s page.png) -gt 10000 ]] || fail "the picture of the page is nearly empty"
+[[ $(stat -c %s page.png) -gt 10000 ]] || fail "the screenshot is nearly empty"
 browse --dump-dom "$URL/hold/" >listing.html
 grep -q 'bill of lading.txt</a>' listing.html || fail "the listing lacks a file: $(cat listing.html)"
-# The filter box is shown by the script of the page, so the script is allowed by the policy and has run.
-grep -q '<input type="search"' listing.html && ! grep -q 'hidden=""' listing.html || fail "the script has not run"
+# The script shows the filter box, so it ran and the Content-Security-Policy allows it.
+grep -q '<input type="search"' listing.html && ! grep -q 'hidden=""' listing.html || fail "the script did not run"
 
 sleep 1.2
 for file in / /style.css /harbour.svg /hold/; do

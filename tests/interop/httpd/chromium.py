@@ -1,4 +1,4 @@
-"""A Chromium without a window, driven by ChromeDriver; the two cases that use it only tell it where to go."""
+"""A headless Chromium, controlled by ChromeDriver."""
 import os
 import time
 
@@ -7,7 +7,7 @@ from selenium.webdriver.chrome.service import Service
 
 
 def start():
-    """A browser with a fresh profile in $TMP; it ends with the program at the latest."""
+    """Starts a browser with a new profile in $TMP."""
     options = webdriver.ChromeOptions()
     for option in ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
                    "--disable-component-update", "--disable-sync", "--mute-audio",
@@ -20,7 +20,7 @@ def start():
 
 
 def requests(path):
-    """The lines about `path` in the access log, as (status, octets); the log is written at least once a second."""
+    """Requests for `path` in the access log, as (status, bytes), after the next write of the log."""
     time.sleep(1.2)
     lines = [line.split('"') for line in open("access.log") if f" {path} HTTP/1.1" in line]
     return [tuple(int(word) for word in line[2].split()) for line in lines]

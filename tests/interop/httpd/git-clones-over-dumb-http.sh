@@ -1,10 +1,10 @@
-# proves: git clones a bare repository over dumb HTTP, packed and loose objects, and fetches what was pushed since
+# proves: git clones a bare repository over dumb HTTP, with packed and loose objects, and fetches new commits
 # needs: git python3
 . "$HERE/lib.sh"
 require git python3
 export HOME=$TMP GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
-export GIT_AUTHOR_NAME=Somebody GIT_AUTHOR_EMAIL=somebody@example.com
-export GIT_COMMITTER_NAME=Somebody GIT_COMMITTER_EMAIL=somebody@example.com
+export GIT_AUTHOR_NAME=Ann GIT_AUTHOR_EMAIL=ann@example.com
+export GIT_COMMITTER_NAME=Ann GIT_COMMITTER_EMAIL=ann@example.com
 
 commit() {
     echo "$1" >>work/file && git -C work add file && git -C work commit -q -m "$1" && git -C work push -q origin HEAD
@@ -27,6 +27,6 @@ equal "$(git -C clone rev-parse 'origin/topic/50%-done')" "$(git -C work rev-par
 
 commit "change 5"
 git -C clone pull -q || fail "pull: $(cat access.log)"
-diff work/file clone/file || fail "the new commit has not arrived"
-git -C clone fsck --strict 2>&1 | grep . && fail "the clone is damaged"
+diff work/file clone/file || fail "the new commit is missing"
+git -C clone fsck --strict 2>&1 | grep . && fail "git fsck reports errors"
 exit 0

@@ -1,4 +1,4 @@
-# proves: goaccess reads every line of the combined log and counts what was asked for, sent and missing
+# proves: goaccess parses every line of the combined log and counts requests, bytes and missing files
 # needs: goaccess curl python3
 . "$HERE/lib.sh"
 require goaccess curl python3
@@ -18,7 +18,7 @@ end "$HTTPD_PID"
 
 equal "$(wc -l <access.log)" 31 "lines of the log"
 goaccess access.log --no-global-config --log-format=COMBINED --no-progress -o report.json >goaccess.out 2>&1 </dev/null ||
-    fail "goaccess ended with $?: $(cat goaccess.out)"
+    fail "goaccess: exit code $?: $(cat goaccess.out)"
 python3 - <<'EOF' || fail "the totals are wrong: $(cat access.log)"
 import json
 report = json.load(open("report.json"))
@@ -26,7 +26,7 @@ general = report["general"]
 print(general)
 assert (general["total_requests"], general["valid_requests"], general["failed_requests"]) == (31, 31, 0)
 sent = 20 * 1000 + 5 * 500000 + 100
-pages = general["bandwidth"] - sent
-assert 0 < pages < 4 * 1000, f"beside the files, {pages} octets of pages for errors"
+error_pages = general["bandwidth"] - sent
+assert 0 < error_pages < 4 * 1000, f"{error_pages} bytes of error pages"
 assert {path["data"]: path["hits"]["count"] for path in report["not_found"]["data"]} == {'/missing "file"': 3}
 EOF

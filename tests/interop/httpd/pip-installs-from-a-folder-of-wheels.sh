@@ -1,9 +1,9 @@
-# proves: pip takes the listings of httpd for a package index (PEP 503), picks the newest wheel, and installs its dependency
+# proves: pip uses the listings of httpd as a package index (PEP 503), chooses the newest wheel, and installs its dependency
 # needs: python3 python3-pip python3-venv
 . "$HERE/lib.sh"
 require python3
 
-# wheel NAME VERSION [DEPENDENCY]: a wheel of one module, in the folder of its project.
+# wheel NAME VERSION [DEPENDENCY]: writes a wheel with one module.
 wheel() {
     python3 - "$@" <<'EOF'
 import sys, zipfile, pathlib
@@ -27,6 +27,6 @@ serve site
 
 python3 -m venv --without-pip venv
 python3 -m pip --disable-pip-version-check --isolated --python venv/bin/python install -q --no-cache-dir \
-    --index-url "$URL/simple/" hello-example || fail "pip ended with $?: $(cat access.log httpd.err)"
+    --index-url "$URL/simple/" hello-example || fail "pip: exit code $?: $(cat access.log httpd.err)"
 equal "$(venv/bin/python -c 'import hello_example, greeting_example; print(hello_example.version, greeting_example.version)')" \
-    "1.10+local.1 2.0" "what is installed"
+    "1.10+local.1 2.0" "installed versions"

@@ -1,6 +1,7 @@
-# proves: two httpd behind HAProxy are restarted in turn, with --drain, under load, and no request fails
+# proves: while two httpd behind HAProxy are restarted in turn with --drain under load, no request fails
 # needs: haproxy wrk apache2-utils nghttp2-client curl python3
 . "$HERE/lib.sh"
+. "$HERE/httpd/haproxy.bash"
 require haproxy wrk ab h2load curl python3
 
 mkdir site
@@ -18,46 +19,31 @@ start() { # NAME
 start one
 start two
 front=$(free_port)
-cat >haproxy.cfg <<END
-global
-    maxconn 500
-    stats socket $TMP/haproxy.sock
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 10s
-    timeout server 10s
-    retries 3
-    option redispatch
-    retry-on conn-failure empty-response
+write_haproxy_configuration 'maxconn 500' "stats socket $TMP/haproxy.sock" <<END
 frontend front
     bind 127.0.0.1:$front
     default_backend files
 backend files
+    retries 3
+    option redispatch
+    retry-on conn-failure empty-response
     option httpchk GET /-/health
     default-server check inter 100ms fall 1 rise 1 send-proxy-v2
     server one 127.0.0.1:${port[one]}
     server two 127.0.0.1:${port[two]}
 END
-haproxy -f haproxy.cfg -db >haproxy.out 2>&1 &
-cleanup "end $!"
-wait_for_port "$front"
-up() { # until both are in service
-    local tries
-    for ((tries = 0; tries < 100; tries++)); do
-        state=$(python3 -c '
+start_haproxy "$front"
+are_up() { # both servers, for HAProxy
+    state=$(python3 -c '
 import socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b"show stat\n")
 text = b""
 while piece := s.recv(65536): text += piece
 rows = [line.split(",") for line in text.decode().splitlines() if line.startswith("files,")]
 print(*[row[17].split()[0] for row in rows if row[1] != "BACKEND"])' "$TMP/haproxy.sock")
-        [[ $state == "UP UP" ]] && return
-        sleep 0.05
-    done
-    fail "not in service: $state"
+    [[ $state == "UP UP" ]]
 }
-up
+wait_until 6 are_up || fail "not in service: $state"
 
 URL=http://127.0.0.1:$front
 wrk -t1 -c16 -d9s "$URL/small" >wrk.out 2>&1 &
@@ -71,9 +57,9 @@ for name in one two; do
     kill "${pid[$name]}"
     code=0
     wait "${pid[$name]}" || code=$?
-    equal "$code" 0 "the end of $name"
+    equal "$code" 0 "exit code of $name"
     start "$name"
-    up
+    wait_until 6 are_up || fail "not in service: $state"
     sleep 0.3
 done
 wait "$load" "$downloads" "$closing"
@@ -83,5 +69,5 @@ grep -E 'Socket errors|Non-2xx' wrk.out && fail "requests of wrk failed"
 grep -q ' 0 failed, 0 errored, 0 timeout' h2load.out || fail "h2load: $(grep requests: h2load.out)"
 grep -E '^Failed requests: +0$' ab.out || fail "ab: $(cat ab.out)"
 grep -q '^Non-2xx' ab.out && fail "ab: $(cat ab.out)"
-# Every one of them was served by one of ours, and said to come from the client.
-equal "$(cat one.log two.log | grep -v /-/health | awk '{print $1, $(NF - 1)}' | sort -u)" "127.0.0.1 200" "the logs"
+# All requests are in the logs, with the address of the client.
+equal "$(cat one.log two.log | grep -v /-/health | awk '{print $1, $(NF - 1)}' | sort -u)" "127.0.0.1 200" "client and status in the logs"

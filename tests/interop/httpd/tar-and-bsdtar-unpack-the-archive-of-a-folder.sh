@@ -1,4 +1,4 @@
-# proves: tar and bsdtar unpack the archive of a folder, and every octet, name and right is that of the original
+# proves: tar and bsdtar unpack the archive of a folder with the contents, names, modes and times of the original
 # needs: curl tar libarchive-tools diffutils python3
 . "$HERE/lib.sh"
 require curl tar bsdtar diff python3
@@ -26,15 +26,15 @@ for reader in tar bsdtar; do
         rm -rf out && mkdir out
         curl -sS -f "$version" "$URL/tree/?download=tar" | $reader -x -f - -C out
         diff -r --no-dereference site/tree out/tree || fail "$reader $version: contents differ"
-        equal "$(list out)" "$(list site)" "$reader $version: names, rights and times"
+        equal "$(list out)" "$(list site)" "$reader $version: names, modes and times"
     done
 done
-[[ -x out/tree/run ]] || fail "the right to execute is lost"
-# Sizes beyond 8 GiB: the header is enough, the file is a hole.
+[[ -x out/tree/run ]] || fail "the execute permission is missing"
+# Sizes above 8 GiB: a sparse file, of which the header is read.
 mkdir site/huge && truncate -s 9G site/huge/hole
 for reader in tar bsdtar; do
     listed=$( (curl -sS "$URL/huge/?download=tar" 2>/dev/null || true) | head -c 3000 | $reader -tvf - 2>/dev/null || true)
     [[ $listed == *9663676416*huge/hole* ]] || fail "$reader reads another size: $listed"
 done
-# The name under which it is saved.
+# The file name in Content-Disposition.
 curl -sS -O -J "$URL/tree/?download=tar" && [[ -s tree.tar ]] || fail "curl did not save tree.tar"

@@ -2,16 +2,14 @@
 # needs: jc python3 iproute2
 . "$HERE/lib.sh"
 
-ip netns add "jc$$" || skip "no network namespaces"
-cleanup ip netns del "jc$$"
-ip -n "jc$$" link set lo up
+make_namespaces NETNS
 
-ip netns exec "jc$$" "$BIN/ping" -c 3 -i 0.05 127.0.0.1 >v4.txt || fail "ping 127.0.0.1 failed"
-ip netns exec "jc$$" "$BIN/ping" -c 2 -i 0.05 -D ::1 >v6.txt || fail "ping ::1 failed"
+ip netns exec "$NETNS" "$BIN/ping" -c 3 -i 0.05 127.0.0.1 >v4.txt || fail "ping 127.0.0.1 failed"
+ip netns exec "$NETNS" "$BIN/ping" -c 2 -i 0.05 -D ::1 >v6.txt || fail "ping ::1 failed"
 jc --ping <v4.txt >v4.json || fail "jc cannot read: $(cat v4.txt)"
 jc --ping <v6.txt >v6.json || fail "jc cannot read: $(cat v6.txt)"
 
-python3 - <<'PYTHON' || fail "jc read something else: $(cat v4.json v6.json)"
+python3 - <<'PYTHON' || fail "unexpected result of jc: $(cat v4.json v6.json)"
 import json
 four, six = json.load(open("v4.json")), json.load(open("v6.json"))
 assert four["destination_ip"] == "127.0.0.1" and four["data_bytes"] == 56, four

@@ -1,20 +1,18 @@
-# proves: pingparsing reads our summary, without and with loss
+# proves: pingparsing reads the summary of ping, with and without loss
 # needs: python3 iproute2
 # needs-pip: pingparsing
 . "$HERE/lib.sh"
 
-ip netns add "pp$$" || skip "no network namespaces"
-cleanup ip netns del "pp$$"
-ip -n "pp$$" link set lo up
-ip -n "pp$$" link add near0 type veth peer name near1
-ip -n "pp$$" addr add 192.0.2.1/24 dev near0
-ip -n "pp$$" link set near0 up
-ip -n "pp$$" link set near1 up
+make_namespaces NETNS
+ip -n "$NETNS" link add near0 type veth peer name near1
+ip -n "$NETNS" addr add 192.0.2.1/24 dev near0
+ip -n "$NETNS" link set near0 up
+ip -n "$NETNS" link set near1 up
 
-ip netns exec "pp$$" "$BIN/ping" -c 3 -i 0.05 127.0.0.1 >all.txt || fail "ping 127.0.0.1 failed"
-ip netns exec "pp$$" "$BIN/ping" -c 2 -i 0.05 -W 0.1 192.0.2.9 >none.txt && fail "nobody answered, and the code is 0"
+ip netns exec "$NETNS" "$BIN/ping" -c 3 -i 0.05 127.0.0.1 >all.txt || fail "ping 127.0.0.1 failed"
+ip netns exec "$NETNS" "$BIN/ping" -c 2 -i 0.05 -W 0.1 192.0.2.9 >none.txt && fail "exit code 0 without a reply"
 
-python3 - <<'PYTHON' || fail "pingparsing read something else: $(cat all.txt)"
+python3 - <<'PYTHON' || fail "unexpected result of pingparsing: $(cat all.txt)"
 import pingparsing
 stats = pingparsing.PingParsing().parse(open("all.txt").read())
 assert stats.destination == "127.0.0.1", stats

@@ -1,13 +1,11 @@
-# proves: the crate pinger, which gping is built on, takes our ping for that of iputils and reads its times and losses
+# proves: the crate pinger, on which gping is based, reads times and losses from ping as from iputils
 # needs: iproute2 nftables
 . "$HERE/lib.sh"
 
 require cargo nft
-ip netns add "pg$$" || skip "no network namespaces"
-cleanup ip netns del "pg$$"
-ip -n "pg$$" link set lo up
-ip netns exec "pg$$" nft 'table ip t { chain c { type filter hook input priority 0;
-    icmp type echo-request numgen inc mod 2 1 drop; }; }' || skip "no nftables"
+make_namespaces NETNS
+ip netns exec "$NETNS" nft 'table ip t { chain c { type filter hook input priority 0;
+    icmp type echo-request numgen inc mod 2 1 drop; }; }' || skip_for_kernel "no nftables"
 
 mkdir -p reader/src
 cat >reader/Cargo.toml <<'TOML'
@@ -32,8 +30,8 @@ fn main() {
     }
 }
 RUST
-CARGO_TARGET_DIR="$TMP/target" cargo build --quiet --manifest-path reader/Cargo.toml || skip "the crate cannot be built here"
+CARGO_TARGET_DIR="$TMP/target" cargo build --quiet --manifest-path reader/Cargo.toml || skip "the crate cannot be built"
 mkdir path && cp "$BIN/ping" path/ping
-# The crate leaves its ping running when it is not read any more; it ends when its output is closed.
-ip netns exec "pg$$" env PATH="$TMP/path:$PATH" timeout 20 target/debug/reader >out.txt || fail "reader: $(cat out.txt)"
-equal "$(sort out.txt | uniq -c | tr -s ' \n' ' ')" " 4 pong true 2 timeout " "what the crate read"
+# The crate does not stop its ping; ping exits when its output is closed.
+ip netns exec "$NETNS" env PATH="$TMP/path:$PATH" timeout 20 target/debug/reader >out.txt || fail "reader: $(cat out.txt)"
+equal "$(sort out.txt | uniq -c | tr -s ' \n' ' ')" " 4 pong true 2 timeout " "results of the crate"

@@ -1,7 +1,7 @@
-# A Dovecot of its own for one case, sourced by the cases: configuration, sockets and mailboxes in $TMP. It listens where the
-# case says and touches no Dovecot of this machine. bob and ann have mailboxes and the password "s3cret, with a comma".
+# A Dovecot for one case, sourced by the cases: configuration, sockets and mailboxes in $TMP, independent of any Dovecot of
+# this machine. bob and ann have mailboxes and the password "s3cret, with a comma".
 #
-#   start_dovecot SETTINGS    starts it with further settings (lines of its configuration)
+#   start_dovecot SETTINGS    starts Dovecot with further lines of configuration
 
 start_dovecot() {
     require dovecot

@@ -1,10 +1,10 @@
-# proves: git send-email hands 30 patches of an author with umlauts over, and git am makes the same commits of what arrives
+# proves: git send-email sends 30 patches with umlauts through sendmail mode, and git am restores the same commits
 # needs: git-email python3
 # needs-pip: aiosmtpd
 . "$HERE/lib.sh"
 . "$HERE/smtp-send/sendmail.bash"
 start_receiver
-PATH=/usr/bin:$PATH # the git that git-email belongs to
+PATH=/usr/bin:$PATH # the git of the package git-email
 make_home "from = 'ann@example.org'"
 git config --global user.name 'Ann Example'
 git config --global user.email ann@example.org
@@ -23,14 +23,14 @@ done
 git -C one format-patch -q -30 -o "$TMP/patches"
 (cd one && git send-email --quiet --8bit-encoding=UTF-8 --to 'Bob Ü <bob@example.com>' --cc list@example.com "$TMP"/patches/*.patch) \
     > output 2> errors || fail "exit $?: $(tail -5 errors)"
-[ -s errors ] && fail "words on standard error: $(cat errors)"
+[ -s errors ] && fail "standard error is not empty: $(cat errors)"
 equal "$(find "$RECEIVED" -name '*.eml' | wc -l)" 30 'messages'
 for number in $(seq 30); do
     envelope "$number" 'ann@example.org bob@example.com list@example.com joerg@example.org'
 done
-equal "$(letters)" '' 'letters'
+equal "$(dead_letters)" '' 'dead letters'
 
-# git am of this version wants the line ends of this system.
+# This version of git am requires LF.
 for number in $(seq 30); do
     python3 -c 'import sys; sys.stdout.buffer.write(sys.stdin.buffer.read().replace(b"\r\n", b"\n"))' \
         < "$RECEIVED/$number.eml" > "$number.mbox"
@@ -39,12 +39,12 @@ git init -q two
 git -C two commit -q --allow-empty -m 'Begin'
 (cd two && git am -q $(seq -f "$TMP/%g.mbox" 30)) > am 2>&1 || fail "git am: $(tail -5 am)"
 equal "$(git -C two rev-parse 'HEAD^{tree}')" "$(git -C one rev-parse 'HEAD^{tree}')" 'files'
-# The dates are those of the sending.
+# The dates of the commits differ.
 log() { git -C "$1" log --max-count=30 --format='%an <%ae> %B'; }
 equal "$(log two)" "$(log one)" 'history'
 
 code=0
 (cd one && git send-email --quiet --to refused@example.com "$TMP"/patches/0001-*.patch) > output 2> errors || code=$?
-[ $code -ne 0 ] || fail 'git was told that a refused patch was sent'
-grep -q '550 5.1.1' errors || fail "git does not show why: $(cat errors)"
-[ "$(letters | wc -l)" = 1 ] || fail "letters: $(letters)"
+[ $code -ne 0 ] || fail 'git send-email succeeds for a refused patch'
+grep -q '550 5.1.1' errors || fail "git does not show the reply: $(cat errors)"
+[ "$(dead_letters | wc -l)" = 1 ] || fail "dead letters: $(dead_letters)"

@@ -1,17 +1,17 @@
-# For cases whose server delivers to the maildir "mail" in $TMP; sourced by them. The file "text" is what is sent.
+# Sourced by cases whose server delivers to the maildir "mail" in $TMP.
 #
-#   delivers WHAT OPTION...    sends "text" to bob@example.com on $PORT, waits for it and compares; report and dialogue stay
+#   delivers DESCRIPTION OPTION...    sends the file "text" to bob@example.com on $PORT and compares the delivered message; keeps
+#                                     the files report and dialogue
+
+has_new_mail() { [[ -n $(ls mail/new 2> /dev/null) ]]; }
 
 delivers() {
-    local proved=$1 tries
+    local description=$1
     shift
     "$BIN/smtp-send" --server "127.0.0.1:$PORT" --from me@example.org --to bob@example.com --subject 'Grüße' -v "$@" \
-        < text > report 2> dialogue || fail "$proved: exit $?: $(tail -5 dialogue)"
-    grep -q '^bob@example.com: accepted, queued as' report || fail "$proved: $(cat report)"
-    for ((tries = 0; tries < 400; tries++)); do
-        [[ -n $(ls mail/new 2> /dev/null) ]] && break
-        sleep 0.05
-    done
-    python3 "$HERE/smtp-send/read-back.py" mail/new/* text 'Subject=Grüße' To=bob@example.com || fail "$proved: the message differs"
+        < text > report 2> dialogue || fail "$description: exit $?: $(tail -5 dialogue)"
+    grep -q '^bob@example.com: accepted, queued as' report || fail "$description: $(cat report)"
+    wait_until 20 has_new_mail || fail "$description: no message in the maildir"
+    python3 "$HERE/smtp-send/compare-delivered.py" mail/new/* text 'Subject=Grüße' To=bob@example.com || fail "$description: the message differs"
     rm mail/new/*
 }

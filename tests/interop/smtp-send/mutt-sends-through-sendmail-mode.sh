@@ -1,4 +1,4 @@
-# proves: mutt sends text, umlauts, attachments and Bcc through the program, with DSN, and tells why a message was refused
+# proves: mutt sends umlauts, attachments and Bcc through sendmail mode, with DSN, and shows the exit code of a refused message
 # needs: mutt python3
 # needs-pip: aiosmtpd
 . "$HERE/lib.sh"
@@ -14,12 +14,12 @@ send() { mutt -n -F muttrc "$@" > output 2>&1; }
 
 printf 'Grüße.\n.\n..two\nFrom here\n' > text
 send -s 'Schöne Grüße' -c cid@example.com -b dan@example.com -- bob@example.com < text || fail "exit $?: $(cat output)"
-arrived 1 text 'Subject=Schöne Grüße' 'From=Ann Ü <ann@example.org>' 'To=bob@example.com' 'Cc=cid@example.com'
+received 1 text 'Subject=Schöne Grüße' 'From=Ann Ü <ann@example.org>' 'To=bob@example.com' 'Cc=cid@example.com'
 envelope 1 'ann@example.org bob@example.com cid@example.com dan@example.com'
 
 head -c 100000 /dev/urandom > data.bin
 send -s 'With a file' -a data.bin -- bob@example.com < text || fail "exit $?: $(cat output)"
-arrived 2 text
+received 2 text
 python3 - "$RECEIVED/2.eml" data.bin <<'END' || fail 'the attachment differs'
 import email, sys
 message = email.message_from_binary_file(open(sys.argv[1], "rb"))
@@ -28,11 +28,11 @@ END
 
 echo 'set dsn_notify="failure,delay" dsn_return=hdrs' >> muttrc
 send -s DSN -- bob@example.com < text || fail "with -N and -R: exit $?: $(cat output)"
-arrived 3 text Subject=DSN
-equal "$(letters)" '' 'letters'
+received 3 text Subject=DSN
+equal "$(dead_letters)" '' 'dead letters'
 
 code=0
 send -s Refused -- refused@example.com < text || code=$?
-[ $code -ne 0 ] || fail 'mutt was told that a refused message was sent'
+[ $code -ne 0 ] || fail 'mutt succeeds for a refused message'
 grep -q '67' output || fail "mutt does not show the exit code: $(cat output)"
-[ "$(letters | wc -l)" = 1 ] || fail "letters: $(letters)"
+[ "$(dead_letters | wc -l)" = 1 ] || fail "dead letters: $(dead_letters)"

@@ -1,4 +1,4 @@
-# proves: PHP's mail() sends through the program as sendmail_path and returns what became of it
+# proves: mail() of PHP sends through sendmail mode as sendmail_path and returns whether the server accepted the message
 # needs: php-cli python3
 # needs-pip: aiosmtpd
 . "$HERE/lib.sh"
@@ -17,14 +17,14 @@ send() { php -n -d sendmail_path="$SENDMAIL -t -i" send.php "$@" > output 2>&1; 
 
 printf 'Grüße\n.\n..zwei\n' > text
 send 'Bob <bob@example.com>, ann@example.com' '' || fail "exit $?: $(cat output)"
-arrived 1 text 'Subject=Ihre Bestellung über 5 €' 'From=Shop <shop@example.org>'
+received 1 text 'Subject=Ihre Bestellung über 5 €' 'From=Shop <shop@example.org>'
 envelope 1 'www@example.org bob@example.com ann@example.com archive@example.com'
 send bob@example.com -fbounce@example.org || fail "exit $?: $(cat output)"
 envelope 2 'bounce@example.org bob@example.com archive@example.com'
-[ -s output ] && fail "words: $(cat output)"
-equal "$(letters)" '' 'letters'
+[ -s output ] && fail "output is not empty: $(cat output)"
+equal "$(dead_letters)" '' 'dead letters'
 
 code=0
 send later@example.com '' || code=$?
 equal $code 3 'exit code when the server refuses'
-[ "$(letters | wc -l)" = 1 ] || fail "letters: $(letters)"
+[ "$(dead_letters | wc -l)" = 1 ] || fail "dead letters: $(dead_letters)"

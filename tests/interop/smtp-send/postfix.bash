@@ -1,9 +1,9 @@
-# A Postfix of its own for one case, sourced by the cases: own configuration, queue and mailbox in $TMP, on a free loopback
-# port. It listens for nobody else and touches no Postfix of this machine.
+# A Postfix for one case, sourced by the cases: configuration, queue and mailbox in $TMP, on a free port of 127.0.0.1,
+# independent of any Postfix of this machine.
 #
-#   start_postfix [NAME=VALUE...]   starts it with further settings; sets $PORT. With $AT set it listens at that ADDRESS:PORT,
-#                                   which nobody waits for
-#   wait_for_mail NUMBER            waits until that many messages are in the mailbox $MAILBOX
+#   start_postfix [NAME=VALUE...]   starts Postfix with further settings; sets $PORT. With $AT it listens on that ADDRESS:PORT,
+#                                   without a wait
+#   wait_for_mail NUMBER            waits until the mailbox $MAILBOX has that many messages
 
 start_postfix() {
     PORT=${AT-}
@@ -54,19 +54,12 @@ retry     unix - - n - - error
 anvil     unix - - n - 1 anvil
 postlog   unix-dgram n - n - 1 postlogd
 END
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=mail.example.com -addext subjectAltName=DNS:mail.example.com \
-        -addext basicConstraints=critical,CA:FALSE -keyout "$TMP/key.pem" -out "$TMP/cert.pem" 2> "$TMP/openssl.log" ||
-        fail "openssl: $(cat "$TMP/openssl.log")"
+    self_signed mail.example.com -newkey rsa:2048
     postfix -c "$POSTFIX/etc" start > "$TMP/start.log" 2>&1 || fail "postfix does not start: $(cat "$TMP/start.log")"
     cleanup "postfix -c '$POSTFIX/etc' abort > /dev/null 2>&1"
     [ -n "${AT-}" ] || wait_for_port "$PORT"
 }
 
-wait_for_mail() {
-    local tries
-    for tries in $(seq 200); do
-        [ "$(find "$MAILBOX/new" -type f 2> /dev/null | wc -l)" -ge "$1" ] && return
-        sleep 0.05
-    done
-    fail "no message after 10 s: $(tail -5 "$POSTFIX/log")"
-}
+has_mail() { [ "$(find "$MAILBOX/new" -type f 2> /dev/null | wc -l)" -ge "$1" ]; }
+
+wait_for_mail() { wait_until 10 has_mail "$1" || fail "fewer than $1 messages after 10 s: $(tail -5 "$POSTFIX/log")"; }

@@ -1,17 +1,18 @@
-# A home with the release binary under the name of sendmail and an account for a receiver of its own, sourced by the cases.
+# Sendmail mode with an account for a mail server of the case, sourced by the cases.
 #
-#   start_receiver            starts it; messages and envelopes come into $RECEIVED; sets $PORT
-#   make_home [LINE...]       makes a home with these further lines in the default account; sets $HOME and $SENDMAIL
-#   arrived N TEXT FIELD=...  compares message N with a text and with fields
-#   envelope N LINE           demands this sender and these recipients of message N
-#   letters                   the names of all dead letters
+#   start_receiver             starts a mail server that saves messages and envelopes in $RECEIVED; sets $PORT
+#   make_home [LINE...]        makes a home with further lines in the default account; sets $HOME and $SENDMAIL
+#   received N TEXT FIELD=...  compares message N with a text and header fields
+#   envelope N LINE            compares sender and recipients of message N
+#   dead_letters               prints the names of all dead letters
+#   wait_for_message N         waits until message N is there
 
 RECEIVED=$TMP/received
 
 start_receiver() {
     PORT=$(free_port)
     mkdir -p "$RECEIVED"
-    python3 "$HERE/smtp-send/receiver.py" "$PORT" "$RECEIVED" > "$TMP/receiver.log" 2>&1 &
+    python3 "$HERE/smtp-send/receiving-server.py" "$PORT" "$RECEIVED" > "$TMP/receiver.log" 2>&1 &
     cleanup "end $!"
     wait_for_port "$PORT"
 }
@@ -30,13 +31,15 @@ make_home() {
     chmod 600 "$HOME/.config/smtp-send/config.toml"
 }
 
-arrived() {
+received() {
     local number=$1
     shift
-    [ -f "$RECEIVED/$number.eml" ] || fail "message $number has not arrived: $(cat "$TMP/receiver.log")"
-    python3 "$HERE/smtp-send/arrived.py" "$RECEIVED/$number.eml" "$@" || fail "message $number differs"
+    [ -f "$RECEIVED/$number.eml" ] || fail "no message $number: $(cat "$TMP/receiver.log")"
+    python3 "$HERE/smtp-send/compare-received.py" "$RECEIVED/$number.eml" "$@" || fail "message $number differs"
 }
 
 envelope() { equal "$(cat "$RECEIVED/$1.envelope")" "$2" "envelope of message $1"; }
 
-letters() { find "$HOME/.local/state" -type f 2> /dev/null || true; }
+wait_for_message() { wait_until 20 test -f "$RECEIVED/$1.envelope"; }
+
+dead_letters() { find "$HOME/.local/state" -type f 2> /dev/null || true; }

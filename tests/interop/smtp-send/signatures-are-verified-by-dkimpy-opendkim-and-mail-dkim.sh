@@ -1,4 +1,4 @@
-# proves: messages of every kind signed with RSA are verified by dkimpy, Mail::DKIM and OpenDKIM after their way through Postfix, those with Ed25519 by dkimpy, and a changed one is not
+# proves: after delivery by Postfix, dkimpy, Mail::DKIM and OpenDKIM verify RSA signatures, dkimpy those with Ed25519, and a changed message fails
 # needs: postfix openssl opendkim libmail-dkim-perl python3
 # needs-pip: dkimpy dnspython pynacl
 . "$HERE/lib.sh"
@@ -13,14 +13,14 @@ head -c 300000 /dev/urandom > noise.bin
 printf 'Gr\303\274\303\237e  \t aus  K\303\266ln \n.\n..dot\n\nFrom here \n\n\n \n' > text
 printf 'From: Me <me@example.org>\nTo: bob@example.com\nBcc: bob@example.com\nSubject: several\n  lines \t here\n\nbody  \n\n\n' > ready.eml
 
-verified() { # KEY: every message in the mailbox is, and a changed one is not
+verified() { # KEY: all messages in the mailbox are verified, and a changed one is not
     local file known
-    known=$(sed -n 's/.*the record of the key: \([^ ]*\) TXT "\(.*\)"$/\1=\2/p' log | head -1)
+    known=$(sed -n 's/.*DNS record of the key: \([^ ]*\) TXT "\(.*\)"$/\1=\2/p' log | head -1)
     [ -n "$known" ] || fail "no record in: $(cat log)"
     for file in "$MAILBOX"/new/*; do
         sed 's/\r*$/\r/' "$file" > message
         python3 "$HERE/smtp-send/verify-dkim.py" message "$known" || fail "dkimpy does not verify with $1: $(cat message)"
-        # The other two know RSA only, in Debian 12.
+        # In Debian 12 the other two support RSA only.
         [ "$1" != ed25519 ] || continue
         perl "$HERE/smtp-send/verify-dkim.pl" message "$known" > perl.log 2>&1 || fail "Mail::DKIM, $1: $(cat perl.log)"
         echo "${known%%=*} ${known#*=}" > keys
@@ -29,7 +29,7 @@ verified() { # KEY: every message in the mailbox is, and a changed one is not
         grep -q 'verification .*succeeded' opendkim.log || fail "OpenDKIM: $(cat opendkim.log)"
     done
     sed 's/^From: /&x/' message > changed
-    ! python3 "$HERE/smtp-send/verify-dkim.py" changed "$known" 2> /dev/null || fail "dkimpy verifies what was changed"
+    ! python3 "$HERE/smtp-send/verify-dkim.py" changed "$known" 2> /dev/null || fail "dkimpy verifies a changed message"
 }
 
 for key in rsa rsa1 ed25519; do

@@ -1,4 +1,4 @@
-# Checks the DKIM signature of a message with Mail::DKIM: verify-dkim.pl MESSAGE NAME=RECORD
+# Verifies the DKIM signature of a message with Mail::DKIM: verify-dkim.pl MESSAGE NAME=RECORD
 use strict;
 use warnings;
 use Mail::DKIM::Verifier;
@@ -8,14 +8,14 @@ my ($file, $known) = @ARGV;
 my ($name, $record) = split /=/, $known, 2;
 {
     no warnings 'redefine';
-    # The answer of DNS, from the command line.
+    # The DNS record of the command line replaces the lookup.
     *Mail::DKIM::PublicKey::fetch_async = sub {
-        my ($class, %asked) = @_;
-        my $wanted = "$asked{Selector}._domainkey.$asked{Domain}";
-        my $key = $wanted eq $name ? $class->parse($record) : undef;
-        $key->{$_} = $asked{$_} for $key ? qw(Selector Domain) : ();
-        my $back = $asked{Callbacks}{Success};
-        my $result = $back ? $back->($key) : $key;
+        my ($class, %query) = @_;
+        my $queried = "$query{Selector}._domainkey.$query{Domain}";
+        my $key = $queried eq $name ? $class->parse($record) : undef;
+        $key->{$_} = $query{$_} for $key ? qw(Selector Domain) : ();
+        my $callback = $query{Callbacks}{Success};
+        my $result = $callback ? $callback->($key) : $key;
         return sub { $result };
     };
 }

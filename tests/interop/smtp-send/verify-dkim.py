@@ -1,4 +1,4 @@
-"""Checks the DKIM signature of a message with dkimpy: verify-dkim.py MESSAGE NAME=RECORD"""
+"""Verifies the DKIM signature of a message with dkimpy: verify-dkim.py MESSAGE NAME=RECORD"""
 
 import sys
 
@@ -9,8 +9,8 @@ with open(sys.argv[1], "rb") as file:
     message = file.read()
 
 
-def answer(asked, timeout=5):
-    return record.encode() if asked.decode().rstrip(".") == name else None
+def look_up(queried, timeout=5):
+    return record.encode() if queried.decode().rstrip(".") == name else None
 
 
-sys.exit(0 if dkim.verify(message, dnsfunc=answer, minkey=2048) else 1)
+sys.exit(0 if dkim.verify(message, dnsfunc=look_up, minkey=2048) else 1)

@@ -58,12 +58,6 @@ impl Zone {
         self.record(name, CNAME, &wire_name(target))
     }
 
-    /// Former name of [`Self::cname`].
-    #[must_use]
-    pub fn alias(self, name: &str, target: &str) -> Self {
-        self.cname(name, target)
-    }
-
     /// Adds an SRV record.
     #[must_use]
     pub fn srv(self, name: &str, priority: u16, weight: u16, port: u16, target: &str) -> Self {
@@ -87,12 +81,6 @@ impl Zone {
     pub fn rcode(mut self, name: &str, code: u8) -> Self {
         self.rcodes.push((name.to_ascii_lowercase(), code));
         self
-    }
-
-    /// Former name of [`Self::rcode`].
-    #[must_use]
-    pub fn fails(self, name: &str, code: u8) -> Self {
-        self.rcode(name, code)
     }
 
     /// Sets the AD bit (authentic data) in every answer.
@@ -246,11 +234,6 @@ impl NameServer {
     /// The address of the server, in the form of `--dns-server`.
     pub fn address(&self) -> String {
         self.address.to_string()
-    }
-
-    /// Former name of [`Self::queries`].
-    pub fn asked(&self) -> Vec<String> {
-        self.queries()
     }
 
     /// All queries in order, such as `udp 15 example.com` for an MX record.

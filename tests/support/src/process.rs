@@ -18,9 +18,6 @@ use crate::wait_for;
 /// Longest wait for something that should happen at once; long, because test machines are shared.
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Former name of [`WAIT_TIMEOUT`].
-pub const PATIENCE: Duration = WAIT_TIMEOUT;
-
 /// Output of a program, read from a pipe by a thread.
 #[derive(Clone, Default)]
 struct Collected(Arc<(Mutex<State>, Condvar)>);
@@ -89,8 +86,12 @@ impl Running {
     /// # Panics
     /// When the program cannot be started.
     pub fn start(command: &mut Command) -> Self {
+        Self::spawn(command, Stdio::null())
+    }
+
+    fn spawn(command: &mut Command, stdin: Stdio) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -186,21 +187,13 @@ impl Finished {
 /// # Panics
 /// When the program cannot be started or still runs after [`WAIT_TIMEOUT`].
 pub fn finish(command: &mut Command, input: &[u8]) -> Finished {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let mut running = Running::spawn(command, Stdio::piped());
+    let mut stdin = running.child.stdin.take().expect("stdin is piped");
     let input = input.to_vec();
     let writer = thread::spawn(move || {
         // A program may exit before it has read all of its input.
         let _ = stdin.write_all(&input);
     });
-    let stdout = Collected::from(child.stdout.take().expect("stdout is piped"));
-    let stderr = Collected::from(child.stderr.take().expect("stderr is piped"));
-    let running = Running { child, stdout, stderr };
     let finished = running.finish();
     writer.join().expect("the writer does not panic");
     finished

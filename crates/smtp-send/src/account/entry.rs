@@ -1,29 +1,29 @@
-//! A new table `[account.NAME]` as text, behind what a configuration file holds already.
+//! Appends a table `[account.NAME]` to the text of a configuration file.
 //!
-//! Pure. What is there stays as it is, comments included, and the result is read again before anybody relies on it.
+//! Pure. The existing text stays as it is, and the result is parsed again.
 
 use std::fmt::Write as _;
 
-use super::file::{self, Places};
+use super::file::{self, PathBases};
 
-/// What an account is written with, in this order.
+/// A new account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct AccountEntry {
     /// Its name.
     pub name: String,
-    /// Keys with their values.
+    /// Its keys and values, in this order.
     pub keys: Vec<(&'static str, String)>,
 }
 
 /// `text` with the account behind it.
 ///
 /// # Errors
-/// A text that is no configuration, or has an account of this name; or a value that cannot be one.
-pub fn append(text: &str, entry: &Entry, places: Places<'_>) -> Result<String, String> {
-    let told = |mistake: file::Mistake| format!("line {}: {}", mistake.line, mistake.what);
-    let (names, _) = file::read(text, "", places).map_err(told)?;
+/// `text` cannot be parsed or has an account of this name; or a value cannot be written.
+pub fn append(text: &str, entry: &AccountEntry, places: PathBases<'_>) -> Result<String, String> {
+    let line = |error: file::AccountFileError| format!("line {}: {}", error.line, error.what);
+    let (names, _) = file::read(text, "", places).map_err(line)?;
     if names.contains(&entry.name) {
-        return Err(format!("there is an account {} already; --name NAME gives the new one another name", entry.name));
+        return Err(format!("the account {} exists already; choose another name with --name", entry.name));
     }
     let gap = match text {
         "" => "",
@@ -35,11 +35,11 @@ pub fn append(text: &str, entry: &Entry, places: Places<'_>) -> Result<String, S
         // Writing into a String cannot fail.
         let _ = writeln!(whole, "{name} = {}", quoted(value));
     }
-    let (_, found) = file::read(&whole, &entry.name, places).map_err(told)?;
+    let (_, found) = file::read(&whole, &entry.name, places).map_err(line)?;
     if found.is_some() { Ok(whole) } else { Err("the account cannot be written".into()) }
 }
 
-/// A key as it is, where TOML allows that.
+/// A key, in quotes if TOML requires them.
 fn key(name: &str) -> String {
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if plain { name.to_owned() } else { quoted(name) }
@@ -67,12 +67,12 @@ mod tests {
 
     use super::*;
 
-    fn places() -> Places<'static> {
-        Places { folder: Path::new("/etc/smtp-send"), home: None }
+    fn places() -> PathBases<'static> {
+        PathBases { folder: Path::new("/etc/smtp-send"), home: None }
     }
 
-    fn entry(name: &str, from: &str) -> Entry {
-        Entry { name: name.into(), keys: vec![("server", "mail.example.com:465".into()), ("from", from.into())] }
+    fn entry(name: &str, from: &str) -> AccountEntry {
+        AccountEntry { name: name.into(), keys: vec![("server", "mail.example.com:465".into()), ("from", from.into())] }
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The configuration file as text: tables `[account.NAME]` whose keys are the long options.
+//! Parses a configuration file: tables `[account.NAME]` whose keys are the long options.
 //!
-//! Pure but for the home folder, which is given. Each mistake is told with its line and its key.
+//! Pure. Errors name the line and the key.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,58 +8,64 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::cli::{self, Takes};
+use crate::config::{OptionKind, option_kind, value_error};
 
-/// A mistake in the file.
+/// An error in the file.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// Counted from 1.
+pub struct AccountFileError {
+    /// The line, from 1.
     pub line: usize,
-    /// What is wrong, with the key where there is one.
+    /// The error, with the key if there is one.
     pub what: String,
 }
 
-/// One key of an account, as an argument.
+/// A key of an account, as an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// The long name of the option.
     pub key: String,
-    /// Where it stands, counted from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// `--key=value` or `--key`; none for a switch that is off.
+    /// `--key=value` or `--key`; `None` for `false`.
     pub argument: Option<OsString>,
     /// The value as text; empty for a switch.
     pub value: String,
 }
 
-/// Where relative names of files and `~/` begin.
+/// The folders for relative file names and `~/`.
 #[derive(Debug, Clone, Copy)]
-pub struct Places<'a> {
+pub struct PathBases<'a> {
     /// The folder of the file.
     pub folder: &'a Path,
     /// The home folder of the user.
     pub home: Option<&'a Path>,
 }
 
-/// The names of all accounts in `text`, and the settings of the one called `wanted` if it is there.
-pub fn read(text: &str, wanted: &str, places: Places<'_>) -> Result<(Vec<String>, Option<Vec<Setting>>), Mistake> {
+/// The names of all accounts in `text`, and the settings of `wanted` if it exists.
+pub fn read(
+    text: &str,
+    wanted: &str,
+    places: PathBases<'_>,
+) -> Result<(Vec<String>, Option<Vec<Setting>>), AccountFileError> {
     let line_at = |offset: usize| text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
-    let document = DeTable::parse(text).map_err(|error| Mistake {
+    let document = DeTable::parse(text).map_err(|error| AccountFileError {
         line: line_at(error.span().map_or(0, |span| span.start)),
         what: error.message().replace('\n', ", "),
     })?;
     let (mut names, mut found) = (Vec::new(), None);
     for (key, value) in document.get_ref() {
-        let mistake =
-            |what: &str| Mistake { line: line_at(key.span().start), what: format!("{}: {what}", key.as_ref()) };
+        let mistake = |what: &str| AccountFileError {
+            line: line_at(key.span().start),
+            what: format!("{}: {what}", key.as_ref()),
+        };
         let accounts = match value.get_ref() {
             DeValue::Table(accounts) if key.as_ref() == "account" => accounts,
-            _ => return Err(mistake("not known here; an account begins with [account.NAME]")),
+            _ => return Err(mistake("unknown table; an account begins with [account.NAME]")),
         };
         for (name, settings) in accounts {
             let DeValue::Table(settings) = settings.get_ref() else {
-                let what = format!("account.{}: a table is needed: [account.NAME]", name.as_ref());
-                return Err(Mistake { line: line_at(name.span().start), what });
+                let what = format!("account.{}: must be a table: [account.NAME]", name.as_ref());
+                return Err(AccountFileError { line: line_at(name.span().start), what });
             };
             names.push(name.as_ref().to_string());
             if name.as_ref() == wanted {
@@ -74,40 +80,40 @@ pub fn read(text: &str, wanted: &str, places: Places<'_>) -> Result<(Vec<String>
 fn setting(
     key: &Spanned<impl AsRef<str>>,
     value: &Spanned<DeValue<'_>>,
-    places: Places<'_>,
+    places: PathBases<'_>,
     line_at: &impl Fn(usize) -> usize,
-) -> Result<Setting, Mistake> {
+) -> Result<Setting, AccountFileError> {
     let (line, key) = (line_at(key.span().start), key.as_ref().as_ref());
-    let mistake = |what: String| Mistake { line, what: format!("{key}: {what}") };
-    let takes = cli::key(key).map_err(|error| mistake(error.to_string()))?;
+    let mistake = |what: String| AccountFileError { line, what: format!("{key}: {what}") };
+    let takes = option_kind(key).map_err(|error| mistake(error.to_string()))?;
     let (argument, value) = match (takes, value.get_ref()) {
-        (Takes::Nothing, DeValue::Boolean(on)) => (on.then(|| format!("--{key}").into()), String::new()),
-        (Takes::Nothing, _) => return Err(mistake("write true or false, without quotes".into())),
-        (Takes::Path, DeValue::String(name)) => {
+        (OptionKind::Switch, DeValue::Boolean(on)) => (on.then(|| format!("--{key}").into()), String::new()),
+        (OptionKind::Switch, _) => return Err(mistake("write true or false, without quotes".into())),
+        (OptionKind::Path, DeValue::String(name)) => {
             let path = path(name, places);
             let mut argument = OsString::from(format!("--{key}="));
             argument.push(&path);
             (Some(argument), path.display().to_string())
         }
-        (Takes::Path, _) => return Err(mistake("the name of a file in quotes is needed".into())),
-        (Takes::Value, value) => {
+        (OptionKind::Path, _) => return Err(mistake("write a file name in quotes".into())),
+        (OptionKind::Value, value) => {
             let text = match value {
                 DeValue::String(text) => text.to_string(),
                 DeValue::Integer(number) => number.to_string(),
                 DeValue::Float(number) => number.to_string(),
-                _ => return Err(mistake("a text in quotes or a number is needed".into())),
+                _ => return Err(mistake("write a text in quotes or a number".into())),
             };
             (Some(format!("--{key}={text}").into()), text)
         }
     };
-    if let Some(what) = argument.as_ref().and_then(cli::mistake_in) {
+    if let Some(what) = argument.as_ref().and_then(value_error) {
         return Err(mistake(what));
     }
     Ok(Setting { key: key.to_owned(), line, argument, value })
 }
 
-/// No shell has seen the name, so `~/` is ours to understand.
-fn path(name: &str, places: Places<'_>) -> PathBuf {
+/// `~/` is expanded here: no shell has read the name.
+fn path(name: &str, places: PathBases<'_>) -> PathBuf {
     match (name.strip_prefix("~/"), places.home) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => places.folder.join(name),
@@ -118,8 +124,8 @@ fn path(name: &str, places: Places<'_>) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn places() -> Places<'static> {
-        Places { folder: Path::new("/etc/smtp-send"), home: Some(Path::new("/home/bob")) }
+    fn places() -> PathBases<'static> {
+        PathBases { folder: Path::new("/etc/smtp-send"), home: Some(Path::new("/home/bob")) }
     }
 
     fn arguments(text: &str) -> Vec<String> {
@@ -151,20 +157,20 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_line_and_key() {
+    fn errors_name_line_and_key() {
         let cases = [
             ("[account.work]\n\nsever = 'x'", "3 sever: no option has this name: did you mean 'server'?"),
             ("[account.work]\ntls = 'on'", "2 tls: 'on' is none of auto, starttls, implicit, off"),
-            ("[account.work]\nport = true", "2 port: a text in quotes or a number is needed"),
+            ("[account.work]\nport = true", "2 port: write a text in quotes or a number"),
             ("[account.work]\ninsecure = 'true'", "2 insecure: write true or false, without quotes"),
-            ("[account.work]\ntls-ca = 1", "2 tls-ca: the name of a file in quotes is needed"),
+            ("[account.work]\ntls-ca = 1", "2 tls-ca: write a file name in quotes"),
             ("[account.work]\nto = 'a@b'", "2 to: this option belongs to one message, not to an account"),
-            ("[account]\nwork = 'x'", "2 account.work: a table is needed: [account.NAME]"),
-            ("[work]\nserver = 'x'", "1 work: not known here; an account begins with [account.NAME]"),
-            ("server = 'x'", "1 server: not known here; an account begins with [account.NAME]"),
+            ("[account]\nwork = 'x'", "2 account.work: must be a table: [account.NAME]"),
+            ("[work]\nserver = 'x'", "1 work: unknown table; an account begins with [account.NAME]"),
+            ("server = 'x'", "1 server: unknown table; an account begins with [account.NAME]"),
         ];
-        for (text, told) in cases {
-            assert_eq!(mistake(text), told, "{text}");
+        for (text, expected) in cases {
+            assert_eq!(mistake(text), expected, "{text}");
         }
         assert!(mistake("[account.work]\nport = 70000").starts_with("2 port: '70000': "));
         assert!(mistake("[account.work]\nserver = mail").starts_with("2 "));
@@ -173,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn another_account_may_have_mistakes_of_its_own() {
+    fn errors_in_another_account_are_ignored() {
         assert_eq!(arguments("[account.home]\nsever = 'x'\n[account.work]\nserver = 'y'"), ["--server=y"]);
     }
 }

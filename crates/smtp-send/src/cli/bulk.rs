@@ -1,8 +1,10 @@
 //! The options for many messages at once.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use common::values;
 
 /// Many messages at once.
 #[derive(Debug, Clone, Default, Args)]
@@ -30,8 +32,8 @@ pub struct BulkArgs {
     #[arg(long, value_name = "N", help_heading = "Server", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub connections: Option<u16>,
     /// Send no faster than this, over all connections: so many messages a second, or N/min, N/h
-    #[arg(long, value_name = "N[/s]", help_heading = "Server")]
-    pub rate: Option<String>,
+    #[arg(long, value_name = "N[/s]", help_heading = "Server", value_parser = values::interval_of_rate)]
+    pub rate: Option<Duration>,
     /// In sendmail mode: keep what fails for now and try it again, by 'smtp-send queue run'
     #[arg(long, help_heading = "Server")]
     pub queue: bool,

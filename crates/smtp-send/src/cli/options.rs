@@ -22,12 +22,12 @@ const SECRETS: [&str; 5] = ["password", "pass", "passwd", "secret", "token"];
 
 /// A command line that clap understands.
 #[derive(Debug)]
-pub struct Typed {
+pub struct CommandLine {
     arguments: Vec<OsString>,
     matches: ArgMatches,
 }
 
-impl Typed {
+impl CommandLine {
     /// Reads the arguments, the name of the program first.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -49,7 +49,7 @@ impl Typed {
     }
 
     /// What was typed, with `earlier` arguments in front of it.
-    pub fn behind(self, earlier: Vec<OsString>) -> Result<Cli, clap::Error> {
+    pub fn with_defaults(self, earlier: Vec<OsString>) -> Result<Cli, clap::Error> {
         if earlier.is_empty() {
             return Cli::from_arg_matches(&self.matches);
         }
@@ -62,9 +62,9 @@ impl Typed {
 
 /// What an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Takes {
+pub enum OptionKind {
     /// Nothing: it is a switch.
-    Nothing,
+    Switch,
     /// A text or a number.
     Value,
     /// The name of a file.
@@ -92,7 +92,7 @@ pub enum KeyError {
 }
 
 /// What the key `name` of an account takes.
-pub fn key(name: &str) -> Result<Takes, KeyError> {
+pub fn option_kind(name: &str) -> Result<OptionKind, KeyError> {
     if SECRETS.contains(&name) {
         return Err(KeyError::Secret);
     }
@@ -111,7 +111,7 @@ pub fn key(name: &str) -> Result<Takes, KeyError> {
 }
 
 /// What clap has against one argument alone, in words.
-pub fn mistake_in(argument: &OsString) -> Option<String> {
+pub fn value_error(argument: &OsString) -> Option<String> {
     let error = Cli::command().try_get_matches_from([&OsString::from("smtp-send"), argument]).err()?;
     let value = text(&error, ContextKind::InvalidValue);
     let choices = match error.get(ContextKind::ValidValue) {
@@ -126,11 +126,11 @@ pub fn mistake_in(argument: &OsString) -> Option<String> {
     })
 }
 
-fn takes(option: &Arg) -> Takes {
+fn takes(option: &Arg) -> OptionKind {
     match option.get_action() {
-        ArgAction::SetTrue => Takes::Nothing,
-        _ if option.get_value_parser().type_id() == TypeId::of::<PathBuf>() => Takes::Path,
-        _ => Takes::Value,
+        ArgAction::SetTrue => OptionKind::Switch,
+        _ if option.get_value_parser().type_id() == TypeId::of::<PathBuf>() => OptionKind::Path,
+        _ => OptionKind::Value,
     }
 }
 
@@ -138,7 +138,7 @@ fn takes(option: &Arg) -> Takes {
 fn suggestion(command: Command, name: &str) -> Option<String> {
     let error = command.try_get_matches_from(["smtp-send".to_owned(), format!("--{name}")]).err()?;
     let meant = text(&error, ContextKind::SuggestedArg)?;
-    meant.strip_prefix("--").map(str::to_owned).filter(|meant| key(meant).is_ok())
+    meant.strip_prefix("--").map(str::to_owned).filter(|meant| option_kind(meant).is_ok())
 }
 
 fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
@@ -152,52 +152,52 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn typed(arguments: &[&str]) -> Typed {
-        Typed::read(["smtp-send"].iter().chain(arguments).map(OsString::from)).unwrap()
+    fn typed(arguments: &[&str]) -> CommandLine {
+        CommandLine::read(["smtp-send"].iter().chain(arguments).map(OsString::from)).unwrap()
     }
 
     #[test]
     fn options_of_server_tls_login_and_smtp_are_keys() {
         for (name, wanted) in [
-            ("server", Takes::Value),
-            ("port", Takes::Value),
-            ("from", Takes::Value),
-            ("tls-ca", Takes::Path),
-            ("password-file", Takes::Path),
-            ("insecure", Takes::Nothing),
-            ("retry", Takes::Value),
-            ("connections", Takes::Value),
-            ("ipv4", Takes::Nothing),
-            ("dsn-notify", Takes::Value),
+            ("server", OptionKind::Value),
+            ("port", OptionKind::Value),
+            ("from", OptionKind::Value),
+            ("tls-ca", OptionKind::Path),
+            ("password-file", OptionKind::Path),
+            ("insecure", OptionKind::Switch),
+            ("retry", OptionKind::Value),
+            ("connections", OptionKind::Value),
+            ("ipv4", OptionKind::Switch),
+            ("dsn-notify", OptionKind::Value),
         ] {
-            assert_eq!(key(name), Ok(wanted), "{name}");
+            assert_eq!(option_kind(name), Ok(wanted), "{name}");
         }
     }
 
     #[test]
     fn what_concerns_one_message_or_one_run_is_no_key() {
         for name in ["to", "cc", "bcc", "body", "attach", "subject", "header", "eml", "dsn-envid"] {
-            assert_eq!(key(name), Err(KeyError::OneMessage), "{name}");
+            assert_eq!(option_kind(name), Err(KeyError::OneMessage), "{name}");
         }
         for name in ["dry-run", "json", "quiet", "verbose", "stop-after", "journal", "csv"] {
-            assert_eq!(key(name), Err(KeyError::OneRun), "{name}");
+            assert_eq!(option_kind(name), Err(KeyError::OneRun), "{name}");
         }
-        assert_eq!(key("account"), Err(KeyError::Account));
-        assert_eq!(key("password"), Err(KeyError::Secret));
-        assert_eq!(key("help"), Err(KeyError::Unknown(None)));
+        assert_eq!(option_kind("account"), Err(KeyError::Account));
+        assert_eq!(option_kind("password"), Err(KeyError::Secret));
+        assert_eq!(option_kind("help"), Err(KeyError::Unknown(None)));
     }
 
     #[test]
     fn a_mistyped_key_is_answered_with_the_one_that_was_meant() {
-        assert_eq!(key("sever"), Err(KeyError::Unknown(Some("server".into()))));
-        assert_eq!(key("password_command"), Err(KeyError::Unknown(Some("password-command".into()))));
-        assert_eq!(key("zzz"), Err(KeyError::Unknown(None)));
+        assert_eq!(option_kind("sever"), Err(KeyError::Unknown(Some("server".into()))));
+        assert_eq!(option_kind("password_command"), Err(KeyError::Unknown(Some("password-command".into()))));
+        assert_eq!(option_kind("zzz"), Err(KeyError::Unknown(None)));
     }
 
     #[test]
     fn a_value_is_judged_alone() {
-        assert_eq!(mistake_in(&"--tls=starttls".into()), None);
-        let told = |argument: &str| mistake_in(&argument.into()).unwrap();
+        assert_eq!(value_error(&"--tls=starttls".into()), None);
+        let told = |argument: &str| value_error(&argument.into()).unwrap();
         assert_eq!(told("--tls=on"), "'on' is none of auto, starttls, implicit, off");
         assert!(told("--port=x").starts_with("'x': "), "{}", told("--port=x"));
     }
@@ -207,7 +207,7 @@ mod tests {
         let typed = typed(&["--tls", "off", "--insecure", "--server", "x"]);
         assert!(typed.has("tls") && typed.has("insecure") && !typed.has("port") && !typed.has("nonsense"));
         assert_eq!((typed.value("server"), typed.value("user")), (Some("x"), None));
-        let cli = typed.behind(vec!["--port=26".into()]).unwrap();
+        let cli = typed.with_defaults(vec!["--port=26".into()]).unwrap();
         assert_eq!((cli.server.port, cli.server.server.as_deref()), (Some(26), Some("x")));
     }
 }

@@ -1,35 +1,35 @@
-//! The options of signatures.
+//! The options of DKIM signatures.
 
-use common::{Failure, Kind};
+use common::Error;
 
 use crate::cli::DkimArgs;
-use crate::dkim::Signer;
+use crate::message::dkim_signer::Signer;
 use crate::proto::address::{Address, is_domain};
 
-/// Reads the key; `None` when nothing is signed.
+/// Reads the key; `None` without the options.
 ///
 /// # Errors
-/// A name that DNS cannot hold, or a file that holds no key or that everybody can read.
-pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Failure> {
+/// A name that is invalid in DNS, or a file without a key or readable by others.
+pub fn signer(args: &DkimArgs) -> Result<Option<Signer>, Error> {
     let (domain, selector, file) = match args {
         DkimArgs { dkim_domain: Some(domain), dkim_selector: Some(selector), dkim_key: Some(file) } => {
             (domain, selector, file)
         }
         DkimArgs { dkim_domain: None, dkim_selector: None, dkim_key: None } => return Ok(None),
         _ => {
-            let why = "--dkim-domain, --dkim-selector and --dkim-key belong together";
-            return Err(Failure::new(Kind::Usage, "", "a part of the signature is missing", why));
+            let why = "--dkim-domain, --dkim-selector and --dkim-key must be given together";
+            return Err(Error::usage("incomplete options of the signature", why));
         }
     };
-    // A domain in another script is named by its A-labels (RFC 8616, section 4).
+    // An internationalised domain is written in A-labels (RFC 8616, section 4).
     let address = Address::parse(&format!("x@{domain}")).ok().filter(|address| !address.domain().starts_with('['));
-    let wrong = |option, typed: &str| Failure::new(Kind::Usage, option, typed, "not a name that DNS can hold");
+    let wrong = |option, typed: &str| Error::value(option, typed, "not a valid name in DNS");
     let domain = address.ok_or_else(|| wrong("--dkim-domain", domain))?.domain().to_ascii_lowercase();
     if !is_domain(selector) || selector.starts_with('[') {
         return Err(wrong("--dkim-selector", selector));
     }
     let signer = Signer::read(&domain, selector, file)?;
     let (name, record) = signer.record();
-    log::info!("the record of the key: {name} TXT \"{record}\"");
+    log::info!("DNS record of the key: {name} TXT \"{record}\"");
     Ok(Some(signer))
 }

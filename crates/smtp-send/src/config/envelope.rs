@@ -1,17 +1,18 @@
-//! The options of the envelope: who sends, who receives.
+//! The options of the envelope: sender and recipients.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::bad;
+use crate::errors;
 use crate::host;
 use crate::proto::address::{Address, Mailbox, parse_list};
 
-/// The mailboxes of one option; `@FILE` stands for the lists in a file, one a line, `#` starts a comment line.
+/// The mailboxes of an option. `@FILE` names a file with a list on each line; `#` begins a comment line.
 pub(super) fn mailboxes(option: &'static str, typed: &[String]) -> Result<Vec<Mailbox>> {
     let mut all = Vec::new();
     for value in typed {
@@ -20,8 +21,8 @@ pub(super) fn mailboxes(option: &'static str, typed: &[String]) -> Result<Vec<Ma
             continue;
         };
         let text = fs::read_to_string(Path::new(file)).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::InvalidData => Failure::new(Kind::BadData, option, value, "the file is not UTF-8"),
-            _ => Failure::io("read", file, cause).with_kind(Kind::NoInput),
+            std::io::ErrorKind::InvalidData => Error::new(Kind::BadData, option, value, "the file is not UTF-8"),
+            _ => errors::unreadable(file, cause),
         })?;
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#')) {
             let place = || format!("{file} line {}", number + 1);
@@ -31,7 +32,7 @@ pub(super) fn mailboxes(option: &'static str, typed: &[String]) -> Result<Vec<Ma
     Ok(all)
 }
 
-/// The addresses in their order, without repetitions.
+/// The addresses in their order, each once.
 pub(super) fn each_once<'a>(mailboxes: impl Iterator<Item = &'a Mailbox>) -> Vec<Address> {
     let mut seen = HashSet::new();
     mailboxes.map(|mailbox| &mailbox.address).filter(|address| seen.insert(*address)).cloned().collect()

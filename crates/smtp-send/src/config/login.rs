@@ -1,18 +1,19 @@
-//! The options of the login: who we are to the server, and by which mechanism.
+//! The options of the login.
 
 use anyhow::{Result, ensure};
-use common::{Failure, Kind};
+use common::Error;
 use zeroize::Zeroizing;
 
 use super::usage;
 use crate::cli::{Auth, LoginArgs};
+use crate::errors;
 use crate::proto::auth::{Login, Mechanism};
-use crate::secret::{self, Secret};
+use crate::secret::{Fallback, Secret, SecretSource};
 
-/// Random bytes of a nonce, which is written in twice as many digits.
+/// Random bytes of a nonce; it has twice as many hexadecimal digits.
 const NONCE: usize = 18;
 
-/// Who logs in and with what.
+/// User, secret and mechanism of a login.
 #[derive(Debug)]
 pub struct Credentials {
     user: String,
@@ -23,41 +24,35 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Checks the options and gets the secret, which may ask a person for it; `None` when nobody logs in.
+    /// Checks the options and reads the secret, possibly by a prompt; `None` without a login.
     pub(super) fn new(args: &LoginArgs, host: &str) -> Result<Option<Self>> {
         let mechanism = args.auth.map(mechanism);
         let external = mechanism == Some(Mechanism::External);
         let secret_given =
             args.password_file.is_some() || args.password_fd.is_some() || args.password_command.is_some();
         let Some(user) = args.user.clone().or_else(|| external.then(String::new)) else {
-            ensure!(
-                !secret_given && args.token_command.is_none(),
-                usage("--password-...", "no use without --user NAME")
-            );
-            ensure!(mechanism.is_none(), usage("--auth", "no use without --user NAME"));
-            ensure!(!args.allow_cleartext_login, usage("--allow-cleartext-login", "no use without --user NAME"));
+            ensure!(!secret_given && args.token_command.is_none(), usage("--password-...", "requires --user NAME"));
+            ensure!(mechanism.is_none(), usage("--auth", "requires --user NAME"));
+            ensure!(!args.allow_cleartext_login, usage("--allow-cleartext-login", "requires --user NAME"));
             return Ok(None);
         };
-        ensure!(
-            !user.contains(char::is_control),
-            Failure::new(Kind::BadData, "", "--user", "a control character in the name")
-        );
+        ensure!(!user.contains(char::is_control), Error::bad_data("--user", "a control character in the name"));
         let is_token = args.token_command.is_some() || mechanism.is_some_and(Mechanism::takes_token);
         ensure!(
             args.token_command.is_none() || mechanism.is_none_or(Mechanism::takes_token),
-            usage("--token-command", "a token is for --auth xoauth2 or oauthbearer")
+            usage("--token-command", "requires --auth xoauth2 or oauthbearer")
         );
-        let secret = if external { Secret::from("") } else { secret::obtain(args, &user, host)? };
+        let secret = if external { Secret::from("") } else { secret(args, &user, host)? };
         Ok(Some(Self { user, secret, is_token, mechanism, in_clear: args.allow_cleartext_login }))
     }
 
-    /// What one session needs to log in.
+    /// The login of one session.
     ///
     /// # Errors
-    /// When this system has no random numbers.
-    pub fn begin(&self) -> Result<Login, Failure> {
+    /// The system has no random numbers.
+    pub fn begin(&self) -> Result<Login, Error> {
         let mut random = [0; NONCE];
-        getrandom::fill(&mut random).map_err(|error| Failure::new(Kind::System, "get", "random numbers", error))?;
+        getrandom::fill(&mut random).map_err(errors::no_random_numbers)?;
         Ok(Login {
             user: self.user.clone(),
             secret: Zeroizing::new(self.secret.expose().to_owned()),
@@ -68,6 +63,24 @@ impl Credentials {
             nonce: random.map(|byte| format!("{byte:02x}")).concat(),
         })
     }
+}
+
+/// Reads the secret from the source that an option names, else from the environment, ~/.netrc or a prompt.
+fn secret(args: &LoginArgs, user: &str, host: &str) -> Result<Secret, Error> {
+    if let Some(path) = &args.password_file {
+        return SecretSource::File(path).read("--password-file");
+    }
+    if let Some(number) = args.password_fd {
+        return SecretSource::Descriptor(number).read("--password-fd");
+    }
+    if let Some(command) = &args.password_command {
+        return SecretSource::Command(command).read("--password-command");
+    }
+    if let Some(command) = &args.token_command {
+        return SecretSource::Command(command).read("--token-command");
+    }
+    let is_token = matches!(args.auth, Some(Auth::Xoauth2 | Auth::Oauthbearer));
+    Fallback::login(is_token).obtain(user, host, &format!("{user} at {host}"))
 }
 
 fn mechanism(typed: Auth) -> Mechanism {

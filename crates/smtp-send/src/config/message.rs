@@ -1,9 +1,9 @@
-//! The options of the message: text, fields, files.
+//! The options of the message: text, header fields, files.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, ensure};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::envelope::{author, each_once, mailboxes, reverse_path};
 use super::usage;
@@ -13,7 +13,7 @@ use crate::message::attach::Wanted;
 use crate::proto::address::{Address, Mailbox};
 use crate::session::StopAfter;
 
-/// Fields that have an option of their own, or that only this program can know.
+/// Fields that have an option, or that the program writes itself.
 const OWN_FIELDS: [(&str, &str); 8] = [
     ("From", "use --from"),
     ("To", "use --to"),
@@ -21,22 +21,22 @@ const OWN_FIELDS: [(&str, &str); 8] = [
     ("Bcc", "use --bcc"),
     ("Subject", "use --subject"),
     ("Reply-To", "use --reply-to"),
-    ("MIME-Version", "it is written anyway"),
+    ("MIME-Version", "it is always written"),
     ("Content-*", "they follow from the text"),
 ];
 
-/// What is sent to whom.
+/// The messages and their envelopes.
 #[derive(Debug)]
 pub enum Mail {
-    /// One message, made from options.
+    /// One message, composed from options.
     Composed(Box<Composed>),
-    /// Messages that exist already.
-    Ready(ReadyMail),
+    /// Existing messages.
+    Existing(ExistingMail),
     /// A message for each row of a table.
     Merge(Box<MergeMail>),
 }
 
-/// A message that is composed from options, with its envelope.
+/// A message composed from options, with its envelope.
 #[derive(Debug)]
 pub struct Composed {
     /// The author.
@@ -47,7 +47,7 @@ pub struct Composed {
     pub to: Vec<Mailbox>,
     /// The field Cc.
     pub cc: Vec<Mailbox>,
-    /// Everybody who gets the message, each address once.
+    /// The recipients, each once.
     pub recipients: Vec<Address>,
     /// The field Reply-To.
     pub reply_to: Vec<Mailbox>,
@@ -59,22 +59,22 @@ pub struct Composed {
     pub text: TextSource,
     /// Where the text in HTML comes from.
     pub html: Option<FileSource>,
-    /// Pictures that it shows.
+    /// The pictures of the HTML text.
     pub inline: Vec<Wanted>,
-    /// Files that go with it.
+    /// The attachments.
     pub attachments: Vec<Wanted>,
 }
 
-/// Messages that exist already, and what of the envelope does not follow from their headers.
+/// Existing messages, and the parts of the envelope that their headers do not give.
 #[derive(Debug)]
-pub struct ReadyMail {
+pub struct ExistingMail {
     /// The files and folders.
     pub files: Vec<FileSource>,
-    /// Everybody who gets each message, each address once; `None` stands for those whom its header names.
+    /// The recipients of each message, each once; `None` for those in its header.
     pub recipients: Option<Vec<Address>>,
     /// Where bounces go.
     pub reverse_path: ReversePath,
-    /// Whether a message needs somebody to go to: not when a probe ends before.
+    /// Whether a message must have recipients; a probe that ends earlier needs none.
     pub needs_recipient: bool,
 }
 
@@ -85,9 +85,9 @@ pub struct MergeMail {
     pub rows: FileSource,
     /// The template.
     pub template: PathBuf,
-    /// The name of the column with the address, unless it is one of the usual ones.
+    /// The column with the address, unless it has a usual name.
     pub column: Option<String>,
-    /// What stands between two columns.
+    /// The field separator.
     pub separator: u8,
     /// The author, for a template without From.
     pub author: Mailbox,
@@ -95,12 +95,12 @@ pub struct MergeMail {
     pub reverse_path: ReversePath,
 }
 
-/// Where the bounces of a ready message go.
+/// Where bounces of an existing message go.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReversePath {
-    /// There; `None` is the null path.
+    /// This address; `None` is the null path.
     Given(Option<Address>),
-    /// To the sender, or else the author, that its header names.
+    /// The sender in its header, else the author.
     OfHeader,
 }
 
@@ -113,13 +113,13 @@ pub enum TextSource {
     Inline(String),
     /// A file.
     File(PathBuf),
-    /// It is made from the text in HTML.
+    /// It is made from the HTML text.
     Html,
-    /// None is needed: a probe ends before the message.
+    /// None: a probe ends before the message.
     Nothing,
 }
 
-/// A file, or standard input in its place.
+/// A file or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileSource {
     /// Standard input, typed as `-`.
@@ -152,7 +152,7 @@ impl Mail {
             let given = !(envelope.to.is_empty() && envelope.cc.is_empty() && envelope.bcc.is_empty());
             ensure!(!(given && recipients.is_empty()), no_recipient());
             let recipients = given.then_some(recipients);
-            return ReadyMail::new(envelope, message.eml, recipients, needs_recipient).map(Self::Ready);
+            return ExistingMail::new(envelope, message.eml, recipients, needs_recipient).map(Self::Existing);
         }
         ensure!(!(recipients.is_empty() && needs_recipient), no_recipient());
         let from = author(envelope.from.as_deref())?;
@@ -177,7 +177,7 @@ impl Mail {
     }
 }
 
-impl ReadyMail {
+impl ExistingMail {
     fn new(
         envelope: &EnvelopeArgs,
         files: Vec<PathBuf>,
@@ -208,7 +208,7 @@ impl MergeMail {
             Some("tab" | "\t") => b'\t',
             Some(typed) => match typed.as_bytes() {
                 [byte] if byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && *byte != b'"' => *byte,
-                _ => return Err(usage("--merge-separator", "write one sign such as ';' or '|', or tab")),
+                _ => return Err(usage("--merge-separator", "write one character such as ';' or '|', or tab")),
             },
         };
         Ok(Self {
@@ -237,11 +237,11 @@ fn text_source(body: Option<String>, file: Option<PathBuf>, html: bool, stop_aft
 }
 
 fn files(option: &'static str, typed: &[String]) -> Result<Vec<Wanted>> {
-    let wrong = |typed, why| Failure::new(Kind::Usage, option, typed, why).into();
+    let wrong = |typed, why| Error::value(option, typed, why).into();
     typed.iter().map(|typed| Wanted::parse(typed).map_err(|why| wrong(typed, why))).collect()
 }
 
-/// Standard input can be only one of the things that a message is made of.
+/// Standard input can be used for one part of the message only.
 fn one_reader(text: &TextSource, html: Option<&FileSource>, inline: &[Wanted], attachments: &[Wanted]) -> Result<()> {
     let readers = [
         ("--html -", usize::from(html == Some(&FileSource::Stdin))),
@@ -263,17 +263,17 @@ fn one_line(option: &'static str, text: String) -> Result<String> {
     let breaks = |character: char| character.is_control() && character != '\t';
     ensure!(
         !text.contains(breaks),
-        Failure::new(Kind::BadData, option, "", "a line break or control character in a header field")
+        Error::new(Kind::BadData, option, "", "a line break or control character in a header field")
     );
     Ok(text)
 }
 
 fn header(typed: &str) -> Result<Extra> {
-    let wrong = |why: String| anyhow!(Failure::new(Kind::BadData, "--header", typed, why));
+    let wrong = |why: String| anyhow!(Error::new(Kind::BadData, "--header", typed, why));
     let (name, value) = typed.split_once(':').ok_or_else(|| wrong("write 'Name: value'".into()))?;
     let valid = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if name.is_empty() || name.len() > 70 || !name.bytes().all(valid) {
-        return Err(wrong("the name of a field has no spaces and only ASCII letters, digits and signs".into()));
+        return Err(wrong("a field name consists of printable ASCII characters without spaces".into()));
     }
     for (own, cure) in OWN_FIELDS {
         let same = match own.strip_suffix('*') {

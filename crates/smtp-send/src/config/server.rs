@@ -1,109 +1,123 @@
-//! The options of the server and of TLS: where to connect, for how long, and whom to trust.
+//! The options of the server and of TLS.
 
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
-use super::direct::direct;
 use super::login::Credentials;
+use super::mail_exchangers::MxSettings;
 use super::{proxy, usage};
 use crate::cli::{Cli, DsnRet, SmtpArgs, Tls, TlsArgs};
-use crate::direct::{Direct, Exchangers};
 use crate::host;
+use crate::net::address::{HostPort, Peer, Server};
+use crate::net::tls::{Check, ClientCertificate, TlsMode, Trust};
+use crate::net::transport::{ConnectOptions, Family};
 use crate::proto::command::HeloName;
 use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::{Dsn, Envid, Notify, Ret};
 use crate::proto::pin::Pin;
-use crate::server::{HostPort, Peer, Server};
-use crate::session::Trouble;
-use crate::tls::{Check, Identity, Trust};
-use crate::transport::{Family, Way};
 
 /// Port of SMTP between servers.
 const SMTP: u16 = 25;
-/// Port of LMTP (the one that is registered for it).
+/// Registered port of LMTP.
 const LMTP: u16 = 24;
 /// Port of submission (RFC 6409).
 const SUBMISSION: u16 = 587;
 /// Port of submission with TLS from the first byte (RFC 8314).
 const SUBMISSIONS: u16 = 465;
-/// A wait longer than this is a mistyped number.
-const LONGEST_WAIT: f64 = 1e6;
 
-/// The way to a server, and the rules on it.
+/// Where a message is sent.
+#[derive(Debug)]
+pub enum Destination {
+    /// To this server.
+    Server(Peer),
+    /// To the mail exchangers of each recipient's domain.
+    MailExchangers(MxSettings),
+}
+
+impl Destination {
+    /// The server, when there is one.
+    pub fn server(&self) -> Option<&Peer> {
+        match self {
+            Self::Server(peer) => Some(peer),
+            Self::MailExchangers(_) => None,
+        }
+    }
+}
+
+/// Where messages go, and the rules of connection, session and retries.
 #[derive(Debug)]
 pub struct Route {
-    /// Where to send.
-    pub peer: Peer,
-    /// How the servers of the recipients' domains are found, when there is no other.
-    pub direct: Option<Direct>,
-    /// Those of the domain whose turn it is.
-    pub exchangers: Option<Exchangers>,
-    /// How to get there.
-    pub way: Way,
-    /// Whether it is LMTP.
+    /// The server, or the settings of mail exchangers.
+    pub destination: Destination,
+    /// How to connect.
+    pub connect_options: ConnectOptions,
+    /// Whether the server speaks LMTP.
     pub lmtp: bool,
-    /// The name for EHLO, when it is not the address of the socket.
+    /// The name for EHLO; `None` is the address of the socket.
     pub helo: Option<HeloName>,
-    /// When to encrypt.
-    pub tls: Tls,
-    /// Whom to trust.
+    /// When the connection is encrypted.
+    pub tls: TlsMode,
+    /// Which certificates are trusted.
     pub trust: Trust,
-    /// Who logs in, if anybody.
+    /// The login, if there is one.
     pub login: Option<Credentials>,
-    /// What is asked of delivery reports.
+    /// Which delivery reports are requested.
     pub dsn: Dsn,
-    /// When messages have to be delivered.
+    /// When messages must be delivered.
     pub deliver_by: Option<DeliverBy>,
-    /// Whether messages may go on over checked TLS only.
+    /// Whether every server must use checked TLS.
     pub require_tls: bool,
-    /// Whether CHUNKING is used when it is offered.
+    /// Whether CHUNKING is used if it is offered.
     pub chunking: bool,
-    /// Longest wait for a reply, in place of the times of RFC 5321.
+    /// Replaces the time limits of RFC 5321 for a reply.
     pub timeout: Option<Duration>,
-    /// Longest time for everything.
+    /// Time limit of the whole run.
     pub max_time: Option<Duration>,
-    /// How often to try again what failed for now.
+    /// Most retries after a temporary failure.
     pub retry: u32,
-    /// How long after the start a further try may begin.
+    /// How long after the start a retry may begin.
     pub retry_max_time: Option<Duration>,
 }
 
 impl Route {
-    /// Checks the options. When `logs_in`, the secret of a login is fetched as well.
+    /// Checks the options; with `logs_in` the secret of the login is read too.
     pub fn new(cli: &Cli, logs_in: bool) -> Result<Self> {
         let (args, smtp) = (&cli.server, &cli.smtp);
         let mode = cli.tls.tls.unwrap_or_default();
         let trust = trust(mode, &cli.tls, cli.login.user.is_some())?;
         let helo = args.helo.as_deref().map_or_else(|| Ok(own_helo()), |typed| helo(typed).map(Some))?;
-        let timeout = args.timeout.map(|seconds| wait("--timeout", seconds)).transpose()?;
-        let max_time = args.max_time.map(|seconds| wait("--max-time", seconds)).transpose()?;
-        let retry_max_time = args.retry_max_time.map(|seconds| wait("--retry-max-time", seconds)).transpose()?;
+        let timeout = args.timeout.map(|time| positive("--timeout", time)).transpose()?;
+        let max_time = args.max_time.map(|time| positive("--max-time", time)).transpose()?;
+        let retry_max_time = args.retry_max_time.map(|time| positive("--retry-max-time", time)).transpose()?;
         let dsn = dsn(smtp)?;
         let deliver_by = smtp.deliver_by.as_deref().map(deliver_by).transpose()?;
-        ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "no use with --tls off"));
-        ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "no use with --insecure"));
-        let direct = direct(cli, args.port.unwrap_or(SMTP))?;
-        let peer = match &args.server {
-            Some(typed) => peer(typed, args.port, mode, cli)?,
-            // Nobody connects to it: each domain has its own.
-            None => Peer::Tcp(HostPort { host: "the recipients' servers".into(), port: args.port.unwrap_or(SMTP) }),
+        ensure!(!(smtp.require_tls && mode == Tls::Off), usage("--require-tls", "cannot be combined with --tls off"));
+        ensure!(!(smtp.require_tls && cli.tls.insecure), usage("--require-tls", "cannot be combined with --insecure"));
+        let destination = match &args.server {
+            Some(typed) => {
+                MxSettings::refuse_options(cli)?;
+                Destination::Server(peer(typed, args.port, mode, cli)?)
+            }
+            None => Destination::MailExchangers(MxSettings::new(cli, args.port.unwrap_or(SMTP))?),
         };
-        let logs_in = logs_in && direct.is_none();
-        let implicit = matches!(&peer, Peer::Tcp(server) if mode == Tls::Auto && server.port == SUBMISSIONS);
+        let server = destination.server();
         Ok(Self {
-            way: Way {
+            connect_options: ConnectOptions {
                 family: family(args.ipv4, args.ipv6),
                 bind: args.bind,
-                proxy: proxy::proxy(args, &peer, !cli.seeing.dry_run)?,
-                header: proxy::header(args, &peer)?,
+                proxy: proxy::proxy(args, server, !cli.seeing.dry_run)?,
+                header: proxy::header(args, server)?,
             },
-            lmtp: smtp.lmtp || matches!(peer, Peer::Unix(_)),
+            lmtp: smtp.lmtp || matches!(server, Some(Peer::Unix(_))),
             helo,
-            tls: if implicit { Tls::Implicit } else { mode },
+            tls: tls_mode(mode, server),
             trust,
-            login: if logs_in { Credentials::new(&cli.login, peer.host())? } else { None },
+            login: match server {
+                Some(peer) if logs_in => Credentials::new(&cli.login, peer.host())?,
+                _ => None,
+            },
             dsn,
             deliver_by,
             require_tls: smtp.require_tls,
@@ -112,38 +126,32 @@ impl Route {
             max_time,
             retry: args.retry.unwrap_or(if retry_max_time.is_some() { u32::MAX } else { 0 }),
             retry_max_time,
-            peer,
-            direct,
-            exchangers: None,
+            destination,
         })
     }
+}
 
-    /// The server, or the exchanger that was tried last, as it is told in reports.
-    pub fn server(&self) -> String {
-        self.exchangers.as_ref().map_or_else(|| self.peer.to_string(), Exchangers::name)
-    }
-
-    /// Whether this is one of several domains of a run.
-    pub fn is_part(&self) -> bool {
-        self.exchangers.as_ref().is_some_and(Exchangers::is_part)
-    }
-
-    /// Whether another exchanger is worth trying after a connection that has decided nothing.
-    pub fn has_another_way(&self, broken: Option<&Failure>, trouble: Option<&Trouble>) -> bool {
-        self.exchangers.as_ref().is_some_and(|exchangers| exchangers.has_another_way(broken, trouble))
+/// The meaning of `--tls` for this server: implicit TLS on the port of submissions.
+fn tls_mode(typed: Tls, server: Option<&Peer>) -> TlsMode {
+    match typed {
+        Tls::Auto if matches!(server, Some(Peer::Tcp(server)) if server.port == SUBMISSIONS) => TlsMode::Implicit,
+        Tls::Auto => TlsMode::Opportunistic,
+        Tls::Starttls => TlsMode::StartTls,
+        Tls::Implicit => TlsMode::Implicit,
+        Tls::Off => TlsMode::Off,
     }
 }
 
 fn peer(typed: &str, port: Option<u16>, tls: Tls, cli: &Cli) -> Result<Peer> {
     if let Some(path) = typed.strip_prefix("lmtp:").filter(|path| path.starts_with('/')) {
-        ensure!(port.is_none(), usage("--port", "no use with a unix socket"));
-        ensure!(tls != Tls::Implicit, usage("--tls implicit", "no use with a unix socket"));
+        ensure!(port.is_none(), usage("--port", "cannot be combined with a unix socket"));
+        ensure!(tls != Tls::Implicit, usage("--tls implicit", "cannot be combined with a unix socket"));
         return Ok(Peer::Unix(path.into()));
     }
-    let server = Server::parse(typed).map_err(|error| Failure::new(Kind::Usage, "--server", typed, error))?;
+    let server = Server::parse(typed).map_err(|error| Error::value("--server", typed, error))?;
     let port = match (server.port, port) {
         (Some(one), Some(other)) if one != other => {
-            return Err(usage("--port", "--server names another one"));
+            return Err(usage("--port", "--server has another port"));
         }
         (Some(port), _) | (None, Some(port)) => port,
         (None, None) if cli.smtp.lmtp => LMTP,
@@ -158,11 +166,11 @@ fn peer(typed: &str, port: Option<u16>, tls: Tls, cli: &Cli) -> Result<Peer> {
 fn dsn(args: &SmtpArgs) -> Result<Dsn> {
     let notify = args.dsn_notify.as_deref().map(|typed| {
         let why = "write never, or a list of success, failure and delay";
-        Notify::parse(typed).ok_or_else(|| Failure::new(Kind::Usage, "--dsn-notify", typed, why))
+        Notify::parse(typed).ok_or_else(|| Error::value("--dsn-notify", typed, why))
     });
     let envid = args.dsn_envid.as_deref().map(|typed| {
         let why = "an identifier has 1 to 100 printable ASCII characters";
-        Envid::parse(typed).ok_or_else(|| Failure::new(Kind::BadData, "--dsn-envid", typed, why))
+        Envid::parse(typed).ok_or_else(|| Error::new(Kind::BadData, "--dsn-envid", typed, why))
     });
     let ret = args.dsn_ret.map(|typed| match typed {
         DsnRet::Full => Ret::Full,
@@ -173,7 +181,7 @@ fn dsn(args: &SmtpArgs) -> Result<Dsn> {
 
 fn deliver_by(typed: &str) -> Result<DeliverBy> {
     let why = "write SECONDS, with ,notify or ,return, and with ,trace: 3600,return";
-    Ok(DeliverBy::parse(typed).ok_or_else(|| Failure::new(Kind::Usage, "--deliver-by", typed, why))?)
+    Ok(DeliverBy::parse(typed).ok_or_else(|| Error::value("--deliver-by", typed, why))?)
 }
 
 fn family(ipv4: bool, ipv6: bool) -> Family {
@@ -184,19 +192,19 @@ fn family(ipv4: bool, ipv6: bool) -> Family {
     }
 }
 
-/// The full name of this host; a short one is worth less than the address that the socket knows.
+/// The full name of this host; without one the address of the socket is better.
 fn own_helo() -> Option<HeloName> {
     host::full_name().and_then(|name| HeloName::parse(&name))
 }
 
 fn helo(typed: &str) -> Result<HeloName> {
-    let wrong = || Failure::new(Kind::BadData, "--helo", typed, "not a host name or an address in brackets");
-    Ok(HeloName::parse(typed).ok_or_else(wrong)?)
+    Ok(HeloName::parse(typed)
+        .ok_or_else(|| Error::new(Kind::BadData, "--helo", typed, "not a host name or an address in brackets"))?)
 }
 
-fn wait(option: &'static str, seconds: f64) -> Result<Duration> {
-    ensure!(seconds > 0.0 && seconds <= LONGEST_WAIT, usage(option, "a number of seconds above 0 is needed"));
-    Ok(Duration::from_secs_f64(seconds))
+fn positive(option: &'static str, time: Duration) -> Result<Duration> {
+    ensure!(!time.is_zero(), usage(option, "must be above 0"));
+    Ok(time)
 }
 
 fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
@@ -210,24 +218,24 @@ fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
     ];
     let mut useless = given.into_iter().filter(|(given, _)| *given);
     if let (Tls::Off, Some((_, option))) = (mode, useless.next()) {
-        return Err(usage(option, "no use with --tls off"));
+        return Err(usage(option, "cannot be combined with --tls off"));
     }
-    ensure!(!(args.insecure && ca.is_some()), usage("--insecure", "no use with --tls-ca"));
-    ensure!(!(args.insecure && args.tls_pin.is_some()), usage("--insecure", "no use with --tls-pin"));
+    ensure!(!(args.insecure && ca.is_some()), usage("--insecure", "cannot be combined with --tls-ca"));
+    ensure!(!(args.insecure && args.tls_pin.is_some()), usage("--insecure", "cannot be combined with --tls-pin"));
     ensure!(
         args.tls_client_cert.is_some() || args.tls_client_key.is_none(),
-        usage("--tls-client-key", "no use without --tls-client-cert")
+        usage("--tls-client-key", "requires --tls-client-cert")
     );
     let pins = args.tls_pin.as_deref().map(|typed| {
         let why = "write sha256//BASE64 or sha256:HEX of the server's public key, several with ; between them";
-        Pin::parse_list(typed).ok_or_else(|| Failure::new(Kind::Usage, "--tls-pin", typed, why))
+        Pin::parse_list(typed).ok_or_else(|| Error::value("--tls-pin", typed, why))
     });
     let pins = pins.transpose()?.unwrap_or_default();
     let certificate = args.tls_client_cert.as_deref();
-    let identity = certificate.map(|file| Identity::load(file, args.tls_client_key.as_deref())).transpose()?;
+    let identity = certificate.map(|file| ClientCertificate::load(file, args.tls_client_key.as_deref())).transpose()?;
     let check = match (args.insecure, mode) {
         (true, _) => Check::Never,
-        // Clear text would be allowed there as well, but never with a secret.
+        // Loopback connections may be unencrypted, unless they carry a secret.
         (false, Tls::Auto) if ca.is_none() && server_name.is_none() && pins.is_empty() && !login => Check::OffLoopback,
         _ => Check::Always,
     };

@@ -1,58 +1,58 @@
-//! The lines of a journal: what they mean and how they are written.
+//! The lines of a journal.
 //!
 //! ```text
 //! smtp-send-journal 1 RUN COUNT DIGEST SERVER
-//! leaving NUMBER               the end of this message is about to leave
-//! ended NUMBER STATES          what became of each recipient
+//! leaving NUMBER               the end of this message is about to be sent
+//! ended NUMBER STATES          the result for each recipient
 //! ```
-//! A state is one letter: `a` accepted, `r` refused for good, `u` unknown, `o` open; `-` is as before. A message that was
+//! A state is one letter: `a` accepted, `r` refused permanently, `u` unknown, `o` open, `-` unchanged. A message that was
 //! `leaving` and has not `ended` may have been delivered.
 
-/// What a journal begins with.
+/// The start of the first line.
 const MAGIC: &str = "smtp-send-journal 1";
 
-/// The run that a journal belongs to.
+/// The first line: the run that a journal belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heading {
-    /// A name that no other run has: hexadecimal digits.
+pub struct JournalHeader {
+    /// The identifier of the run in hexadecimal digits.
     pub run: String,
-    /// How many messages it has.
+    /// Number of messages.
     pub count: usize,
-    /// A digest of its messages and envelopes: hexadecimal digits.
+    /// Digest of the messages and envelopes in hexadecimal digits.
     pub digest: String,
-    /// Where they go.
+    /// The server.
     pub server: String,
 }
 
-/// What became of a recipient.
+/// The state of a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// The server has taken the message.
+pub enum JournalState {
+    /// The server has accepted the message.
     Accepted,
-    /// It has refused it for good.
+    /// The server has refused it permanently.
     Refused,
-    /// Perhaps the one, perhaps the other.
+    /// Accepted or not: the reply did not arrive.
     Unknown,
-    /// It is still to be sent.
+    /// Still to be sent.
     Open,
 }
 
-/// What happened to a message.
+/// An event of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
-    /// Its end is about to leave.
+pub enum JournalRecord {
+    /// Its end is about to be sent.
     Leaving(usize),
-    /// What became of each recipient; `None` is as before.
-    Ended(usize, Vec<Option<State>>),
+    /// Its result for each recipient; `None` leaves the state as it is.
+    Ended(usize, Vec<Option<JournalState>>),
 }
 
-/// Whether a line may be the beginning of a first line that was cut off.
+/// Whether `line` may be an incomplete first line.
 pub fn is_beginning(line: &[u8]) -> bool {
     line.starts_with(MAGIC.as_bytes()) || MAGIC.as_bytes().starts_with(line)
 }
 
-impl Heading {
-    /// Reads the first line, without its line end.
+impl JournalHeader {
+    /// Parses the first line, without its line end.
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.strip_prefix(MAGIC)?.strip_prefix(' ')?.splitn(4, ' ');
         let is_hex = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -63,41 +63,41 @@ impl Heading {
         Some(Self { run, count, digest, server })
     }
 
-    /// The line, with its end.
+    /// The line with its end.
     pub fn line(&self) -> String {
         format!("{MAGIC} {} {} {} {}\n", self.run, self.count, self.digest, self.server)
     }
 }
 
-impl Record {
-    /// Reads a line, without its line end.
+impl JournalRecord {
+    /// Parses a line, without its line end.
     pub fn parse(line: &str) -> Option<Self> {
         if let Some(rest) = line.strip_prefix("leaving ") {
             return number(rest).map(Self::Leaving);
         }
         let (which, states) = line.strip_prefix("ended ")?.split_once(' ')?;
         let states = states.chars().map(|letter| match letter {
-            'a' => Some(Some(State::Accepted)),
-            'r' => Some(Some(State::Refused)),
-            'u' => Some(Some(State::Unknown)),
-            'o' => Some(Some(State::Open)),
+            'a' => Some(Some(JournalState::Accepted)),
+            'r' => Some(Some(JournalState::Refused)),
+            'u' => Some(Some(JournalState::Unknown)),
+            'o' => Some(Some(JournalState::Open)),
             '-' => Some(None),
             _ => None,
         });
-        let states: Vec<Option<State>> = states.collect::<Option<_>>()?;
+        let states: Vec<Option<JournalState>> = states.collect::<Option<_>>()?;
         if states.is_empty() { None } else { Some(Self::Ended(number(which)?, states)) }
     }
 
-    /// The line, with its end.
+    /// The line with its end.
     pub fn line(&self) -> String {
         match self {
             Self::Leaving(which) => format!("leaving {which}\n"),
             Self::Ended(which, states) => {
-                let letter = |state: &Option<State>| match state {
-                    Some(State::Accepted) => 'a',
-                    Some(State::Refused) => 'r',
-                    Some(State::Unknown) => 'u',
-                    Some(State::Open) => 'o',
+                let letter = |state: &Option<JournalState>| match state {
+                    Some(JournalState::Accepted) => 'a',
+                    Some(JournalState::Refused) => 'r',
+                    Some(JournalState::Unknown) => 'u',
+                    Some(JournalState::Open) => 'o',
                     None => '-',
                 };
                 format!("ended {which} {}\n", states.iter().map(letter).collect::<String>())
@@ -106,7 +106,7 @@ impl Record {
     }
 }
 
-/// A number as it is written, so that no other spelling means the same.
+/// A decimal number in its shortest form.
 fn number(word: &str) -> Option<usize> {
     word.parse().ok().filter(|number: &usize| number.to_string() == word)
 }
@@ -118,9 +118,9 @@ mod tests {
     #[test]
     fn lines_are_read_as_they_are_written() {
         let heading = "smtp-send-journal 1 0a1b 10000 ff00 /run/lmtp with blanks";
-        assert_eq!(Heading::parse(heading).unwrap().line(), format!("{heading}\n"));
+        assert_eq!(JournalHeader::parse(heading).unwrap().line(), format!("{heading}\n"));
         for line in ["leaving 0", "ended 17 aruo-"] {
-            assert_eq!(Record::parse(line).unwrap().line(), format!("{line}\n"));
+            assert_eq!(JournalRecord::parse(line).unwrap().line(), format!("{line}\n"));
         }
     }
 
@@ -129,12 +129,12 @@ mod tests {
         for line in
             ["", "leaving", "leaving ", "leaving x", "leaving 01", "leaving +1", "ended 1", "ended 1 ", "ended 1 ax"]
         {
-            assert_eq!(Record::parse(line), None, "{line}");
+            assert_eq!(JournalRecord::parse(line), None, "{line}");
         }
         for line in
             ["", "smtp-send-journal 2 0a 1 ff x", "smtp-send-journal 1 0a 1 ff ", "smtp-send-journal 1 x 1 ff x"]
         {
-            assert_eq!(Heading::parse(line), None, "{line}");
+            assert_eq!(JournalHeader::parse(line), None, "{line}");
         }
     }
 }

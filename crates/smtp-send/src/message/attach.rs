@@ -14,7 +14,7 @@ use email_encoding::headers::writer::EmailWriter;
 
 use super::Piece;
 use super::encode::{BASE64_LINE, ENCODED_LINE, base64_lines};
-use super::source::open_regular;
+use super::regular_file::open_regular;
 use super::spool::{self, SpoolError};
 
 /// Bytes read at once: whole lines of base64, about 48 KiB.

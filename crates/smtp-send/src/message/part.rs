@@ -8,24 +8,7 @@ use super::Piece;
 use super::attach::Attachment;
 use super::encode::Encoder;
 use super::text::{Encoding, Text};
-
-/// What a server takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Lines of ASCII.
-    SevenBit,
-    /// Lines of any bytes (8BITMIME).
-    EightBit,
-    /// Any bytes (BINARYMIME).
-    Binary,
-}
-
-impl Form {
-    /// The form of lines for a server that takes bytes over 127, or for one that does not.
-    pub(super) fn of(eight_bit: bool) -> Self {
-        if eight_bit { Self::EightBit } else { Self::SevenBit }
-    }
-}
+use crate::proto::command::BodyForm;
 
 /// One part with all that is in it.
 #[derive(Debug)]
@@ -42,7 +25,7 @@ impl Part {
     /// Whether it has bytes over 127 where the server takes them.
     pub(super) fn has_eight_bit_form(&self) -> bool {
         match self {
-            Self::Text { text, .. } => text.encoding(true) == Encoding::EightBit,
+            Self::Text { text, .. } => text.encoding(BodyForm::EightBit) == Encoding::EightBit,
             Self::File(_) => false,
             Self::Multipart { parts, .. } => parts.iter().any(Self::has_eight_bit_form),
         }
@@ -58,21 +41,23 @@ impl Part {
     }
 
     /// Its header, with the empty line.
-    fn head(&self, form: Form) -> String {
+    fn head(&self, form: BodyForm) -> String {
         match self {
             Self::Text { subtype, text } => {
-                let (charset, encoding) = (text.charset(), text.encoding(form != Form::SevenBit).name());
+                let (charset, encoding) = (text.charset(), text.encoding(form).name());
                 format!(
                     "Content-Type: text/{subtype}; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
                 )
             }
-            Self::File(file) => file.head(form == Form::Binary),
+            Self::File(file) => file.head(form == BodyForm::Binary),
             Self::Multipart { subtype, boundary, .. } => {
                 // Which part is the root of the others (RFC 2387).
                 let root = if *subtype == "related" { " type=\"text/html\";" } else { "" };
                 let encoding = match form {
-                    Form::Binary if self.has_files() => "Content-Transfer-Encoding: binary\r\n",
-                    Form::EightBit | Form::Binary if self.has_eight_bit_form() => "Content-Transfer-Encoding: 8bit\r\n",
+                    BodyForm::Binary if self.has_files() => "Content-Transfer-Encoding: binary\r\n",
+                    BodyForm::EightBit | BodyForm::Binary if self.has_eight_bit_form() => {
+                        "Content-Transfer-Encoding: 8bit\r\n"
+                    }
                     _ => "",
                 };
                 format!("Content-Type: multipart/{subtype};{root}\r\n boundary=\"{boundary}\"\r\n{encoding}\r\n")
@@ -83,13 +68,13 @@ impl Part {
     /// Hands it to `sink` with its header.
     pub(super) fn stream<E: From<io::Error>>(
         &mut self,
-        form: Form,
+        form: BodyForm,
         sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         sink(Piece::Raw(self.head(form).as_bytes()))?;
         match self {
             Self::Text { text, .. } => stream_text(text, form, sink),
-            Self::File(file) => file.stream(form == Form::Binary, sink),
+            Self::File(file) => file.stream(form == BodyForm::Binary, sink),
             Self::Multipart { boundary, parts, .. } => {
                 for (number, part) in parts.iter_mut().enumerate() {
                     sink(Piece::Raw(delimiter(number, boundary).as_bytes()))?;
@@ -103,7 +88,7 @@ impl Part {
     /// How many bytes [`Part::stream`] will hand over, with CRLF for every line end, and whether they end with one.
     ///
     /// Texts are encoded for it once more; files are not read.
-    pub(super) fn size(&mut self, form: Form) -> io::Result<(u64, bool)> {
+    pub(super) fn size(&mut self, form: BodyForm) -> io::Result<(u64, bool)> {
         let head = self.head(form).len() as u64;
         Ok(match self {
             Self::Text { text, .. } => {
@@ -115,7 +100,7 @@ impl Part {
                 })?;
                 (size, complete)
             }
-            Self::File(file) if form == Form::Binary => (head + file.size(), false),
+            Self::File(file) if form == BodyForm::Binary => (head + file.size(), false),
             Self::File(file) => (head + file.encoded_size(), true),
             Self::Multipart { boundary, parts, .. } => {
                 let mut size = head + closing(boundary).len() as u64;
@@ -139,10 +124,10 @@ fn closing(boundary: &str) -> String {
 
 fn stream_text<E: From<io::Error>>(
     text: &mut Text,
-    form: Form,
+    form: BodyForm,
     sink: &mut dyn FnMut(Piece<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (mut out, mut encoder) = (Vec::new(), Encoder::new(text.encoding(form != Form::SevenBit)));
+    let (mut out, mut encoder) = (Vec::new(), Encoder::new(text.encoding(form)));
     text.blocks(|block| {
         encoder.push(block, &mut out);
         sink(Piece::Raw(&out))?;

@@ -6,14 +6,12 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-use nix::fcntl::OFlag;
 use tempfile::SpooledTempFile;
 
-use super::mailbox::Extract;
+use super::mbox::MboxMessage;
+use super::regular_file::{FileVersion, error_at, open_regular};
 use super::spool::{self, SpoolError};
 
 /// What is read from a stream stays in memory up to this size.
@@ -26,9 +24,9 @@ const SMALL: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(super) enum Source {
     /// A file by its name.
-    File(Named),
+    File(NamedFile),
     /// A message in a mailbox file.
-    Piece(Extract),
+    Piece(MboxMessage),
     /// The content of a stream.
     Kept(SpooledTempFile),
     /// Bytes that were made.
@@ -37,35 +35,26 @@ pub(super) enum Source {
 
 /// A file that is opened for each reading.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(super) struct NamedFile {
     path: PathBuf,
     /// What tells that it is still the same.
-    seen: Stamp,
+    seen: FileVersion,
     /// Only until it is first read.
     open: Option<File>,
     /// All of a small one from its last reading, for the next.
     ready: Option<Vec<u8>>,
 }
 
-/// The size of a file and when it was changed: what tells that it is still the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
-    size: u64,
-    modified: SystemTime,
-}
-
-impl Stamp {
-    /// That of a file.
-    pub fn of(facts: &Metadata) -> io::Result<Self> {
-        Ok(Self { size: facts.len(), modified: facts.modified()? })
-    }
-}
-
 impl Source {
     /// A file; folders, pipes and devices are refused.
     pub(super) fn file(path: &Path) -> io::Result<Self> {
         let (file, facts) = open_regular(path)?;
-        Ok(Self::File(Named { path: path.to_owned(), seen: Stamp::of(&facts)?, open: Some(file), ready: None }))
+        Ok(Self::File(NamedFile {
+            path: path.to_owned(),
+            seen: FileVersion::of(&facts)?,
+            open: Some(file),
+            ready: None,
+        }))
     }
 
     /// Reads a stream to its end and keeps it.
@@ -76,7 +65,7 @@ impl Source {
     }
 
     /// What tells whether a file is still the same; `None` for what is no file of its own.
-    pub(super) fn stamp(&self) -> Option<&Stamp> {
+    pub(super) fn version(&self) -> Option<&FileVersion> {
         match self {
             Self::File(named) => Some(&named.seen),
             Self::Piece(_) | Self::Kept(_) | Self::Own(_) => None,
@@ -98,11 +87,11 @@ impl Source {
             Self::File(named) => {
                 if let Some(bytes) = &named.ready {
                     let facts = fs::metadata(&named.path);
-                    named.check(&facts.map_err(|error| self::named(&named.path, &common::error::reason(&error)))?)?;
+                    named.check(&facts.map_err(|error| error_at(&named.path, &common::error::reason(&error)))?)?;
                     return read(&mut bytes.as_slice());
                 }
                 let mut file = named.opened()?;
-                if named.seen.size <= SMALL {
+                if named.seen.size() <= SMALL {
                     let bytes = named.all_of(file)?;
                     let result = read(&mut bytes.as_slice());
                     // It is read once to be looked at and once to be sent.
@@ -117,46 +106,34 @@ impl Source {
     }
 }
 
-impl Named {
+impl NamedFile {
     fn opened(&mut self) -> io::Result<File> {
         if let Some(file) = self.open.take() {
             return Ok(file);
         }
         let (file, facts) =
-            open_regular(&self.path).map_err(|error| named(&self.path, &common::error::reason(&error)))?;
+            open_regular(&self.path).map_err(|error| error_at(&self.path, &common::error::reason(&error)))?;
         self.check(&facts)?;
         Ok(file)
     }
 
     /// All bytes of a small file, if they are those that were first seen.
     fn all_of(&self, mut file: File) -> io::Result<Vec<u8>> {
-        let size = usize::try_from(self.seen.size).unwrap_or_default();
+        let size = usize::try_from(self.seen.size()).unwrap_or_default();
         let mut bytes = vec![0; size];
         file.read_exact(&mut bytes).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => self.changed(),
-            _ => named(&self.path, &common::error::reason(&error)),
+            _ => error_at(&self.path, &common::error::reason(&error)),
         })?;
         self.check(&file.metadata()?)?;
         Ok(bytes)
     }
 
     fn check(&self, facts: &Metadata) -> io::Result<()> {
-        if Stamp::of(facts)? == self.seen { Ok(()) } else { Err(self.changed()) }
+        if FileVersion::of(facts)? == self.seen { Ok(()) } else { Err(self.changed()) }
     }
 
     fn changed(&self) -> io::Error {
-        named(&self.path, "the file has changed since it was first read")
+        error_at(&self.path, "the file has changed since it was first read")
     }
-}
-
-pub(super) fn named(path: &Path, why: &str) -> io::Error {
-    io::Error::other(format!("{}: {why}", path.display()))
-}
-
-/// Opens a file for reading that is neither a folder nor a pipe nor a device.
-pub(super) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
-    // Without waiting: opening a pipe would wait for its other end. For a regular file this means nothing.
-    let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    let facts = file.metadata()?;
-    if facts.is_file() { Ok((file, facts)) } else { Err(io::Error::other("not a regular file")) }
 }

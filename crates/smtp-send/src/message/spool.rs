@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::io::{self, Read, Write};
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 /// Bytes read at once.
 const BLOCK: usize = 48 * 1024;
@@ -25,12 +25,12 @@ impl SpoolError {
     /// What to tell: `operation` on the input that is called `name` went wrong.
     ///
     /// A full disk is not the fault of the input: room may be there later.
-    pub fn into_failure(self, operation: &'static str, name: impl Display) -> Failure {
+    pub fn into_error(self, operation: &'static str, name: impl Display) -> Error {
         match self {
-            Self::Read(cause) => Failure::io(operation, name, cause).with_kind(Kind::NoInput),
+            Self::Read(cause) => Error::io(operation, name, cause).with_kind(Kind::NoInput),
             Self::Keep(cause) => {
                 let place = format!("{name} in {}", std::env::temp_dir().display());
-                Failure::io("keep", place, cause).with_kind(Kind::Temporary)
+                Error::io("keep", place, cause).with_kind(Kind::Temporary)
             }
         }
     }

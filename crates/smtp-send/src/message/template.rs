@@ -9,16 +9,16 @@ mod mailboxes;
 mod text;
 
 use super::encode::Encoder;
-use super::facts::Scan;
 use super::headers::Headers;
+use super::mime_walk::{Entity, Kind, Visitor, Walk};
+use super::scan::TextScanner;
 use super::text::Encoding;
-use super::walk::{Entity, Kind, Visitor, Walk};
 use crate::proto::header::{self, Field, Header};
 use crate::proto::mime::ContentType;
 
-use mailboxes::Member;
-pub use mailboxes::MemberError;
-pub use text::{Columns, Text, TextError};
+use mailboxes::ListMember;
+pub use mailboxes::ListMemberError;
+pub use text::{Columns, TemplateText, TemplateTextError};
 
 /// Fields that hold addresses.
 const ADDRESSES: [&str; 13] = [
@@ -52,11 +52,11 @@ enum Segment {
     /// Bytes that stay as they are.
     Raw(Vec<u8>),
     /// A field with text for people.
-    Text(String, Text),
+    Text(String, TemplateText),
     /// A field with addresses.
-    Mailboxes(String, Vec<Member>),
+    Mailboxes(String, Vec<ListMember>),
     /// The header of a part without its transfer encoding, and its text.
-    Body { head: Vec<u8>, text: Text, html: bool },
+    Body { head: Vec<u8>, text: TemplateText, html: bool },
 }
 
 /// Why a message is no template.
@@ -64,7 +64,7 @@ enum Segment {
 pub enum TemplateError {
     /// A field or text with a mistake in it.
     #[error("{0}: {1}")]
-    Text(String, TextError),
+    Text(String, TemplateTextError),
     /// Something with a place in a charset that is not read.
     #[error("{0} has a {{column}} and is in another charset than UTF-8 or Latin-1; save it in UTF-8")]
     Charset(String),
@@ -87,7 +87,7 @@ pub enum TemplateError {
 #[error("{field}: {cause}")]
 pub struct RowError {
     field: String,
-    cause: MemberError,
+    cause: ListMemberError,
 }
 
 impl Template {
@@ -145,7 +145,7 @@ impl Segment {
         let mut headers = Headers::default();
         match self {
             Self::Text(name, text) => {
-                let wrong = |error: TextError| RowError { field: name.clone(), cause: error.into() };
+                let wrong = |error: TemplateTextError| RowError { field: name.clone(), cause: error.into() };
                 headers.text(name, text.line(row).map_err(wrong)?.trim());
             }
             Self::Mailboxes(name, members) => {
@@ -158,14 +158,14 @@ impl Segment {
     }
 }
 
-fn filled(text: &Text, html: bool, row: &dyn Fn(usize) -> String) -> String {
+fn filled(text: &TemplateText, html: bool, row: &dyn Fn(usize) -> String) -> String {
     let write: fn(&str, &mut String) = if html { text::escape_html } else { |value, out| out.push_str(value) };
     text.fill(row, write)
 }
 
 /// A part in the shortest encoding that every server takes.
 fn body(head: &[u8], text: &str, out: &mut Vec<u8>) {
-    let facts = Scan::of(text.as_bytes());
+    let facts = TextScanner::of(text.as_bytes());
     let encoding = match (facts.has_short_lines() && !facts.high, facts.prefers_base64()) {
         (true, _) => Encoding::SevenBit,
         (false, true) => Encoding::Base64,
@@ -228,7 +228,7 @@ impl Reader<'_> {
                     let members = mailboxes::parse(&value, self.columns).map_err(wrong)?;
                     self.segments.push(Segment::Mailboxes(name, members));
                 } else {
-                    let text = Text::parse(&value, false, self.columns).map_err(wrong)?;
+                    let text = TemplateText::parse(&value, false, self.columns).map_err(wrong)?;
                     self.segments.push(Segment::Text(name, text));
                 }
             }
@@ -247,7 +247,7 @@ impl Reader<'_> {
             let name = if leaf.html { "the HTML text" } else { "the text" };
             let text = decode::text(decoded, leaf.charset.as_deref());
             let text = text.ok_or_else(|| TemplateError::Charset(name.into()))?;
-            let text = Text::parse(&text, leaf.html, self.columns);
+            let text = TemplateText::parse(&text, leaf.html, self.columns);
             let text = text.map_err(|error| TemplateError::Text(name.into(), error))?;
             if leaf.entity.signed && text.has_places() {
                 return Err(TemplateError::Signed);
@@ -316,7 +316,7 @@ impl Visitor for Reader<'_> {
         self.raw(bytes);
     }
 
-    fn prose(&mut self, bytes: &[u8]) {
+    fn preamble(&mut self, bytes: &[u8]) {
         self.raw(bytes);
     }
 }

@@ -7,8 +7,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tempfile::SpooledTempFile;
 
-use super::facts::{Facts, Scan};
+use super::scan::{TextProfile, TextScanner};
 use super::spool::{self, SpoolError};
+use crate::proto::command::BodyForm;
 
 /// Texts up to this size stay in memory; that is nearly every text a person or a script writes.
 const IN_MEMORY: usize = 1 << 20;
@@ -44,7 +45,7 @@ impl Encoding {
 #[derive(Debug)]
 pub struct Text {
     spool: SpooledTempFile,
-    facts: Facts,
+    facts: TextProfile,
     /// What bytes that are not UTF-8 are.
     charset: Option<String>,
 }
@@ -53,7 +54,7 @@ impl Text {
     /// Reads `source` to its end.
     pub fn read(source: impl Read) -> Result<Self, SpoolError> {
         let mut spool = SpooledTempFile::new(IN_MEMORY);
-        let mut scan = Scan::default();
+        let mut scan = TextScanner::default();
         spool::copy(source, &mut spool, |block| scan.push(block))?;
         Ok(Self { spool, facts: scan.finish(), charset: None })
     }
@@ -70,10 +71,10 @@ impl Text {
         }
     }
 
-    /// The encoding for a server that takes bytes over 127, or for one that does not.
-    pub fn encoding(&self, eight_bit: bool) -> Encoding {
+    /// The transfer encoding of the text in one of the forms.
+    pub fn encoding(&self, form: BodyForm) -> Encoding {
         let facts = &self.facts;
-        match (facts.has_short_lines(), facts.high, eight_bit) {
+        match (facts.has_short_lines(), facts.high, form != BodyForm::SevenBit) {
             (true, false, _) => Encoding::SevenBit,
             (true, true, true) => Encoding::EightBit,
             _ if facts.prefers_base64() => Encoding::Base64,
@@ -103,22 +104,25 @@ mod tests {
 
     #[test]
     fn ascii_in_short_lines_needs_no_encoding() {
-        assert_eq!(text(b"hello\n").encoding(true), Encoding::SevenBit);
-        assert_eq!(text(&[b'x'; 998]).encoding(false), Encoding::SevenBit);
+        assert_eq!(text(b"hello\n").encoding(BodyForm::EightBit), Encoding::SevenBit);
+        assert_eq!(text(&[b'x'; 998]).encoding(BodyForm::SevenBit), Encoding::SevenBit);
     }
 
     #[test]
     fn other_scripts_go_as_they_are_only_where_that_is_allowed() {
         let german = text("Grüße aus Köln, hier ist alles in Ordnung\n".as_bytes());
-        assert_eq!((german.encoding(true), german.encoding(false)), (Encoding::EightBit, Encoding::QuotedPrintable));
+        assert_eq!(
+            (german.encoding(BodyForm::EightBit), german.encoding(BodyForm::SevenBit)),
+            (Encoding::EightBit, Encoding::QuotedPrintable)
+        );
         let japanese = text("日本語の文章".as_bytes());
-        assert_eq!(japanese.encoding(false), Encoding::Base64);
+        assert_eq!(japanese.encoding(BodyForm::SevenBit), Encoding::Base64);
     }
 
     #[test]
     fn a_line_over_998_bytes_and_a_nul_are_never_sent_as_they_are() {
-        assert_eq!(text(&[b'x'; 999]).encoding(true), Encoding::QuotedPrintable);
-        assert_eq!(text(b"nul \0 in a text\n").encoding(true), Encoding::QuotedPrintable);
+        assert_eq!(text(&[b'x'; 999]).encoding(BodyForm::EightBit), Encoding::QuotedPrintable);
+        assert_eq!(text(b"nul \0 in a text\n").encoding(BodyForm::EightBit), Encoding::QuotedPrintable);
     }
 
     #[test]

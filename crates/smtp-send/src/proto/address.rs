@@ -131,19 +131,19 @@ pub fn parse_list(text: &str) -> Result<Vec<Mailbox>, AddressError> {
         return Err(AddressError::Control);
     }
     let mut list = Vec::new();
-    let mut scan = Scan { rest: text.chars() };
+    let mut scan = AddressScanner { rest: text.chars() };
     while !scan.rest.as_str().is_empty() {
         list.extend(scan.mailbox()?);
     }
     Ok(list)
 }
 
-/// Walks over a list; each call of [`Scan::mailbox`] eats up to the next comma.
-struct Scan<'a> {
+/// Walks over a list; each call of [`AddressScanner::mailbox`] eats up to the next comma.
+struct AddressScanner<'a> {
     rest: std::str::Chars<'a>,
 }
 
-impl Scan<'_> {
+impl AddressScanner<'_> {
     /// The next mailbox; `None` is an empty place.
     fn mailbox(&mut self) -> Result<Option<Mailbox>, AddressError> {
         let (mut words, mut bare, mut comment) = (String::new(), String::new(), String::new());

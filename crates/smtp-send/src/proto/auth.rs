@@ -10,8 +10,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
-use md5::Md5;
+use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
 use binding::Binding;
@@ -244,10 +243,7 @@ impl Exchange {
             (Mechanism::Login, 0) => Ok(encoded(user.as_bytes())),
             (Mechanism::Login, 1) => Ok(encoded(secret.as_bytes())),
             (Mechanism::CramMd5, 0) => {
-                let mut mac = <Hmac<Md5> as Mac>::new_from_slice(secret.as_bytes()).map_err(|_| wrong("no key"))?;
-                mac.update(&challenge);
-                let digest: [u8; 16] = mac.finalize().into_bytes().into();
-                let digest = digest.map(|byte| format!("{byte:02x}")).concat();
+                let digest = hmac_md5(secret.as_bytes(), &challenge).map(|byte| format!("{byte:02x}")).concat();
                 Ok(encoded(format!("{user} {digest}").as_bytes()))
             }
             (Mechanism::ScramSha256 | Mechanism::ScramSha256Plus, 0) => {
@@ -288,6 +284,17 @@ fn joined(parts: &[&[u8]]) -> Wiped {
 
 fn encoded(bytes: &[u8]) -> Wiped {
     Zeroizing::new(STANDARD.encode(bytes).into_bytes())
+}
+
+/// HMAC with MD5 (RFC 2104), for CRAM-MD5.
+fn hmac_md5(key: &[u8], text: &[u8]) -> [u8; 16] {
+    let digest = Md5::digest(key);
+    let mut block = Zeroizing::new([0; 64]);
+    let key = if key.len() > block.len() { digest.as_slice() } else { key };
+    block.iter_mut().zip(key).for_each(|(byte, key)| *byte = *key);
+    let padded = |pad: u8| Zeroizing::new((*block).map(|byte| byte ^ pad));
+    let inner = Md5::new().chain_update(*padded(0x36)).chain_update(text).finalize();
+    Md5::new().chain_update(*padded(0x5c)).chain_update(inner).finalize().into()
 }
 
 #[cfg(test)]

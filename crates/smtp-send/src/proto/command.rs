@@ -25,7 +25,7 @@ pub enum Command<'a> {
     /// Asks for TLS (RFC 3207).
     StartTls,
     /// Starts a transaction.
-    Mail(Mail<'a>),
+    Mail(MailParameters<'a>),
     /// Names one recipient.
     Rcpt {
         /// The recipient.
@@ -48,24 +48,27 @@ pub enum Command<'a> {
     Quit,
 }
 
-/// The value of BODY.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Body {
-    /// Lines with bytes over 127 (RFC 6152).
-    EightBitMime,
-    /// Any bytes, sent by BDAT (RFC 3030).
-    BinaryMime,
+/// The form of a message, as the parameter BODY of MAIL declares it (RFC 6152, RFC 3030).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BodyForm {
+    /// Lines of ASCII, for every server.
+    #[default]
+    SevenBit,
+    /// Lines with bytes over 127, for 8BITMIME.
+    EightBit,
+    /// Attached files as they are, for BINARYMIME; sent by BDAT.
+    Binary,
 }
 
 /// MAIL with its parameters, each only when its extension is offered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mail<'a> {
+pub struct MailParameters<'a> {
     /// Where bounces go; `None` is the null path.
     pub from: Option<&'a Address>,
     /// The size of the message in bytes (RFC 1870).
     pub size: Option<u64>,
-    /// Declares what the body holds, when it is not lines of ASCII.
-    pub body: Option<Body>,
+    /// The form of the message; declared unless it is [`BodyForm::SevenBit`].
+    pub body: BodyForm,
     /// Declares addresses or a header in UTF-8 (RFC 6531).
     pub smtputf8: bool,
     /// What a delivery report shall hold (RFC 3461).
@@ -78,7 +81,7 @@ pub struct Mail<'a> {
     pub require_tls: bool,
 }
 
-impl fmt::Display for Mail<'_> {
+impl fmt::Display for MailParameters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MAIL FROM:<")?;
         if let Some(from) = self.from {
@@ -89,9 +92,9 @@ impl fmt::Display for Mail<'_> {
             write!(f, " SIZE={size}")?;
         }
         f.write_str(match self.body {
-            Some(Body::BinaryMime) => " BODY=BINARYMIME",
-            Some(Body::EightBitMime) => " BODY=8BITMIME",
-            None => "",
+            BodyForm::SevenBit => "",
+            BodyForm::EightBit => " BODY=8BITMIME",
+            BodyForm::Binary => " BODY=BINARYMIME",
         })?;
         f.write_str(if self.smtputf8 { " SMTPUTF8" } else { "" })?;
         if let Some(ret) = self.ret {
@@ -176,10 +179,10 @@ mod tests {
     fn parameters_of_mail_appear_only_when_asked_for() {
         let from = Address::parse("a@example.com").unwrap();
         let envid = Envid::parse("a b").unwrap();
-        let mail = Mail {
+        let mail = MailParameters {
             from: Some(&from),
             size: Some(7),
-            body: Some(Body::EightBitMime),
+            body: BodyForm::EightBit,
             by: DeliverBy::parse("60,return"),
             smtputf8: true,
             ret: Some(Ret::Headers),
@@ -189,8 +192,8 @@ mod tests {
         let expected =
             "MAIL FROM:<a@example.com> SIZE=7 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+20b BY=60;R REQUIRETLS";
         assert_eq!(Command::Mail(mail).to_string(), expected);
-        assert_eq!(Command::Mail(Mail::default()).to_string(), "MAIL FROM:<>");
-        let binary = Mail { body: Some(Body::BinaryMime), ..Mail::default() };
+        assert_eq!(Command::Mail(MailParameters::default()).to_string(), "MAIL FROM:<>");
+        let binary = MailParameters { body: BodyForm::Binary, ..MailParameters::default() };
         assert_eq!(Command::Mail(binary).to_string(), "MAIL FROM:<> BODY=BINARYMIME");
         let rcpt = Command::Rcpt { to: &from, notify: Some(Notify::Never) };
         assert_eq!(rcpt.to_string(), "RCPT TO:<a@example.com> NOTIFY=NEVER ORCPT=rfc822;a@example.com");

@@ -17,7 +17,7 @@ pub const MAX_ALIASES: usize = 8;
 /// Bytes of the fixed part of a message (RFC 1035, section 4.1.1).
 const HEADER: usize = 12;
 /// A question has at least a root name, type and class; a record has more.
-const SHORTEST_ENTRY: usize = 5;
+const MIN_ENTRY: usize = 5;
 /// Bits of the third byte of a message: it is a reply; it is not complete.
 const RESPONSE: u8 = 0x80;
 const TRUNCATION: u8 = 0x02;
@@ -104,7 +104,7 @@ pub enum Record {
 
 /// A name server's answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
+pub enum DnsReply {
     /// The name exists; there may be no record of this type.
     Found(Answer),
     /// No such name (NXDOMAIN).
@@ -135,7 +135,7 @@ pub struct Answer {
 
 /// Why bytes are no answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReplyError {
+pub enum DnsReplyError {
     /// Not a DNS message.
     #[error("not a DNS message")]
     Malformed,
@@ -153,38 +153,38 @@ pub enum ReplyError {
 /// The bytes of a question; with `edns` they offer longer answers than 512 bytes.
 ///
 /// The bit AD asks for the resolver's word on validation without asking for the signatures (RFC 6840, section 5.7).
-pub fn question(id: u16, name: &str, wanted: RecordType, edns: bool) -> Result<Vec<u8>, ReplyError> {
+pub fn question(id: u16, name: &str, wanted: RecordType, edns: bool) -> Result<Vec<u8>, DnsReplyError> {
     let mut packet = Packet::new_query(id);
     packet.set_flags(PacketFlag::RECURSION_DESIRED | PacketFlag::AUTHENTIC_DATA);
-    let name = Name::new(name).map_err(|_| ReplyError::Name)?;
+    let name = Name::new(name).map_err(|_| DnsReplyError::Name)?;
     packet.questions.push(Question::new(name, QTYPE::TYPE(wanted.code()), QCLASS::CLASS(CLASS::IN), false));
     if edns {
         *packet.opt_mut() = Some(OPT { opt_codes: Vec::new(), udp_packet_size: UDP_SIZE, version: 0 });
     }
-    packet.build_bytes_vec().map_err(|_| ReplyError::Name)
+    packet.build_bytes_vec().map_err(|_| DnsReplyError::Name)
 }
 
 /// Reads what came in answer to the [`question`] with the same arguments.
-pub fn reply(message: &[u8], id: u16, name: &str, wanted: RecordType) -> Result<Reply, ReplyError> {
+pub fn reply(message: &[u8], id: u16, name: &str, wanted: RecordType) -> Result<DnsReply, DnsReplyError> {
     let Some((header, rest)) = message.split_at_checked(HEADER).filter(|_| has_room_for_its_entries(message)) else {
-        return Err(ReplyError::Malformed);
+        return Err(DnsReplyError::Malformed);
     };
     let asked = question(id, name, wanted, false)?;
-    let (_, asked) = asked.split_at_checked(HEADER).ok_or(ReplyError::Name)?;
-    let [high, low, flags, code, _, questions, ..] = header else { return Err(ReplyError::Malformed) };
+    let (_, asked) = asked.split_at_checked(HEADER).ok_or(DnsReplyError::Name)?;
+    let [high, low, flags, code, _, questions, ..] = header else { return Err(DnsReplyError::Malformed) };
     let is_reply = u16::from_be_bytes([*high, *low]) == id && flags & RESPONSE != 0;
     let repeated = rest.get(..asked.len()).is_some_and(|echo| echo.eq_ignore_ascii_case(asked)) && *questions == 1;
     // A server that does not understand a question need not repeat it.
     let dismissed = *questions == 0 && code & 0x0f == FORMAT_ERROR;
     if !is_reply || !(repeated || dismissed) {
-        return Err(ReplyError::Foreign);
+        return Err(DnsReplyError::Foreign);
     }
     if dismissed {
-        return Ok(Reply::Failed(word(RCODE::FormatError)));
+        return Ok(DnsReply::Failed(word(RCODE::FormatError)));
     }
     if flags & TRUNCATION != 0 {
         // It may end in the middle of a record.
-        return Ok(Reply::Truncated);
+        return Ok(DnsReply::Truncated);
     }
     // The codec knows no questions about some types. This one has been compared, so a simpler one stands in for it.
     let question = HEADER.saturating_add(asked.len());
@@ -192,12 +192,12 @@ pub fn reply(message: &[u8], id: u16, name: &str, wanted: RecordType) -> Result<
     if let Some(wanted) = message.get_mut(question.saturating_sub(4)..question.saturating_sub(2)) {
         wanted.copy_from_slice(&[0, 1]);
     }
-    let packet = Packet::parse(&message).map_err(|_| ReplyError::Malformed)?;
+    let packet = Packet::parse(&message).map_err(|_| DnsReplyError::Malformed)?;
     let authentic = packet.has_flags(PacketFlag::AUTHENTIC_DATA);
     match packet.rcode() {
-        RCODE::NoError => answer(&packet.answers, name, wanted, authentic).map(Reply::Found),
-        RCODE::NameError => Ok(Reply::NoSuchName { authentic }),
-        other => Ok(Reply::Failed(word(other))),
+        RCODE::NoError => answer(&packet.answers, name, wanted, authentic).map(DnsReply::Found),
+        RCODE::NameError => Ok(DnsReply::NoSuchName { authentic }),
+        other => Ok(DnsReply::Failed(word(other))),
     }
 }
 
@@ -208,7 +208,7 @@ fn has_room_for_its_entries(message: &[u8]) -> bool {
         .chunks_exact(2)
         .map(|pair| pair.iter().fold(0, |sum: usize, byte| (sum << 8) | usize::from(*byte)))
         .sum();
-    entries.saturating_mul(SHORTEST_ENTRY) <= message.len().saturating_sub(HEADER)
+    entries.saturating_mul(MIN_ENTRY) <= message.len().saturating_sub(HEADER)
 }
 
 fn answer(
@@ -216,7 +216,7 @@ fn answer(
     name: &str,
     wanted: RecordType,
     authentic: bool,
-) -> Result<Answer, ReplyError> {
+) -> Result<Answer, DnsReplyError> {
     let mut links = HashMap::new();
     for record in records.iter().filter(|record| record.class == CLASS::IN) {
         if let (RData::CNAME(target), Some(owner)) = (&record.rdata, host(&record.name)) {
@@ -229,8 +229,8 @@ fn answer(
         aliases = usize::saturating_add(aliases, 1);
         match target {
             Some(target) if aliases <= MAX_ALIASES => owner = target.clone(),
-            Some(_) => return Err(ReplyError::Aliases),
-            None => return Err(ReplyError::Name),
+            Some(_) => return Err(DnsReplyError::Aliases),
+            None => return Err(DnsReplyError::Name),
         }
     }
     let belongs = |record: &&ResourceRecord<'_>| {

@@ -7,6 +7,8 @@ use super::address::{AddressError, Mailbox, parse_list};
 
 /// Lines that are folded anew have at most so many characters where their words allow it (RFC 5322, section 2.1.1).
 const FOLD_AT: usize = 78;
+/// Longest header in bytes that is read; a longer one is an attack or a file of another kind.
+pub const MAX_HEADER: usize = 1 << 20;
 
 /// One field, as slices of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,15 +107,15 @@ pub fn parse(bytes: &[u8], complete: bool) -> Option<Header<'_>> {
 }
 
 /// A line and the same with its line end.
-struct Line<'a> {
+struct FieldLine<'a> {
     text: &'a [u8],
     whole: &'a [u8],
 }
 
 /// The first line; `None` when its end may still come.
-fn line(bytes: &[u8], complete: bool) -> Option<Line<'_>> {
+fn line(bytes: &[u8], complete: bool) -> Option<FieldLine<'_>> {
     let Some(end) = memchr::memchr2(b'\r', b'\n', bytes) else {
-        return complete.then_some(Line { text: bytes, whole: bytes });
+        return complete.then_some(FieldLine { text: bytes, whole: bytes });
     };
     let (text, behind) = bytes.split_at_checked(end)?;
     let ending = match behind {
@@ -121,7 +123,7 @@ fn line(bytes: &[u8], complete: bool) -> Option<Line<'_>> {
         [b'\r'] if !complete => return None,
         _ => 1,
     };
-    Some(Line { text, whole: bytes.get(..end.saturating_add(ending))? })
+    Some(FieldLine { text, whole: bytes.get(..end.saturating_add(ending))? })
 }
 
 /// The name of a field and the place of its colon; obsolete syntax has blanks between the two.

@@ -17,7 +17,7 @@ pub enum Mode {
 
 /// The policy of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
+pub struct MtaStsPolicy {
     /// What it demands.
     pub mode: Mode,
     /// How long it may be used after it was fetched.
@@ -28,7 +28,7 @@ pub struct Policy {
 
 /// Why a text is no policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyError {
+pub enum MtaStsPolicyError {
     /// The first field must say which version it is.
     #[error("it does not begin with 'version: STSv1'")]
     Version,
@@ -47,19 +47,19 @@ pub enum PolicyError {
 }
 
 /// A year, more than any policy may ask for (RFC 8461, section 3.2).
-const LONGEST_AGE: u64 = 31_557_600;
+const MAX_AGE: u64 = 31_557_600;
 
-impl Policy {
+impl MtaStsPolicy {
     /// Reads the text of a policy. Unknown fields are passed over, and of a repeated one the first counts.
-    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+    pub fn parse(text: &str) -> Result<Self, MtaStsPolicyError> {
         let (mut version, mut mode, mut age) = (false, None, None);
         let mut patterns = Vec::new();
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-            let wrong = if version { PolicyError::Line(number) } else { PolicyError::Version };
+            let wrong = if version { MtaStsPolicyError::Line(number) } else { MtaStsPolicyError::Version };
             let (key, value) = line.split_once(':').ok_or(wrong)?;
             let (key, value) = (key.trim(), value.trim());
             if !version && (key, value) != ("version", "STSv1") {
-                return Err(PolicyError::Version);
+                return Err(MtaStsPolicyError::Version);
             }
             match key {
                 "version" => version = true,
@@ -68,25 +68,25 @@ impl Policy {
                         "enforce" => Mode::Enforce,
                         "testing" => Mode::Testing,
                         "none" => Mode::None,
-                        _ => return Err(PolicyError::Value(number, "mode")),
+                        _ => return Err(MtaStsPolicyError::Value(number, "mode")),
                     });
                 }
                 "max_age" if age.is_none() => {
-                    let seconds: u64 = value.parse().map_err(|_| PolicyError::Value(number, "max_age"))?;
-                    age = Some(Duration::from_secs(seconds.min(LONGEST_AGE)));
+                    let seconds: u64 = value.parse().map_err(|_| MtaStsPolicyError::Value(number, "max_age"))?;
+                    age = Some(Duration::from_secs(seconds.min(MAX_AGE)));
                 }
                 "mx" if is_pattern(value) => patterns.push(value.to_ascii_lowercase()),
-                "mx" => return Err(PolicyError::Value(number, "mx")),
+                "mx" => return Err(MtaStsPolicyError::Value(number, "mx")),
                 _ => {}
             }
         }
         if !version {
-            return Err(PolicyError::Version);
+            return Err(MtaStsPolicyError::Version);
         }
-        let mode = mode.ok_or(PolicyError::Missing("mode"))?;
-        let max_age = age.ok_or(PolicyError::Missing("max_age"))?;
+        let mode = mode.ok_or(MtaStsPolicyError::Missing("mode"))?;
+        let max_age = age.ok_or(MtaStsPolicyError::Missing("max_age"))?;
         if mode != Mode::None && patterns.is_empty() {
-            return Err(PolicyError::NoExchanger);
+            return Err(MtaStsPolicyError::NoExchanger);
         }
         Ok(Self { mode, max_age, patterns })
     }
@@ -116,7 +116,7 @@ mod tests {
     fn a_policy_is_read_with_either_line_end() {
         let text = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.Example.net\r\nmax_age: 86400\r\n";
         for text in [text.to_owned(), text.replace('\r', ""), text.replace(": ", ":  \t"), format!("{text}new: x\n")] {
-            let policy = Policy::parse(&text).unwrap();
+            let policy = MtaStsPolicy::parse(&text).unwrap();
             assert_eq!((policy.mode, policy.max_age.as_secs()), (Mode::Enforce, 86400));
             assert_eq!(policy.patterns, ["mail.example.com", "*.example.net"]);
         }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn an_asterisk_stands_for_one_label() {
         let policy =
-            Policy::parse("version: STSv1\nmode: testing\nmax_age: 1\nmx: a.example\nmx: *.b.example").unwrap();
+            MtaStsPolicy::parse("version: STSv1\nmode: testing\nmax_age: 1\nmx: a.example\nmx: *.b.example").unwrap();
         for (name, named) in [
             ("a.example", true),
             ("A.EXAMPLE", true),
@@ -144,19 +144,19 @@ mod tests {
     fn what_is_no_policy_is_told() {
         let rest = "mode: enforce\nmx: a.example\nmax_age: 1\n";
         for (text, error) in [
-            (String::new(), PolicyError::Version),
-            (rest.to_owned(), PolicyError::Version),
-            (format!("version: STSv2\n{rest}"), PolicyError::Version),
-            (format!("version: STSv1\n{rest}<html>"), PolicyError::Line(5)),
-            ("version: STSv1\nmode: on".into(), PolicyError::Value(2, "mode")),
-            ("version: STSv1\nmax_age: -1".into(), PolicyError::Value(2, "max_age")),
-            ("version: STSv1\nmx: a.*.example".into(), PolicyError::Value(2, "mx")),
-            ("version: STSv1\nmax_age: 1".into(), PolicyError::Missing("mode")),
-            ("version: STSv1\nmode: none".into(), PolicyError::Missing("max_age")),
-            ("version: STSv1\nmode: testing\nmax_age: 1".into(), PolicyError::NoExchanger),
+            (String::new(), MtaStsPolicyError::Version),
+            (rest.to_owned(), MtaStsPolicyError::Version),
+            (format!("version: STSv2\n{rest}"), MtaStsPolicyError::Version),
+            (format!("version: STSv1\n{rest}<html>"), MtaStsPolicyError::Line(5)),
+            ("version: STSv1\nmode: on".into(), MtaStsPolicyError::Value(2, "mode")),
+            ("version: STSv1\nmax_age: -1".into(), MtaStsPolicyError::Value(2, "max_age")),
+            ("version: STSv1\nmx: a.*.example".into(), MtaStsPolicyError::Value(2, "mx")),
+            ("version: STSv1\nmax_age: 1".into(), MtaStsPolicyError::Missing("mode")),
+            ("version: STSv1\nmode: none".into(), MtaStsPolicyError::Missing("max_age")),
+            ("version: STSv1\nmode: testing\nmax_age: 1".into(), MtaStsPolicyError::NoExchanger),
         ] {
-            assert_eq!(Policy::parse(&text), Err(error), "{text}");
+            assert_eq!(MtaStsPolicy::parse(&text), Err(error), "{text}");
         }
-        assert_eq!(Policy::parse("version: STSv1\nmode: none\nmax_age: 99999999999").unwrap().mode, Mode::None);
+        assert_eq!(MtaStsPolicy::parse("version: STSv1\nmode: none\nmax_age: 99999999999").unwrap().mode, Mode::None);
     }
 }

@@ -4,9 +4,9 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 /// The hash of a public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,7 +15,9 @@ pub struct Pin([u8; 32]);
 impl Pin {
     /// The pin of a key in its DER form, with its algorithm (RFC 5280, section 4.1.2.7).
     pub fn of(key: &[u8]) -> Self {
-        Self(Sha256::digest(key).into())
+        let mut pin = [0; 32];
+        pin.iter_mut().zip(digest(&SHA256, key).as_ref()).for_each(|(byte, other)| *byte = *other);
+        Self(pin)
     }
 
     /// Reads `sha256//BASE64`, as curl writes it, or `sha256:HEX` with or without colons between the bytes.

@@ -1,6 +1,6 @@
 //! What is said to a proxy until it has connected us to the server, and the PROXY protocol that a proxy itself would speak.
 //!
-//! A [`Dialogue`] takes the bytes that have come and says what to write next; not one byte behind the proxy's last answer is
+//! A [`ProxyHandshake`] takes the bytes that have come and says what to write next; not one byte behind the proxy's last answer is
 //! taken, as it may be the greeting of the server. The server is always named to the proxy as it was typed: names are resolved
 //! there, where more may be known about them than here.
 
@@ -34,14 +34,14 @@ impl fmt::Display for Scheme {
 
 /// Where a proxy shall connect us to.
 #[derive(Debug, Clone, Copy)]
-pub struct Target<'a> {
+pub struct TunnelTarget<'a> {
     /// A name or an address, without brackets.
     pub host: &'a str,
     /// The port.
     pub port: u16,
 }
 
-impl fmt::Display for Target<'_> {
+impl fmt::Display for TunnelTarget<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
@@ -53,22 +53,22 @@ impl fmt::Display for Target<'_> {
 
 /// Who we are to a proxy.
 #[derive(Clone, Copy)]
-pub struct Identity<'a> {
+pub struct ProxyLogin<'a> {
     /// The name; for HTTP without a colon.
     pub user: &'a str,
     /// The password, for SOCKS5 at most 255 bytes like the name.
     pub password: &'a str,
 }
 
-impl fmt::Debug for Identity<'_> {
+impl fmt::Debug for ProxyLogin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("ProxyLogin").field("user", &self.user).finish_non_exhaustive()
     }
 }
 
 /// What a proxy has against us, or what is wrong with its answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum ProxyError {
     /// It wants to know who we are, and nothing was said about that.
     #[error("it demands a login; write its user as --proxy {}://USER@HOST:PORT", match .0 { Scheme::Socks5 => "socks5", Scheme::Http => "http" })]
     LoginWanted(Scheme),
@@ -97,7 +97,7 @@ pub enum Refusal {
 
 /// What is next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ProxyStep {
     /// Read more.
     Read,
     /// Write this, then read.
@@ -108,16 +108,20 @@ pub enum Step {
 
 /// A conversation with a proxy, from its first byte to the tunnel.
 #[derive(Debug)]
-pub enum Dialogue<'a> {
+pub enum ProxyHandshake<'a> {
     /// By SOCKS5.
     Socks5(Socks5<'a>),
     /// By HTTP.
     Http(HttpConnect<'a>),
 }
 
-impl<'a> Dialogue<'a> {
+impl<'a> ProxyHandshake<'a> {
     /// A conversation that asks for `target`, and what is written first.
-    pub fn begin(scheme: Scheme, target: Target<'a>, identity: Option<Identity<'a>>) -> Result<(Self, Wiped), Refusal> {
+    pub fn begin(
+        scheme: Scheme,
+        target: TunnelTarget<'a>,
+        identity: Option<ProxyLogin<'a>>,
+    ) -> Result<(Self, Wiped), ProxyError> {
         Ok(match scheme {
             Scheme::Socks5 => {
                 let (socks, first) = Socks5::begin(target, identity)?;
@@ -131,7 +135,7 @@ impl<'a> Dialogue<'a> {
     }
 
     /// Takes what is needed from the front of `input`; gives how many bytes that were, and what is next.
-    pub fn take(&mut self, input: &[u8]) -> Result<(usize, Step), Refusal> {
+    pub fn take(&mut self, input: &[u8]) -> Result<(usize, ProxyStep), ProxyError> {
         match self {
             Self::Socks5(socks) => socks.take(input),
             Self::Http(http) => http.take(input),

@@ -1,6 +1,6 @@
 //! Certificates named in DNS: TLSA records (RFC 6698) as mail servers use them (DANE for SMTP, RFC 7672).
 
-use sha2::{Digest, Sha256, Sha512};
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
 
 use super::dns::Record;
 
@@ -60,8 +60,8 @@ impl Association {
         let meant = if self.key_only { key } else { certificate };
         match self.matching {
             Matching::Exact => meant == self.data,
-            Matching::Sha256 => Sha256::digest(meant)[..] == self.data[..],
-            Matching::Sha512 => Sha512::digest(meant)[..] == self.data[..],
+            Matching::Sha256 => digest(&SHA256, meant).as_ref() == self.data,
+            Matching::Sha512 => digest(&SHA512, meant).as_ref() == self.data,
         }
     }
 
@@ -85,9 +85,9 @@ mod tests {
         let (certificate, key) = (&b"certificate"[..], &b"key"[..]);
         assert!(of(3, 0, 0, certificate).unwrap().matches(certificate, key));
         assert!(of(3, 1, 0, key).unwrap().matches(certificate, key));
-        assert!(of(3, 1, 1, &Sha256::digest(key)).unwrap().matches(certificate, key));
-        assert!(of(2, 0, 2, &Sha512::digest(certificate)).unwrap().matches(certificate, key));
-        assert!(!of(3, 1, 1, &Sha256::digest(certificate)).unwrap().matches(certificate, key));
+        assert!(of(3, 1, 1, digest(&SHA256, key).as_ref()).unwrap().matches(certificate, key));
+        assert!(of(2, 0, 2, digest(&SHA512, certificate).as_ref()).unwrap().matches(certificate, key));
+        assert!(!of(3, 1, 1, digest(&SHA256, certificate).as_ref()).unwrap().matches(certificate, key));
         assert_eq!(of(2, 0, 0, certificate).unwrap().certificate(), Some(certificate));
         assert_eq!(of(2, 1, 0, key).unwrap().certificate(), None);
     }

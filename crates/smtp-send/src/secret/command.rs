@@ -1,7 +1,7 @@
-//! Secrets that a command prints, as password managers do.
+//! Secrets printed by a command, as password managers do.
 //!
-//! The command reads nothing from us (standard input is the message), its words on standard error pass through, and it may
-//! ask for its own password on the terminal: it stays in our process group.
+//! Its standard input is empty, its standard error is that of this program. It stays in the process group, so that it
+//! may ask for a password on the terminal.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -12,32 +12,31 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::source::{line_of, read_some, wait};
-use super::{LIMIT, Secret, Unusable};
+use super::{LIMIT, Secret, SecretError};
 
-/// How long a command may take, in seconds: a person may have to unlock a key for it.
-const PATIENCE: u64 = 120;
-/// Pause between two looks whether the command has ended.
+/// Time limit of a command in seconds: unlocking a key may need a person.
+const TIMEOUT: u64 = 120;
+/// Interval between two checks whether the command has ended.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long its output may stay open behind its end, by a process that it left in the background.
+/// How long its output may stay open after its end, in a background process.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// The first line that `command`, run by `sh -c`, prints.
-pub(super) fn output(command: &str) -> Result<Secret, Unusable> {
+/// The first line of the output of `command`, run by `sh -c`.
+pub(super) fn output(command: &str) -> Result<Secret, SecretError> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut guard = Guard(shell.spawn()?);
-    let deadline = Instant::now() + Duration::from_secs(PATIENCE);
+    let mut guard = KillOnDrop(shell.spawn()?);
+    let deadline = Instant::now() + Duration::from_secs(TIMEOUT);
     let bytes = collect(&mut guard.0, deadline)?;
     let status = ended(&mut guard.0, deadline)?;
     match (status.code(), status.signal()) {
         (Some(0), _) => Secret::new(&line_of(bytes)),
-        (Some(code), _) => Err(Unusable::ExitCode(code)),
-        (None, signal) => Err(Unusable::Signal(signal.unwrap_or_default())),
+        (Some(code), _) => Err(SecretError::ExitCode(code)),
+        (None, signal) => Err(SecretError::Signal(signal.unwrap_or_default())),
     }
 }
 
-/// All that it prints, until it closes its output.
-fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
     let Some(mut out) = child.stdout.take() else { return Ok(bytes) };
     loop {
@@ -48,25 +47,25 @@ fn collect(child: &mut Child, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, U
         } else if child.try_wait()?.is_some() {
             return Ok(bytes);
         } else if Instant::now() >= deadline {
-            return Err(Unusable::TooSlow(PATIENCE));
+            return Err(SecretError::TooSlow(TIMEOUT));
         }
     }
 }
 
-fn ended(child: &mut Child, deadline: Instant) -> Result<ExitStatus, Unusable> {
+fn ended(child: &mut Child, deadline: Instant) -> Result<ExitStatus, SecretError> {
     loop {
         match child.try_wait()? {
             Some(status) => return Ok(status),
-            None if Instant::now() >= deadline => return Err(Unusable::TooSlow(PATIENCE)),
+            None if Instant::now() >= deadline => return Err(SecretError::TooSlow(TIMEOUT)),
             None => thread::sleep(PAUSE),
         }
     }
 }
 
-/// Nothing that we started outlives us.
-struct Guard(Child);
+/// Kills the command when it is dropped.
+struct KillOnDrop(Child);
 
-impl Drop for Guard {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         if matches!(self.0.try_wait(), Ok(None)) {
             let _: io::Result<()> = self.0.kill();
@@ -85,15 +84,15 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_by_its_exit_code_or_signal() {
-        assert!(matches!(output("echo secret; exit 3"), Err(Unusable::ExitCode(3))));
-        assert!(matches!(output("kill -9 $$"), Err(Unusable::Signal(9))));
-        assert!(matches!(output("true"), Err(Unusable::Empty)));
+    fn a_failure_shows_the_exit_code_or_signal() {
+        assert!(matches!(output("echo secret; exit 3"), Err(SecretError::ExitCode(3))));
+        assert!(matches!(output("kill -9 $$"), Err(SecretError::Signal(9))));
+        assert!(matches!(output("true"), Err(SecretError::Empty)));
     }
 
     #[test]
     fn endless_output_is_cut_off() {
-        assert!(matches!(output("yes | tr -d '\\n'"), Err(Unusable::TooLong)));
+        assert!(matches!(output("yes | tr -d '\\n'"), Err(SecretError::TooLong)));
     }
 
     #[test]

@@ -1,41 +1,41 @@
-//! The netrc file of ftp(1), as curl and Python read it: words with blanks between, `machine NAME` or `default` opening an
-//! entry of `login`, `password` and `account`, `macdef` a macro up to a blank line, `#` a comment where an entry could go
-//! on. A word may be quoted, with a backslash before quotes and backslashes.
+//! The netrc file of ftp(1), with the syntax of curl and Python: `machine NAME` or `default` begins an entry of
+//! `login`, `password` and `account`; `macdef` is a macro up to a blank line, `#` a comment. Words may be quoted,
+//! with a backslash before quotes and backslashes.
 //!
-//! Pure. A mistake is told by its line and never by its words: one of them may be a password.
+//! Pure. Errors name the line, never its words: one may be a password.
 
 use zeroize::Zeroizing;
 
-/// What is looked for.
+/// The entry to find.
 #[derive(Debug, Clone, Copy)]
-pub struct Search<'a> {
-    /// The host to log in at.
+pub struct NetrcSearch<'a> {
+    /// The host of the login.
     pub machine: &'a str,
-    /// The name to log in with.
+    /// The user name.
     pub login: &'a str,
 }
 
-/// What is wrong with a netrc file.
+/// A syntax error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Mistake {
+pub enum NetrcError {
     /// A quoted word without its end.
     #[error("a quote that is not closed")]
     Quote,
-    /// A word where `machine`, `login`, `password` and the like are expected.
-    #[error("a word that is not one of machine, default, login, password, account, macdef; quote what has blanks")]
+    /// A word that is not a keyword.
+    #[error("expected machine, default, login, password, account or macdef; quote words with spaces")]
     Keyword,
-    /// A file that ends behind a word that wants another one.
+    /// The file ends before a value.
     #[error("the file ends where a value is missing")]
     Value,
 }
 
-/// The password of the first entry that is for this machine (or the default one) and for this login (or names none).
+/// The password of the first entry for this machine, or the default entry, that has this login or none.
 ///
 /// # Errors
-/// The number of the line, counted from 1, and the mistake in it.
-pub fn password(text: &str, search: &Search<'_>) -> Result<Option<Zeroizing<String>>, (usize, Mistake)> {
-    let mut words = Words { rest: text, line: 1 };
-    let mut entry = Entry::default();
+/// The number of the line, from 1, and the error in it.
+pub fn password(text: &str, search: &NetrcSearch<'_>) -> Result<Option<Zeroizing<String>>, (usize, NetrcError)> {
+    let mut words = Tokens { rest: text, line: 1 };
+    let mut entry = NetrcEntry::default();
     while let Some(word) = words.keyword()? {
         match word.as_str() {
             "machine" | "default" => {
@@ -44,40 +44,40 @@ pub fn password(text: &str, search: &Search<'_>) -> Result<Option<Zeroizing<Stri
                 }
                 let anywhere = *word == "default";
                 let here = anywhere || words.value()?.eq_ignore_ascii_case(search.machine);
-                entry = Entry { here, ..Entry::default() };
+                entry = NetrcEntry { here, ..NetrcEntry::default() };
             }
             "login" => entry.login = Some(words.value()?),
             "password" => entry.password = Some(words.value()?),
             "account" => drop(words.value()?),
             "macdef" => words.skip_macro(),
-            _ => return Err((words.line, Mistake::Keyword)),
+            _ => return Err((words.line, NetrcError::Keyword)),
         }
     }
     Ok(if entry.fits(search) { entry.password } else { None })
 }
 
 #[derive(Default)]
-struct Entry {
+struct NetrcEntry {
     here: bool,
     login: Option<Zeroizing<String>>,
     password: Option<Zeroizing<String>>,
 }
 
-impl Entry {
-    fn fits(&self, search: &Search<'_>) -> bool {
+impl NetrcEntry {
+    fn fits(&self, search: &NetrcSearch<'_>) -> bool {
         let for_user = self.login.as_ref().is_none_or(|login| login.as_str() == search.login);
         self.here && for_user && self.password.is_some()
     }
 }
 
-struct Words<'a> {
+struct Tokens<'a> {
     rest: &'a str,
     line: usize,
 }
 
-impl Words<'_> {
-    /// The next word where an entry could go on; comments are passed over.
-    fn keyword(&mut self) -> Result<Option<Zeroizing<String>>, (usize, Mistake)> {
+impl Tokens<'_> {
+    /// The next keyword; comments are skipped.
+    fn keyword(&mut self) -> Result<Option<Zeroizing<String>>, (usize, NetrcError)> {
         loop {
             self.skip_blanks();
             if !self.rest.starts_with('#') {
@@ -87,13 +87,13 @@ impl Words<'_> {
         }
     }
 
-    /// The next word, whatever it looks like.
-    fn value(&mut self) -> Result<Zeroizing<String>, (usize, Mistake)> {
+    /// The next word, used as a value.
+    fn value(&mut self) -> Result<Zeroizing<String>, (usize, NetrcError)> {
         self.skip_blanks();
-        self.word()?.ok_or((self.line, Mistake::Value))
+        self.word()?.ok_or((self.line, NetrcError::Value))
     }
 
-    fn word(&mut self) -> Result<Option<Zeroizing<String>>, (usize, Mistake)> {
+    fn word(&mut self) -> Result<Option<Zeroizing<String>>, (usize, NetrcError)> {
         if let Some(rest) = self.rest.strip_prefix('"') {
             self.rest = rest;
             return self.quoted().map(Some);
@@ -105,7 +105,7 @@ impl Words<'_> {
     }
 
     /// The rest of a quoted word; it ends on its line.
-    fn quoted(&mut self) -> Result<Zeroizing<String>, (usize, Mistake)> {
+    fn quoted(&mut self) -> Result<Zeroizing<String>, (usize, NetrcError)> {
         let line = self.rest.split('\n').next().unwrap_or_default();
         let mut word = Zeroizing::new(String::with_capacity(line.len()));
         let mut characters = line.char_indices();
@@ -119,7 +119,7 @@ impl Words<'_> {
                 _ => word.push(character),
             }
         }
-        Err((self.line, Mistake::Quote))
+        Err((self.line, NetrcError::Quote))
     }
 
     fn skip_blanks(&mut self) {
@@ -129,7 +129,7 @@ impl Words<'_> {
         self.rest = rest;
     }
 
-    /// A macro ends with the first blank line.
+    /// A macro ends at the first blank line.
     fn skip_macro(&mut self) {
         while let Some((line, rest)) = self.rest.split_once('\n') {
             self.rest = rest;
@@ -146,8 +146,8 @@ impl Words<'_> {
 mod tests {
     use super::*;
 
-    fn found(text: &str) -> Result<Option<String>, (usize, Mistake)> {
-        let search = Search { machine: "mail.example.com", login: "bob" };
+    fn found(text: &str) -> Result<Option<String>, (usize, NetrcError)> {
+        let search = NetrcSearch { machine: "mail.example.com", login: "bob" };
         password(text, &search).map(|found| found.map(|password| password.to_string()))
     }
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_login_is_for_everybody_and_default_for_every_machine() {
+    fn an_entry_without_login_is_for_every_user_and_default_for_every_machine() {
         assert_eq!(found("machine mail.example.com password yes"), Ok(Some("yes".into())));
         assert_eq!(found("machine x password no default login bob password yes"), Ok(Some("yes".into())));
         assert_eq!(found("default login ann password no"), Ok(None));
@@ -183,10 +183,10 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_by_their_line() {
-        assert_eq!(found("machine a\nlogin b\npassword my secret"), Err((3, Mistake::Keyword)));
-        assert_eq!(found("\n\nmachine"), Err((3, Mistake::Value)));
-        assert_eq!(found("machine x\npassword \"a\nb\""), Err((2, Mistake::Quote)));
-        assert_eq!(found("machine x password \"a\"b"), Err((1, Mistake::Keyword)));
+    fn errors_name_the_line() {
+        assert_eq!(found("machine a\nlogin b\npassword my secret"), Err((3, NetrcError::Keyword)));
+        assert_eq!(found("\n\nmachine"), Err((3, NetrcError::Value)));
+        assert_eq!(found("machine x\npassword \"a\nb\""), Err((2, NetrcError::Quote)));
+        assert_eq!(found("machine x password \"a\"b"), Err((1, NetrcError::Keyword)));
     }
 }

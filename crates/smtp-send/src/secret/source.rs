@@ -1,6 +1,6 @@
-//! Secrets from files and descriptors: who may read the file, and the first line of it.
+//! Secrets from files and descriptors: checks permissions and reads the first line.
 //!
-//! The rights are those of the opened file, so nobody can exchange it between the check and the reading.
+//! Permissions are those of the open file, so it cannot be exchanged between the check and the reading.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -14,18 +14,18 @@ use nix::sys::stat::fstat;
 use nix::unistd::getuid;
 use zeroize::Zeroizing;
 
-use super::netrc::{self, Search};
-use super::{LIMIT, Secret, Unusable};
+use super::netrc::{self, NetrcSearch};
+use super::{LIMIT, Secret, SecretError};
 
-/// How long a pipe may keep us waiting for its first line, in seconds.
-const PIPE_PATIENCE: u64 = 30;
-/// The largest netrc file, in bytes; one with a thousand entries has a tenth of it.
+/// Longest wait for the first line of a pipe, in seconds.
+const PIPE_TIMEOUT: u64 = 30;
+/// Largest netrc file in bytes; a thousand entries have a tenth of it.
 const NETRC_LIMIT: u64 = 1024 * 1024;
-/// Rights of the group and of others to read.
+/// Read permission of the group and of others.
 const READABLE_BY_OTHERS: u32 = 0o044;
 
-/// The first line of a file that nobody but its owner may read, who is this user or root.
-pub(super) fn file(path: &Path) -> Result<Secret, Unusable> {
+/// The first line of a file that belongs to this user or root and that only its owner may read.
+pub(super) fn file(path: &Path) -> Result<Secret, SecretError> {
     let mut file = open(path)?;
     let about = file.metadata()?;
     guard(&about)?;
@@ -33,8 +33,8 @@ pub(super) fn file(path: &Path) -> Result<Secret, Unusable> {
     first_line(&mut file)
 }
 
-/// All of a file that nobody but its owner may read, who is this user or root.
-pub(super) fn whole_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+/// All of a file that belongs to this user or root and that only its owner may read.
+pub(super) fn whole_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut file = open(path)?;
     guard(&file.metadata()?)?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
@@ -42,8 +42,8 @@ pub(super) fn whole_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unusable> {
     Ok(bytes)
 }
 
-/// The first line from an open descriptor of this process. Whoever opened it has answered for the rights.
-pub(super) fn descriptor(number: i32) -> Result<Secret, Unusable> {
+/// The first line from an open descriptor of this process. Its permissions are not checked.
+pub(super) fn descriptor(number: i32) -> Result<Secret, SecretError> {
     let mut file = open(Path::new(&format!("/proc/self/fd/{number}"))).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => io::Error::other("this descriptor is not open"),
         _ => error,
@@ -52,8 +52,8 @@ pub(super) fn descriptor(number: i32) -> Result<Secret, Unusable> {
     first_line(&mut file)
 }
 
-/// The password in a netrc file, if the file is there and has one.
-pub(super) fn netrc(path: &Path, search: &Search<'_>) -> Result<Option<Secret>, Unusable> {
+/// The password in a netrc file, if the file exists and has one.
+pub(super) fn netrc(path: &Path, search: &NetrcSearch<'_>) -> Result<Option<Secret>, SecretError> {
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -62,52 +62,52 @@ pub(super) fn netrc(path: &Path, search: &Search<'_>) -> Result<Option<Secret>, 
         Err(error) => return Err(error.into()),
     };
     let about = file.metadata()?;
-    // Room for all of it at once: a buffer that grows leaves copies behind.
+    // The buffer has its final size at once: one that grows leaves copies behind.
     let room = usize::try_from(about.len().min(NETRC_LIMIT)).unwrap_or(LIMIT);
     let mut text = Zeroizing::new(Vec::with_capacity(room + 1));
     file.take(NETRC_LIMIT).read_to_end(&mut text)?;
-    let text = str::from_utf8(&text).map_err(|_| Unusable::Encoding)?;
+    let text = str::from_utf8(&text).map_err(|_| SecretError::Encoding)?;
     match netrc::password(text, search) {
         Ok(Some(password)) => {
-            // A file that holds no secret for us may be as open as it likes.
+            // Permissions matter only if the file holds the password.
             guard(&about)?;
             Secret::new(password.as_bytes()).map(Some)
         }
         Ok(None) => Ok(None),
-        Err((line, mistake)) => Err(Unusable::Netrc(line, mistake)),
+        Err((line, mistake)) => Err(SecretError::Netrc(line, mistake)),
     }
 }
 
-/// Opens without waiting: a FIFO that nobody writes to must not hold us up for ever.
+/// Opens without blocking: a FIFO may have no writer.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
 
-fn guard(about: &Metadata) -> Result<(), Unusable> {
+fn guard(about: &Metadata) -> Result<(), SecretError> {
     if about.mode() & READABLE_BY_OTHERS != 0 {
-        return Err(Unusable::Readable);
+        return Err(SecretError::Readable);
     }
     let owner = about.uid();
-    if owner != 0 && owner != getuid().as_raw() { Err(Unusable::Foreign) } else { Ok(()) }
+    if owner != 0 && owner != getuid().as_raw() { Err(SecretError::Foreign) } else { Ok(()) }
 }
 
-/// Standard input is read as the text, and a password must not end up in a message.
-fn not_standard_input(about: &Metadata) -> Result<(), Unusable> {
+/// Standard input is the text: a password from it could end up in a message.
+fn not_standard_input(about: &Metadata) -> Result<(), SecretError> {
     let same = fstat(io::stdin()).is_ok_and(|stdin| (stdin.st_dev, stdin.st_ino) == (about.dev(), about.ino()));
-    if same { Err(Unusable::StandardInput) } else { Ok(()) }
+    if same { Err(SecretError::StandardInput) } else { Ok(()) }
 }
 
-fn first_line(file: &mut File) -> Result<Secret, Unusable> {
-    let deadline = Instant::now() + Duration::from_secs(PIPE_PATIENCE);
+fn first_line(file: &mut File) -> Result<Secret, SecretError> {
+    let deadline = Instant::now() + Duration::from_secs(PIPE_TIMEOUT);
     let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT));
     while !bytes.contains(&b'\n') {
-        // Read first, wait then: a FIFO that nobody writes to has an end, but nothing ever happens on it.
+        // Reads before it waits: a FIFO without a writer is at its end, but never becomes readable.
         match read_some(file, &mut bytes) {
             Ok(0) => break,
             Ok(_) => {}
-            Err(Unusable::Read(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(SecretError::Read(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 if !wait(file, deadline)? {
-                    return Err(Unusable::TooSlow(PIPE_PATIENCE));
+                    return Err(SecretError::TooSlow(PIPE_TIMEOUT));
                 }
             }
             Err(other) => return Err(other),
@@ -116,7 +116,7 @@ fn first_line(file: &mut File) -> Result<Secret, Unusable> {
     Secret::new(&line_of(bytes))
 }
 
-/// Waits until there is something to read; false when `deadline` comes first.
+/// Waits until there is data to read; `false` at `deadline`.
 pub(super) fn wait(file: &impl AsFd, deadline: Instant) -> io::Result<bool> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -129,11 +129,11 @@ pub(super) fn wait(file: &impl AsFd, deadline: Instant) -> io::Result<bool> {
     }
 }
 
-/// Adds what is there to `bytes`, which never grows beyond its capacity; gives the number of new bytes, 0 at the end.
-pub(super) fn read_some(file: &mut impl Read, bytes: &mut Zeroizing<Vec<u8>>) -> Result<usize, Unusable> {
+/// Appends data to `bytes` up to its capacity; returns the number of new bytes, 0 at the end.
+pub(super) fn read_some(file: &mut impl Read, bytes: &mut Zeroizing<Vec<u8>>) -> Result<usize, SecretError> {
     let held = bytes.len();
     if held == bytes.capacity() {
-        return Err(Unusable::TooLong);
+        return Err(SecretError::TooLong);
     }
     let room = bytes.capacity();
     bytes.resize(room, 0);
@@ -142,7 +142,7 @@ pub(super) fn read_some(file: &mut impl Read, bytes: &mut Zeroizing<Vec<u8>>) ->
     Ok(read?)
 }
 
-/// The part in front of the first line end.
+/// The bytes before the first line end.
 pub(super) fn line_of(mut bytes: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     bytes.truncate(end);
@@ -170,7 +170,7 @@ mod tests {
         let place = bytes.as_ptr();
         let mut endless = io::repeat(b'x');
         assert_eq!(read_some(&mut endless, &mut bytes).unwrap(), bytes.capacity());
-        assert!(matches!(read_some(&mut endless, &mut bytes), Err(Unusable::TooLong)));
+        assert!(matches!(read_some(&mut endless, &mut bytes), Err(SecretError::TooLong)));
         assert_eq!(bytes.as_ptr(), place);
     }
 }

@@ -1,75 +1,74 @@
-//! The command line of sendmail(8), as Postfix and Sendmail read it: letters with glued or separate values, in bunches,
-//! before and behind the addresses, up to `--`.
+//! Parses the command line of sendmail(8) as Postfix and Sendmail do: values glued or separate, combined letters,
+//! options before and behind the addresses, up to `--`.
 //!
-//! Pure. What has no meaning for a program without a queue and a configuration of that kind is passed over; what asks for
-//! another program (`-bp`, `-bd`, `-q` ...) is refused with words, for passing over it would be a lie.
+//! Pure. Options without a meaning here are ignored; those that request another program (`-bp`, `-bd`, `-q` ...) are
+//! refused.
 
 use std::collections::VecDeque;
 
 use crate::proto::dsn::{Envid, Notify};
 
-/// Letters without a value that change nothing here.
+/// Ignored options without a value.
 const IGNORED: &str = "cGmnsUux";
-/// Letters with a value that change nothing here: `-A` names a file of Sendmail's, `-o` and `-O` its options, `-e` what
-/// happens with errors (they are always told), `-L` a tag for its log, `-X` its traffic log, `-h` and `-p` the way that the
-/// message has come.
+/// Ignored options with a value: `-A` is a file of Sendmail, `-o` and `-O` its options, `-e` its error mode, `-L` a
+/// log tag, `-X` a traffic log, `-h` and `-p` describe how the message arrived.
 const IGNORED_WITH_VALUE: &str = "AeLOohpX";
 
-/// What was asked for.
+/// The arguments of sendmail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a letter that can be typed")]
 pub struct Arguments {
-    /// The addresses, as they are written; each may be a list.
+    /// The recipients; each may be a list.
     pub recipients: Vec<String>,
-    /// `-t`: those in the header as well.
+    /// `-t`: also the recipients in the header.
     pub from_header: bool,
-    /// `-bs`: SMTP is spoken on standard input.
+    /// `-bs`: SMTP on standard input.
     pub smtp: bool,
-    /// `-i` or `-oi`: a line with a lone dot does not end the input.
+    /// `-i` or `-oi`: a line with a single dot does not end the input.
     pub dots_are_text: bool,
     /// `-f` or `-r`: where bounces go; empty or `<>` for nowhere.
     pub sender: Option<String>,
-    /// `-F`: the name of the sender, for a From that is missing.
+    /// `-F`: the name of the sender, for a message without From.
     pub name: Option<String>,
     /// `-N`: when to report on the delivery.
     pub notify: Option<String>,
-    /// `-R`: what a report holds.
+    /// `-R`: the content of a report.
     pub ret: Option<String>,
-    /// `-V`: the name of the message in reports.
+    /// `-V`: the identifier of the message in reports.
     pub envelope_id: Option<String>,
-    /// `-v`: show the dialogue.
+    /// `-v`: log the dialogue.
     pub verbose: bool,
-    /// `--account`, which is ours alone.
+    /// `--account` of smtp-send.
     pub account: Option<String>,
-    /// `--queue`, which is ours alone.
+    /// `--queue` of smtp-send.
     pub queue: bool,
     /// `--help`.
     pub help: bool,
 }
 
-/// What is wrong with a command line.
+/// Why the arguments cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Mistake {
-    /// A letter or word that means nothing.
-    #[error("{0}: no option of sendmail")]
+pub enum ArgumentError {
+    /// An unknown option.
+    #[error("{0}: not an option of sendmail")]
     Unknown(String),
-    /// A letter without its value.
+    /// An option without its value.
     #[error("{0}: a value is missing")]
     Value(String),
-    /// A value that the letter does not have.
+    /// An invalid value.
     #[error("{0} {1}: {2}")]
     Wrong(&'static str, String, &'static str),
-    /// An option that asks for what this program is not.
+    /// An option that requests another program.
     #[error("{0}: {1}")]
     Refused(String, &'static str),
-    /// Nobody to send to.
+    /// No recipient.
     #[error("no recipient: give an address, or -t for those in the header")]
     NoRecipient,
 }
 
 impl Arguments {
-    /// Reads the arguments behind the name of the program.
-    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, Mistake> {
+    /// Parses the arguments behind the program name.
+    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, ArgumentError> {
         let mut waiting: VecDeque<String> = arguments.into_iter().collect();
         let mut found = Self::default();
         while let Some(argument) = waiting.pop_front() {
@@ -84,28 +83,28 @@ impl Arguments {
             }
         }
         if found.smtp && (found.from_header || !found.recipients.is_empty()) {
-            let why = "the recipients are told by RCPT, not by an argument or a header";
-            return Err(Mistake::Refused("-bs".into(), why));
+            let why = "with -bs recipients are given by RCPT";
+            return Err(ArgumentError::Refused("-bs".into(), why));
         }
         if found.recipients.is_empty() && !found.from_header && !found.help && !found.smtp {
-            return Err(Mistake::NoRecipient);
+            return Err(ArgumentError::NoRecipient);
         }
         Ok(found)
     }
 
-    fn long(&mut self, word: &str, waiting: &mut VecDeque<String>) -> Result<(), Mistake> {
+    fn long(&mut self, word: &str, waiting: &mut VecDeque<String>) -> Result<(), ArgumentError> {
         match word.split_once('=').unwrap_or((word, "")) {
             ("help", "") => self.help = true,
             ("queue", "") => self.queue = true,
             ("account", "") => self.account = Some(next("--account", waiting)?),
             ("account", name) => self.account = Some(name.to_owned()),
-            _ => return Err(Mistake::Unknown(format!("--{word}"))),
+            _ => return Err(ArgumentError::Unknown(format!("--{word}"))),
         }
         Ok(())
     }
 
-    /// Letters behind one dash; the first one that takes a value takes all that is behind it.
-    fn bunch(&mut self, letters: &str, waiting: &mut VecDeque<String>) -> Result<(), Mistake> {
+    /// Parses combined letters; the first one that takes a value takes the rest.
+    fn bunch(&mut self, letters: &str, waiting: &mut VecDeque<String>) -> Result<(), ArgumentError> {
         for (at, letter) in letters.char_indices() {
             let glued = &letters[at + letter.len_utf8()..];
             match letter {
@@ -114,10 +113,10 @@ impl Arguments {
                 'v' => self.verbose = true,
                 _ if IGNORED.contains(letter) => {}
                 'q' => {
-                    let why = "there is no queue: a message is handed over at once, or kept in a file that is named";
-                    return Err(Mistake::Refused(format!("-q{glued}"), why));
+                    let why = "there is no queue: a message is sent at once, or kept in a file that the error names";
+                    return Err(ArgumentError::Refused(format!("-q{glued}"), why));
                 }
-                // The values of these are part of them, and never the next argument: that may be an address.
+                // A separate argument is never their value: it may be an address.
                 'b' if glued == "s" => {
                     self.smtp = true;
                     return Ok(());
@@ -135,7 +134,11 @@ impl Arguments {
         Ok(())
     }
 
-    fn valued(&mut self, letter: char, value: impl FnOnce() -> Result<String, Mistake>) -> Result<(), Mistake> {
+    fn valued(
+        &mut self,
+        letter: char,
+        value: impl FnOnce() -> Result<String, ArgumentError>,
+    ) -> Result<(), ArgumentError> {
         match letter {
             'f' | 'r' => self.sender = Some(value()?),
             'F' => self.name = Some(value()?),
@@ -157,54 +160,54 @@ impl Arguments {
             }
             'C' => {
                 let why =
-                    "no configuration of Sendmail is read here; --account NAME or SMTP_SEND_ACCOUNT names an account";
-                return Err(Mistake::Refused(format!("-C {}", value()?), why));
+                    "Sendmail configurations are not read; --account NAME or SMTP_SEND_ACCOUNT selects an account";
+                return Err(ArgumentError::Refused(format!("-C {}", value()?), why));
             }
             'o' => self.dots_are_text |= value()? == "i",
             _ if IGNORED_WITH_VALUE.contains(letter) => drop(value()?),
-            _ => return Err(Mistake::Unknown(format!("-{letter}"))),
+            _ => return Err(ArgumentError::Unknown(format!("-{letter}"))),
         }
         Ok(())
     }
 }
 
-fn next(option: &str, waiting: &mut VecDeque<String>) -> Result<String, Mistake> {
-    waiting.pop_front().ok_or_else(|| Mistake::Value(option.to_owned()))
+fn next(option: &str, waiting: &mut VecDeque<String>) -> Result<String, ArgumentError> {
+    waiting.pop_front().ok_or_else(|| ArgumentError::Value(option.to_owned()))
 }
 
-/// `value`, when `parse` understands it.
+/// `value`, if `parse` accepts it.
 fn checked<T>(
     option: &'static str,
     value: String,
     parse: impl Fn(&str) -> Option<T>,
     wanted: &'static str,
-) -> Result<String, Mistake> {
-    if parse(&value).is_some() { Ok(value) } else { Err(Mistake::Wrong(option, value, wanted)) }
+) -> Result<String, ArgumentError> {
+    if parse(&value).is_some() { Ok(value) } else { Err(ArgumentError::Wrong(option, value, wanted)) }
 }
 
 fn one_of(words: &'static [&'static str]) -> impl Fn(&str) -> Option<()> {
     move |value| words.contains(&value).then_some(())
 }
 
-/// `-bX`: what kind of program to be.
-fn mode(letter: &str) -> Result<(), Mistake> {
+/// `-bX`: the mode of the program.
+fn mode(letter: &str) -> Result<(), ArgumentError> {
     let why = match letter {
         "m" | "a" => return Ok(()),
-        "" => return Err(Mistake::Value("-b".into())),
-        "p" => "there is no queue to list; what could not be sent is kept in files that were named",
+        "" => return Err(ArgumentError::Value("-b".into())),
+        "p" => "use smtp-send queue list; dead letters are in the files that errors have named",
         "d" | "D" | "l" => "this program receives no mail",
         "i" => "there are no aliases",
-        "v" | "t" => "addresses are not looked at without sending; smtp-send --stop-after rcpt asks a server",
-        _ => "no mode of sendmail",
+        "v" | "t" => "addresses are checked only by sending; smtp-send --stop-after rcpt asks a server",
+        _ => "not a mode of sendmail",
     };
-    Err(Mistake::Refused(format!("-b{letter}"), why))
+    Err(ArgumentError::Refused(format!("-b{letter}"), why))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Arguments, Mistake> {
+    fn parsed(line: &str) -> Result<Arguments, ArgumentError> {
         Arguments::parse(line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned))
     }
 
@@ -257,23 +260,23 @@ mod tests {
         for line in
             ["-bp", "-bs bob", "-bs -t", "-bd", "-bi", "-I", "-bv bob", "-q", "-q30m", "-bz", "-C /etc/sendmail.cf -t"]
         {
-            assert!(matches!(parsed(line), Err(Mistake::Refused(..))), "{line}");
+            assert!(matches!(parsed(line), Err(ArgumentError::Refused(..))), "{line}");
         }
     }
 
     #[test]
     fn mistakes_are_named() {
-        assert_eq!(parsed("-t -f"), Err(Mistake::Value("-f".into())));
-        assert_eq!(parsed("-t -b"), Err(Mistake::Value("-b".into())));
-        assert_eq!(parsed("-Z bob"), Err(Mistake::Unknown("-Z".into())));
-        assert_eq!(parsed("-tZ"), Err(Mistake::Unknown("-Z".into())));
-        assert_eq!(parsed("-ü bob"), Err(Mistake::Unknown("-ü".into())));
-        assert_eq!(parsed("--to bob"), Err(Mistake::Unknown("--to".into())));
-        assert_eq!(parsed("-R some bob"), Err(Mistake::Wrong("-R", "some".into(), "full or hdrs")));
-        assert_eq!(parsed("-B x bob"), Err(Mistake::Wrong("-B", "x".into(), "7BIT or 8BITMIME")));
-        assert!(matches!(parsed("-N sometimes bob"), Err(Mistake::Wrong("-N", ..))));
-        assert!(matches!(parsed("-V ü bob"), Err(Mistake::Wrong("-V", ..))));
-        assert_eq!(parsed(""), Err(Mistake::NoRecipient));
-        assert_eq!(parsed("-i"), Err(Mistake::NoRecipient));
+        assert_eq!(parsed("-t -f"), Err(ArgumentError::Value("-f".into())));
+        assert_eq!(parsed("-t -b"), Err(ArgumentError::Value("-b".into())));
+        assert_eq!(parsed("-Z bob"), Err(ArgumentError::Unknown("-Z".into())));
+        assert_eq!(parsed("-tZ"), Err(ArgumentError::Unknown("-Z".into())));
+        assert_eq!(parsed("-ü bob"), Err(ArgumentError::Unknown("-ü".into())));
+        assert_eq!(parsed("--to bob"), Err(ArgumentError::Unknown("--to".into())));
+        assert_eq!(parsed("-R some bob"), Err(ArgumentError::Wrong("-R", "some".into(), "full or hdrs")));
+        assert_eq!(parsed("-B x bob"), Err(ArgumentError::Wrong("-B", "x".into(), "7BIT or 8BITMIME")));
+        assert!(matches!(parsed("-N sometimes bob"), Err(ArgumentError::Wrong("-N", ..))));
+        assert!(matches!(parsed("-V ü bob"), Err(ArgumentError::Wrong("-V", ..))));
+        assert_eq!(parsed(""), Err(ArgumentError::NoRecipient));
+        assert_eq!(parsed("-i"), Err(ArgumentError::NoRecipient));
     }
 }

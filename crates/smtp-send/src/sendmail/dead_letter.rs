@@ -1,19 +1,18 @@
-//! The message on disk, from the moment it was read until somebody else has taken it.
+//! The message on disk, from the moment it was read until the server has accepted it.
 //!
-//! It is written before anything is sent, so that no way in which this program can end loses it. While it is on its way its
-//! name ends in `.sending`; handed over, it is removed; otherwise its name ends in `.eml` and its first line is the `From `
-//! line of mailbox files, with the recipients that are still to get it and the reason. Mail readers show such a file, and
-//! the line is passed over when the message is sent again. One that a killed run has left is found by the next, because
-//! nobody holds its lock, and becomes such a letter too.
+//! It is saved before anything is sent, so no way to end the program loses it. Its name ends in `.sending` while it
+//! is sent; it is removed after that. Otherwise its name ends in `.eml`, and its first line is the `From ` line of
+//! mbox files with the remaining recipients and the reason; that line is skipped when the file is sent again. A file
+//! that a killed program has left is not locked: the next run makes it a dead letter.
 //!
-//! The folder is `$XDG_STATE_HOME/smtp-send/dead-letters`, by default in ~/.local/state; for who has no home, /var/tmp.
-//! Only the owner may read it. A letter is seen under its name only when it is complete.
+//! A file gets its name only when it is complete. See [`super::state_folder`] for the folder; without a home it is
+//! /var/tmp.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
@@ -21,42 +20,39 @@ use common::SafeText;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg};
 use nix::unistd::{geteuid, linkat};
 
-use crate::host;
+use super::state_folder;
 
 /// Bytes copied at once.
 const BLOCK: usize = 64 * 1024;
-/// The folder for those without a home: kept when the machine starts again, unlike /tmp.
+/// The folder without a home; it survives a reboot, unlike /tmp.
 const LAST_RESORT: &str = "/var/tmp";
 
-/// How the name of a message ends that is on its way.
+/// Extension of a message that is being sent.
 const SENDING: &str = "sending";
-/// How the name of a file ends that says for whom such a message is.
+/// Extension of the file with its envelope.
 const NOTE: &str = "note";
-/// Why such a message is found.
+/// The reason in the dead letter of a killed program.
 const KILLED: &str = "it was being sent when the program was killed, and may or may not have been delivered";
 
-/// Where an open file without a name can be found to get one.
+/// Where an open file without a name can be linked from.
 const OPEN_FILES: &str = "/proc/self/fd";
 
-/// A message that is kept.
 #[derive(Debug)]
-pub(super) struct Letter {
-    /// The name without its last part.
+pub(super) struct DeadLetter {
     stem: PathBuf,
-    /// The message as it was read.
+    /// The file with the message as it was read.
     path: PathBuf,
-    /// The same, open: its lock says that somebody is at work.
-    file: Held,
+    file: LockedFile,
 }
 
-/// A file that is locked, where the file system knows locks.
+/// A file with a lock, if the file system has locks.
 #[derive(Debug)]
-enum Held {
+enum LockedFile {
     Locked(Flock<File>),
     Plain(File),
 }
 
-impl Held {
+impl LockedFile {
     fn new(file: File) -> Self {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(locked) => Self::Locked(locked),
@@ -65,7 +61,7 @@ impl Held {
     }
 }
 
-impl Deref for Held {
+impl Deref for LockedFile {
     type Target = File;
 
     fn deref(&self) -> &File {
@@ -76,72 +72,70 @@ impl Deref for Held {
     }
 }
 
-/// What a letter says about itself in its first line.
+/// The first line of a dead letter.
 #[derive(Debug)]
 pub(super) struct Note<'a> {
     /// The sender of the envelope; empty for the null path.
     pub(super) sender: &'a str,
-    /// Who is still to get it.
     pub(super) recipients: &'a [String],
-    /// Why it was not sent.
     pub(super) why: &'a str,
 }
 
-/// A message that could not be kept.
-pub(super) struct NotKept {
-    /// All of it, to be read once.
+/// A message that could not be saved.
+pub(super) struct SaveError {
+    /// The whole message, to be read once.
     pub(super) message: Box<dyn Read>,
-    /// Each folder that was tried, with what went wrong there.
+    /// The error of each folder that was tried.
     pub(super) why: String,
 }
 
-impl Letter {
-    /// Copies `source` to its end into a file. When there is no room for it anywhere, it is handed back whole.
+impl DeadLetter {
+    /// Copies `source` into a new file. If no folder has room, the message is returned.
     ///
     /// # Errors
-    /// The outer error is one of reading `source`.
-    pub(super) fn keep(source: impl Read + 'static) -> io::Result<Result<Self, NotKept>> {
+    /// The outer error is that of reading `source`.
+    pub(super) fn keep(source: impl Read + 'static) -> io::Result<Result<Self, SaveError>> {
         let (mut message, mut why): (Box<dyn Read>, _) = (Box::new(source), Vec::new());
         for folder in folders() {
             let complaint = |error: &io::Error| format!("{}: {}", folder.display(), common::error::reason(error));
-            let mut draft = match Draft::new(&folder) {
-                Ok(draft) => draft,
+            let mut unnamed = match UnnamedFile::new(&folder) {
+                Ok(file) => file,
                 Err(error) => {
                     why.push(complaint(&error));
                     continue;
                 }
             };
-            match draft.fill(message)? {
-                Ok((path, file)) => return Ok(Ok(Self { stem: draft.stem.clone(), path, file })),
-                Err(NoRoom { error, whole }) => {
+            match unnamed.fill(message)? {
+                Ok((path, file)) => return Ok(Ok(Self { stem: unnamed.stem.clone(), path, file })),
+                Err(WriteFailure { error, whole }) => {
                     why.push(complaint(&error));
                     message = whole;
                 }
             }
         }
-        Ok(Err(NotKept { message, why: why.join("; ") }))
+        Ok(Err(SaveError { message, why: why.join("; ") }))
     }
 
-    /// The file that holds the message as it was read.
+    /// The file with the message as it was read.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Notes who is to get it, for the case that this program is killed. What cannot be noted is not needed.
+    /// Saves the envelope, for the dead letter if this program is killed. An error is ignored.
     pub(super) fn note(&self, sender: &str, recipients: &[String]) {
         let note = Note { sender, recipients, why: KILLED };
         let options = OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.stem.with_extension(NOTE));
         let _ = options.and_then(|mut file| writeln!(file, "{}", note.line(&Local::now())));
     }
 
-    /// Gives the message into other hands, which may give it back.
+    /// Passes the file to `take`, which may return it.
     pub(super) fn hand_to<T>(self, take: impl FnOnce(&Path, Flock<File>) -> Result<T, Flock<File>>) -> Result<T, Self> {
         let Self { stem, path, file } = self;
-        let Held::Locked(file) = file else { return Err(Self { stem, path, file }) };
-        take(&path, file).map_err(|file| Self { stem, path, file: Held::Locked(file) })
+        let LockedFile::Locked(file) = file else { return Err(Self { stem, path, file }) };
+        take(&path, file).map_err(|file| Self { stem, path, file: LockedFile::Locked(file) })
     }
 
-    /// Forgets the letter: it was handed over.
+    /// Removes the file: the message was accepted.
     pub(super) fn discard(self) {
         let _ = fs::remove_file(self.stem.with_extension(NOTE));
         if let Err(error) = fs::remove_file(&self.path) {
@@ -149,20 +143,20 @@ impl Letter {
         }
     }
 
-    /// Makes it a dead letter, and gives the name of its file. It is on disk then, not only in the memory of the system.
+    /// Makes it a dead letter, synced to disk; returns the path of the file.
     ///
     /// # Errors
-    /// The note cannot be written. The letter is still there, under the name that is given with the error.
-    pub(super) fn bury(self, note: &Note<'_>) -> Result<PathBuf, (PathBuf, io::Error)> {
+    /// The first line cannot be written. The message is kept at the path in the error.
+    pub(super) fn save_dead_letter(self, note: &Note<'_>) -> Result<PathBuf, (PathBuf, io::Error)> {
         let _ = fs::remove_file(self.stem.with_extension(NOTE));
         match with_note(&self.path, &self.stem, |out| writeln!(out, "{}", note.line(&Local::now()))) {
             Ok(path) => {
-                // Two copies would be sent twice; a file that cannot be removed now is the lesser trouble.
+                // Ignored: a second copy is the lesser damage.
                 let _ = fs::remove_file(&self.path);
                 Ok(path)
             }
             Err(error) => {
-                // There may be no room for a copy; a name takes none.
+                // The disk may be full; a rename needs no room.
                 let path = self.stem.with_extension("eml");
                 let path = if fs::rename(&self.path, &path).is_ok() { path } else { self.path };
                 let _ = File::open(&path).and_then(|file| file.sync_all());
@@ -172,26 +166,26 @@ impl Letter {
     }
 }
 
-/// A dead letter named after `stem`: a first line, and the message in the file `path`.
+/// Writes a dead letter named after `stem`: a first line, and the message in the file `path`.
 fn with_note(path: &Path, stem: &Path, line: impl FnOnce(&mut &File) -> io::Result<()>) -> io::Result<PathBuf> {
     let folder = stem.parent().unwrap_or(Path::new("/"));
-    let mut draft = Draft::new(folder)?;
-    stem.clone_into(&mut draft.stem);
-    let mut out: &File = draft.open()?;
+    let mut unnamed = UnnamedFile::new(folder)?;
+    stem.clone_into(&mut unnamed.stem);
+    let mut out: &File = unnamed.open()?;
     line(&mut out)?;
     io::copy(&mut File::open(path)?, &mut out)?;
     out.sync_all()?;
-    let path = draft.publish("eml")?;
+    let path = unnamed.publish("eml")?;
     File::open(folder)?.sync_all()?;
     Ok(path)
 }
 
-/// Makes a dead letter of a copy of the message in the file `path`. It is on disk when this returns.
-pub(super) fn bury_copy(path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
+/// Writes a dead letter with a copy of the message in the file `path`, synced to disk.
+pub(super) fn save_copy(path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
     let mut error = io::Error::from(io::ErrorKind::NotFound);
     for folder in folders() {
-        let letter = Draft::new(&folder).map(|draft| draft.stem.clone());
-        match letter.and_then(|stem| with_note(path, &stem, |out| writeln!(out, "{}", note.line(&Local::now())))) {
+        let dead_letter = UnnamedFile::new(&folder).map(|unnamed| unnamed.stem.clone());
+        match dead_letter.and_then(|stem| with_note(path, &stem, |out| writeln!(out, "{}", note.line(&Local::now())))) {
             Ok(path) => return Ok(path),
             Err(cause) => error = cause,
         }
@@ -199,14 +193,14 @@ pub(super) fn bury_copy(path: &Path, note: &Note<'_>) -> io::Result<PathBuf> {
     Err(error)
 }
 
-/// Makes dead letters of messages whose program was killed. What cannot be done now is done another time.
-pub(super) fn bury_left_over() {
+/// Makes dead letters of the messages of killed programs. Errors are logged; the next run tries again.
+pub(super) fn save_left_over() {
     for folder in folders() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let is_own = entry.metadata().is_ok_and(|facts| facts.is_file() && facts.uid() == geteuid().as_raw());
             if is_own && path.extension().is_some_and(|extension| extension == SENDING) {
-                match bury_one(&path) {
+                match save_one(&path) {
                     Ok(Some(kept)) => log::warn!("a message that was being sent when the program was killed: {kept}"),
                     Ok(None) => {}
                     Err(error) => log::warn!("{}: {}", path.display(), common::error::reason(&error)),
@@ -216,8 +210,8 @@ pub(super) fn bury_left_over() {
     }
 }
 
-/// The file of the dead letter; `None` when somebody is at work on the message.
-fn bury_one(path: &Path) -> io::Result<Option<String>> {
+/// The path of the dead letter; `None` if a program is sending the message.
+fn save_one(path: &Path) -> io::Result<Option<String>> {
     let file = File::options().read(true).write(true).open(path)?;
     let Ok(held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else { return Ok(None) };
     if !path.exists() {
@@ -242,34 +236,32 @@ impl Note<'_> {
             [] => "those in its header".to_owned(),
             recipients => recipients.join(", "),
         };
-        let told = format!("{} for {recipients}: {}", now.format("%a %b %e %H:%M:%S %Y"), self.why);
-        format!("From {sender} {}", SafeText(told.as_bytes()))
+        let text = format!("{} for {recipients}: {}", now.format("%a %b %e %H:%M:%S %Y"), self.why);
+        format!("From {sender} {}", SafeText(text.as_bytes()))
     }
 }
 
-/// Why a file could not take a message, which is to be read again.
-struct NoRoom {
+/// An error of writing, and the message to read again.
+struct WriteFailure {
     error: io::Error,
     whole: Box<dyn Read>,
 }
 
-/// A draft has its file until that is published.
 fn gone() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
 
-/// A file that nobody sees yet.
-struct Draft {
-    /// There until it is handed over.
-    file: Option<Held>,
+struct UnnamedFile {
+    /// `None` once it is published.
+    file: Option<LockedFile>,
     stem: PathBuf,
-    /// Its name, on file systems where a file must have one.
+    /// Its name, on file systems without `O_TMPFILE`.
     named: Option<PathBuf>,
 }
 
-impl Draft {
+impl UnnamedFile {
     fn new(folder: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        state_folder::create(folder)?;
         let mut random = [0; 6];
         getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         let random = random.map(|byte| format!("{byte:02x}")).concat();
@@ -279,18 +271,17 @@ impl Draft {
         if Path::new(OPEN_FILES).exists()
             && let Ok(file) = options.clone().custom_flags(nix::libc::O_TMPFILE).open(folder)
         {
-            return Ok(Self { file: Some(Held::new(file)), stem, named: None });
+            return Ok(Self { file: Some(LockedFile::new(file)), stem, named: None });
         }
         let path = stem.with_extension("partial");
         let file = options.create_new(true).open(&path)?;
-        Ok(Self { file: Some(Held::new(file)), stem, named: Some(path) })
+        Ok(Self { file: Some(LockedFile::new(file)), stem, named: Some(path) })
     }
 
     fn open(&self) -> io::Result<&File> {
         self.file.as_deref().ok_or_else(gone)
     }
 
-    /// Gives the file its name, which nobody has had before.
     fn publish(&mut self, extension: &str) -> io::Result<PathBuf> {
         let path = self.stem.with_extension(extension);
         if let Some(named) = self.named.take() {
@@ -302,8 +293,8 @@ impl Draft {
         Ok(path)
     }
 
-    /// Copies `source` to its end and publishes the file; or says why that fails, with all bytes to be read again.
-    fn fill(&mut self, mut source: Box<dyn Read>) -> io::Result<Result<(PathBuf, Held), NoRoom>> {
+    /// Copies `source` and publishes the file; on an error returns the message to read again.
+    fn fill(&mut self, mut source: Box<dyn Read>) -> io::Result<Result<(PathBuf, LockedFile), WriteFailure>> {
         let (mut block, mut written) = (vec![0; BLOCK], 0);
         loop {
             let length = match source.read(&mut block) {
@@ -315,18 +306,18 @@ impl Draft {
             if let Err(error) = self.open().and_then(|mut file| file.write_all(&block[..length])) {
                 block.truncate(length);
                 let whole = self.so_far(written)?.chain(io::Cursor::new(block)).chain(source);
-                return Ok(Err(NoRoom { error, whole: Box::new(whole) }));
+                return Ok(Err(WriteFailure { error, whole: Box::new(whole) }));
             }
             written += length as u64;
         }
         let published = self.publish(SENDING);
         Ok(match published.and_then(|path| self.file.take().map(|file| (path, file)).ok_or_else(gone)) {
             Ok(published) => Ok(published),
-            Err(error) => Err(NoRoom { error, whole: Box::new(self.so_far(written)?) }),
+            Err(error) => Err(WriteFailure { error, whole: Box::new(self.so_far(written)?) }),
         })
     }
 
-    /// The first `length` bytes, to be read again.
+    /// The first `length` bytes, to read again.
     fn so_far(&self, length: u64) -> io::Result<io::Take<File>> {
         let mut file = self.open()?.try_clone()?;
         file.rewind()?;
@@ -334,7 +325,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for UnnamedFile {
     fn drop(&mut self) {
         if let Some(path) = &self.named {
             let _ = fs::remove_file(path);
@@ -342,10 +333,7 @@ impl Drop for Draft {
     }
 }
 
-/// Where letters are kept: the first folder that takes one. A home that is not there is not made.
+/// The folders for dead letters; the first one that can be written is used.
 fn folders() -> impl Iterator<Item = PathBuf> {
-    let set = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let home = || host::home_folder().filter(|home| home.is_dir()).map(|home| home.join(".local/state"));
-    let own = set.or_else(home).map(|folder| folder.join("smtp-send/dead-letters"));
-    own.into_iter().chain([PathBuf::from(LAST_RESORT)])
+    state_folder::path("dead-letters").into_iter().chain([PathBuf::from(LAST_RESORT)])
 }

@@ -1,26 +1,26 @@
-//! Who sends, and to whom: from the arguments, the account and the header.
+//! The envelope, from the arguments, the account and the header.
 
 use std::collections::HashSet;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
 use super::arguments::Arguments;
 use super::qualify;
+use crate::errors;
 use crate::host;
-use crate::message::{Edits, Ready};
+use crate::message::{Edits, ExistingMessage};
 use crate::proto::address::{Address, AddressError, Mailbox};
 use crate::proto::header;
 
-/// Who sends, as far as it is known without the message.
+/// The sender, as far as it is known without the message.
 #[derive(Debug)]
-pub(super) struct Identity {
+pub(super) struct SenderIdentity {
     domain: String,
-    /// For a From that is missing.
+    /// The author of a message without From.
     author: Mailbox,
     bounces: Bounces,
 }
 
-/// Where bounces go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Bounces {
     /// To this address.
@@ -31,19 +31,17 @@ enum Bounces {
     ToAuthor,
 }
 
-/// The envelope of one message.
 #[derive(Debug)]
-pub(super) struct Envelope {
+pub(super) struct MessageEnvelope {
     /// Where bounces go; `None` is the null path.
     pub(super) reverse_path: Option<Address>,
-    /// Everybody who shall get it, each once.
     pub(super) recipients: Vec<Address>,
 }
 
-impl Identity {
-    /// From what an account says (`from`, `envelope-from`) and the arguments, which count more.
-    pub(super) fn new(from: Option<&str>, envelope_from: Option<&str>, arguments: &Arguments) -> Result<Self, Failure> {
-        let wrong = |option, typed: &str, error| Failure::new(Kind::BadData, option, typed, error);
+impl SenderIdentity {
+    /// Built from the account (`from`, `envelope-from`) and the arguments, which take precedence.
+    pub(super) fn new(from: Option<&str>, envelope_from: Option<&str>, arguments: &Arguments) -> Result<Self, Error> {
+        let wrong = |option, typed: &str, error| Error::new(Kind::BadData, option, typed, error);
         let from =
             from.map(|typed| Mailbox::parse(typed).map_err(|error| wrong("--from", typed, error))).transpose()?;
         let domain = from.as_ref().map_or_else(host::best_name, |from| from.address.domain().to_owned());
@@ -69,27 +67,25 @@ impl Identity {
         Ok(Self { domain, author: Mailbox { name, address: author.address }, bounces })
     }
 
-    /// The domain of addresses that have none.
     pub(super) fn domain(&self) -> &str {
         &self.domain
     }
 
-    /// What a message lacks is added, and Bcc goes.
-    pub(super) fn edits(&self) -> Result<Edits, Failure> {
+    /// Missing fields are added, Bcc is removed.
+    pub(super) fn edits(&self) -> Result<Edits, Error> {
         let date = chrono::Local::now().fixed_offset();
-        let message_id = host::message_id(&date, &self.domain)
-            .map_err(|error| Failure::new(Kind::System, "get", "random numbers", error))?;
+        let message_id = host::message_id(&date, &self.domain).map_err(errors::no_random_numbers)?;
         Ok(Edits { remove_bcc: true, from: Some(self.author.clone()), date: Some(date), message_id: Some(message_id) })
     }
 
-    /// The envelope of a message that has been read.
-    pub(super) fn envelope(&self, ready: &Ready, arguments: &Arguments) -> Result<Envelope, Failure> {
-        let wrong = |error| Failure::new(Kind::BadData, "", "the header", error);
+    /// The envelope of a message that was read.
+    pub(super) fn envelope(&self, ready: &ExistingMessage, arguments: &Arguments) -> Result<MessageEnvelope, Error> {
+        let wrong = |error| Error::bad_data("the header", error);
         let mut recipients = Vec::new();
         for typed in &arguments.recipients {
             let list = qualify::list(typed.as_bytes(), &self.domain);
             let list = header::mailboxes(&String::from_utf8_lossy(&list));
-            let list = list.map_err(|error| Failure::new(Kind::BadData, "recipient", typed, error))?;
+            let list = list.map_err(|error| Error::new(Kind::BadData, "recipient", typed, error))?;
             recipients.extend(list.into_iter().map(|mailbox| mailbox.address));
         }
         if arguments.from_header {
@@ -98,16 +94,17 @@ impl Identity {
         let mut seen = HashSet::new();
         recipients.retain(|address| seen.insert(address.clone()));
         if recipients.is_empty() {
-            let where_to = if arguments.from_header { "neither in the header nor typed" } else { "in what was typed" };
-            return Err(Failure::new(Kind::BadData, "", "no recipient", where_to));
+            let where_to =
+                if arguments.from_header { "neither in the header nor in the arguments" } else { "in the arguments" };
+            return Err(Error::bad_data("no recipient", where_to));
         }
         let reverse_path = match &self.bounces {
             Bounces::To(address) => Some(address.clone()),
             Bounces::Nowhere => None,
-            // Where the author cannot be read it is the user who sends.
+            // If the author cannot be parsed, bounces go to the user.
             Bounces::ToAuthor => ready.author().ok().flatten().cloned().or_else(|| Some(self.author.address.clone())),
         };
-        Ok(Envelope { reverse_path, recipients })
+        Ok(MessageEnvelope { reverse_path, recipients })
     }
 }
 
@@ -119,9 +116,9 @@ fn qualified(typed: &str, domain: &str) -> Result<Mailbox, AddressError> {
 mod tests {
     use super::*;
 
-    fn identity(from: Option<&str>, envelope_from: Option<&str>, line: &[&str]) -> Identity {
+    fn identity(from: Option<&str>, envelope_from: Option<&str>, line: &[&str]) -> SenderIdentity {
         let arguments = Arguments::parse(line.iter().copied().map(str::to_owned)).unwrap();
-        Identity::new(from, envelope_from, &arguments).unwrap()
+        SenderIdentity::new(from, envelope_from, &arguments).unwrap()
     }
 
     fn to(address: &str) -> Bounces {

@@ -1,24 +1,25 @@
-//! The message on standard input, as sendmail(8) reads it: up to a line with a lone dot, where that is asked for, and with
-//! a header that servers take.
+//! Reads a message from standard input as sendmail(8) does: up to a line with a single dot, and with a header that
+//! servers accept.
 //!
-//! Nothing is kept but the header; the rest streams through.
+//! Only the header is held in memory.
 
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
-use super::fields;
+use super::header_fields;
 use crate::proto::header;
 
-/// A header longer than this is not looked at; it is refused later, with words.
+/// Longest header that is edited; a longer one is refused later.
 const MAX_HEADER: usize = 1 << 20;
 /// Bytes read at once.
 const BLOCK: usize = 48 * 1024;
 
-/// A message whose header has been edited.
+/// A message with an edited header.
 pub type Edited<R> = Chain<Cursor<Vec<u8>>, R>;
 
-/// Reads the header of `source` and makes it fit: a `domain` for addresses without one, encoded words for other scripts.
+/// Reads the header of `source` and edits it: addresses without a domain get `domain`, other scripts become encoded
+/// words.
 ///
-/// The line `From ...` that mailbox files have in front of a message is dropped.
+/// A line `From ...` of an mbox in front of the message is dropped.
 pub fn with_fit_header<R: Read>(mut source: R, domain: &str) -> io::Result<Edited<R>> {
     let mut start = Vec::new();
     let mut complete = false;
@@ -28,7 +29,7 @@ pub fn with_fit_header<R: Read>(mut source: R, domain: &str) -> io::Result<Edite
         let read = source.by_ref().take(missing).read_to_end(&mut start)?;
         complete |= (read as u64) < missing;
         if let Some(header) = header::parse(message(&start), complete) {
-            let mut edited = fields::fit(&header, domain);
+            let mut edited = header_fields::fit(&header, domain);
             let length: usize = header.fields.iter().map(|field| field.raw.len()).sum();
             edited.extend_from_slice(&message(&start)[length..]);
             return Ok(Cursor::new(edited).chain(source));
@@ -40,7 +41,7 @@ pub fn with_fit_header<R: Read>(mut source: R, domain: &str) -> io::Result<Edite
     }
 }
 
-/// What is behind the line of a mailbox file.
+/// The bytes behind the first line of an mbox.
 fn message(start: &[u8]) -> &[u8] {
     let is_field = header::parse(start, true).is_some_and(|header| !header.fields.is_empty());
     match memchr::memchr(b'\n', start) {
@@ -49,12 +50,12 @@ fn message(start: &[u8]) -> &[u8] {
     }
 }
 
-/// Ends before a line that holds a dot and nothing else.
+/// Ends before a line with a single dot.
 #[derive(Debug)]
 pub struct UntilDot<R> {
     source: BufReader<R>,
     at_line_start: bool,
-    /// Bytes behind a line start that turned out to be text.
+    /// Bytes at the start of a line that are text after all.
     text: Vec<u8>,
     ended: bool,
 }
@@ -66,7 +67,7 @@ impl<R: Read> UntilDot<R> {
         Self { source, at_line_start: true, text: Vec::new(), ended: false }
     }
 
-    /// Looks at a line that starts with a dot: whether it is the last one. If not, what was looked at is text.
+    /// Checks whether a line that starts with a dot is the last one.
     fn dot(&mut self) -> io::Result<()> {
         let mut seen = Vec::new();
         loop {
@@ -121,7 +122,7 @@ impl<R: Read> Read for UntilDot<R> {
 mod tests {
     use super::*;
 
-    /// Gives one byte at a time, as a slow pipe does.
+    /// Returns one byte at a time, like a slow pipe.
     struct Slow<'a>(&'a [u8]);
 
     impl Read for Slow<'_> {

@@ -1,13 +1,13 @@
-//! Addresses in a list that have no domain (`root`) get one.
+//! Adds a domain to the addresses of a list that have none (`root`).
 //!
-//! Pure. Bytes are only put in, never taken away or changed: names, comments, line ends and charsets stay as they are.
+//! Pure. Bytes are only inserted: names, comments, line ends and charsets stay as they are.
 
 /// The list of addresses in `value`, each with a domain.
 pub fn list(value: &[u8], domain: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len() + domain.len() + 1);
     let mut rest = value;
     while !rest.is_empty() {
-        let member = Member::first(rest);
+        let member = AddressPart::first(rest);
         match member.end_of_local_name {
             Some(end) => {
                 out.extend_from_slice(&rest[..end]);
@@ -22,25 +22,24 @@ pub fn list(value: &[u8], domain: &str) -> Vec<u8> {
     out
 }
 
-/// The first part of a list: an address, the name of a group, or what is between them.
+/// The first element of a list: an address, the name of a group, or the text between them.
 #[derive(Debug, Default)]
-struct Member {
-    /// Bytes with the comma, colon or semicolon at the end.
+struct AddressPart {
+    /// Bytes up to and including the comma, colon or semicolon.
     length: usize,
-    /// Where the domain is to be put in.
     end_of_local_name: Option<usize>,
 }
 
-impl Member {
+impl AddressPart {
     fn first(list: &[u8]) -> Self {
-        let (mut words, mut bracket) = (Words::default(), None::<Words>);
+        let (mut words, mut bracket) = (HeaderWords::default(), None::<HeaderWords>);
         let mut at = 0;
         while let Some(byte) = list.get(at) {
             let inside = bracket.is_some();
             let current = bracket.as_mut().unwrap_or(&mut words);
             match byte {
                 b'"' => {
-                    // A quote that is not closed is a mistake that stays one.
+                    // An unclosed quote stays an error.
                     let Some(end) = quoted_end(list, at) else { break };
                     current.add(at, end);
                     at = end;
@@ -50,16 +49,16 @@ impl Member {
                     at = comment_end(list, at);
                     continue;
                 }
-                // An address literal (RFC 5321, section 4.1.3) has colons of its own.
+                // An address literal (RFC 5321, section 4.1.3) contains colons.
                 b'[' => {
                     let end = list[at..].iter().position(|byte| *byte == b']').map_or(list.len(), |end| at + end + 1);
                     (current.has_at, at) = (true, end);
                     continue;
                 }
-                b'<' if !inside => bracket = Some(Words::default()),
+                b'<' if !inside => bracket = Some(HeaderWords::default()),
                 b'>' => {
                     let found = bracket.take().and_then(|words| words.local_name());
-                    // Behind the bracket nothing is an address.
+                    // The address is complete at the bracket.
                     return Self { length: member_end(list, at), end_of_local_name: found };
                 }
                 b',' | b';' | b':' if !inside => {
@@ -79,16 +78,15 @@ impl Member {
     }
 }
 
-/// The words of an address, comments left out.
+/// The words of an address, without comments.
 #[derive(Debug, Default)]
-struct Words {
-    /// The end of the last one.
+struct HeaderWords {
     end: usize,
     count: usize,
     has_at: bool,
 }
 
-impl Words {
+impl HeaderWords {
     fn add(&mut self, start: usize, end: usize) {
         if self.count == 0 || start > self.end {
             self.count += 1;
@@ -96,13 +94,13 @@ impl Words {
         self.end = end;
     }
 
-    /// Where its only word ends, if that is a name without a domain. Several words are a mistake that stays one.
+    /// Where its only word ends, if it has no domain. Several words stay an error.
     fn local_name(&self) -> Option<usize> {
         (self.count == 1 && !self.has_at).then_some(self.end)
     }
 }
 
-/// The index behind the quoted string that begins at `start`, if it has an end.
+/// The index behind the quoted string that begins at `start`, if it is closed.
 fn quoted_end(list: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     while let Some(byte) = list.get(at) {
@@ -115,7 +113,7 @@ fn quoted_end(list: &[u8], start: usize) -> Option<usize> {
     None
 }
 
-/// The index behind the comment that begins at `start`; comments can be nested.
+/// The index behind the comment that begins at `start`; comments may be nested.
 fn comment_end(list: &[u8], start: usize) -> usize {
     let (mut at, mut depth) = (start, 0_usize);
     while let Some(byte) = list.get(at) {
@@ -133,7 +131,7 @@ fn comment_end(list: &[u8], start: usize) -> usize {
     list.len()
 }
 
-/// The index behind the comma or semicolon that ends the member, from `start` on.
+/// The index behind the comma or semicolon that ends the element.
 fn member_end(list: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(byte) = list.get(at) {

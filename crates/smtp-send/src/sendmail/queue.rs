@@ -1,139 +1,162 @@
-//! The queue of sendmail mode: what could not be sent for now is kept and tried again, by `smtp-send queue run`.
+//! The retry queue of sendmail mode: messages that failed temporarily are kept and tried again by `smtp-send queue
+//! run`.
 //!
-//! It is for the mail of one machine. It has no daemon: a timer runs it, and each message is tried alone. Larger volumes
-//! belong to a mail server.
+//! It is for the mail of one machine: a timer runs it, and each message is tried alone. Larger volumes need a mail
+//! server.
 
 mod attempt;
-mod folder;
-pub mod ticket;
+pub mod control_file;
+mod spool;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use common::{Failure, Kind, SafeText};
+use common::{Error, Kind, SafeText};
 
 use super::arguments::Arguments;
-use super::dead_letter::{self, Letter};
-use super::{Setup, placed};
-use crate::cli::{QueueAction, QueueDrop, QueueRun};
-use crate::dispatch::Job;
+use super::dead_letter::{self, DeadLetter};
+use super::{Setup, with_config_location};
+use crate::errors;
 use crate::message::Edits;
+use crate::message::OutgoingMessage;
 use crate::report::Report;
 use attempt::now;
-pub(super) use folder::Entry;
-use folder::{EntryError, Queue};
-use ticket::Ticket;
+use control_file::QueueControlFile;
+pub(super) use spool::QueueEntry;
+use spool::{Queue, QueueEntryError};
 
 pub(super) use attempt::{Attempt, attempt};
 
-/// How many days a message is tried when nobody says otherwise (RFC 5321, section 4.5.4.1).
+/// Days until a message is given up (RFC 5321, section 4.5.4.1).
 pub(super) const GIVE_UP_AFTER: f64 = 5.0;
 
-/// Puts a message into the queue; or gives it back, when there is no room for it.
-pub(super) fn enqueue(letter: Letter, job: &Job, edits: &Edits, arguments: &Arguments) -> Result<Entry, Letter> {
+/// Adds a message to the queue, or returns it if the queue has no room.
+pub(super) fn enqueue(
+    dead_letter: DeadLetter,
+    job: &OutgoingMessage,
+    edits: &Edits,
+    arguments: &Arguments,
+) -> Result<QueueEntry, DeadLetter> {
     let queue = match Queue::open() {
         Ok(queue) => queue,
         Err(error) => {
             log::warn!("no queue: {}", common::error::reason(&error));
-            return Err(letter);
+            return Err(dead_letter);
         }
     };
-    let mut ticket = Ticket::new(edits, job.reverse_path.as_ref(), &job.recipients, now());
-    ticket.account.clone_from(&arguments.account);
-    ticket.notify.clone_from(&arguments.notify);
-    ticket.ret.clone_from(&arguments.ret);
-    ticket.envelope_id.clone_from(&arguments.envelope_id);
-    letter.hand_to(|path, file| queue.take(path, file, ticket))
+    let mut control_file = QueueControlFile::new(edits, job.reverse_path.as_ref(), &job.recipients, now());
+    control_file.account.clone_from(&arguments.account);
+    control_file.notify.clone_from(&arguments.notify);
+    control_file.ret.clone_from(&arguments.ret);
+    control_file.envelope_id.clone_from(&arguments.envelope_id);
+    dead_letter.hand_to(|path, file| queue.take(path, file, control_file))
 }
 
-/// Does what was asked for.
+/// How the queue is run.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueOptions {
+    /// Whether messages are tried before their time.
+    pub all: bool,
+    /// Days after which a message becomes a dead letter.
+    pub give_up_after: f64,
+    /// Whether only errors are printed.
+    pub quiet: bool,
+}
+
+/// Opens the queue and saves the messages of killed programs.
+fn open() -> Result<(Queue, Vec<String>), Error> {
+    let queue = Queue::open().map_err(|error| Error::io("open", "the queue", error).with_kind(Kind::System))?;
+    dead_letter::save_left_over();
+    let ids = queue.ids().map_err(|error| Error::io("read", queue.folder().display(), error))?;
+    Ok((queue, ids))
+}
+
+/// Prints the messages of the queue.
 ///
 /// # Errors
-/// The queue cannot be read, or something could not be sent for good or removed.
-pub fn run(action: &QueueAction) -> Result<(), Failure> {
-    let queue = Queue::open().map_err(|error| Failure::io("open", "the queue", error).with_kind(Kind::System))?;
-    dead_letter::bury_left_over();
-    let ids = queue.ids().map_err(|error| Failure::io("read", queue.folder().display(), error))?;
-    match action {
-        QueueAction::List => list(&queue, &ids),
-        QueueAction::Run(how) => try_all(&queue, &ids, how),
-        QueueAction::Drop(what) => remove(&queue, &ids, what),
-    }
+/// The queue cannot be read.
+pub fn list() -> Result<(), Error> {
+    let (queue, ids) = open()?;
+    print(&queue, &ids)
 }
 
-fn list(queue: &Queue, ids: &[String]) -> Result<(), Failure> {
+fn print(queue: &Queue, ids: &[String]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     for id in ids {
-        let text = match queue.ticket(id) {
-            // It has been sent meanwhile.
-            Err(EntryError::Missing) => continue,
+        let text = match queue.control_file(id) {
+            // The message was sent meanwhile.
+            Err(QueueEntryError::Missing) => continue,
             Err(error) => format!("{id}  cannot be used: {error}"),
-            Ok(ticket) => {
-                let sender = if ticket.sender().is_empty() { "<>" } else { ticket.sender() };
-                let why = ticket.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            Ok(control_file) => {
+                let sender = if control_file.sender().is_empty() { "<>" } else { control_file.sender() };
+                let why = control_file.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 format!(
-                    "{id}  came {}, tried {} times, next {}, from {sender} to {}{why}",
-                    ticket::shown(ticket.arrived),
-                    ticket.attempts,
-                    ticket::shown(ticket.next),
-                    ticket.recipients.join(", ")
+                    "{id}  arrived {}, attempts: {}, next {}, from {sender} to {}{why}",
+                    control_file::shown(control_file.arrived),
+                    control_file.attempts,
+                    control_file::shown(control_file.next),
+                    control_file.recipients.join(", ")
                 )
             }
         };
-        writeln!(out, "{}", SafeText(text.as_bytes())).map_err(Failure::output)?;
+        writeln!(out, "{}", SafeText(text.as_bytes())).map_err(Error::output)?;
     }
     if ids.is_empty() {
-        writeln!(out, "the queue is empty").map_err(Failure::output)?;
+        writeln!(out, "the queue is empty").map_err(Error::output)?;
     }
     Ok(())
 }
 
-fn try_all(queue: &Queue, ids: &[String], how: &QueueRun) -> Result<(), Failure> {
+/// Tries the messages whose time has come.
+///
+/// # Errors
+/// The queue cannot be read, or a message was refused permanently.
+pub fn run(how: QueueOptions) -> Result<(), Error> {
     if !(how.give_up_after > 0.0 && how.give_up_after <= 1000.0) {
-        return Err(Failure::new(Kind::Usage, "", "--give-up-after", "write a number of days above 0"));
+        return Err(Error::usage("--give-up-after", "must be a number of days above 0"));
     }
-    let mut run = Run { how, accounts: HashMap::new(), first: None, failed: 0 };
-    for id in ids {
+    let (queue, ids) = open()?;
+    let mut run = QueuePass { how, accounts: HashMap::new(), first: None, failed: 0 };
+    for id in &ids {
         match queue.entry(id) {
-            Ok(entry) if how.all || entry.ticket.next <= now() => run.entry(entry),
-            Ok(_) | Err(EntryError::Busy | EntryError::Missing) => {}
-            Err(error) => run.failed(Failure::new(Kind::BadData, "read", id, error.to_string())),
+            Ok(entry) if how.all || entry.control_file.next <= now() => run.entry(entry),
+            Ok(_) | Err(QueueEntryError::Busy | QueueEntryError::Missing) => {}
+            Err(error) => run.failed(errors::malformed(id, error.to_string())),
         }
     }
     match (run.first, run.failed) {
         (None, _) => Ok(()),
         (Some(first), 1) => Err(first),
         (Some(first), failed) => {
-            Err(Failure::new(first.kind(), "", format!("{failed} messages failed; the first"), first.to_string()))
+            Err(Error::of(first.kind(), format!("{failed} messages failed; the first"), first.to_string()))
         }
     }
 }
 
-/// A run of the queue.
-struct Run<'a> {
-    how: &'a QueueRun,
-    /// The way of each account and set of wishes that was met; or why there is none for now.
-    accounts: HashMap<[Option<String>; 4], Result<Setup, Failure>>,
-    first: Option<Failure>,
+struct QueuePass {
+    how: QueueOptions,
+    /// The setup of each account and set of report options; or why there is none.
+    accounts: HashMap<[Option<String>; 4], Result<Setup, Error>>,
+    first: Option<Error>,
     failed: usize,
 }
 
-impl Run<'_> {
-    fn entry(&mut self, mut entry: Entry) {
-        let Ticket { account, notify, ret, envelope_id, .. } = entry.ticket.clone();
+impl QueuePass {
+    fn entry(&mut self, mut entry: QueueEntry) {
+        let QueueControlFile { account, notify, ret, envelope_id, .. } = entry.control_file.clone();
         let key = [account.clone(), notify.clone(), ret.clone(), envelope_id.clone()];
         let arguments = Arguments { notify, ret, envelope_id, account, ..Arguments::default() };
         let setup = self.accounts.entry(key.clone()).or_insert_with(|| Setup::new(&arguments));
         let setup = match setup {
             Ok(setup) => setup,
             Err(failure) => {
-                // A server that does not answer the first will not answer the tenth; and a password can be mended.
-                entry.ticket.postpone(now(), failure.to_string());
+                // Messages of an account whose server fails are not tried again in this pass.
+                entry.control_file.defer(now(), failure.to_string());
                 let saved = entry.save();
                 let why = failure.clone();
                 self.waiting(&entry.id, &why);
                 if let Err(error) = saved {
-                    self.failed(Failure::io("write the ticket of", &entry.id, error));
+                    self.failed(Error::io("write the control file of", &entry.id, error));
                 }
                 return;
             }
@@ -142,52 +165,57 @@ impl Run<'_> {
         let quiet = self.how.quiet;
         let mut show = |report: &Report| {
             let mut out = io::stdout().lock();
-            // A report that cannot be written changes nothing about what was sent.
+            // A failed write does not change the result.
             if !quiet {
                 let _ = report.write_lines(&mut out);
             }
         };
-        let result = attempt(entry, &mut setup.sending, self.how.give_up_after, &mut show);
+        let result = attempt(entry, &setup.sending, self.how.give_up_after, &mut show);
         let account = setup.account.as_ref();
         match result {
             Attempt::Sent => {}
             Attempt::Waits { failure, unreachable } => {
-                let failure = placed(failure, account);
+                let failure = with_config_location(failure, account);
                 self.waiting(&id, &failure);
                 if unreachable {
                     self.accounts.insert(key, Err(failure));
                 }
             }
-            Attempt::Buried(failure) => {
-                let failure = placed(failure, account);
+            Attempt::Saved(failure) => {
+                let failure = with_config_location(failure, account);
                 self.failed(failure);
             }
         }
     }
 
-    fn waiting(&self, id: &str, failure: &Failure) {
+    fn waiting(&self, id: &str, failure: &Error) {
         if !self.how.quiet {
             log::warn!("{id} waits: {failure}");
         }
     }
 
-    fn failed(&mut self, failure: Failure) {
+    fn failed(&mut self, failure: Error) {
         self.failed += 1;
         if self.first.is_some() {
             log::warn!("{failure}");
         } else {
-            // The end of the run tells it.
+            // The end of the pass reports it.
             self.first = Some(failure);
         }
     }
 }
 
-fn remove(queue: &Queue, ids: &[String], what: &QueueDrop) -> Result<(), Failure> {
-    let wanted = if what.all { ids } else { &what.ids };
+/// Removes the messages with these identifiers, or all of them.
+///
+/// # Errors
+/// The queue cannot be read, or it has no such message.
+pub fn remove(wanted: Option<&[String]>) -> Result<(), Error> {
+    let (queue, ids) = open()?;
+    let wanted = wanted.unwrap_or(&ids);
     let mut first = None;
     for id in wanted {
         if let Err(error) = queue.drop_entry(id) {
-            first.get_or_insert(Failure::new(Kind::NoInput, "drop", id, error.to_string()));
+            first.get_or_insert(Error::new(Kind::NoInput, "drop", id, error.to_string()));
         }
     }
     first.map_or(Ok(()), Err)

@@ -2,13 +2,13 @@
 //!
 //! One try with one mechanism: a second, weaker one after a refusal would be what an attacker in between hopes for.
 
-use super::{Action, Session, State, StopAfter, Trouble};
+use super::{Action, Session, SessionError, State, StopAfter};
 use crate::proto::auth::{self, AuthError, Exchange, Wiped};
 use crate::proto::command::Command;
 use crate::proto::reply::Reply;
 
 /// What a server may say about a refused token, for people.
-const DETAIL_MAX: usize = 200;
+const MAX_DETAIL: usize = 200;
 
 impl Session {
     pub(super) fn log_in(&mut self) -> Action {
@@ -16,7 +16,7 @@ impl Session {
         let mechanism = match auth::choose(&login, self.offered.auth.as_deref(), self.tls) {
             Ok(mechanism) => mechanism,
             Err(error) => {
-                self.trouble = Some(Trouble::Login(error));
+                self.error = Some(SessionError::Login(error));
                 return self.quit();
             }
         };
@@ -37,7 +37,7 @@ impl Session {
             return match exchange.respond(&challenge) {
                 Ok(response) => {
                     if exchange.mechanism().takes_token() {
-                        self.login_detail = auth::readable(&challenge, DETAIL_MAX);
+                        self.login_detail = auth::readable(&challenge, MAX_DETAIL);
                     }
                     self.exchange = Some(exchange);
                     self.say_secret(response)
@@ -47,7 +47,7 @@ impl Session {
         }
         if reply.is_positive() {
             if let Err(error) = exchange.finish() {
-                self.trouble = Some(Trouble::Login(error));
+                self.error = Some(SessionError::Login(error));
                 return self.quit();
             }
             self.logged_in = true;
@@ -61,13 +61,13 @@ impl Session {
         }
         let user = self.settings.login.as_ref().map(|login| login.user.clone()).unwrap_or_default();
         let (mechanism, detail) = (exchange.mechanism(), self.login_detail.take());
-        self.trouble = Some(Trouble::LoginRefused { user, mechanism, reply, detail });
+        self.error = Some(SessionError::LoginRefused { user, mechanism, reply, detail });
         self.quit()
     }
 
     /// `*` in place of a response ends a login (RFC 4954, section 4).
     fn give_up(&mut self, error: AuthError) -> Action {
-        self.trouble = Some(Trouble::Login(error));
+        self.error = Some(SessionError::Login(error));
         self.state = State::AuthCancel;
         Action::Send(b"*\r\n".to_vec(), State::AuthCancel)
     }

@@ -1,4 +1,4 @@
-//! What a session leads to: the fate of each recipient, and what stopped a message or the session as a whole.
+//! What a session leads to: the status of each recipient, and what stopped a message or the session as a whole.
 //!
 //! The words here are facts. What they mean for people and for an exit code is the business of `report`.
 
@@ -8,7 +8,7 @@ use crate::proto::reply::Reply;
 
 /// What became of one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum RecipientStatus {
     /// Not decided when the session ended: nothing was delivered.
     Unsent,
     /// The server takes this recipient, and nothing has been delivered yet. The end of a probe.
@@ -25,18 +25,18 @@ pub enum Fate {
 
 /// What became of one message, after the last thing that could change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct TransactionResult {
     /// Which message: the how-maniest [`super::Event::Next`] of the session it came by, from 0.
     pub number: usize,
-    /// The fate of each recipient, in the order of the envelope.
-    pub fates: Vec<Fate>,
+    /// The status of each recipient, in the order of the envelope.
+    pub statuses: Vec<RecipientStatus>,
     /// What concerned all recipients of this message.
-    pub trouble: Option<Trouble>,
+    pub error: Option<SessionError>,
 }
 
 /// Why a message, or the session as a whole, could not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum SessionError {
     /// The server refused something that concerns all recipients.
     #[error("refused {}: {reply}", state.name())]
     Refused {
@@ -111,4 +111,15 @@ pub enum Trouble {
         /// What the server announced.
         limit: u64,
     },
+}
+
+impl SessionError {
+    /// Whether another connection to the same server would end in the same way.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Closing { .. } => false,
+            Self::Refused { reply, .. } | Self::LoginRefused { reply, .. } => reply.is_permanent(),
+            _ => true,
+        }
+    }
 }

@@ -35,6 +35,28 @@ pub enum StopAfter {
     Rcpt,
 }
 
+impl StopAfter {
+    /// All steps, in their order.
+    pub const ALL: [Self; 6] = [Self::Connect, Self::Ehlo, Self::Tls, Self::Auth, Self::Mail, Self::Rcpt];
+
+    /// The name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Ehlo => "ehlo",
+            Self::Tls => "tls",
+            Self::Auth => "auth",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+        }
+    }
+
+    /// The step with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.name() == name)
+    }
+}
+
 /// What holds for the whole session.
 #[derive(Debug, Clone)]
 pub struct Settings {

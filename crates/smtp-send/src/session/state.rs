@@ -43,7 +43,7 @@ pub enum State {
 
 impl State {
     /// How long the reply may take as a whole.
-    pub fn patience(self) -> Duration {
+    pub fn reply_timeout(self) -> Duration {
         Duration::from_secs(match self {
             Self::Data | Self::LoneDot => 120,
             // A server may deliver before it answers the final dot; giving up early makes duplicates.

@@ -38,18 +38,18 @@ fn envelope(recipients: &[&str]) -> Envelope {
 struct Run {
     session: Session,
     waiting: VecDeque<Envelope>,
-    outcomes: Vec<Outcome>,
+    results: Vec<TransactionResult>,
 }
 
 impl Run {
     fn new(settings: Settings, messages: Vec<Envelope>) -> Self {
-        Self { session: Session::new(settings, false), waiting: messages.into(), outcomes: Vec::new() }
+        Self { session: Session::new(settings, false), waiting: messages.into(), results: Vec::new() }
     }
 
     /// One event; what the session does then, in the words of the dialogue. It is given the next message when it asks.
     fn on(&mut self, event: Event) -> String {
         let action = self.session.on(event);
-        self.outcomes.append(&mut self.session.take_finished());
+        self.results.append(&mut self.session.take_finished());
         match action {
             Action::Await(state) => format!("await {state:?}"),
             Action::Send(bytes, _) => String::from_utf8(bytes).unwrap().trim_end().replace("\r\n", " | "),
@@ -59,8 +59,10 @@ impl Run {
                 let next = self.waiting.pop_front();
                 self.on(Event::Next(next))
             }
-            Action::Upload { eight_bit, framing: Framing::Dot } => format!("upload {}", if eight_bit { 8 } else { 7 }),
-            Action::Upload { framing: Framing::Chunks { binary: true, .. }, .. } => "upload binary".into(),
+            Action::Upload { form: BodyForm::Binary, .. } => "upload binary".into(),
+            Action::Upload { form, framing: Framing::Dot } => {
+                format!("upload {}", if form == BodyForm::EightBit { 8 } else { 7 })
+            }
             Action::Upload { .. } => "upload chunks".into(),
             Action::Close => "close".into(),
         }
@@ -80,21 +82,21 @@ impl Run {
         self.on(Event::Lost { complete: true })
     }
 
-    fn trouble(&self) -> Option<&Trouble> {
-        self.session.trouble().or(self.outcomes.iter().find_map(|outcome| outcome.trouble.as_ref()))
+    fn error(&self) -> Option<&SessionError> {
+        self.session.error().or(self.results.iter().find_map(|result| result.error.as_ref()))
     }
 
-    /// The fates of all messages in the order in which they were decided.
-    fn fates(&self) -> Vec<String> {
-        let told = |fate: &Fate| match fate {
-            Fate::Unsent => "unsent".into(),
-            Fate::Valid(_) => "valid".into(),
-            Fate::Accepted(_) => "accepted".into(),
-            Fate::Refused(state, reply) => format!("{} {}", state.name(), reply.code()),
-            Fate::NeedsSmtpUtf8 => "needs SMTPUTF8".into(),
-            Fate::Unknown => "unknown".into(),
+    /// The statuses of all messages in the order in which they were decided.
+    fn statuses(&self) -> Vec<String> {
+        let told = |status: &RecipientStatus| match status {
+            RecipientStatus::Unsent => "unsent".into(),
+            RecipientStatus::Valid(_) => "valid".into(),
+            RecipientStatus::Accepted(_) => "accepted".into(),
+            RecipientStatus::Refused(state, reply) => format!("{} {}", state.name(), reply.code()),
+            RecipientStatus::NeedsSmtpUtf8 => "needs SMTPUTF8".into(),
+            RecipientStatus::Unknown => "unknown".into(),
         };
-        self.outcomes.iter().flat_map(|outcome| &outcome.fates).map(told).collect()
+        self.results.iter().flat_map(|result| &result.statuses).map(told).collect()
     }
 }
 
@@ -124,7 +126,7 @@ fn without_pipelining_each_command_waits_for_its_reply() {
     assert_eq!(session.uploaded(), "await Message");
     assert_eq!(session.answer("250 queued"), "QUIT");
     assert_eq!(session.answer("221 bye"), "close");
-    assert_eq!(session.fates(), ["accepted", "accepted"]);
+    assert_eq!(session.statuses(), ["accepted", "accepted"]);
 }
 
 #[test]
@@ -157,7 +159,7 @@ fn one_refused_recipient_does_not_stop_the_others() {
     assert_eq!(session.answer("354 go"), "upload 7");
     session.uploaded();
     session.answer("250 queued");
-    assert_eq!(session.fates(), ["accepted", "RCPT 550", "RCPT 450"]);
+    assert_eq!(session.statuses(), ["accepted", "RCPT 550", "RCPT 450"]);
 }
 
 #[test]
@@ -176,7 +178,7 @@ fn when_all_are_refused_in_a_flight_and_354_comes_a_lone_dot_is_sent() {
     assert_eq!(session.answer("550 no"), "await Data");
     assert_eq!(session.answer("354 go"), ".");
     assert_eq!(session.answer("250 ok"), "QUIT");
-    assert_eq!(session.fates(), ["RCPT 550"]);
+    assert_eq!(session.statuses(), ["RCPT 550"]);
 }
 
 #[test]
@@ -186,8 +188,8 @@ fn a_refused_mail_concerns_all_and_the_503_behind_it_nobody() {
     session.answer("550 no mail from you");
     session.answer("503 MAIL first");
     assert_eq!(session.answer("503 RCPT first"), "QUIT");
-    assert_eq!(session.fates(), ["unsent"]);
-    assert!(matches!(session.trouble(), Some(Trouble::Refused { state: State::Mail, .. })));
+    assert_eq!(session.statuses(), ["unsent"]);
+    assert!(matches!(session.error(), Some(SessionError::Refused { state: State::Mail, .. })));
 }
 
 #[test]
@@ -202,7 +204,7 @@ fn recipients_that_are_too_many_get_a_transaction_of_their_own() {
     assert_eq!(session.answer("250 queued"), "MAIL FROM:<me@example.com>");
     assert_eq!(session.answer("250 ok"), "RCPT TO:<b@example.com>");
     assert_eq!(session.answer("452 still"), "QUIT");
-    assert_eq!(session.fates(), ["accepted", "RCPT 452"]);
+    assert_eq!(session.statuses(), ["accepted", "RCPT 452"]);
 }
 
 #[test]
@@ -236,14 +238,14 @@ fn an_advertised_starttls_that_fails_never_leads_back_to_clear() {
 fn required_tls_that_is_not_offered_ends_the_session() {
     let mut session = session_with(&["a"], StartTls::Required, None);
     assert_eq!(greeted(&mut session, "250 x"), "QUIT");
-    assert_eq!(session.trouble(), Some(&Trouble::TlsNotOffered));
+    assert_eq!(session.error(), Some(&SessionError::TlsNotOffered));
 }
 
 #[test]
 fn a_message_over_the_announced_size_is_not_started() {
     let mut session = session(&["a"]);
     assert_eq!(greeted(&mut session, "250-x\n250 SIZE 119"), "QUIT");
-    assert_eq!(session.trouble(), Some(&Trouble::TooLarge { size: 120, limit: 119 }));
+    assert_eq!(session.error(), Some(&SessionError::TooLarge { size: 120, limit: 119 }));
 }
 
 #[test]
@@ -255,7 +257,7 @@ fn a_connection_lost_after_the_final_dot_leaves_the_fate_unknown() {
     }
     session.uploaded();
     assert_eq!(session.lost(), "close");
-    assert_eq!(session.fates(), ["unknown", "RCPT 550"]);
+    assert_eq!(session.statuses(), ["unknown", "RCPT 550"]);
 }
 
 #[test]
@@ -266,7 +268,7 @@ fn a_connection_lost_during_the_upload_delivers_nothing() {
         session.answer(reply);
     }
     session.lost();
-    assert_eq!(session.fates(), ["unsent"]);
+    assert_eq!(session.statuses(), ["unsent"]);
 }
 
 #[test]
@@ -279,7 +281,7 @@ fn a_connection_lost_after_the_250_changes_nothing() {
     session.uploaded();
     session.answer("250 queued");
     session.lost();
-    assert_eq!(session.fates(), ["accepted"]);
+    assert_eq!(session.statuses(), ["accepted"]);
 }
 
 #[test]
@@ -290,7 +292,7 @@ fn a_refusal_during_the_upload_ends_it() {
         session.answer(reply);
     }
     assert_eq!(session.answer("552 enough"), "close");
-    assert_eq!(session.fates(), ["the message 552"]);
+    assert_eq!(session.statuses(), ["the message 552"]);
 }
 
 #[test]
@@ -306,7 +308,7 @@ fn a_421_ends_the_session_at_every_point() {
             session.uploaded();
         }
         assert_eq!(session.answer("421 going down"), "close", "at {point}");
-        assert!(session.trouble().is_some(), "at {point}");
+        assert!(session.error().is_some(), "at {point}");
     }
 }
 
@@ -321,7 +323,7 @@ fn a_probe_stops_where_it_was_told() {
     greeted(&mut rcpt, "250 x");
     rcpt.answer("250 ok");
     assert_eq!(rcpt.answer("250 ok"), "QUIT");
-    assert_eq!(rcpt.fates(), ["valid"]);
+    assert_eq!(rcpt.statuses(), ["valid"]);
 }
 
 // Several messages over one connection.
@@ -337,14 +339,14 @@ fn the_next_message_rides_behind_the_end_of_the_last_one_and_so_does_quit() {
     assert_eq!(session.answer("354 go"), "upload 7");
     assert_eq!(session.uploaded(), "MAIL FROM:<me@example.com> | RCPT TO:<b@example.com> | DATA");
     assert_eq!(session.answer("250 queued"), "await Mail");
-    assert_eq!(session.fates(), ["accepted"]);
+    assert_eq!(session.statuses(), ["accepted"]);
     session.answer("250 ok");
     session.answer("250 ok");
     assert_eq!(session.answer("354 go"), "upload 7");
     assert_eq!(session.uploaded(), "QUIT");
     assert_eq!(session.answer("550 spam"), "await Quit");
     assert_eq!(session.answer("221 bye"), "close");
-    assert_eq!(session.fates(), ["accepted", "the message 550"]);
+    assert_eq!(session.statuses(), ["accepted", "the message 550"]);
 }
 
 #[test]
@@ -357,7 +359,7 @@ fn a_connection_lost_behind_a_message_leaves_that_one_unknown_and_the_next_one_u
         }
         session.uploaded();
         assert_eq!(session.on(Event::Lost { complete }), "close");
-        assert_eq!(session.fates(), expected);
+        assert_eq!(session.statuses(), expected);
     }
 }
 
@@ -373,7 +375,7 @@ fn a_transaction_that_came_to_nothing_is_reset_before_the_next() {
     session.answer("354 go");
     assert_eq!(session.uploaded(), "await Message");
     assert_eq!(session.answer("250 queued"), "QUIT");
-    assert_eq!(session.fates(), ["RCPT 550", "accepted"]);
+    assert_eq!(session.statuses(), ["RCPT 550", "accepted"]);
 }
 
 #[test]

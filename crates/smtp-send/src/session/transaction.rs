@@ -1,9 +1,11 @@
 //! The mail transactions of a session (RFC 5321, section 3.3): MAIL, RCPT, the message, and whom each reply concerns.
 
-use super::{Action, Envelope, Fate, Framing, MAX_FLIGHT, Outcome, Session, State, StopAfter, Trouble};
+use super::{
+    Action, Envelope, Framing, MAX_FLIGHT, RecipientStatus, Session, SessionError, State, StopAfter, TransactionResult,
+};
 use crate::proto::address::Address;
 use crate::proto::capability::Capabilities;
-use crate::proto::command::{Body, Command, Mail};
+use crate::proto::command::{BodyForm, Command, MailParameters};
 use crate::proto::reply::Reply;
 
 /// One message with its envelope and what has become of it so far.
@@ -11,23 +13,23 @@ use crate::proto::reply::Reply;
 pub(super) struct Transaction {
     number: usize,
     envelope: Envelope,
-    fates: Vec<Fate>,
+    statuses: Vec<RecipientStatus>,
     /// Recipients that this transaction leaves to another one: they were too many.
     left_over: Vec<usize>,
     mail_refused: bool,
     /// Whether MAIL was accepted and nothing has ended the transaction since.
     open: bool,
-    trouble: Option<Trouble>,
+    error: Option<SessionError>,
 }
 
 impl Transaction {
     fn new(number: usize, envelope: Envelope) -> Self {
-        let fates = vec![Fate::Unsent; envelope.recipients.len()];
-        Self { number, envelope, fates, left_over: Vec::new(), mail_refused: false, open: false, trouble: None }
+        let statuses = vec![RecipientStatus::Unsent; envelope.recipients.len()];
+        Self { number, envelope, statuses, left_over: Vec::new(), mail_refused: false, open: false, error: None }
     }
 
-    pub(super) fn into_outcome(self) -> Outcome {
-        Outcome { number: self.number, fates: self.fates, trouble: self.trouble }
+    pub(super) fn into_outcome(self) -> TransactionResult {
+        TransactionResult { number: self.number, statuses: self.statuses, error: self.error }
     }
 
     /// MAIL or RCPT of this transaction.
@@ -38,14 +40,10 @@ impl Transaction {
         {
             return Command::Rcpt { to, notify: dsn.and_then(|dsn| dsn.notify) };
         }
-        Command::Mail(Mail {
+        Command::Mail(MailParameters {
             from: self.envelope.reverse_path.as_ref(),
-            size: offered.size.then(|| self.size(offered)),
-            body: match (self.binary(offered), self.eight_bit(offered)) {
-                (true, _) => Some(Body::BinaryMime),
-                (false, true) => Some(Body::EightBitMime),
-                (false, false) => None,
-            },
+            size: offered.size.then(|| self.form(offered).1),
+            body: self.form(offered).0,
             smtputf8: offered.smtputf8 && self.envelope.is_international(),
             ret: dsn.and_then(|dsn| dsn.ret),
             envid: dsn.and_then(|dsn| dsn.envid.as_ref()),
@@ -54,26 +52,18 @@ impl Transaction {
         })
     }
 
-    /// Whether the message goes in its form with bytes over 127.
-    fn eight_bit(&self, offered: &Capabilities) -> bool {
-        offered.eight_bit_mime && self.envelope.eight_bit_size.is_some()
-    }
-
-    /// Whether its files go as they are.
-    fn binary(&self, offered: &Capabilities) -> bool {
-        offered.binary_mime && self.envelope.binary_size.is_some()
-    }
-
-    fn size(&self, offered: &Capabilities) -> u64 {
-        if let Some(size) = self.envelope.binary_size.filter(|_| offered.binary_mime) {
-            return size;
+    /// The form in which the server takes the message, and its size in bytes.
+    fn form(&self, offered: &Capabilities) -> (BodyForm, u64) {
+        let Envelope { seven_bit_size, eight_bit_size, binary_size, .. } = self.envelope;
+        match (binary_size, eight_bit_size) {
+            (Some(size), _) if offered.binary_mime => (BodyForm::Binary, size),
+            (_, Some(size)) if offered.eight_bit_mime => (BodyForm::EightBit, size),
+            _ => (BodyForm::SevenBit, seven_bit_size),
         }
-        let eight_bit = self.envelope.eight_bit_size.filter(|_| offered.eight_bit_mime);
-        eight_bit.unwrap_or(self.envelope.seven_bit_size)
     }
 
     /// What the message needs and the server does not offer.
-    fn obstacle(&self, offered: &Capabilities, tls: bool) -> Option<Trouble> {
+    fn obstacle(&self, offered: &Capabilities, tls: bool) -> Option<SessionError> {
         let Envelope { utf8_header, dsn, deliver_by, require_tls, .. } = &self.envelope;
         let sender = self.envelope.reverse_path.as_ref().is_some_and(Address::needs_smtputf8);
         let needs = [
@@ -83,40 +73,40 @@ impl Transaction {
             (deliver_by.is_some() && offered.deliver_by.is_none(), "DELIVERBY", "--deliver-by"),
         ];
         if let Some((_, keyword, what)) = needs.into_iter().find(|(missing, ..)| *missing) {
-            return Some(Trouble::NotOffered { keyword, what });
+            return Some(SessionError::NotOffered { keyword, what });
         }
         if let (Some(by), Some(least)) = (deliver_by, offered.deliver_by)
             && by.is_under(least)
         {
-            return Some(Trouble::TooSoon { seconds: by.seconds(), least });
+            return Some(SessionError::TooSoon { seconds: by.seconds(), least });
         }
-        let size = self.size(offered);
+        let (_, size) = self.form(offered);
         let limit = offered.size_limit.filter(|limit| size > *limit)?;
-        Some(Trouble::TooLarge { size, limit })
+        Some(SessionError::TooLarge { size, limit })
     }
 
     fn has_valid_recipient(&self) -> bool {
-        self.fates.iter().any(|fate| matches!(fate, Fate::Valid(_)))
+        self.statuses.iter().any(|status| matches!(status, RecipientStatus::Valid(_)))
     }
 
-    /// Gives every recipient that the server has taken the same fate.
-    fn decide(&mut self, fate: &Fate) {
-        for open in self.fates.iter_mut().filter(|open| matches!(open, Fate::Valid(_))) {
-            *open = fate.clone();
+    /// Gives every recipient that the server has taken the same status.
+    fn decide(&mut self, status: &RecipientStatus) {
+        for open in self.statuses.iter_mut().filter(|open| matches!(open, RecipientStatus::Valid(_))) {
+            *open = status.clone();
         }
     }
 }
 
 impl Session {
-    pub(super) fn decide_current(&mut self, fate: &Fate) {
+    pub(super) fn decide_current(&mut self, status: &RecipientStatus) {
         if let Some(current) = &mut self.current {
-            current.decide(fate);
+            current.decide(status);
         }
     }
 
-    pub(super) fn decide_sent(&mut self, fate: &Fate) {
+    pub(super) fn decide_sent(&mut self, status: &RecipientStatus) {
         if let Some(sent) = &mut self.sent {
-            sent.decide(fate);
+            sent.decide(status);
         }
     }
 
@@ -128,19 +118,19 @@ impl Session {
         self.taken += 1;
         // A refused chunk leaves the server in a state that nobody knows (RFC 3030, section 2), and this rides behind one.
         self.needs_reset |= self.sent.is_some() && self.framing() != Framing::Dot;
-        if let Some(trouble) = transaction.obstacle(&self.offered, self.tls) {
-            transaction.trouble = Some(trouble);
+        if let Some(error) = transaction.obstacle(&self.offered, self.tls) {
+            transaction.error = Some(error);
             self.finished.push(transaction.into_outcome());
             return self.ask();
         }
-        for (address, fate) in transaction.envelope.recipients.iter().zip(&mut transaction.fates) {
+        for (address, status) in transaction.envelope.recipients.iter().zip(&mut transaction.statuses) {
             if address.needs_smtputf8() && !self.offered.smtputf8 {
-                *fate = Fate::NeedsSmtpUtf8;
+                *status = RecipientStatus::NeedsSmtpUtf8;
             }
         }
-        let named = |(index, fate): (usize, &Fate)| (*fate == Fate::Unsent).then_some(index);
-        let recipients: Vec<usize> = transaction.fates.iter().enumerate().filter_map(named).collect();
-        if recipients.is_empty() && !transaction.fates.is_empty() {
+        let named = |(index, status): (usize, &RecipientStatus)| (*status == RecipientStatus::Unsent).then_some(index);
+        let recipients: Vec<usize> = transaction.statuses.iter().enumerate().filter_map(named).collect();
+        if recipients.is_empty() && !transaction.statuses.is_empty() {
             self.finished.push(transaction.into_outcome());
             return self.ask();
         }
@@ -163,12 +153,7 @@ impl Session {
     }
 
     fn framing(&self) -> Framing {
-        if self.offered.chunking {
-            let binary = self.current.as_ref().is_some_and(|current| current.binary(&self.offered));
-            Framing::Chunks { pipelined: self.offered.pipelining, binary }
-        } else {
-            Framing::Dot
-        }
+        if self.offered.chunking { Framing::Chunks { pipelined: self.offered.pipelining } } else { Framing::Dot }
     }
 
     /// Sends the next command; with PIPELINING as many as fit into a flight.
@@ -207,7 +192,7 @@ impl Session {
             current.open = reply.is_positive();
             if !reply.is_positive() {
                 current.mail_refused = true;
-                current.trouble = Some(Trouble::Refused { state: State::Mail, reply });
+                current.error = Some(SessionError::Refused { state: State::Mail, reply });
                 self.unsent.clear();
             }
         }
@@ -221,8 +206,12 @@ impl Session {
             let too_many = matches!(reply.code(), 452 | 552) && current.has_valid_recipient();
             if too_many && self.settings.stop_after.is_none() {
                 current.left_over.push(index);
-            } else if let Some(fate) = current.fates.get_mut(index) {
-                *fate = if reply.is_positive() { Fate::Valid(reply) } else { Fate::Refused(State::Rcpt(index), reply) };
+            } else if let Some(status) = current.statuses.get_mut(index) {
+                *status = if reply.is_positive() {
+                    RecipientStatus::Valid(reply)
+                } else {
+                    RecipientStatus::Refused(State::Rcpt(index), reply)
+                };
             }
         }
         let only_data_is_left = self.unsent.front() == Some(&State::Data) && self.unanswered.is_empty();
@@ -242,7 +231,7 @@ impl Session {
             }
             (false, true) if reply.is_positive() => self.out_of_step(reply),
             (false, _) => {
-                self.decide_current(&Fate::Refused(State::Data, reply));
+                self.decide_current(&RecipientStatus::Refused(State::Data, reply));
                 self.finish_current()
             }
         }
@@ -250,8 +239,8 @@ impl Session {
 
     fn upload(&mut self) -> Action {
         self.state = State::Upload;
-        let eight_bit = self.current.as_ref().is_some_and(|current| current.eight_bit(&self.offered));
-        Action::Upload { eight_bit, framing: self.framing() }
+        let form = self.current.as_ref().map_or_else(BodyForm::default, |current| current.form(&self.offered).0);
+        Action::Upload { form, framing: self.framing() }
     }
 
     // Behind the message.
@@ -263,7 +252,8 @@ impl Session {
         let Some(sent) = &mut self.sent else { return self.close() };
         sent.open = false;
         if self.settings.lmtp {
-            let valid = sent.fates.iter().enumerate().filter(|(_, fate)| matches!(fate, Fate::Valid(_)));
+            let valid =
+                sent.statuses.iter().enumerate().filter(|(_, status)| matches!(status, RecipientStatus::Valid(_)));
             self.unanswered.extend(valid.map(|(index, _)| State::Delivery(index)));
         } else {
             self.unanswered.push_back(State::Message);
@@ -290,7 +280,7 @@ impl Session {
         if reply.is_positive() || reply.is_intermediate() {
             return self.out_of_step(reply);
         }
-        self.decide_current(&Fate::Refused(State::Upload, reply));
+        self.decide_current(&RecipientStatus::Refused(State::Upload, reply));
         self.close()
     }
 
@@ -300,7 +290,7 @@ impl Session {
             return self.out_of_step(reply);
         }
         if !reply.is_positive() {
-            self.decide_sent(&Fate::Refused(State::Chunk, reply));
+            self.decide_sent(&RecipientStatus::Refused(State::Chunk, reply));
             self.needs_reset = true;
         }
         self.next_reply()
@@ -310,8 +300,8 @@ impl Session {
         if reply.is_intermediate() {
             return self.out_of_step(reply);
         }
-        let refused = Fate::Refused(State::Message, reply.clone());
-        self.decide_sent(&if reply.is_positive() { Fate::Accepted(reply) } else { refused });
+        let refused = RecipientStatus::Refused(State::Message, reply.clone());
+        self.decide_sent(&if reply.is_positive() { RecipientStatus::Accepted(reply) } else { refused });
         self.finish_sent()
     }
 
@@ -321,9 +311,9 @@ impl Session {
             return self.out_of_step(reply);
         }
         let sent = self.sent.as_mut();
-        if let Some(fate @ Fate::Valid(_)) = sent.and_then(|sent| sent.fates.get_mut(index)) {
-            let refused = Fate::Refused(State::Delivery(index), reply.clone());
-            *fate = if reply.is_positive() { Fate::Accepted(reply) } else { refused };
+        if let Some(status @ RecipientStatus::Valid(_)) = sent.and_then(|sent| sent.statuses.get_mut(index)) {
+            let refused = RecipientStatus::Refused(State::Delivery(index), reply.clone());
+            *status = if reply.is_positive() { RecipientStatus::Accepted(reply) } else { refused };
         }
         if matches!(self.unanswered.front(), Some(State::Delivery(_))) {
             return self.next_reply();
@@ -331,7 +321,7 @@ impl Session {
         self.finish_sent()
     }
 
-    /// The message that has left has its fate. Recipients that were too many get a transaction of their own.
+    /// The message that has left has its status. Recipients that were too many get a transaction of their own.
     fn finish_sent(&mut self) -> Action {
         let Some(mut sent) = self.sent.take() else { return self.next_reply() };
         match std::mem::take(&mut sent.left_over) {

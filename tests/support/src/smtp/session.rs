@@ -212,7 +212,7 @@ impl<'a> Session<'a> {
     fn bdat(&mut self, line: &str) -> io::Result<Next> {
         let mut words = line.split(' ').skip(1);
         let size: usize = words.next().and_then(|size| size.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
-        let last = words.next() == Some("LAST");
+        let is_last = words.next() == Some("LAST");
         while self.input.len() < size {
             self.fill()?;
         }
@@ -223,7 +223,7 @@ impl<'a> Session<'a> {
         if self.to.is_empty() {
             return Ok(self.reply("BDAT", "503 5.5.1 RCPT first")?.0);
         }
-        if !last {
+        if !is_last {
             return Ok(self.reply("BDAT", "250 2.0.0 Ok")?.0);
         }
         let message = std::mem::take(&mut self.chunks);

@@ -3,48 +3,50 @@
 //! The list is cut into its members before anything is filled in, so a value can make a name or an address wrong, but never
 //! add one.
 
-use super::text::{Columns, Text, TextError};
+use super::text::{Columns, TemplateText, TemplateTextError};
 use crate::proto::address::{Address, AddressError, Mailbox};
 
 /// A mailbox with places in it.
 #[derive(Debug)]
-pub(super) struct Member {
-    name: Option<Text>,
-    address: Text,
+pub(super) struct ListMember {
+    name: Option<TemplateText>,
+    address: TemplateText,
 }
 
 /// Why the members of a row are none.
 #[derive(Debug, thiserror::Error)]
-pub enum MemberError {
+pub enum ListMemberError {
     /// A value that fits into no line.
     #[error(transparent)]
-    Text(#[from] TextError),
+    TemplateText(#[from] TemplateTextError),
     /// No address comes out.
     #[error("{1}: {0}")]
     Address(AddressError, String),
 }
 
 /// Reads the value of a field.
-pub(super) fn parse(value: &str, columns: &mut Columns) -> Result<Vec<Member>, TextError> {
+pub(super) fn parse(value: &str, columns: &mut Columns) -> Result<Vec<ListMember>, TemplateTextError> {
     let mut members = Vec::new();
     for member in split(value) {
         let (name, address) = match member.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) {
             Some((name, address)) => (Some(unquoted(name.trim())), address),
             None => (None, member.as_str()),
         };
-        let name = name.filter(|name| !name.is_empty()).map(|name| Text::parse(&name, false, columns)).transpose()?;
-        members.push(Member { name, address: Text::parse(address.trim(), false, columns)? });
+        let name =
+            name.filter(|name| !name.is_empty()).map(|name| TemplateText::parse(&name, false, columns)).transpose()?;
+        members.push(ListMember { name, address: TemplateText::parse(address.trim(), false, columns)? });
     }
     Ok(members)
 }
 
-impl Member {
+impl ListMember {
     /// The mailbox of a row.
-    pub(super) fn fill(&self, row: &dyn Fn(usize) -> String) -> Result<Mailbox, MemberError> {
+    pub(super) fn fill(&self, row: &dyn Fn(usize) -> String) -> Result<Mailbox, ListMemberError> {
         let name = self.name.as_ref().map(|name| name.line(row)).transpose()?;
         let name = name.map(|name| name.split_whitespace().collect::<Vec<_>>().join(" "));
         let address = self.address.line(row)?;
-        let address = Address::parse(address.trim()).map_err(|error| MemberError::Address(error, address.clone()))?;
+        let address =
+            Address::parse(address.trim()).map_err(|error| ListMemberError::Address(error, address.clone()))?;
         Ok(Mailbox { name: name.filter(|name| !name.is_empty()), address })
     }
 }
@@ -91,7 +93,7 @@ fn unquoted(phrase: &str) -> String {
 mod tests {
     use super::*;
 
-    fn filled(value: &str, row: [&str; 2]) -> Result<Vec<(Option<String>, String)>, MemberError> {
+    fn filled(value: &str, row: [&str; 2]) -> Result<Vec<(Option<String>, String)>, ListMemberError> {
         let mut columns = Columns::new(["name", "e,mail"].map(str::to_owned).to_vec());
         let members = parse(value, &mut columns)?;
         let row = |number: usize| row[number].to_owned();

@@ -12,12 +12,12 @@ const MAX_NAME: usize = 200;
 
 /// A text with places in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
-    pieces: Vec<Piece>,
+pub struct TemplateText {
+    pieces: Vec<TemplatePiece>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+enum TemplatePiece {
     Literal(String),
     /// The number of a column.
     Column(usize),
@@ -25,7 +25,7 @@ enum Piece {
 
 /// What is wrong with a text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TextError {
+pub enum TemplateTextError {
     /// A brace that nothing closes, or no name between braces.
     #[error("'{{{0}' is no {{column}}; write '{{{{' for a brace")]
     Brace(String),
@@ -59,18 +59,18 @@ impl Columns {
         exactly.or_else(|| self.names.iter().position(|one| one.to_lowercase() == name.to_lowercase()))
     }
 
-    fn place(&mut self, name: &str) -> Piece {
+    fn place(&mut self, name: &str) -> TemplatePiece {
         if let Some(number) = self.find(name) {
-            return Piece::Column(number);
+            return TemplatePiece::Column(number);
         }
         self.missing.insert(name.to_owned());
-        Piece::Literal(String::new())
+        TemplatePiece::Literal(String::new())
     }
 }
 
-impl Text {
+impl TemplateText {
     /// Reads a text. Names that no column has are noted in `columns`.
-    pub fn parse(text: &str, html: bool, columns: &mut Columns) -> Result<Self, TextError> {
+    pub fn parse(text: &str, html: bool, columns: &mut Columns) -> Result<Self, TemplateTextError> {
         let (mut pieces, mut literal, mut rest) = (Vec::new(), String::new(), text);
         while let Some(at) = rest.find(['{', '}', '<']) {
             literal.push_str(&rest[..at]);
@@ -79,8 +79,9 @@ impl Text {
                 literal.push_str(&rest[..1]);
                 rest = &rest[2..];
             } else if rest.starts_with('{') {
-                let name = name_of(rest).ok_or_else(|| TextError::Brace(rest.chars().skip(1).take(20).collect()))?;
-                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+                let name =
+                    name_of(rest).ok_or_else(|| TemplateTextError::Brace(rest.chars().skip(1).take(20).collect()))?;
+                pieces.push(TemplatePiece::Literal(std::mem::take(&mut literal)));
                 pieces.push(columns.place(name.trim()));
                 rest = &rest[name.len() + 2..];
             } else {
@@ -90,14 +91,14 @@ impl Text {
             }
         }
         literal.push_str(rest);
-        pieces.push(Piece::Literal(literal));
-        pieces.retain(|piece| *piece != Piece::Literal(String::new()));
+        pieces.push(TemplatePiece::Literal(literal));
+        pieces.retain(|piece| *piece != TemplatePiece::Literal(String::new()));
         Ok(Self { pieces })
     }
 
     /// Whether there is any place in it.
     pub fn has_places(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Column(_)))
+        self.pieces.iter().any(|piece| matches!(piece, TemplatePiece::Column(_)))
     }
 
     /// The text with what a row has, each value as `write` writes it.
@@ -105,18 +106,18 @@ impl Text {
         let mut out = String::new();
         for piece in &self.pieces {
             match piece {
-                Piece::Literal(text) => out.push_str(text),
-                Piece::Column(number) => write(&row(*number), &mut out),
+                TemplatePiece::Literal(text) => out.push_str(text),
+                TemplatePiece::Column(number) => write(&row(*number), &mut out),
             }
         }
         out
     }
 
     /// The text on one line.
-    pub fn line(&self, row: &dyn Fn(usize) -> String) -> Result<String, TextError> {
+    pub fn line(&self, row: &dyn Fn(usize) -> String) -> Result<String, TemplateTextError> {
         let line = self.fill(row, |value, out| out.push_str(value));
         let breaks = |character: char| character.is_control() && character != '\t';
-        if line.contains(breaks) { Err(TextError::Control) } else { Ok(line) }
+        if line.contains(breaks) { Err(TemplateTextError::Control) } else { Ok(line) }
     }
 }
 
@@ -160,9 +161,9 @@ pub(super) fn escape_html(value: &str, out: &mut String) {
 mod tests {
     use super::*;
 
-    fn filled(text: &str, html: bool) -> Result<String, TextError> {
+    fn filled(text: &str, html: bool) -> Result<String, TemplateTextError> {
         let mut columns = Columns::new(["name", "E Mail"].map(str::to_owned).to_vec());
-        let text = Text::parse(text, html, &mut columns)?;
+        let text = TemplateText::parse(text, html, &mut columns)?;
         assert!(columns.missing.is_empty(), "{columns:?}");
         let row = |number: usize| ["<Jörg>", "j@x"][number].to_owned();
         Ok(text.fill(&row, |value, out| if html { escape_html(value, out) } else { out.push_str(value) }))
@@ -193,18 +194,18 @@ mod tests {
     #[test]
     fn what_is_no_place_is_told() {
         for text in ["{", "{}", "a { b", "{name", "{na{me}", "{na\nme}"] {
-            assert!(matches!(filled(text, false), Err(TextError::Brace(_))), "{text}");
+            assert!(matches!(filled(text, false), Err(TemplateTextError::Brace(_))), "{text}");
         }
         let mut columns = Columns::new(vec!["a".into()]);
-        Text::parse("{b} {a} {c} {b}", false, &mut columns).unwrap();
+        TemplateText::parse("{b} {a} {c} {b}", false, &mut columns).unwrap();
         assert_eq!(columns.missing.into_iter().collect::<Vec<_>>(), ["b", "c"]);
     }
 
     #[test]
     fn no_value_brings_a_line_into_a_header() {
-        let text = Text::parse("Hi {a}", false, &mut Columns::new(vec!["a".into()])).unwrap();
+        let text = TemplateText::parse("Hi {a}", false, &mut Columns::new(vec!["a".into()])).unwrap();
         for value in ["x\r\nBcc: y@z", "x\ny", "\0", "\u{85}"] {
-            assert_eq!(text.line(&|_| value.to_owned()), Err(TextError::Control));
+            assert_eq!(text.line(&|_| value.to_owned()), Err(TemplateTextError::Control));
         }
         assert_eq!(text.line(&|_| "a\tb".to_owned()).unwrap(), "Hi a\tb");
     }

@@ -4,7 +4,7 @@
 //! server's certificate (tls-server-end-point). Somebody in between has another connection to each of them, or another
 //! certificate.
 
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 
 /// The tag of a SEQUENCE in DER.
 const SEQUENCE: u8 = 0x30;
@@ -40,11 +40,7 @@ impl Binding {
     /// By the server's certificate in DER; `None` where its signature has no hash that is defined for this (RFC 5929,
     /// section 4.1), such as with Ed25519.
     pub fn end_point(certificate: &[u8]) -> Option<Self> {
-        let data = match signature_hash(certificate)? {
-            Hash::Sha256 => Sha256::digest(certificate).to_vec(),
-            Hash::Sha384 => Sha384::digest(certificate).to_vec(),
-            Hash::Sha512 => Sha512::digest(certificate).to_vec(),
-        };
+        let data = digest(signature_hash(certificate)?, certificate).as_ref().to_vec();
         Some(Self { kind: "tls-server-end-point", data })
     }
 
@@ -59,22 +55,16 @@ impl Binding {
     }
 }
 
-enum Hash {
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
 /// The hash of the signature of a certificate; SHA-256 in place of MD5 and SHA-1.
-fn signature_hash(certificate: &[u8]) -> Option<Hash> {
+fn signature_hash(certificate: &[u8]) -> Option<&'static Algorithm> {
     let (whole, _) = element(certificate, SEQUENCE)?;
     let (_, behind_tbs) = element(whole, SEQUENCE)?;
     let (algorithm, _) = element(behind_tbs, SEQUENCE)?;
     let (object, _) = element(algorithm, OBJECT)?;
     match (object.strip_prefix(&RSA), object.strip_prefix(&ECDSA)) {
-        (Some([4 | 5 | 11]), _) | (_, Some([1] | [3, 2])) => Some(Hash::Sha256),
-        (Some([12]), _) | (_, Some([3, 3])) => Some(Hash::Sha384),
-        (Some([13]), _) | (_, Some([3, 4])) => Some(Hash::Sha512),
+        (Some([4 | 5 | 11]), _) | (_, Some([1] | [3, 2])) => Some(&SHA256),
+        (Some([12]), _) | (_, Some([3, 3])) => Some(&SHA384),
+        (Some([13]), _) | (_, Some([3, 4])) => Some(&SHA512),
         _ => None,
     }
 }

@@ -2,20 +2,21 @@
 //!
 //! The password is never sent: the client proves that it knows it, and the server has to prove the same.
 
+use std::num::NonZeroU32;
+
+use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::binding::Binding;
 
 /// RFC 7677, section 4: a server asks for at least so many rounds.
-const LEAST_ROUNDS: u32 = 4096;
+const MIN_ROUNDS: u32 = 4096;
 /// A second or two of work; more is a server that wants to keep us busy.
-const MOST_ROUNDS: u32 = 5_000_000;
+const MAX_ROUNDS: u32 = 5_000_000;
 /// A SHA-256 or an HMAC with it.
-type Hash = Zeroizing<[u8; 32]>;
+type ScramHash = Zeroizing<[u8; 32]>;
 
 /// What is said about the channel in front of everything else.
 pub(super) enum Channel<'a> {
@@ -54,7 +55,7 @@ pub(super) struct Scram {
     seen: String,
     client_first_bare: String,
     nonce: String,
-    server_signature: Option<Hash>,
+    server_signature: Option<ScramHash>,
     verified: bool,
 }
 
@@ -89,26 +90,27 @@ impl Scram {
         let mut part = |name: &str| parts.next().and_then(|part| part.strip_prefix(name));
         let nonce = part("r=").ok_or("a first message without a nonce")?;
         let salt = part("s=").and_then(|salt| STANDARD.decode(salt).ok()).ok_or("a first message without a salt")?;
-        let rounds = part("i=").and_then(|rounds| rounds.parse().ok()).ok_or("a first message without rounds")?;
+        let rounds = part("i=").and_then(|rounds| rounds.parse::<NonZeroU32>().ok());
+        let rounds = rounds.ok_or("a first message without rounds")?;
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err("a nonce that does not continue ours");
         }
-        if !(LEAST_ROUNDS..=MOST_ROUNDS).contains(&rounds) {
+        if !(MIN_ROUNDS..=MAX_ROUNDS).contains(&rounds.get()) {
             return Err("the number of rounds is not within 4096 and 5000000");
         }
         let prepared = stringprep::saslprep(password).map_or_else(|_| password.to_owned(), Into::into);
         let prepared = Zeroizing::new(prepared);
-        let mut salted = Hash::default();
-        pbkdf2::pbkdf2_hmac::<Sha256>(prepared.as_bytes(), &salt, rounds, salted.as_mut_slice());
-        let client_key = hmac(salted.as_slice(), b"Client Key")?;
-        let stored_key = Sha256::digest(client_key.as_slice());
+        let mut salted = ScramHash::default();
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, prepared.as_bytes(), salted.as_mut_slice());
+        let client_key = hmac_sha256(salted.as_slice(), b"Client Key");
+        let stored_key = digest::digest(&digest::SHA256, client_key.as_slice());
         let without_proof = format!("c={},r={nonce}", self.seen);
         let auth_message = format!("{},{server_first},{without_proof}", self.client_first_bare);
-        let client_signature = hmac(&stored_key, auth_message.as_bytes())?;
+        let client_signature = hmac_sha256(stored_key.as_ref(), auth_message.as_bytes());
         let mut proof = client_key;
         proof.iter_mut().zip(client_signature.iter()).for_each(|(byte, other)| *byte ^= other);
-        let server_key = hmac(salted.as_slice(), b"Server Key")?;
-        self.server_signature = Some(hmac(server_key.as_slice(), auth_message.as_bytes())?);
+        let server_key = hmac_sha256(salted.as_slice(), b"Server Key");
+        self.server_signature = Some(hmac_sha256(server_key.as_slice(), auth_message.as_bytes()));
         Ok(Zeroizing::new(format!("{without_proof},p={}", STANDARD.encode(proof.as_slice()))))
     }
 
@@ -156,8 +158,9 @@ fn not_an_error(message: &str) -> Result<(), &'static str> {
     })
 }
 
-fn hmac(key: &[u8], text: &[u8]) -> Result<Hash, &'static str> {
-    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).map_err(|_| "no key")?;
-    mac.update(text);
-    Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
+fn hmac_sha256(key: &[u8], text: &[u8]) -> ScramHash {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text);
+    let mut hash = ScramHash::default();
+    hash.iter_mut().zip(tag.as_ref()).for_each(|(byte, other)| *byte = *other);
+    hash
 }

@@ -21,7 +21,7 @@ fn mx(preference: u16, exchange: &str) -> RData<'_> {
 }
 
 /// The answer of a server that is asked for the MX of [`NAME`], changed by `edit`.
-fn answered(edit: impl FnOnce(&mut Packet<'_>)) -> Result<Reply, ReplyError> {
+fn answered(edit: impl FnOnce(&mut Packet<'_>)) -> Result<DnsReply, DnsReplyError> {
     let question = question(7, NAME, RecordType::Mx, true).unwrap();
     let mut packet = Packet::parse(&question).unwrap().into_reply();
     edit(&mut packet);
@@ -30,7 +30,7 @@ fn answered(edit: impl FnOnce(&mut Packet<'_>)) -> Result<Reply, ReplyError> {
 
 fn found(edit: impl FnOnce(&mut Packet<'_>)) -> Answer {
     match answered(edit) {
-        Ok(Reply::Found(answer)) => answer,
+        Ok(DnsReply::Found(answer)) => answer,
         other => panic!("{other:?}"),
     }
 }
@@ -41,7 +41,7 @@ fn a_question_asks_for_recursion_and_for_the_word_of_a_validating_resolver() {
     assert_eq!(&bytes[..12], b"\x12\x34\x01\x20\x00\x01\x00\x00\x00\x00\x00\x01");
     assert_eq!(&bytes[12..32], b"\x02mx\x07example\x03com\x00\x00\x34\x00\x01");
     assert_eq!(&bytes[32..], b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00");
-    assert_eq!(question(1, &"a".repeat(64), RecordType::A, false), Err(ReplyError::Name));
+    assert_eq!(question(1, &"a".repeat(64), RecordType::A, false), Err(DnsReplyError::Name));
 }
 
 #[test]
@@ -68,12 +68,12 @@ fn aliases_are_followed_and_a_loop_of_them_ends() {
         packet.answers.push(record(NAME, alias("b.example")));
         packet.answers.push(record("b.example", alias(NAME)));
     });
-    assert_eq!(looped, Err(ReplyError::Aliases));
+    assert_eq!(looped, Err(DnsReplyError::Aliases));
 }
 
 #[test]
 fn an_answer_to_another_question_is_not_ours() {
-    let foreign = |edit: fn(&mut Packet<'_>)| assert_eq!(answered(edit), Err(ReplyError::Foreign));
+    let foreign = |edit: fn(&mut Packet<'_>)| assert_eq!(answered(edit), Err(DnsReplyError::Foreign));
     foreign(|packet| packet.set_id(8));
     foreign(|packet| packet.remove_flags(PacketFlag::RESPONSE));
     foreign(|packet| packet.questions[0].qname = name("other.example"));
@@ -84,23 +84,23 @@ fn an_answer_to_another_question_is_not_ours() {
 #[test]
 fn the_codes_of_a_server_are_told_apart() {
     let coded = |code: RCODE| answered(|packet| *packet.rcode_mut() = code).unwrap();
-    assert_eq!(coded(RCODE::NameError), Reply::NoSuchName { authentic: false });
-    assert_eq!(coded(RCODE::ServerFailure), Reply::Failed("SERVFAIL"));
-    assert_eq!(coded(RCODE::Refused), Reply::Failed("REFUSED"));
+    assert_eq!(coded(RCODE::NameError), DnsReply::NoSuchName { authentic: false });
+    assert_eq!(coded(RCODE::ServerFailure), DnsReply::Failed("SERVFAIL"));
+    assert_eq!(coded(RCODE::Refused), DnsReply::Failed("REFUSED"));
     let validated = answered(|packet| packet.set_flags(PacketFlag::AUTHENTIC_DATA)).unwrap();
-    assert!(matches!(validated, Reply::Found(answer) if answer.authentic && answer.records.is_empty()));
+    assert!(matches!(validated, DnsReply::Found(answer) if answer.authentic && answer.records.is_empty()));
 }
 
 #[test]
 fn a_truncated_answer_is_known_even_when_it_ends_inside_a_record() {
-    assert_eq!(answered(|packet| packet.set_flags(PacketFlag::TRUNCATION)), Ok(Reply::Truncated));
+    assert_eq!(answered(|packet| packet.set_flags(PacketFlag::TRUNCATION)), Ok(DnsReply::Truncated));
     let question = question(7, NAME, RecordType::Mx, false).unwrap();
     let mut packet = Packet::parse(&question).unwrap().into_reply();
     packet.set_flags(PacketFlag::TRUNCATION);
     packet.answers.push(record(NAME, mx(10, "mx.example.com")));
     let bytes = packet.build_bytes_vec().unwrap();
-    assert_eq!(reply(&bytes[..bytes.len() - 5], 7, NAME, RecordType::Mx), Ok(Reply::Truncated));
-    assert_eq!(reply(&bytes[..bytes.len() - 5], 8, NAME, RecordType::Mx), Err(ReplyError::Foreign));
+    assert_eq!(reply(&bytes[..bytes.len() - 5], 7, NAME, RecordType::Mx), Ok(DnsReply::Truncated));
+    assert_eq!(reply(&bytes[..bytes.len() - 5], 8, NAME, RecordType::Mx), Err(DnsReplyError::Foreign));
 }
 
 #[test]
@@ -118,14 +118,17 @@ fn a_tlsa_record_is_read_byte_by_byte() {
     let mut bytes = question(7, "_25._tcp.mx.example", RecordType::Tlsa, false).unwrap();
     (bytes[2], bytes[7]) = (0x81, 1);
     bytes.extend_from_slice(b"\xc0\x0c\x00\x34\x00\x01\x00\x00\x00\x3c\x00\x06\x03\x01\x01abc");
-    let Ok(Reply::Found(answer)) = reply(&bytes, 7, "_25._TCP.mx.example", RecordType::Tlsa) else { panic!() };
+    let Ok(DnsReply::Found(answer)) = reply(&bytes, 7, "_25._TCP.mx.example", RecordType::Tlsa) else { panic!() };
     assert_eq!(answer.records, [Record::Tlsa { usage: 3, selector: 1, matching: 1, data: b"abc".to_vec() }]);
 }
 
 #[test]
 fn what_is_no_message_is_malformed() {
     for bytes in [&b""[..], b"\x00\x07", &[0xff; 12], &[0; 12], b"HTTP/1.1 400 Bad Request\r\n"] {
-        assert!(matches!(reply(bytes, 7, NAME, RecordType::Mx), Err(ReplyError::Malformed | ReplyError::Foreign)));
+        assert!(matches!(
+            reply(bytes, 7, NAME, RecordType::Mx),
+            Err(DnsReplyError::Malformed | DnsReplyError::Foreign)
+        ));
     }
 }
 
@@ -138,6 +141,6 @@ fn names_that_point_at_themselves_end() {
     let at = u8::try_from(bytes.len()).unwrap();
     for owner in [[0xc0, at], [0xc0, at + 1]] {
         let looped = [&bytes[..], &owner, b"\x00\x0f\x00\x01\x00\x00\x00\x00\x00\x03\x00\x00\x00"].concat();
-        assert_eq!(reply(&looped, 7, NAME, RecordType::Mx), Err(ReplyError::Malformed));
+        assert_eq!(reply(&looped, 7, NAME, RecordType::Mx), Err(DnsReplyError::Malformed));
     }
 }

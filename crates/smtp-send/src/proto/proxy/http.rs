@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Identity, Refusal, Scheme, Step, Target};
+use super::{ProxyError, ProxyLogin, ProxyStep, Scheme, TunnelTarget};
 use crate::proto::auth::Wiped;
 
 /// A head is a few hundred bytes; this bounds a proxy that never ends one.
@@ -19,17 +19,20 @@ const SHOWN: usize = 80;
 /// A conversation on its way.
 #[derive(Debug)]
 pub struct HttpConnect<'a> {
-    target: Target<'a>,
+    target: TunnelTarget<'a>,
     with_login: bool,
     interim: u8,
 }
 
 impl<'a> HttpConnect<'a> {
-    pub(super) fn begin(target: Target<'a>, identity: Option<Identity<'a>>) -> Result<(Self, Wiped), Refusal> {
+    pub(super) fn begin(
+        target: TunnelTarget<'a>,
+        identity: Option<ProxyLogin<'a>>,
+    ) -> Result<(Self, Wiped), ProxyError> {
         let mut request = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"));
-        if let Some(Identity { user, password }) = identity {
+        if let Some(ProxyLogin { user, password }) = identity {
             if user.contains(':') {
-                return Err(Refusal::Unspeakable("a colon cannot be part of a user's name in HTTP"));
+                return Err(ProxyError::Unspeakable("a colon cannot be part of a user's name in HTTP"));
             }
             let pair = Zeroizing::new(format!("{user}:{password}"));
             let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
@@ -41,7 +44,7 @@ impl<'a> HttpConnect<'a> {
         Ok((http, Zeroizing::new(request.as_bytes().to_vec())))
     }
 
-    pub(super) fn take(&mut self, input: &[u8]) -> Result<(usize, Step), Refusal> {
+    pub(super) fn take(&mut self, input: &[u8]) -> Result<(usize, ProxyStep), ProxyError> {
         let mut taken: usize = 0;
         loop {
             let rest = input.get(taken..).unwrap_or_default();
@@ -49,28 +52,28 @@ impl<'a> HttpConnect<'a> {
             let status = line.map(|line| status(line).ok_or_else(|| foreign(line))).transpose()?;
             let Some(length) = head_length(rest) else {
                 if rest.len() > MAX_HEAD {
-                    return Err(Refusal::Foreign(Scheme::Http, "an answer without end: over 16 KiB".into()));
+                    return Err(ProxyError::Foreign(Scheme::Http, "an answer without end: over 16 KiB".into()));
                 }
-                return Ok((taken, Step::Read));
+                return Ok((taken, ProxyStep::Read));
             };
             let Some((code, reason)) = status else { return Err(foreign(rest)) };
             taken = taken.saturating_add(length);
             match code {
-                200..=299 => return Ok((taken, Step::Done)),
+                200..=299 => return Ok((taken, ProxyStep::Done)),
                 100..=199 if self.interim < MAX_INTERIM => self.interim = self.interim.saturating_add(1),
                 _ => return Err(self.refusal(code, &reason)),
             }
         }
     }
 
-    fn refusal(&self, code: u16, reason: &str) -> Refusal {
+    fn refusal(&self, code: u16, reason: &str) -> ProxyError {
         let because = format!("{}: {code} {reason}", self.target);
         match code {
-            407 if self.with_login => Refusal::LoginRefused(format!(": {code} {reason}")),
-            407 => Refusal::LoginWanted(Scheme::Http),
-            401 | 403 | 451 => Refusal::Forbidden(because),
-            408 | 429 | 500.. => Refusal::Unreachable(because),
-            _ => Refusal::Unable(format!("{code} {reason}; is it a proxy?")),
+            407 if self.with_login => ProxyError::LoginRefused(format!(": {code} {reason}")),
+            407 => ProxyError::LoginWanted(Scheme::Http),
+            401 | 403 | 451 => ProxyError::Forbidden(because),
+            408 | 429 | 500.. => ProxyError::Unreachable(because),
+            _ => ProxyError::Unable(format!("{code} {reason}; is it a proxy?")),
         }
     }
 }
@@ -105,8 +108,8 @@ fn status(line: &[u8]) -> Option<(u16, String)> {
     Some((code, shortened(reason.trim_ascii())))
 }
 
-fn foreign(line: &[u8]) -> Refusal {
-    Refusal::Foreign(Scheme::Http, format!("it answers {}", shortened(line)))
+fn foreign(line: &[u8]) -> ProxyError {
+    ProxyError::Foreign(Scheme::Http, format!("it answers {}", shortened(line)))
 }
 
 fn shortened(text: &[u8]) -> String {

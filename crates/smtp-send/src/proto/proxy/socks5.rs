@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use zeroize::Zeroizing;
 
-use super::{Identity, Refusal, Scheme, Step, Target};
+use super::{ProxyError, ProxyLogin, ProxyStep, Scheme, TunnelTarget};
 use crate::proto::auth::Wiped;
 
 /// The version, in front of every message but those of the login.
@@ -21,7 +21,7 @@ const IPV6: u8 = 4;
 
 /// Which answer is awaited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Socks5State {
     Method,
     Login,
     Reply,
@@ -30,67 +30,70 @@ enum State {
 /// A conversation on its way.
 #[derive(Debug)]
 pub struct Socks5<'a> {
-    target: Target<'a>,
-    identity: Option<Identity<'a>>,
-    state: State,
+    target: TunnelTarget<'a>,
+    identity: Option<ProxyLogin<'a>>,
+    state: Socks5State,
 }
 
 impl<'a> Socks5<'a> {
-    pub(super) fn begin(target: Target<'a>, identity: Option<Identity<'a>>) -> Result<(Self, Wiped), Refusal> {
+    pub(super) fn begin(
+        target: TunnelTarget<'a>,
+        identity: Option<ProxyLogin<'a>>,
+    ) -> Result<(Self, Wiped), ProxyError> {
         let fits = |text: &str| (1..=255).contains(&text.len());
         if identity.is_some_and(|one| !fits(one.user) || !fits(one.password)) {
-            return Err(Refusal::Unspeakable("SOCKS5 takes a name and a password of 1 to 255 bytes"));
+            return Err(ProxyError::Unspeakable("SOCKS5 takes a name and a password of 1 to 255 bytes"));
         }
         if !fits(target.host) {
-            return Err(Refusal::Unspeakable("SOCKS5 takes a host of 1 to 255 bytes"));
+            return Err(ProxyError::Unspeakable("SOCKS5 takes a host of 1 to 255 bytes"));
         }
         let methods: &[u8] = if identity.is_some() { &[NO_LOGIN, BY_PASSWORD] } else { &[NO_LOGIN] };
         let mut hello = vec![VERSION, short(methods.len())];
         hello.extend_from_slice(methods);
-        Ok((Self { target, identity, state: State::Method }, Zeroizing::new(hello)))
+        Ok((Self { target, identity, state: Socks5State::Method }, Zeroizing::new(hello)))
     }
 
-    pub(super) fn take(&mut self, input: &[u8]) -> Result<(usize, Step), Refusal> {
+    pub(super) fn take(&mut self, input: &[u8]) -> Result<(usize, ProxyStep), ProxyError> {
         match (self.state, input) {
-            (State::Method, [VERSION, method, ..]) => Ok((2, self.method_chosen(*method)?)),
-            (State::Login, [_, 0, ..]) => {
-                self.state = State::Reply;
-                Ok((2, Step::Write(self.request())))
+            (Socks5State::Method, [VERSION, method, ..]) => Ok((2, self.method_chosen(*method)?)),
+            (Socks5State::Login, [_, 0, ..]) => {
+                self.state = Socks5State::Reply;
+                Ok((2, ProxyStep::Write(self.request())))
             }
-            (State::Login, [_, status, ..]) => Err(Refusal::LoginRefused(format!(" (status {status})"))),
-            (State::Reply, [VERSION, 0, _, kind, rest @ ..]) => match address_length(*kind, rest)? {
+            (Socks5State::Login, [_, status, ..]) => Err(ProxyError::LoginRefused(format!(" (status {status})"))),
+            (Socks5State::Reply, [VERSION, 0, _, kind, rest @ ..]) => match address_length(*kind, rest)? {
                 // Where it connects from is nobody's business here; it only has to be gone.
-                Some(length) if rest.len() >= length => Ok((length.saturating_add(4), Step::Done)),
-                _ => Ok((0, Step::Read)),
+                Some(length) if rest.len() >= length => Ok((length.saturating_add(4), ProxyStep::Done)),
+                _ => Ok((0, ProxyStep::Read)),
             },
-            (State::Reply, [VERSION, code, ..]) if *code > 0 => Err(self.refusal(*code)),
-            (State::Method | State::Reply, [other, ..]) if *other != VERSION => {
+            (Socks5State::Reply, [VERSION, code, ..]) if *code > 0 => Err(self.refusal(*code)),
+            (Socks5State::Method | Socks5State::Reply, [other, ..]) if *other != VERSION => {
                 let what =
                     if other.is_ascii_graphic() { format!("'{}'", char::from(*other)) } else { other.to_string() };
-                Err(Refusal::Foreign(Scheme::Socks5, format!("its answer begins with {what} instead of 5")))
+                Err(ProxyError::Foreign(Scheme::Socks5, format!("its answer begins with {what} instead of 5")))
             }
-            _ => Ok((0, Step::Read)),
+            _ => Ok((0, ProxyStep::Read)),
         }
     }
 
-    fn method_chosen(&mut self, method: u8) -> Result<Step, Refusal> {
+    fn method_chosen(&mut self, method: u8) -> Result<ProxyStep, ProxyError> {
         match (method, self.identity) {
             (NO_LOGIN, _) => {
-                self.state = State::Reply;
-                Ok(Step::Write(self.request()))
+                self.state = Socks5State::Reply;
+                Ok(ProxyStep::Write(self.request()))
             }
-            (BY_PASSWORD, Some(Identity { user, password })) => {
-                self.state = State::Login;
+            (BY_PASSWORD, Some(ProxyLogin { user, password })) => {
+                self.state = Socks5State::Login;
                 let (user, password) = (user.as_bytes(), password.as_bytes());
                 let lengths = [short(user.len()), short(password.len())];
                 let login = [&[LOGIN_VERSION, lengths[0]], user, &[lengths[1]], password].concat();
-                Ok(Step::Write(Zeroizing::new(login)))
+                Ok(ProxyStep::Write(Zeroizing::new(login)))
             }
-            (NONE_OF_THESE, None) => Err(Refusal::LoginWanted(Scheme::Socks5)),
-            (NONE_OF_THESE, Some(_)) => Err(Refusal::NoMethod),
+            (NONE_OF_THESE, None) => Err(ProxyError::LoginWanted(Scheme::Socks5)),
+            (NONE_OF_THESE, Some(_)) => Err(ProxyError::NoMethod),
             _ => {
                 let what = format!("it chose the login method {method}, which was not offered");
-                Err(Refusal::Foreign(Scheme::Socks5, what))
+                Err(ProxyError::Foreign(Scheme::Socks5, what))
             }
         }
     }
@@ -117,29 +120,29 @@ impl<'a> Socks5<'a> {
     }
 
     /// What a reply other than 0 means (RFC 1928, section 6).
-    fn refusal(&self, code: u8) -> Refusal {
+    fn refusal(&self, code: u8) -> ProxyError {
         let because = |why: &str| format!("{}: {why} (SOCKS reply {code})", self.target);
         match code {
-            1 => Refusal::Unreachable(because("no reason given")),
-            2 => Refusal::Forbidden(because("against its rules")),
-            3 => Refusal::Unreachable(because("network unreachable")),
-            4 => Refusal::Unreachable(because("host unknown or unreachable")),
-            5 => Refusal::Unreachable(because("connection refused")),
-            6 => Refusal::Unreachable(because("packets lived too short")),
-            7 => Refusal::Unable("it does not connect to anybody (SOCKS reply 7)".into()),
-            8 => Refusal::Unable(format!("it does not take {} as an address (SOCKS reply 8)", self.target.host)),
-            _ => Refusal::Unreachable(because("no reason known")),
+            1 => ProxyError::Unreachable(because("no reason given")),
+            2 => ProxyError::Forbidden(because("against its rules")),
+            3 => ProxyError::Unreachable(because("network unreachable")),
+            4 => ProxyError::Unreachable(because("host unknown or unreachable")),
+            5 => ProxyError::Unreachable(because("connection refused")),
+            6 => ProxyError::Unreachable(because("packets lived too short")),
+            7 => ProxyError::Unable("it does not connect to anybody (SOCKS reply 7)".into()),
+            8 => ProxyError::Unable(format!("it does not take {} as an address (SOCKS reply 8)", self.target.host)),
+            _ => ProxyError::Unreachable(because("no reason known")),
         }
     }
 }
 
 /// Bytes of the address and port behind the kind of the address; none while that is not known.
-fn address_length(kind: u8, rest: &[u8]) -> Result<Option<usize>, Refusal> {
+fn address_length(kind: u8, rest: &[u8]) -> Result<Option<usize>, ProxyError> {
     match (kind, rest.first()) {
         (IPV4, _) => Ok(Some(6)),
         (IPV6, _) => Ok(Some(18)),
         (NAME, length) => Ok(length.map(|length| usize::from(*length).saturating_add(3))),
-        _ => Err(Refusal::Foreign(Scheme::Socks5, format!("its answer holds an address of kind {kind}"))),
+        _ => Err(ProxyError::Foreign(Scheme::Socks5, format!("its answer holds an address of kind {kind}"))),
     }
 }
 

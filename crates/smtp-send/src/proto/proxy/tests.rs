@@ -2,62 +2,66 @@
 
 use super::*;
 
-const MAIL: Target<'static> = Target { host: "mail.example.com", port: 587 };
-const JOE: Identity<'static> = Identity { user: "joe", password: "s3cret" };
+const MAIL: TunnelTarget<'static> = TunnelTarget { host: "mail.example.com", port: 587 };
+const JOE: ProxyLogin<'static> = ProxyLogin { user: "joe", password: "s3cret" };
 
-fn begin<'a>(scheme: Scheme, target: Target<'a>, identity: Option<Identity<'a>>) -> (Dialogue<'a>, Vec<u8>) {
-    let (dialogue, first) = Dialogue::begin(scheme, target, identity).unwrap();
-    (dialogue, first.to_vec())
+fn begin<'a>(
+    scheme: Scheme,
+    target: TunnelTarget<'a>,
+    identity: Option<ProxyLogin<'a>>,
+) -> (ProxyHandshake<'a>, Vec<u8>) {
+    let (handshake, first) = ProxyHandshake::begin(scheme, target, identity).unwrap();
+    (handshake, first.to_vec())
 }
 
-fn written(step: Step) -> Vec<u8> {
+fn written(step: ProxyStep) -> Vec<u8> {
     match step {
-        Step::Write(bytes) => bytes.to_vec(),
+        ProxyStep::Write(bytes) => bytes.to_vec(),
         other => panic!("{other:?}"),
     }
 }
 
 /// What the proxy has said against us.
-fn refusal(scheme: Scheme, identity: Option<Identity<'_>>, answers: &[&[u8]]) -> String {
-    let (mut dialogue, _) = begin(scheme, MAIL, identity);
+fn refusal(scheme: Scheme, identity: Option<ProxyLogin<'_>>, answers: &[&[u8]]) -> String {
+    let (mut handshake, _) = begin(scheme, MAIL, identity);
     let (last, earlier) = answers.split_last().unwrap();
     for answer in earlier {
-        dialogue.take(answer).unwrap();
+        handshake.take(answer).unwrap();
     }
-    dialogue.take(last).unwrap_err().to_string()
+    handshake.take(last).unwrap_err().to_string()
 }
 
 #[test]
 fn socks_names_the_server_as_it_was_typed_and_leaves_its_greeting_alone() {
-    let (mut dialogue, hello) = begin(Scheme::Socks5, MAIL, None);
+    let (mut handshake, hello) = begin(Scheme::Socks5, MAIL, None);
     assert_eq!(hello, [5, 1, 0]);
-    let (taken, step) = dialogue.take(&[5, 0]).unwrap();
+    let (taken, step) = handshake.take(&[5, 0]).unwrap();
     assert_eq!((taken, written(step)), (2, b"\x05\x01\x00\x03\x10mail.example.com\x02\x4b".to_vec()));
     let answer = b"\x05\x00\x00\x01\x7f\x00\x00\x01\x10\x00220 mail.example.com\r\n";
     for length in 0..10 {
-        assert_eq!(dialogue.take(&answer[..length]), Ok((0, Step::Read)), "{length}");
+        assert_eq!(handshake.take(&answer[..length]), Ok((0, ProxyStep::Read)), "{length}");
     }
-    assert_eq!(dialogue.take(answer), Ok((10, Step::Done)));
+    assert_eq!(handshake.take(answer), Ok((10, ProxyStep::Done)));
 }
 
 #[test]
 fn socks_writes_addresses_as_addresses_and_reads_every_kind() {
-    let (mut dialogue, _) = begin(Scheme::Socks5, Target { host: "192.0.2.1", port: 25 }, None);
-    assert_eq!(written(dialogue.take(&[5, 0]).unwrap().1), [5, 1, 0, 1, 192, 0, 2, 1, 0, 25]);
-    assert_eq!(dialogue.take(b"\x05\0\0\x03\x02ab\0\x19rest"), Ok((9, Step::Done)));
-    let (mut dialogue, _) = begin(Scheme::Socks5, Target { host: "2001:db8::1", port: 25 }, None);
-    assert_eq!(written(dialogue.take(&[5, 0]).unwrap().1).len(), 22);
-    assert_eq!(dialogue.take(&[&[5, 0, 0, 4][..], &[0; 18]].concat()), Ok((22, Step::Done)));
+    let (mut handshake, _) = begin(Scheme::Socks5, TunnelTarget { host: "192.0.2.1", port: 25 }, None);
+    assert_eq!(written(handshake.take(&[5, 0]).unwrap().1), [5, 1, 0, 1, 192, 0, 2, 1, 0, 25]);
+    assert_eq!(handshake.take(b"\x05\0\0\x03\x02ab\0\x19rest"), Ok((9, ProxyStep::Done)));
+    let (mut handshake, _) = begin(Scheme::Socks5, TunnelTarget { host: "2001:db8::1", port: 25 }, None);
+    assert_eq!(written(handshake.take(&[5, 0]).unwrap().1).len(), 22);
+    assert_eq!(handshake.take(&[&[5, 0, 0, 4][..], &[0; 18]].concat()), Ok((22, ProxyStep::Done)));
 }
 
 #[test]
 fn socks_logs_in_only_when_the_proxy_asks_for_it() {
-    let (mut dialogue, hello) = begin(Scheme::Socks5, MAIL, Some(JOE));
+    let (mut handshake, hello) = begin(Scheme::Socks5, MAIL, Some(JOE));
     assert_eq!(hello, [5, 2, 0, 2]);
-    assert_eq!(written(dialogue.take(&[5, 2]).unwrap().1), b"\x01\x03joe\x06s3cret");
-    assert!(written(dialogue.take(&[1, 0]).unwrap().1).starts_with(&[5, 1, 0, 3]));
-    let (mut dialogue, _) = begin(Scheme::Socks5, MAIL, Some(JOE));
-    assert!(written(dialogue.take(&[5, 0]).unwrap().1).starts_with(&[5, 1, 0, 3]));
+    assert_eq!(written(handshake.take(&[5, 2]).unwrap().1), b"\x01\x03joe\x06s3cret");
+    assert!(written(handshake.take(&[1, 0]).unwrap().1).starts_with(&[5, 1, 0, 3]));
+    let (mut handshake, _) = begin(Scheme::Socks5, MAIL, Some(JOE));
+    assert!(written(handshake.take(&[5, 0]).unwrap().1).starts_with(&[5, 1, 0, 3]));
 }
 
 #[test]
@@ -80,28 +84,28 @@ fn what_a_socks_proxy_refuses_is_told_in_words() {
 #[test]
 fn what_does_not_fit_into_socks_is_never_written() {
     let long = "x".repeat(256);
-    for identity in [Identity { user: &long, password: "x" }, Identity { user: "joe", password: "" }] {
-        assert!(matches!(Dialogue::begin(Scheme::Socks5, MAIL, Some(identity)), Err(Refusal::Unspeakable(_))));
+    for identity in [ProxyLogin { user: &long, password: "x" }, ProxyLogin { user: "joe", password: "" }] {
+        assert!(matches!(ProxyHandshake::begin(Scheme::Socks5, MAIL, Some(identity)), Err(ProxyError::Unspeakable(_))));
     }
-    let target = Target { host: &long, port: 25 };
-    assert!(matches!(Dialogue::begin(Scheme::Socks5, target, None), Err(Refusal::Unspeakable(_))));
+    let target = TunnelTarget { host: &long, port: 25 };
+    assert!(matches!(ProxyHandshake::begin(Scheme::Socks5, target, None), Err(ProxyError::Unspeakable(_))));
 }
 
 #[test]
 fn connect_asks_for_the_server_and_leaves_its_greeting_alone() {
-    let (mut dialogue, request) = begin(Scheme::Http, MAIL, Some(JOE));
+    let (mut handshake, request) = begin(Scheme::Http, MAIL, Some(JOE));
     let expected = "CONNECT mail.example.com:587 HTTP/1.1\r\nHost: mail.example.com:587\r\n\
                     Proxy-Authorization: Basic am9lOnMzY3JldA==\r\n\r\n";
     assert_eq!(String::from_utf8(request).unwrap(), expected);
     let answer = b"HTTP/1.1 200 Connection established\r\nContent-Length: 9\r\n\r\n220 mail.example.com\r\n";
     let length = answer.len() - 22;
     for cut in [0, 5, 20, length - 1] {
-        assert_eq!(dialogue.take(&answer[..cut]), Ok((0, Step::Read)), "{cut}");
+        assert_eq!(handshake.take(&answer[..cut]), Ok((0, ProxyStep::Read)), "{cut}");
     }
-    assert_eq!(dialogue.take(answer), Ok((length, Step::Done)));
-    let (mut dialogue, request) = begin(Scheme::Http, Target { host: "2001:db8::1", port: 25 }, None);
+    assert_eq!(handshake.take(answer), Ok((length, ProxyStep::Done)));
+    let (mut handshake, request) = begin(Scheme::Http, TunnelTarget { host: "2001:db8::1", port: 25 }, None);
     assert!(request.starts_with(b"CONNECT [2001:db8::1]:25 HTTP/1.1\r\n"));
-    assert_eq!(dialogue.take(b"HTTP/1.1 100 Wait\r\n\r\nHTTP/1.0 200\n\n220 x"), Ok((35, Step::Done)));
+    assert_eq!(handshake.take(b"HTTP/1.1 100 Wait\r\n\r\nHTTP/1.0 200\n\n220 x"), Ok((35, ProxyStep::Done)));
 }
 
 #[test]
@@ -123,6 +127,6 @@ fn what_an_http_proxy_refuses_is_told_in_words() {
 
 #[test]
 fn a_colon_in_a_name_is_not_sent_to_an_http_proxy() {
-    let identity = Identity { user: "a:b", password: "x" };
-    assert!(matches!(Dialogue::begin(Scheme::Http, MAIL, Some(identity)), Err(Refusal::Unspeakable(_))));
+    let identity = ProxyLogin { user: "a:b", password: "x" };
+    assert!(matches!(ProxyHandshake::begin(Scheme::Http, MAIL, Some(identity)), Err(ProxyError::Unspeakable(_))));
 }

@@ -1,180 +1,199 @@
-//! One try of one message in the queue, and what follows from it.
+//! One attempt to send a queued message.
 //!
-//! Whom the server has taken is struck from the ticket at once. Who was refused for good gets a dead letter, which is on disk
-//! before the ticket changes. The rest waits, and after the last day becomes a dead letter too.
+//! Accepted recipients are removed from the control file at once. Recipients refused permanently get a dead letter,
+//! written before the control file changes. The others wait, and get a dead letter after the last day.
 
 use std::time::SystemTime;
 
-use common::{Failure, Kind};
+use common::{Error, Kind};
 
-use super::folder::Entry;
-use crate::dispatch::Job;
-use crate::message::{Message, Ready};
+use super::spool::QueueEntry;
+use crate::errors;
+use crate::exit_code::{REFUSED, UNKNOWN_USER};
+use crate::message::OutgoingMessage;
+use crate::message::{ExistingMessage, Message};
 use crate::report::Report;
 use crate::sendmail::Sending;
 use crate::sendmail::dead_letter::{self, Note};
-use crate::session::Fate;
+use crate::session::RecipientStatus;
 
-/// Seconds of a day.
+/// Seconds in a day.
 const DAY: f64 = 86_400.0;
 
-/// What a try has led to.
+/// The result of an attempt.
 #[derive(Debug)]
 pub(crate) enum Attempt {
-    /// Everybody has it.
+    /// All recipients have the message.
     Sent,
-    /// Somebody waits for the next try; why.
+    /// Some recipients wait for the next attempt.
     Waits {
-        /// Why.
-        failure: Failure,
-        /// Whether the server said nothing about any of them, and will not say more about another message.
+        /// The reason.
+        failure: Error,
+        /// Whether the server has decided about no recipient, and would not about another message.
         unreachable: bool,
     },
-    /// Some will never get it: why and where their dead letter is. Others may wait.
-    Buried(Failure),
+    /// Some recipients were refused permanently: the reason and the path of the dead letter. Others may wait.
+    Saved(Error),
 }
 
-/// Tries a message. `told` gets the report.
+/// Tries a message; `on_report` is called with each report.
 pub(crate) fn attempt(
-    mut entry: Entry,
-    sending: &mut Sending,
+    mut entry: QueueEntry,
+    sending: &Sending,
     give_up_after: f64,
-    told: &mut (dyn FnMut(&Report) + Send),
+    on_report: &mut (dyn FnMut(&Report) + Send),
 ) -> Attempt {
-    let job = match job(&entry) {
-        Ok(job) => job,
-        Err(failure) => return bury_all(entry, &failure),
+    let outgoing = match outgoing(&entry) {
+        Ok(outgoing) => outgoing,
+        Err(failure) => return save_all(entry, &failure),
     };
-    let by_domain = sending.route.direct.is_some();
-    let all = job.recipients.clone();
-    let mut places = vec![(Place::Open, true); all.len()];
-    let failure = sending.send(job, &mut |sent| {
-        // A domain that does not exist, or takes no mail, has refused its own recipients only.
-        let refused = by_domain && sent.report.kind().is_some_and(is_about_message);
-        for (address, fate) in sent.recipients.iter().zip(sent.fates) {
-            let unsent = *fate == Fate::Unsent;
-            let place = if unsent && refused { Place::Refused } else { place(fate) };
-            let which = all.iter().zip(&mut places).filter(|(one, _)| *one == address);
-            which.for_each(|(_, old)| *old = (place, unsent));
-        }
-        told(&sent.report);
-    });
+    let (dispositions, failure) = send(outgoing, sending, on_report);
     let Some(failure) = failure else { return finished(entry) };
-    let of = |wanted: Place| -> Vec<String> {
-        let pairs = entry.ticket.recipients.iter().zip(&places);
-        pairs.filter(|(_, (place, _))| *place == wanted).map(|(address, _)| address.clone()).collect()
+    let by_domain = sending.route.destination.server().is_none();
+    let of = |wanted: Disposition| -> Vec<String> {
+        let pairs = entry.control_file.recipients.iter().zip(&dispositions);
+        pairs.filter(|(_, (one, _))| *one == wanted).map(|(address, _)| address.clone()).collect()
     };
-    // Not this recipient but the message, the sender or the session was refused for good.
-    let is_open = |(place, _): &(Place, bool)| *place == Place::Open;
-    let for_all = !by_domain && failure.kind() != Kind::Temporary && places.iter().all(is_open);
+    // The message, the sender or the session was refused permanently, not a recipient.
+    let is_open = |(one, _): &(Disposition, bool)| *one == Disposition::Open;
+    let for_all = !by_domain && failure.kind() != Kind::Temporary && dispositions.iter().all(is_open);
     let (refused, open) = if for_all && is_about_message(failure.kind()) {
-        (entry.ticket.recipients.clone(), Vec::new())
+        (entry.control_file.recipients.clone(), Vec::new())
     } else {
-        (of(Place::Refused), of(Place::Open))
+        (of(Disposition::Refused), of(Disposition::Open))
     };
-    let mut buried = None;
+    let mut saved = None;
     if !refused.is_empty() {
-        match bury(&entry, &refused, &failure) {
-            Ok(told) => buried = Some(told),
-            // They stay in the queue until there is room for a dead letter.
-            Err(told) => return waits(entry, told, false),
+        match save_dead_letter(&entry, &refused, &failure) {
+            Ok(error) => saved = Some(error),
+            // They stay in the queue until a dead letter can be written.
+            Err(error) => return waits(entry, error, false),
         }
     }
     if open.is_empty() {
-        return finish_buried(entry, buried, failure);
+        return finish_saved(entry, saved, failure);
     }
-    let unreachable = !by_domain && places.iter().all(|(_, unsent)| *unsent);
-    entry.ticket.recipients = open;
-    let given_up = now() - entry.ticket.arrived;
+    let unreachable = !by_domain && dispositions.iter().all(|(_, unsent)| *unsent);
+    entry.control_file.recipients = open;
+    let given_up = now() - entry.control_file.arrived;
     if given_up as f64 >= give_up_after * DAY {
         let why = format!("given up after {:.1} days: {failure}", given_up as f64 / DAY);
-        return bury_all(entry, &Failure::new(failure.kind(), "", "the message", why));
+        return save_all(entry, &Error::of(failure.kind(), "the message", why));
     }
-    match buried {
+    match saved {
         None => waits(entry, failure, unreachable),
-        Some(told) => {
+        Some(error) => {
             waits(entry, failure, false);
-            Attempt::Buried(told)
+            Attempt::Saved(error)
         }
     }
 }
 
+/// Sends the message. Returns the disposition of each recipient, and whether the server has not decided about it.
+fn send(
+    outgoing: OutgoingMessage,
+    sending: &Sending,
+    on_report: &mut (dyn FnMut(&Report) + Send),
+) -> (Vec<(Disposition, bool)>, Option<Error>) {
+    let by_domain = sending.route.destination.server().is_none();
+    let all = outgoing.recipients.clone();
+    let mut dispositions = vec![(Disposition::Open, true); all.len()];
+    let failure = sending.send(outgoing, &mut |result| {
+        // A domain that does not exist or accepts no mail concerns its own recipients only.
+        let refused = by_domain && result.report.kind().is_some_and(is_about_message);
+        for (address, status) in result.recipients.iter().zip(result.statuses) {
+            let unsent = *status == RecipientStatus::Unsent;
+            let new = if unsent && refused { Disposition::Refused } else { disposition(status) };
+            let same = all.iter().zip(&mut dispositions).filter(|(one, _)| *one == address);
+            same.for_each(|(_, old)| *old = (new, unsent));
+        }
+        on_report(&result.report);
+    });
+    (dispositions, failure)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Disposition {
     Accepted,
     Refused,
     Open,
 }
 
-fn place(fate: &Fate) -> Place {
-    match fate {
-        Fate::Accepted(_) => Place::Accepted,
-        Fate::NeedsSmtpUtf8 => Place::Refused,
-        Fate::Refused(_, reply) if reply.is_permanent() => Place::Refused,
-        // As every mail server does, what may have been delivered is sent again.
-        Fate::Refused(..) | Fate::Unsent | Fate::Valid(_) | Fate::Unknown => Place::Open,
+fn disposition(status: &RecipientStatus) -> Disposition {
+    match status {
+        RecipientStatus::Accepted(_) => Disposition::Accepted,
+        RecipientStatus::NeedsSmtpUtf8 => Disposition::Refused,
+        RecipientStatus::Refused(_, reply) if reply.is_permanent() => Disposition::Refused,
+        // Messages that may have been delivered are sent again, as by every mail server.
+        RecipientStatus::Refused(..)
+        | RecipientStatus::Unsent
+        | RecipientStatus::Valid(_)
+        | RecipientStatus::Unknown => Disposition::Open,
     }
 }
 
-/// A configuration can be mended while the message waits; a message cannot.
+/// An error of configuration can be corrected while the message waits; one of the message cannot.
 fn is_about_message(kind: Kind) -> bool {
-    matches!(kind, Kind::Refused | Kind::BadData | Kind::UnknownUser | Kind::UnknownHost)
+    matches!(kind, REFUSED | Kind::BadData | UNKNOWN_USER | Kind::UnknownHost)
 }
 
 /// The message with its envelope.
-fn job(entry: &Entry) -> Result<Job, Failure> {
+fn outgoing(entry: &QueueEntry) -> Result<OutgoingMessage, Error> {
     let name = entry.path();
-    let wrong = |error: super::ticket::TicketError| Failure::new(Kind::BadData, "read", name.display(), error);
-    let edits = entry.ticket.edits().map_err(wrong)?;
-    let recipients = entry.ticket.recipients().map_err(wrong)?;
-    let reverse_path = entry.ticket.reverse_path().map_err(wrong)?;
-    let ready = Ready::open(&entry.path(), &edits).map_err(|error| error.into_failure(name.display()))?;
-    Ok(Job { reverse_path, recipients, message: Message::Ready(Box::new(ready)) })
+    let wrong = |error: super::control_file::ControlFileError| errors::malformed(name.display(), error);
+    let edits = entry.control_file.edits().map_err(wrong)?;
+    let recipients = entry.control_file.recipients().map_err(wrong)?;
+    let reverse_path = entry.control_file.reverse_path().map_err(wrong)?;
+    let ready = ExistingMessage::open(&entry.path(), &edits).map_err(|error| error.into_error(name.display()))?;
+    Ok(OutgoingMessage { reverse_path, recipients, message: Message::Existing(Box::new(ready)) })
 }
 
-fn finished(entry: Entry) -> Attempt {
+fn finished(entry: QueueEntry) -> Attempt {
     let id = entry.id.clone();
     if let Err(error) = entry.remove() {
-        // It would be sent again, which is the lesser trouble.
+        // The message would be sent again, which is the lesser damage.
         log::warn!("remove {id}: {}", common::error::reason(&error));
     }
     Attempt::Sent
 }
 
-fn finish_buried(entry: Entry, buried: Option<Failure>, failure: Failure) -> Attempt {
+fn finish_saved(entry: QueueEntry, saved: Option<Error>, failure: Error) -> Attempt {
     finished(entry);
-    Attempt::Buried(buried.unwrap_or(failure))
+    Attempt::Saved(saved.unwrap_or(failure))
 }
 
-fn waits(mut entry: Entry, failure: Failure, unreachable: bool) -> Attempt {
-    entry.ticket.postpone(now(), failure.to_string());
+fn waits(mut entry: QueueEntry, failure: Error, unreachable: bool) -> Attempt {
+    entry.control_file.defer(now(), failure.to_string());
     if let Err(error) = entry.save() {
-        // The old ticket is still there: it is tried again, perhaps for some who have it already.
-        log::warn!("write the ticket of {}: {}", entry.id, common::error::reason(&error));
+        // The old control file remains: some recipients may get the message again.
+        log::warn!("write the control file of {}: {}", entry.id, common::error::reason(&error));
     }
     Attempt::Waits { failure, unreachable }
 }
 
-/// Nobody who is left will get it.
-fn bury_all(entry: Entry, failure: &Failure) -> Attempt {
-    match bury(&entry, &entry.ticket.recipients.clone(), failure) {
-        Ok(told) => finish_buried(entry, Some(told.clone()), told),
-        Err(told) => waits(entry, told, false),
+/// Writes a dead letter for all remaining recipients.
+fn save_all(entry: QueueEntry, failure: &Error) -> Attempt {
+    match save_dead_letter(&entry, &entry.control_file.recipients.clone(), failure) {
+        Ok(error) => finish_saved(entry, Some(error.clone()), error),
+        Err(error) => waits(entry, error, false),
     }
 }
 
-/// A dead letter for these; the error tells where it is. Or why there is none.
-fn bury(entry: &Entry, recipients: &[String], failure: &Failure) -> Result<Failure, Failure> {
+/// Writes a dead letter for `recipients`; returns the error with its path.
+///
+/// # Errors
+/// It cannot be written.
+fn save_dead_letter(entry: &QueueEntry, recipients: &[String], failure: &Error) -> Result<Error, Error> {
     let why = failure.to_string();
-    let note = Note { sender: entry.ticket.sender(), recipients, why: &why };
-    match dead_letter::bury_copy(&entry.path(), &note) {
+    let note = Note { sender: entry.control_file.sender(), recipients, why: &why };
+    match dead_letter::save_copy(&entry.path(), &note) {
         Ok(path) => {
             let place = format!("{}; a copy is kept in {}", failure, path.display());
-            Ok(Failure::new(failure.kind(), "", entry.id.clone(), place))
+            Ok(Error::of(failure.kind(), entry.id.clone(), place))
         }
         Err(error) => {
             let why = format!("{failure}; no dead letter can be written: {}", common::error::reason(&error));
-            Err(Failure::new(Kind::Temporary, "", entry.id.clone(), why))
+            Err(Error::of(Kind::Temporary, entry.id.clone(), why))
         }
     }
 }

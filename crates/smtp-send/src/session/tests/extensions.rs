@@ -14,7 +14,7 @@ fn chunks_take_the_place_of_data_and_are_answered_one_by_one() {
     assert_eq!(session.answer("250 got it"), "await Chunk");
     assert_eq!(session.answer("250 got it"), "await Message");
     session.answer("250 queued");
-    assert_eq!(session.fates(), ["accepted"]);
+    assert_eq!(session.statuses(), ["accepted"]);
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_refused_chunk_refuses_the_message_whatever_is_said_to_the_others() {
     assert_eq!(behind, "RSET | MAIL FROM:<me@example.com> | RCPT TO:<b@example.com>");
     session.answer("552 too large");
     assert_eq!(session.answer("250 queued"), "await Rset");
-    assert_eq!(session.fates(), ["the message 552"]);
+    assert_eq!(session.statuses(), ["the message 552"]);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn lmtp_greets_by_its_own_word_and_answers_for_each_recipient() {
     assert_eq!(session.uploaded(), "QUIT");
     assert_eq!(session.answer("250 a has it"), "await Delivery(2)");
     assert_eq!(session.answer("452 c is full"), "await Quit");
-    assert_eq!(session.fates(), ["accepted", "RCPT 550", "the message 452"]);
+    assert_eq!(session.statuses(), ["accepted", "RCPT 550", "the message 452"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn an_unanswered_recipient_of_lmtp_is_unknown() {
     session.uploaded();
     session.answer("250 a has it");
     session.lost();
-    assert_eq!(session.fates(), ["accepted", "unknown"]);
+    assert_eq!(session.statuses(), ["accepted", "unknown"]);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn smtputf8_is_declared_when_an_address_needs_it_and_an_address_without_it_refus
     }
     session.uploaded();
     session.answer("250 queued");
-    assert_eq!(session.fates(), ["needs SMTPUTF8", "accepted"]);
+    assert_eq!(session.statuses(), ["needs SMTPUTF8", "accepted"]);
 }
 
 fn international() -> Vec<Address> {
@@ -109,7 +109,7 @@ fn what_a_message_needs_and_nobody_offers_ends_it_before_anything_is_sent() {
     for (envelope, missing) in cases {
         let mut session = Run::new(settings(), vec![envelope]);
         assert_eq!(greeted(&mut session, "250 x"), "QUIT");
-        assert!(matches!(session.trouble(), Some(Trouble::NotOffered { keyword, .. }) if *keyword == missing));
+        assert!(matches!(session.error(), Some(SessionError::NotOffered { keyword, .. }) if *keyword == missing));
     }
 }
 
@@ -137,11 +137,11 @@ fn a_time_for_delivery_is_passed_on_or_told_to_be_impossible() {
     assert_eq!(mail, "MAIL FROM:<me@example.com> BY=120;R");
     let mut session = Run::new(settings(), vec![timed("59,return")]);
     assert_eq!(greeted(&mut session, "250-x\n250 DELIVERBY 60"), "QUIT");
-    assert_eq!(session.outcomes[0].trouble, Some(Trouble::TooSoon { seconds: 59, least: 60 }));
+    assert_eq!(session.results[0].error, Some(SessionError::TooSoon { seconds: 59, least: 60 }));
     let mut session = Run::new(settings(), vec![timed("59")]);
     assert_eq!(greeted(&mut session, "250-x\n250 DELIVERBY 60"), "MAIL FROM:<me@example.com> BY=59;N");
     let mut session = Run::new(settings(), vec![timed("59")]);
     assert_eq!(greeted(&mut session, "250-x\n250 SIZE"), "QUIT");
-    let missing = Trouble::NotOffered { keyword: "DELIVERBY", what: "--deliver-by" };
-    assert_eq!(session.outcomes[0].trouble, Some(missing));
+    let missing = SessionError::NotOffered { keyword: "DELIVERBY", what: "--deliver-by" };
+    assert_eq!(session.results[0].error, Some(missing));
 }

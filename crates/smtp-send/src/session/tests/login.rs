@@ -30,7 +30,7 @@ fn a_login_waits_for_tls_and_comes_before_mail() {
 fn without_tls_nobody_logs_in_unless_it_is_allowed() {
     let mut session = with_login(None, false);
     assert_eq!(greeted(&mut session, "250-x\n250 AUTH PLAIN"), "QUIT");
-    assert_eq!(session.trouble(), Some(&Trouble::LoginNeedsTls));
+    assert_eq!(session.error(), Some(&SessionError::LoginNeedsTls));
     assert!(greeted(&mut with_login(None, true), "250-x\n250 AUTH PLAIN").starts_with("secret AUTH PLAIN "));
     assert_eq!(greeted(&mut with_login(None, true), "250 x"), "QUIT");
     assert_eq!(greeted(&mut with_login(None, true), "500 what"), "QUIT");
@@ -41,7 +41,7 @@ fn a_refused_login_is_not_tried_in_another_way() {
     let mut session = with_login(None, true);
     greeted(&mut session, "250-x\n250 AUTH PLAIN LOGIN CRAM-MD5");
     assert_eq!(session.answer("535 5.7.8 wrong"), "QUIT");
-    assert!(matches!(session.trouble(), Some(Trouble::LoginRefused { mechanism: Mechanism::Plain, .. })));
+    assert!(matches!(session.error(), Some(SessionError::LoginRefused { mechanism: Mechanism::Plain, .. })));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_login_in_steps_is_answered_step_by_step_and_a_broken_one_given_up() {
     assert_eq!(session.answer("334 UGFzc3dvcmQ6"), "secret czNjcmV0");
     assert_eq!(session.answer("334 more"), "*");
     assert_eq!(session.answer("501 cancelled"), "QUIT");
-    assert!(matches!(session.trouble(), Some(Trouble::Login(AuthError::Challenge(..)))));
+    assert!(matches!(session.error(), Some(SessionError::Login(AuthError::Challenge(..)))));
 }
 
 #[test]
@@ -63,5 +63,5 @@ fn a_server_that_does_not_prove_itself_is_not_believed() {
         "secret AUTH SCRAM-SHA-256 biwsbj10aW0scj1hYmM="
     );
     assert_eq!(session.answer("235 welcome"), "QUIT");
-    assert_eq!(session.trouble(), Some(&Trouble::Login(AuthError::Unproved)));
+    assert_eq!(session.error(), Some(&SessionError::Login(AuthError::Unproved)));
 }
