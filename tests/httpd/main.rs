@@ -4,6 +4,7 @@
 //! - `serving`: files, folders, types, errors, HEAD, OPTIONS, compressed files, several clients
 //! - `protocol`: request line, fields, framing, persistence, byte by byte
 //! - `conditions`: entity tags, dates, ranges
+//! - `addresses`: addresses and ports, one file instead of a folder
 //! - `archive`: a folder as one tar archive
 //! - `compression`: text compressed on the way out
 //! - `faults`: full and read-only disks, a kill in the middle, ten thousand connections
@@ -23,6 +24,7 @@
 //! - `dist`: the man page and the completions are those of the options
 //! - `www`: the site of the quick start says nothing false about itself
 
+mod addresses;
 mod archive;
 mod compression;
 mod conditions;

@@ -160,3 +160,35 @@ fn root_becomes_another_user_for_good() {
     assert!(!line("Uid:").contains("\t0"), "{status}");
     assert!(line("NoNewPrivs:").ends_with('1') && line("CapEff:").ends_with("0000"), "{status}");
 }
+
+#[test]
+fn root_becomes_a_user_and_a_group_by_name_or_number() {
+    if !nix::unistd::geteuid().is_root() {
+        return testkit::skip("only root can become another user");
+    }
+    let start = |user: &str| {
+        let root = tempfile::tempdir().unwrap();
+        fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let server = Server::start(root, &["--user", user]);
+        let status = fs::read_to_string(format!("/proc/{}/status", server.running.id())).unwrap();
+        let line = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+            line.split_whitespace().map(|word| word.parse::<u32>().unwrap()).collect::<Vec<_>>()
+        };
+        (line("Uid:"), line("Gid:"), line("Groups:"))
+    };
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
+    assert_eq!(start(&uid.to_string()), (vec![uid; 4], vec![gid; 4], vec![gid]));
+    assert_eq!(start("nobody:daemon"), (vec![uid; 4], vec![1; 4], vec![1]));
+    assert_eq!(start("54321:54322"), (vec![54321; 4], vec![54322; 4], vec![54322]));
+    let root = tempfile::tempdir().unwrap();
+    for (user, why) in [
+        ("54321", "the number has no user entry; add a group, as in 1000:1000"),
+        ("no-such-user", "no such user"),
+        ("nobody:no-such-group", "no such group"),
+    ] {
+        let refused = finish(httpd().args(["-b", "127.0.0.1", "-p", "0", "--user", user]).arg(root.path()), b"");
+        assert_eq!((refused.code(), refused.stderr), (2, format!("httpd: become user {user}: {why}\n")));
+    }
+}

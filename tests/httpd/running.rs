@@ -22,7 +22,7 @@ fn refused(args: &[&str]) -> (i32, String) {
 fn bad_input_is_one_line_and_exit_code_2() {
     for (args, text) in [
         (&["--root", "/no/such/folder"][..], "open folder /no/such/folder: No such file or directory"),
-        (&["--root", "/etc/hostname"], "open folder /etc/hostname: Not a directory"),
+        (&["--root", "/dev/null"], "open folder /dev/null: Not a directory"),
         (&["--prot", "1"], "did you mean '--port'?"),
         (&["--port", "70000"], "invalid value '70000' for '--port <N>'"),
         (&["--bind", "example.com"], "--bind example.com: is not an IP address"),

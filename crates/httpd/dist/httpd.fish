@@ -1,6 +1,6 @@
-complete -c httpd -l root -d 'Folder to serve' -r -F
-complete -c httpd -s p -l port -d 'Port to listen on; 0 takes any free one and prints it' -r
-complete -c httpd -s b -l bind -d 'Address to listen on: `IP`, `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default: all of IPv4 and IPv6. Sockets that the process was started with (`LISTEN_FDS`) stand for it' -r
+complete -c httpd -l root -d 'Folder to serve, or one file' -r -F
+complete -c httpd -s p -l port -d 'Port to listen on; 0 takes any free one and prints it. Default: 6789, or on a terminal the next free one' -r
+complete -c httpd -s b -l bind -d 'Address to listen on: `IP`, `localhost`, `:PORT`, `ADDRESS:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default: all of IPv4 and IPv6, or the sockets of systemd socket activation' -r
 complete -c httpd -l socket-mode -d 'Permissions of unix sockets; connecting takes the right to write' -r
 complete -c httpd -l tls-cert -d 'Serve HTTPS with the certificate in FILE (PEM, its issuers behind it), read again when it changes. Unix sockets stay in clear. A browser that shall never come back in clear is told so by --header \'Strict-Transport-Security: max-age=31536000\'' -r -F
 complete -c httpd -l tls-key -d 'The private key of the certificate (PEM, not encrypted). Default: the file of --tls-cert' -r -F
@@ -33,7 +33,7 @@ complete -c httpd -l metrics -d 'Answer this path with what was counted, in the 
 complete -c httpd -l drain -d 'Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first' -r
 complete -c httpd -l limit-rate -d 'Bytes a second each connection is sent at most, such as 500K or 2M (K, M and G count by 1024). Default: no limit' -r
 complete -c httpd -l workers -d 'Workers. Default: as many as cores; with 1, requests are handled strictly one at a time' -r
-complete -c httpd -l user -d 'User to become once the port is bound and the log is open' -r
+complete -c httpd -l user -d 'User to become once the port is bound and the log is open: a name or number, with `:GROUP` for another group' -r
 complete -c httpd -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set and not empty or `TERM` is `dumb`'
 always\t'Always, also into a pipe'
 never\t'Never'"

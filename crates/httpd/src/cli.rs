@@ -1,7 +1,6 @@
 //! The command line as it is typed. What it means is decided in `config`.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
@@ -24,7 +23,7 @@ use common::logger::Color;
     Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub struct Cli {
-    /// Folder to serve.
+    /// Folder to serve, or one file.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub root: PathBuf,
 
@@ -32,12 +31,12 @@ pub struct Cli {
     #[arg(value_name = "DIR", conflicts_with = "root")]
     pub folder: Option<PathBuf>,
 
-    /// Port to listen on; 0 takes any free one and prints it.
-    #[arg(short, long, value_name = "N", default_value_t = 6789)]
-    pub port: u16,
+    /// Port to listen on; 0 takes any free one and prints it. Default: 6789, or on a terminal the next free one.
+    #[arg(short, long, value_name = "N")]
+    pub port: Option<u16>,
 
-    /// Address to listen on: `IP`, `IP:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default: all of IPv4 and IPv6. Sockets
-    /// that the process was started with (`LISTEN_FDS`) stand for it.
+    /// Address to listen on: `IP`, `localhost`, `:PORT`, `ADDRESS:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default:
+    /// all of IPv4 and IPv6, or the sockets of systemd socket activation.
     #[arg(short, long, value_name = "ADDR")]
     pub bind: Vec<OsString>,
 
@@ -193,8 +192,8 @@ pub struct Cli {
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
 
-    /// User to become once the port is bound and the log is open.
-    #[arg(long, value_name = "NAME")]
+    /// User to become once the port is bound and the log is open: a name or number, with `:GROUP` for another group.
+    #[arg(long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
 
     /// Do not confine the process to the root by Landlock.
@@ -257,13 +256,4 @@ fn octal(text: &str) -> Result<u32, &'static str> {
         Ok(mode @ 0..=0o777) => Ok(mode),
         _ => Err("not three octal digits, such as 660"),
     }
-}
-
-/// An address of `--bind`: with or without a port.
-pub fn split_bind(text: &str) -> Option<(IpAddr, Option<u16>)> {
-    if let Ok(address) = text.parse::<std::net::SocketAddr>() {
-        return Some((address.ip(), Some(address.port())));
-    }
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    bare.parse().ok().map(|ip| (ip, None))
 }

@@ -4,7 +4,9 @@ mod auth;
 mod network;
 mod site;
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -136,6 +138,16 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The folder or the file that is served.
+    pub fn served_path(&self) -> PathBuf {
+        match &self.site.only {
+            Some(name) => self.root.join(OsStr::from_bytes(name)),
+            None => self.root.clone(),
+        }
+    }
+}
+
 /// The format of the access log; by default `dev` on a terminal and `combined` elsewhere.
 fn log_format(cli: &Cli, target: &LogTarget) -> LineFormat {
     match cli.log_format {
@@ -154,6 +166,7 @@ fn usage(option: &'static str, value: &str, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::listener::ListenAddress;
     use clap::Parser;
 
     fn config(args: &[&str]) -> anyhow::Result<Config> {
@@ -167,7 +180,7 @@ mod tests {
     #[test]
     fn the_defaults_serve_the_current_folder_on_6789() {
         let config = config(&[]).unwrap();
-        assert_eq!((config.root, config.listen.port, config.listen.addresses), (PathBuf::from("."), 6789, vec![]));
+        assert_eq!((config.root, config.listen.addresses), (PathBuf::from("."), vec![ListenAddress::All(6789)]));
     }
 
     #[test]
@@ -186,7 +199,15 @@ mod tests {
         assert_eq!(bind, ["127.0.0.1:80", "[::1]:81", "[::1]:80", "unix:/run/x"]);
         assert!(refused(&["-b", "unix:"]).contains("needs a path"));
         assert!(refused(&["-b", "unix:/x", "--socket-mode", "888"]).contains("octal"));
-        assert!(refused(&["-b", "localhost"]).starts_with("--bind localhost: is not an IP address"));
+        let names =
+            ["-p", "80", "-b", "localhost", "-b", "localhost:1", "-b", ":2", "-b", "[fe80::1%lo]:3", "-b", "fe80::1%1"];
+        let bind: Vec<String> = config(&names).unwrap().listen.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(bind, ["localhost:80", "localhost:1", ":2", "[fe80::1%1]:3", "[fe80::1%1]:80"]);
+        for wrong in ["example.com", ":", "", "[::1", "[::1]x", "1.2.3.4:x", ":70000", "127.0.0.1%lo", "unix"] {
+            assert!(refused(&["-b", wrong]).contains("is not an IP address, localhost"), "{wrong}");
+        }
+        assert!(refused(&["-b", "fe80::1"]).contains("requires an interface"));
+        assert!(refused(&["-b", "[fe80::1%nosuch]:80"]).contains("an interface that does not exist"));
     }
 
     #[test]

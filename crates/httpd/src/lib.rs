@@ -57,10 +57,11 @@ fn serve(args: &[OsString]) -> Result<u8> {
     let cli = Cli::try_parse_from(args)?;
     let color = cli.color;
     logger::init("httpd", logger::level(cli.verbose, cli.quiet), color);
-    let config = Config::new(cli)?;
+    let mut config = Config::new(cli)?;
     if matches!(config.login, Some(Login::SingleUser(_))) {
         auth::reexec_without_password(args);
     }
+    startup::use_single_file(&mut config)?;
     let mut resources = Resources::open(&config)?;
     startup::warn_of_passwords_in_clear(&config, &resources.listeners.bound);
     if let Some(user) = &config.user {
@@ -78,7 +79,8 @@ fn serve(args: &[OsString]) -> Result<u8> {
         browser.watch();
     }
     resources.watch_folders(&config)?;
-    startup::announce(&config, &urls, resources.fingerprint.as_deref(), color);
+    let moved_from = resources.listeners.moved_from;
+    startup::announce(&config, &urls, resources.fingerprint.as_deref(), moved_from, color);
     let socket_files = std::mem::take(&mut resources.listeners.files);
     let threads = WorkerThreads::start(config, resources, color, started)?;
     startup::notify("READY=1");

@@ -7,6 +7,7 @@ pub(crate) mod sandbox;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ impl Resources {
     pub(crate) fn open(config: &Config) -> Result<Self, Error> {
         let root = Root::open_root(&config.root, config.symlinks).map_err(|error| cannot_open(&config.root, error))?;
         if let Some(Login::File(path)) = &config.login {
-            refuse_if_served(path, &config.root)?;
+            refuse_if_served(path, config)?;
         }
         let sink = open_log(&config.access_log)?;
         let (certificate, fingerprint) = match &config.tls {
@@ -88,14 +89,36 @@ impl Resources {
     }
 }
 
+/// If the root is a file, serves only this file of its folder.
+pub(crate) fn use_single_file(config: &mut Config) -> Result<(), Error> {
+    if !config.root.is_file() {
+        return Ok(());
+    }
+    let fail = |error| cannot_open(&config.root, error);
+    let split = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        (folder.to_owned(), path.file_name().unwrap_or_default().as_bytes().to_vec())
+    };
+    let (mut folder, mut name) = split(&config.root);
+    let root = Root::open_root(&folder, config.symlinks).map_err(fail)?;
+    if root.version(&name).is_none() {
+        // A link out of its folder: the target is served under its own name.
+        (folder, name) = split(&config.root.canonicalize().map_err(fail)?);
+    }
+    config.root = folder;
+    config.site.only = Some(name);
+    (config.site.listing, config.site.precompressed) = (false, false);
+    Ok(())
+}
+
 fn cannot_open(root: &Path, error: io::Error) -> Error {
     Error::io("open folder", root.display(), error).with_kind(Kind::Config)
 }
 
 /// Refuses a password file inside the served folder.
-fn refuse_if_served(path: &Path, root: &Path) -> Result<(), Error> {
-    let (Ok(file), Ok(root)) = (path.canonicalize(), root.canonicalize()) else { return Ok(()) };
-    if file.starts_with(root) {
+fn refuse_if_served(path: &Path, config: &Config) -> Result<(), Error> {
+    let (Ok(file), Ok(served)) = (path.canonicalize(), config.served_path().canonicalize()) else { return Ok(()) };
+    if file.starts_with(served) {
         let why = "is inside the served folder; move it to another folder";
         return Err(Error::new(Kind::Config, "password file", path.display(), why));
     }
@@ -154,6 +177,9 @@ pub(crate) fn warn_of_passwords_in_clear(config: &Config, bound: &[(Bind, Role)]
 
 /// Warns of pages of the command line that do not exist; they may be created later.
 pub(crate) fn warn_of_missing_pages(site: &Site, root: &Root) {
+    if site.only.is_some() {
+        return;
+    }
     let is_missing = |name: &[u8]| root.version(name).is_none();
     if let Some(name) = site.spa.as_deref().filter(|name| is_missing(name)) {
         let name = common::SafeText(name);
@@ -168,14 +194,21 @@ pub(crate) fn warn_of_missing_pages(site: &Site, root: &Root) {
 }
 
 /// Prints the folder and its URLs to standard error.
-pub(crate) fn announce(config: &Config, urls: &[String], fingerprint: Option<&str>, color: Color) {
+pub(crate) fn announce(
+    config: &Config,
+    urls: &[String],
+    fingerprint: Option<&str>,
+    moved_from: Option<u16>,
+    color: Color,
+) {
     if config.startup_output.quiet {
         return;
     }
     // The absolute path, because "." is ambiguous.
-    let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
+    let root = config.served_path();
+    let root = root.canonicalize().unwrap_or(root);
     let text = if io::stderr().is_terminal() {
-        let text = banner::banner(&root, urls, fingerprint, color.applies_to(&io::stderr()));
+        let text = banner::banner(&root, urls, fingerprint, moved_from, color.applies_to(&io::stderr()));
         if config.startup_output.qr { text + &banner::qr(urls) } else { text }
     } else {
         let fingerprint = fingerprint.map_or(String::new(), |text| format!("httpd: certificate SHA-256 {text}\n"));

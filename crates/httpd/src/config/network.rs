@@ -1,19 +1,23 @@
 //! Options of sockets, TLS, limits and proxies.
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
+use std::io::{self, IsTerminal};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use common::{Error, values};
 
 use super::{TlsConfig, usage};
-use crate::cli::{self, Cli};
+use crate::cli::Cli;
 use crate::connection::ConnectionLimits;
-use crate::net::listener::{Bind, ListenConfig};
+use crate::net::listener::{ListenAddress, ListenConfig};
 use crate::net::trusted_proxies::TrustedProxies;
 use crate::proto::cidr::CidrParseError;
 use crate::tls::CertificateFiles;
+
+/// The port without --port.
+const DEFAULT_PORT: u16 = 6789;
 
 /// Where the server listens.
 pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Error> {
@@ -28,9 +32,19 @@ pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Error> {
         _ => {}
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let port = cli.port.unwrap_or(DEFAULT_PORT);
+    let parsed = cli.bind.iter().map(|text| listen_address(text, port)).collect::<Result<Vec<_>, _>>()?;
+    let names_port = cli.port.is_some() || parsed.iter().any(|(_, has_own_port)| *has_own_port);
+    let is_default = parsed.is_empty();
+    let mut addresses: Vec<_> = parsed.into_iter().map(|(address, _)| address).collect();
+    if is_default {
+        addresses.push(ListenAddress::All(port));
+    }
     Ok(ListenConfig {
-        addresses: cli.bind.iter().map(|text| bind_address(text, cli.port)).collect::<Result<_, _>>()?,
-        port: cli.port,
+        addresses,
+        is_default,
+        // Another port is a surprise unless the banner names it.
+        may_move: !names_port && !cli.quiet && io::stderr().is_terminal(),
         socket_mode: cli.socket_mode,
         workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
         tls: has_tls,
@@ -39,18 +53,58 @@ pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Error> {
     })
 }
 
-fn bind_address(text: &OsStr, port: u16) -> Result<Bind, Error> {
+/// An address of `--bind`, and whether it has its own port.
+fn listen_address(text: &OsStr, port: u16) -> Result<(ListenAddress, bool), Error> {
     if let Some(path) = text.as_bytes().strip_prefix(b"unix:") {
         return match path {
             [] => Err(usage("--bind", "unix:", "needs a path after the colon")),
-            path => Ok(Bind::Unix(OsStr::from_bytes(path).into())),
+            path => Ok((ListenAddress::Unix(OsStr::from_bytes(path).into()), false)),
         };
     }
-    match text.to_str().and_then(cli::split_bind) {
-        Some((ip, own_port)) => Ok(Bind::Tcp(SocketAddr::new(ip, own_port.unwrap_or(port)))),
-        None => {
-            Err(usage("--bind", &text.to_string_lossy(), "is not an IP address, IP:PORT, [IPv6]:PORT or unix:PATH"))
+    let text = &*text.to_string_lossy();
+    let wrong =
+        || usage("--bind", text, "is not an IP address, localhost, ADDRESS:PORT, [IPv6]:PORT, :PORT or unix:PATH");
+    let (host, own_port) = split_port(text);
+    let own_port = own_port.map(|port| values::port(port).map_err(|_| wrong())).transpose()?;
+    let port = own_port.unwrap_or(port);
+    let address = match host {
+        "" if own_port.is_some() => ListenAddress::All(port),
+        "localhost" => ListenAddress::Localhost(port),
+        host => ListenAddress::Tcp(ip_address(host, port).ok_or_else(wrong)??),
+    };
+    Ok((address, own_port.is_some()))
+}
+
+/// Splits host and port; colons of an IPv6 address without brackets belong to the address.
+fn split_port(text: &str) -> (&str, Option<&str>) {
+    if let Some((host, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return match (rest, rest.strip_prefix(':')) {
+            ("", _) => (host, None),
+            (_, Some(port)) => (host, Some(port)),
+            // Neither end nor port: no address.
+            _ => (text, None),
+        };
+    }
+    match text.split_once(':') {
+        Some((host, port)) if !port.contains(':') => (host, Some(port)),
+        _ => (text, None),
+    }
+}
+
+/// An IP address with a zone if it is link-local (RFC 4007, section 11); `None` if it is no address.
+fn ip_address(text: &str, port: u16) -> Option<Result<SocketAddr, Error>> {
+    let (ip, zone) = text.split_once('%').map_or((text, None), |(ip, zone)| (ip, Some(zone)));
+    let scope = |zone: &str| {
+        let index = zone.parse().ok().or_else(|| nix::net::if_::if_nametoindex(zone).ok());
+        index.ok_or_else(|| usage("--bind", text, "names an interface that does not exist"))
+    };
+    match (ip.parse().ok()?, zone) {
+        (IpAddr::V6(ip), None) if ip.is_unicast_link_local() => {
+            Some(Err(usage("--bind", text, "requires an interface, such as fe80::1%eth0")))
         }
+        (IpAddr::V6(ip), Some(zone)) => Some(scope(zone).map(|scope| SocketAddrV6::new(ip, port, 0, scope).into())),
+        (IpAddr::V4(_), Some(_)) => None,
+        (ip, None) => Some(Ok(SocketAddr::new(ip, port))),
     }
 }
 

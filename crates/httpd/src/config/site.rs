@@ -21,6 +21,7 @@ pub(super) fn site(cli: &Cli) -> Result<Site, Error> {
         }
     }
     Ok(Site {
+        only: None,
         index: cli.index.iter().map(|name| name.clone().into_bytes()).collect(),
         listing: !cli.no_listing,
         hidden: cli.hidden,

@@ -21,6 +21,8 @@ const HTML: &[u8] = b".html";
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option of the command line")]
 pub struct Site {
+    /// The name of the only file, if a file is served instead of a folder.
+    pub only: Option<Vec<u8>>,
     /// Index file names; the first one that exists wins.
     pub index: Vec<Vec<u8>>,
     /// Whether a folder without an index file is listed.
@@ -65,6 +67,8 @@ pub enum Resolved<F> {
     Listing,
     /// A redirect to this relative reference (RFC 3986, section 4.2).
     Redirect(Vec<u8>),
+    /// A temporary redirect to this relative reference.
+    TemporaryRedirect(Vec<u8>),
     /// 404, with the site's own page if there is one.
     Missing(Option<F>),
 }
@@ -73,6 +77,7 @@ impl Default for Site {
     /// The rules without options.
     fn default() -> Self {
         Self {
+            only: None,
             index: vec![b"index.html".to_vec()],
             listing: true,
             hidden: false,
@@ -97,6 +102,9 @@ impl Site {
         mut look: impl FnMut(&[u8]) -> Result<PathKind<F>, E>,
     ) -> Result<Resolved<F>, E> {
         let relative = path.relative();
+        if let Some(name) = &self.only {
+            return find_only(name, path, look);
+        }
         if self.hides(path) {
             return missing(look);
         }
@@ -223,6 +231,24 @@ impl Site {
     }
 }
 
+/// What answers a path if one file is served: the file at its name, and a redirect to it at the root.
+fn find_only<F, E>(
+    name: &[u8],
+    path: &Path,
+    mut look: impl FnMut(&[u8]) -> Result<PathKind<F>, E>,
+) -> Result<Resolved<F>, E> {
+    if path.relative().is_empty() {
+        return Ok(Resolved::TemporaryRedirect(reference(b"", name, b"")));
+    }
+    if path.relative() != name || path.is_folder {
+        return Ok(Resolved::Missing(None));
+    }
+    Ok(match look(name)? {
+        PathKind::File(file) => Resolved::File(file),
+        _ => Resolved::Missing(None),
+    })
+}
+
 fn missing<F, E>(mut look: impl FnMut(&[u8]) -> Result<PathKind<F>, E>) -> Result<Resolved<F>, E> {
     Ok(match look(NOT_FOUND_PAGE)? {
         PathKind::File(page) => Resolved::Missing(Some(page)),
@@ -332,6 +358,17 @@ mod tests {
     #[test]
     fn a_site_may_have_its_own_page_for_missing_files() {
         assert_eq!(found(&Site::default(), &["404.html"], "/nothing"), Resolved::Missing(Some("404.html".to_owned())));
+    }
+
+    #[test]
+    fn one_file_is_served_at_its_name_only() {
+        let site = Site { only: Some(b".a b.txt".to_vec()), ..Site::default() };
+        let files = [".a b.txt", "other", "index.html", "404.html"];
+        assert_eq!(found(&site, &files, "/.a%20b.txt"), file(".a b.txt"));
+        assert_eq!(found(&site, &files, "/"), Resolved::TemporaryRedirect(b".a%20b.txt".to_vec()));
+        for other in ["/other", "/index.html", "/.a%20b.txt/", "/x/.a%20b.txt"] {
+            assert_eq!(found(&site, &files, other), Resolved::Missing(None), "{other}");
+        }
     }
 
     #[test]

@@ -14,13 +14,13 @@ const RETRY_AFTER: &str = "1";
 
 impl Exchange<'_, '_, '_> {
     /// A redirect to a relative reference; the query stays.
-    pub(super) fn redirect(&mut self, mut location: Vec<u8>, query: Option<&[u8]>) -> Reply {
+    pub(super) fn redirect(&mut self, status: Status, mut location: Vec<u8>, query: Option<&[u8]>) -> Reply {
         if let Some(query) = query {
             location.push(b'?');
             location.extend_from_slice(query);
         }
         let sentence = "This page has another address.";
-        self.page(Status::MOVED_PERMANENTLY, sentence, &[("Location", location)])
+        self.page(status, sentence, &[("Location", location)])
     }
 
     pub(super) fn options(&mut self) -> Reply {

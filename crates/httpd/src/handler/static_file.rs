@@ -65,7 +65,8 @@ impl StaticFiles {
                 Ok(self.send(exchange, page, &Selected::Whole(Status::NOT_FOUND)))
             }
             Resolved::Missing(None) => Ok(exchange.not_found()),
-            Resolved::Redirect(location) => Ok(exchange.redirect(location, query)),
+            Resolved::Redirect(location) => Ok(exchange.redirect(Status::MOVED_PERMANENTLY, location, query)),
+            Resolved::TemporaryRedirect(location) => Ok(exchange.redirect(Status::FOUND, location, query)),
             Resolved::Listing => directories.listing(exchange, path, query),
         }
     }

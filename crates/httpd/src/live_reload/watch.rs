@@ -127,7 +127,11 @@ impl Watcher {
             return;
         }
         let (Some(folder), Some(name)) = (self.folders.get(&event.wd), &event.name) else { return };
-        if self.site.hides_name(name.as_bytes()) {
+        let is_served = match &self.site.only {
+            Some(only) => only == name.as_bytes(),
+            None => !self.site.hides_name(name.as_bytes()),
+        };
+        if !is_served {
             return;
         }
         let path = folder.join(name);
@@ -171,6 +175,9 @@ impl Watcher {
                 }
                 // The folder was removed, or is unreadable and therefore not served.
                 Err(_) => continue,
+            }
+            if self.site.only.is_some() {
+                return;
             }
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };
             let below = entries.flatten().filter(|entry| {

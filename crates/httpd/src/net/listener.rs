@@ -24,7 +24,7 @@ pub use unix::SocketFile;
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
 
-/// An address to listen on.
+/// A bound address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bind {
     /// A TCP address.
@@ -42,13 +42,72 @@ impl fmt::Display for Bind {
     }
 }
 
+/// An address of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// All addresses of this host.
+    All(u16),
+    /// The loopback addresses of IPv4 and IPv6.
+    Localhost(u16),
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A unix socket at this path.
+    Unix(PathBuf),
+}
+
+impl ListenAddress {
+    /// The same address with another port; `None` for unix sockets.
+    fn with_port(&self, port: u16) -> Option<Self> {
+        match self {
+            Self::All(_) => Some(Self::All(port)),
+            Self::Localhost(_) => Some(Self::Localhost(port)),
+            Self::Tcp(address) => {
+                let mut address = *address;
+                address.set_port(port);
+                Some(Self::Tcp(address))
+            }
+            Self::Unix(_) => None,
+        }
+    }
+
+    fn port(&self) -> Option<u16> {
+        match self {
+            Self::All(port) | Self::Localhost(port) => Some(*port),
+            Self::Tcp(address) => Some(address.port()),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether an IPv4 address is named, so that a dual-stack `::` on the same port would conflict with it.
+    fn names_ipv4(&self) -> bool {
+        match self {
+            Self::Localhost(_) => true,
+            Self::Tcp(address) => address.is_ipv4(),
+            Self::All(_) | Self::Unix(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All(port) => write!(f, ":{port}"),
+            Self::Localhost(port) => write!(f, "localhost:{port}"),
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", SafeText(path.as_os_str().as_encoded_bytes())),
+        }
+    }
+}
+
 /// The addresses and ports to listen on.
 #[derive(Debug)]
 pub struct ListenConfig {
-    /// The addresses; without any, all addresses of the host on `port`.
-    pub addresses: Vec<Bind>,
-    /// The default port.
-    pub port: u16,
+    /// The addresses.
+    pub addresses: Vec<ListenAddress>,
+    /// Whether the addresses are the default.
+    pub is_default: bool,
+    /// Whether the next free port is used if the default port is in use.
+    pub may_move: bool,
     /// The permissions of unix sockets.
     pub socket_mode: u32,
     /// The number of workers.
@@ -110,27 +169,61 @@ pub struct Listeners {
     pub by_worker: Vec<Vec<Listener>>,
     /// The files of unix sockets, removed on drop.
     pub files: Vec<SocketFile>,
-    /// Whether `::` includes IPv4.
-    dual_stack: bool,
+    /// The default port, if it was in use and another one is bound.
+    pub moved_from: Option<u16>,
 }
 
 /// Uses the inherited sockets; without any, binds the configured addresses.
 pub fn open(config: &ListenConfig) -> Result<Listeners, Error> {
     let by_worker = (0..config.workers).map(|_| Vec::new()).collect();
-    let mut listeners = Listeners { bound: Vec::new(), by_worker, files: Vec::new(), dual_stack: true };
+    let mut listeners = Listeners { bound: Vec::new(), by_worker, files: Vec::new(), moved_from: None };
     let inherited = inherited::take_over()?;
     if inherited.is_empty() {
         listeners.bind_all(config)?;
-    } else if let Some(address) = config.addresses.first() {
-        let why = "cannot be combined with inherited sockets (LISTEN_FDS)";
-        return Err(Error::new(Kind::Usage, "--bind", address, why));
-    } else {
+    } else if config.is_default {
         listeners.use_inherited(inherited, config)?;
+    } else {
+        let why = "cannot be combined with inherited sockets (LISTEN_FDS)";
+        let address = config.addresses.first().map(ToString::to_string).unwrap_or_default();
+        return Err(Error::new(Kind::Usage, "--bind", address, why));
     }
     if let Some(port) = config.redirect {
         listeners.bind_redirect(config, port)?;
     }
     Ok(listeners)
+}
+
+/// Ports that are tried behind a default port that is in use.
+const MAX_MOVES: u16 = 20;
+
+/// The addresses with the first port that is free on all of them, and the default port if that is another one.
+fn move_to_free_port(addresses: &[ListenAddress]) -> (Vec<ListenAddress>, Option<u16>) {
+    let Some(default) = addresses.iter().find_map(ListenAddress::port) else { return (addresses.to_vec(), None) };
+    for port in default..=default.saturating_add(MAX_MOVES) {
+        let moved: Vec<_> =
+            addresses.iter().map(|address| address.with_port(port).unwrap_or_else(|| address.clone())).collect();
+        if !moved.iter().any(is_in_use) {
+            return (moved, (port != default).then_some(default));
+        }
+    }
+    (addresses.to_vec(), None)
+}
+
+fn is_in_use(address: &ListenAddress) -> bool {
+    let is_in_use = |address: SocketAddr| {
+        let bound = socket(address, true).and_then(|socket| socket.bind(&address.into()));
+        bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+    };
+    match address {
+        ListenAddress::All(port) => {
+            is_in_use((Ipv6Addr::UNSPECIFIED, *port).into()) || is_in_use((Ipv4Addr::UNSPECIFIED, *port).into())
+        }
+        ListenAddress::Localhost(port) => {
+            is_in_use((Ipv4Addr::LOCALHOST, *port).into()) || is_in_use((Ipv6Addr::LOCALHOST, *port).into())
+        }
+        ListenAddress::Tcp(address) => is_in_use(*address),
+        ListenAddress::Unix(_) => false,
+    }
 }
 
 impl Listeners {
@@ -152,25 +245,32 @@ impl Listeners {
 
     fn bind_all(&mut self, config: &ListenConfig) -> Result<(), Error> {
         let role = if config.tls { Role::Tls } else { Role::Plain };
-        if config.addresses.is_empty() {
-            return self.bind_everywhere(config.port, role);
+        if config.may_move {
+            let (addresses, moved_from) = move_to_free_port(&config.addresses);
+            self.moved_from = moved_from;
+            self.bind_each(&addresses, role, config.socket_mode)
+        } else {
+            self.bind_each(&config.addresses, role, config.socket_mode)
         }
-        for (index, bind) in config.addresses.iter().enumerate() {
-            let has_own_port = !matches!(bind, Bind::Tcp(address) if address.port() == 0);
-            if has_own_port && config.addresses[..index].contains(bind) {
+    }
+
+    fn bind_each(&mut self, addresses: &[ListenAddress], role: Role, socket_mode: u32) -> Result<(), Error> {
+        for (index, address) in addresses.iter().enumerate() {
+            if address.port() != Some(0) && addresses[..index].contains(address) {
                 continue;
             }
-            match bind {
-                Bind::Tcp(address) => {
-                    // A dual-stack `::` would conflict with an IPv4 address on the same port.
-                    let shares = |other: &Bind| matches!(other, Bind::Tcp(other) if other.is_ipv4() && other.port() == address.port());
-                    self.dual_stack = address.port() == 0 || !config.addresses.iter().any(shares);
-                    self.bind(*address, role).map_err(|error| bind_error(bind, error))?;
+            let conflicts = |other: &ListenAddress| other.names_ipv4() && other.port() == address.port();
+            let dual_stack = address.port() == Some(0) || !addresses.iter().any(conflicts);
+            match address {
+                ListenAddress::All(port) => self.bind_everywhere(*port, role, dual_stack)?,
+                ListenAddress::Localhost(port) => self.bind_localhost(*port, role)?,
+                ListenAddress::Tcp(tcp) => {
+                    self.bind(*tcp, role, dual_stack).map_err(|error| bind_error(&Bind::Tcp(*tcp), error))?;
                 }
-                Bind::Unix(path) => {
-                    let (socket, file) = unix::bind(path, config.socket_mode)?;
+                ListenAddress::Unix(path) => {
+                    let (socket, file) = unix::bind(path, socket_mode)?;
                     self.files.push(file);
-                    self.share(&socket, bind.clone(), Role::Plain)?;
+                    self.share(&socket, Bind::Unix(path.clone()), Role::Plain)?;
                 }
             }
         }
@@ -180,22 +280,13 @@ impl Listeners {
     /// Binds the redirect port on every address that serves HTTPS.
     fn bind_redirect(&mut self, config: &ListenConfig, port: u16) -> Result<(), Error> {
         let role = Role::Redirect(self.https_port(config));
-        let mut addresses: Vec<_> = config
-            .addresses
-            .iter()
-            .filter_map(|bind| if let Bind::Tcp(address) = bind { Some(address.ip()) } else { None })
-            .collect();
-        addresses.sort();
-        addresses.dedup();
+        let mut addresses: Vec<_> = config.addresses.iter().filter_map(|address| address.with_port(port)).collect();
+        let mut seen: Vec<ListenAddress> = Vec::new();
+        addresses.retain(|address| !seen.contains(address) && (seen.push(address.clone()), true).1);
         if addresses.is_empty() {
-            return self.bind_everywhere(port, role);
+            addresses.push(ListenAddress::All(port));
         }
-        self.dual_stack = !addresses.iter().any(IpAddr::is_ipv4);
-        for ip in addresses {
-            let address = SocketAddr::new(ip, port);
-            self.bind(address, role).map_err(|error| bind_error(&Bind::Tcp(address), error))?;
-        }
-        Ok(())
+        self.bind_each(&addresses, role, config.socket_mode)
     }
 
     fn https_port(&self, config: &ListenConfig) -> u16 {
@@ -206,26 +297,39 @@ impl Listeners {
         config.public_port.or_else(|| self.bound.iter().find_map(port)).unwrap_or(443)
     }
 
-    fn bind_everywhere(&mut self, port: u16, role: Role) -> Result<(), Error> {
-        self.dual_stack = true;
+    fn bind_everywhere(&mut self, port: u16, role: Role, dual_stack: bool) -> Result<(), Error> {
         let mut address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-        let mut result = self.bind(address, role);
+        let mut result = self.bind(address, role, dual_stack);
         // The host has no IPv6.
         if result.as_ref().is_err_and(is_unsupported) {
             address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-            result = self.bind(address, role);
+            result = self.bind(address, role, dual_stack);
         }
         result.map_err(|error| bind_error(&Bind::Tcp(address), error))
     }
 
-    fn bind(&mut self, wanted: SocketAddr, role: Role) -> io::Result<()> {
+    fn bind_localhost(&mut self, port: u16, role: Role) -> Result<(), Error> {
+        let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        self.bind(v4, role, false).map_err(|error| bind_error(&Bind::Tcp(v4), error))?;
+        let port = match self.bound.last() {
+            Some((Bind::Tcp(bound), _)) => bound.port(),
+            _ => port,
+        };
+        let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+        match self.bind(v6, role, false) {
+            Err(error) if !is_unsupported(&error) => Err(bind_error(&Bind::Tcp(v6), error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn bind(&mut self, wanted: SocketAddr, role: Role, dual_stack: bool) -> io::Result<()> {
         // A socket without SO_REUSEPORT detects another process on the port.
         if wanted.port() != 0 {
-            socket(wanted, self.dual_stack)?.bind(&wanted.into())?;
+            socket(wanted, dual_stack)?.bind(&wanted.into())?;
         }
         let mut bound = wanted;
         for listeners in &mut self.by_worker {
-            let socket = socket(bound, self.dual_stack)?;
+            let socket = socket(bound, dual_stack)?;
             socket.set_reuse_port(true)?;
             socket.set_tcp_nodelay(true)?;
             socket.bind(&bound.into())?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 
-use crate::net::listener::{Bind, Role};
+use crate::net::listener::{Bind, ListenAddress, Role};
 use crate::startup::qr;
 
 /// The URLs of bound addresses; an unspecified address gives localhost and all addresses of this host.
@@ -24,7 +24,7 @@ pub(crate) fn urls(bound: &[(Bind, Role)]) -> Vec<String> {
             continue;
         };
         if !address.ip().is_unspecified() {
-            urls.push(url(scheme, address.ip(), address.port()));
+            urls.push(format!("{scheme}://{address}/"));
             continue;
         }
         urls.push(format!("{scheme}://localhost:{}/", address.port()));
@@ -38,14 +38,14 @@ pub(crate) fn urls(bound: &[(Bind, Role)]) -> Vec<String> {
 }
 
 /// Names and addresses of this host for a certificate, including the configured addresses.
-pub(crate) fn own_names(wanted: &[Bind]) -> (Vec<String>, Vec<IpAddr>) {
+pub(crate) fn own_names(wanted: &[ListenAddress]) -> (Vec<String>, Vec<IpAddr>) {
     let mut names = vec!["localhost".to_owned()];
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     names.extend(host.filter(|host| !host.is_empty() && host != "localhost"));
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     addresses.extend(own_addresses());
     addresses.extend(wanted.iter().filter_map(|bind| match bind {
-        Bind::Tcp(address) if !address.ip().is_unspecified() => Some(address.ip()),
+        ListenAddress::Tcp(address) if !address.ip().is_unspecified() => Some(address.ip()),
         _ => None,
     }));
     let mut seen = std::collections::HashSet::new();
@@ -70,7 +70,13 @@ pub(crate) fn qr(urls: &[String]) -> String {
 }
 
 /// The banner for a terminal.
-pub(crate) fn banner(root: &Path, urls: &[String], fingerprint: Option<&str>, color: bool) -> String {
+pub(crate) fn banner(
+    root: &Path,
+    urls: &[String],
+    fingerprint: Option<&str>,
+    moved_from: Option<u16>,
+    color: bool,
+) -> String {
     let (bold, dim, off) = if color { ("\x1b[1m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
     let mut text =
         format!("\n  {bold}httpd{off} serves {bold}{}{off}\n\n", common::SafeText(root.as_os_str().as_encoded_bytes()));
@@ -81,6 +87,9 @@ pub(crate) fn banner(root: &Path, urls: &[String], fingerprint: Option<&str>, co
         // Two lines, because it is wider than a terminal.
         let (first, second) = fingerprint.split_at(fingerprint.len().min(48));
         let _ = writeln!(text, "\n  self-signed certificate; SHA-256:\n    {first}\n    {second}");
+    }
+    if let Some(port) = moved_from {
+        let _ = writeln!(text, "\n  Port {port} is in use, so this is the next free one.");
     }
     let _ = writeln!(text, "\n  {dim}Press Ctrl-C to stop.{off}\n");
     text
@@ -127,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_banner_names_the_folder_and_the_urls() {
-        let text = banner(Path::new("w\x1bww"), &["http://localhost:1/".to_owned()], None, false);
+        let text = banner(Path::new("w\x1bww"), &["http://localhost:1/".to_owned()], None, None, false);
         assert!(text.contains("serves w\\x1bww\n") && text.contains("    http://localhost:1/\n"), "{text}");
     }
 }

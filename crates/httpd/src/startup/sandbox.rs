@@ -9,28 +9,46 @@ use std::path::{Path, PathBuf};
 
 use common::landlock::{AccessFs, Rules, folder_of};
 use common::{Error, Kind};
-use nix::unistd::{User, initgroups, setgid, setuid};
+use nix::unistd::{Gid, Group, Uid, User, initgroups, setgid, setgroups, setuid};
 
 use crate::auth::Login;
 use crate::config::{Config, LogTarget, TlsConfig};
 use crate::content::files::SymlinkPolicy;
-use crate::net::listener::Bind;
+use crate::net::listener::ListenAddress;
 
 /// Files of the local time zone, for the access log.
 const TIME_ZONES: [&str; 2] = ["/etc/localtime", "/usr/share/zoneinfo"];
 
-/// Changes to another user and its groups permanently.
-pub(crate) fn become_user(name: &str) -> Result<(), Error> {
-    let fail = |cause: nix::Error| Error::io("become user", name, cause.into()).with_kind(Kind::Config);
-    let Some(user) = User::from_name(name).map_err(fail)? else {
-        return Err(Error::new(Kind::Config, "become user", name, "no such user"));
+/// Changes to another user and its groups permanently; `text` is `USER` or `USER:GROUP`, each a name or a number.
+pub(crate) fn become_user(text: &str) -> Result<(), Error> {
+    let wrong = |why: &str| Error::new(Kind::Config, "become user", text, why.to_owned());
+    let fail = |cause: nix::Error| Error::io("become user", text, cause.into()).with_kind(Kind::Config);
+    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    let number = user.parse().ok().map(Uid::from_raw);
+    let known = match (User::from_name(user).map_err(fail)?, number) {
+        (None, Some(uid)) => User::from_uid(uid).map_err(fail)?,
+        (known, _) => known,
     };
-    let text = CString::new(name).map_err(|cause| Error::new(Kind::Config, "become user", name, cause))?;
-    initgroups(&text, user.gid).map_err(fail)?;
-    setgid(user.gid).map_err(fail)?;
-    setuid(user.uid).map_err(fail)?;
-    log::info!("running as {name} ({})", user.uid);
+    let uid = known.as_ref().map(|user| user.uid).or(number).ok_or_else(|| wrong("no such user"))?;
+    let gid = match (group, &known) {
+        (Some(group), _) => group_id(group).map_err(fail)?.ok_or_else(|| wrong("no such group"))?,
+        (None, Some(user)) => user.gid,
+        (None, None) => return Err(wrong("the number has no user entry; add a group, as in 1000:1000")),
+    };
+    match known.and_then(|user| CString::new(user.name).ok()) {
+        Some(name) => initgroups(&name, gid).map_err(fail)?,
+        None => setgroups(&[gid]).map_err(fail)?,
+    }
+    setgid(gid).map_err(fail)?;
+    setuid(uid).map_err(fail)?;
+    log::info!("running as {text} (user {uid}, group {gid})");
     Ok(())
+}
+
+/// A group by name or number.
+fn group_id(text: &str) -> nix::Result<Option<Gid>> {
+    let known = Group::from_name(text)?.map(|group| group.gid);
+    Ok(known.or_else(|| text.parse().ok().map(Gid::from_raw)))
 }
 
 /// Confines this thread and all threads that it starts. Without Landlock in the kernel only `no_new_privs` is set.
@@ -57,7 +75,7 @@ fn rules(config: &Config) -> Result<Rules, Box<dyn std::error::Error + Send + Sy
         }
     }
     for bind in &config.listen.addresses {
-        if let Bind::Unix(path) = bind {
+        if let ListenAddress::Unix(path) = bind {
             // Removing the socket at the end is a right of its folder.
             rules = rules.allow(folder_of(path), AccessFs::RemoveFile)?;
         }
