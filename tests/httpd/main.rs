@@ -20,6 +20,7 @@
 //! - `proxies`: whose word about a client counts
 //! - `tls`: HTTPS, certificates, those who speak something else
 //! - `login`: who is let in, what guessing costs, where passwords come from
+//! - `types`: content types, files that are stored compressed
 //! - `watching`: health, draining, metrics, the log for machines
 //! - `dist`: the man page and the completions are those of the options
 //! - `www`: the site of the quick start says nothing false about itself
@@ -45,5 +46,6 @@ mod running;
 mod serving;
 mod sockets;
 mod tls;
+mod types;
 mod watching;
 mod www;

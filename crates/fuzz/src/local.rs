@@ -57,7 +57,7 @@ pub fn file_names(data: &[u8]) {
     names.sort_unstable();
     assert_eq!(read, names);
     let types = MimeTypes::default();
-    let content_type = types.of(data);
+    let content_type = types.of(data, Some(data));
     assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not fit for a field: {content_type}");
 }
 

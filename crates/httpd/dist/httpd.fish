@@ -13,7 +13,9 @@ any\t'All of them, wherever they lead'
 none\t'None: a path with a link in it does not exist'"
 complete -c httpd -l header -d 'Add a field to every answer; may be repeated' -r
 complete -c httpd -l cache -d 'Cache-Control by path, such as \'/assets/**=max-age=31536000, immutable\'; may be repeated, the last one that fits wins. Default: no-cache' -r
-complete -c httpd -l mime -d 'Content type by extension; may be repeated' -r
+complete -c httpd -l mime -d 'Content type by extension, file name or glob, such as \'foo=text/x-foo\' or \'*.d.ts=text/plain\'; may be repeated, the last one that fits wins' -r
+complete -c httpd -l default-type -d 'Content type of files whose type is unknown. Default: application/octet-stream' -r
+complete -c httpd -l encoded -d 'Files that end in .br, .gz or .zst and are sent as what they contain, with Content-Encoding, such as \'Build/**\' of Unity; may be repeated' -r
 complete -c httpd -l cache-memory -d 'Memory for small files and compressed text, in MiB' -r
 complete -c httpd -l access-log -d 'Where the access log goes: a file, - for standard output, or off' -r
 complete -c httpd -l log-format -d 'Form of the access log. Default: dev on a terminal, else combined' -r -f -a "dev\t'Short, for people who watch'

@@ -107,9 +107,19 @@ pub struct Cli {
     #[arg(long, value_name = "GLOB=VALUE")]
     pub cache: Vec<String>,
 
-    /// Content type by extension; may be repeated.
-    #[arg(long, value_name = "EXT=TYPE")]
+    /// Content type by extension, file name or glob, such as 'foo=text/x-foo' or '*.d.ts=text/plain'; may be repeated, the last
+    /// one that fits wins.
+    #[arg(long, value_name = "EXT|GLOB=TYPE")]
     pub mime: Vec<String>,
+
+    /// Content type of files whose type is unknown. Default: application/octet-stream.
+    #[arg(long, value_name = "TYPE")]
+    pub default_type: Option<String>,
+
+    /// Files that end in .br, .gz or .zst and are sent as what they contain, with Content-Encoding, such as 'Build/**' of Unity;
+    /// may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub encoded: Vec<String>,
 
     /// Do not use .br, .zst and .gz files that lie beside a file.
     #[arg(long)]

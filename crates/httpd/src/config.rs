@@ -268,7 +268,12 @@ mod tests {
     #[test]
     fn types_and_cache_rules_are_checked() {
         assert!(config(&["--mime", ".foo=text/x-foo", "--cache", "*.js=max-age=60"]).is_ok());
-        assert!(refused(&["--mime", "foo"]).contains("EXT=TYPE"));
+        assert!(config(&["--mime", "*.d.ts=text/plain; charset=utf-8", "--encoded", "Build/**"]).is_ok());
+        for wrong in ["foo", "foo=text", "foo=/x", "foo=a b/c", "=text/plain", "a/=text/plain", ".git/*=text/plain"] {
+            assert!(refused(&["--mime", wrong]).starts_with(&format!("--mime {wrong}: ")), "{wrong}");
+        }
+        assert!(refused(&["--encoded", "Build/"]).contains("matches no path"));
+        assert!(refused(&["--default-type", "text"]).contains("is not a media type"));
         assert!(refused(&["--cache", "x"]).contains("GLOB=VALUE"));
         assert!(refused(&["--index", "../x"]).contains("below the root"));
     }

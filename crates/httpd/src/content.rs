@@ -2,6 +2,7 @@
 //!
 //! - [`routing`] decides which file answers a path, [`lookup`] finds it in the [`cache`] or on disk ([`files`]).
 //! - [`representation`] holds the fields and conditions of one version of a file, [`mime`] its content type.
+//! - [`glob`] and [`path`] are about paths alone, [`source`] joins a path and content.
 //! - [`compression`] compresses text, [`listing`] and [`archive`] render folders, [`error_page`] renders errors.
 
 pub mod archive;
@@ -9,14 +10,16 @@ pub mod cache;
 pub mod compression;
 pub mod error_page;
 pub mod files;
-mod glob;
+pub mod glob;
 pub mod listing;
 pub mod lookup;
 pub mod mime;
+pub mod path;
 pub mod representation;
 pub mod routing;
 mod second_chance;
 pub mod size;
+pub mod source;
 
 use std::fs::File;
 use std::io;

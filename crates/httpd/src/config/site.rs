@@ -4,6 +4,7 @@ use common::Error;
 
 use super::usage;
 use crate::cli::Cli;
+use crate::content::glob::PathPattern;
 use crate::content::mime::MimeTypes;
 use crate::content::routing::{CacheRules, Site};
 use crate::handler::MonitoringPaths;
@@ -29,8 +30,8 @@ pub(super) fn site(cli: &Cli) -> Result<Site, Error> {
         clean_urls: cli.clean_urls,
         precompressed: !cli.no_precompressed,
         compress: cli.compress,
-        types: MimeTypes::new(cli.mime.iter().map(|text| media_type(text)).collect::<Result<Vec<_>, _>>()?),
-        cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text)).collect::<Result<Vec<_>, _>>()?),
+        types: types(cli)?,
+        cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text, cli.hidden)).collect::<Result<_, _>>()?),
         cors: cli.cors,
         extra_headers: extra_headers(cli)?,
     })
@@ -103,21 +104,50 @@ fn header_field(text: &str) -> Result<(&str, &str), Error> {
     Ok((name, value))
 }
 
-fn media_type(text: &str) -> Result<(String, String), Error> {
-    let (extension, media_type) = text.split_once('=').ok_or_else(|| usage("--mime", text, "is not EXT=TYPE"))?;
-    let extension = extension.trim_start_matches('.').to_ascii_lowercase();
-    if extension.is_empty() || !media_type.contains('/') || !media_type.bytes().all(field::is_value) {
-        return Err(usage("--mime", text, "is not EXT=TYPE"));
+/// Options of content types.
+fn types(cli: &Cli) -> Result<MimeTypes, Error> {
+    let encoded = cli.encoded.iter().map(|text| checked("--encoded", text, PathPattern::new(text), cli.hidden));
+    if let Some(text) = cli.default_type.as_ref().filter(|text| !is_media_type(text)) {
+        return Err(usage("--default-type", text, "is not a media type, such as text/plain"));
     }
-    Ok((extension, media_type.to_owned()))
+    Ok(MimeTypes {
+        overrides: cli.mime.iter().map(|text| media_type(text, cli.hidden)).collect::<Result<_, _>>()?,
+        default: cli.default_type.clone(),
+        encoded: encoded.collect::<Result<_, _>>()?,
+    })
 }
 
-fn cache_rule(text: &str) -> Result<(String, String), Error> {
+fn media_type(text: &str, hidden: bool) -> Result<(PathPattern, String), Error> {
     match text.split_once('=') {
-        Some((glob, value)) if !glob.is_empty() && !value.is_empty() && value.bytes().all(field::is_value) => {
-            Ok((glob.to_owned(), value.to_owned()))
+        Some((pattern, media_type)) if is_media_type(media_type) => {
+            Ok((checked("--mime", text, PathPattern::of_type(pattern), hidden)?, media_type.to_owned()))
+        }
+        _ => Err(usage("--mime", text, "is not EXT=TYPE or GLOB=TYPE, with a type such as text/plain")),
+    }
+}
+
+/// Whether text is a media type (RFC 9110, section 8.3.1), with parameters or without.
+fn is_media_type(text: &str) -> bool {
+    let essence = text.split(';').next().unwrap_or_default().trim_end();
+    let is_token = |token: &str| !token.is_empty() && token.bytes().all(field::is_token);
+    essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+        && text.bytes().all(field::is_value)
+}
+
+fn cache_rule(text: &str, hidden: bool) -> Result<(PathPattern, String), Error> {
+    match text.split_once('=') {
+        Some((glob, value)) if !value.is_empty() && value.bytes().all(field::is_value) => {
+            Ok((checked("--cache", text, PathPattern::new(glob), hidden)?, value.to_owned()))
         }
         _ => Err(usage("--cache", text, "is not GLOB=VALUE")),
+    }
+}
+
+/// Refuses a pattern that matches no path that is served.
+fn checked(option: &'static str, text: &str, pattern: PathPattern, hidden: bool) -> Result<PathPattern, Error> {
+    match pattern.why_useless(hidden) {
+        Some(why) => Err(usage(option, text, why)),
+        None => Ok(pattern),
     }
 }
 

@@ -14,8 +14,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::clock::last_full_second;
 use crate::content::files::Root;
 use crate::content::representation::{Representation, Selected};
-use crate::content::routing::{Site, with_suffix};
+use crate::content::routing::{Content, Site, with_suffix};
 use crate::content::second_chance::SecondChanceCache;
+use crate::content::source::Source;
 use crate::file_version::FileVersion;
 use crate::proto::negotiate::Coding;
 use crate::proto::response::Status;
@@ -47,8 +48,7 @@ impl CachedFile {
     /// Reads a file of at most [`MAX_CACHED_FILE`] bytes; `None` if it has grown beyond that meanwhile.
     pub fn read(
         site: &Site,
-        path: &[u8],
-        coding: Option<Coding>,
+        source: Source,
         file: &File,
         opened: FileVersion,
         last_full_second: i64,
@@ -69,7 +69,9 @@ impl CachedFile {
             version = after;
         }
         let etag = format!("\"{:032x}\"", xxh3_128(&body)).into_bytes();
-        let representation = site.representation(path, coding, body.len() as u64, etag, version.trusted_modified());
+        let content_type = source.type_of_content(site, &body);
+        let content = Content { size: body.len() as u64, etag, modified: version.trusted_modified(), content_type };
+        let representation = site.representation(source.path, source.coding, content);
         let mut fields = Vec::new();
         representation.write_fields(&Selected::Whole(Status::OK), last_full_second, &mut fields);
         Ok(Some(Self { representation, fields, body, version }))
@@ -195,7 +197,7 @@ mod tests {
         fn read(&self, name: &str) -> Arc<CachedFile> {
             match self.root.open(name.as_bytes()).unwrap() {
                 Opened::File(file, version) => {
-                    let read = CachedFile::read(&self.site, name.as_bytes(), None, &file, version, 0);
+                    let read = CachedFile::read(&self.site, Source::original(name.as_bytes()), &file, version, 0);
                     Arc::new(read.unwrap().unwrap())
                 }
                 other => panic!("{other:?}"),

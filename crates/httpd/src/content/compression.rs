@@ -32,15 +32,23 @@ pub fn is_worth(original: &Representation) -> bool {
 
 /// Whether content of this media type shrinks.
 fn is_text(media_type: &str) -> bool {
-    const OTHERS: [&str; 8] = [
+    const OTHERS: [&str; 16] = [
         "application/javascript",
         "application/json",
+        "application/jsonl",
+        "application/vnd.apple.mpegurl",
         "application/vnd.ms-fontobject",
         "application/wasm",
+        "application/x-ndjson",
         "application/xml",
+        "application/xml-dtd",
         "font/otf",
         "font/ttf",
         "image/bmp",
+        "model/mtl",
+        "model/obj",
+        "model/step",
+        "model/stl",
     ];
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence.starts_with("text/")
@@ -254,8 +262,15 @@ fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::routing::Site;
+    use crate::content::routing::{Content, Site};
     use std::io::Read;
+
+    fn representation(path: &str, size: u64) -> Representation {
+        let rules = Site::default();
+        let content_type = rules.types.of(path.as_bytes(), None).into_owned();
+        let content = Content { size, etag: b"\"x\"".to_vec(), modified: None, content_type };
+        rules.representation(path.as_bytes(), None, content)
+    }
 
     fn version(size: u64) -> FileVersion {
         let file = tempfile::tempfile().unwrap();
@@ -264,7 +279,7 @@ mod tests {
     }
 
     fn cached_file(length: usize, version: FileVersion) -> Arc<CachedFile> {
-        let representation = Site::default().representation(b"a.txt", None, length as u64, b"\"x\"".to_vec(), None);
+        let representation = representation("a.txt", length as u64);
         Arc::new(CachedFile { representation, fields: Vec::new(), body: vec![0; length], version })
     }
 
@@ -274,14 +289,23 @@ mod tests {
 
     #[test]
     fn only_text_of_a_reasonable_size_is_compressed() {
-        let is_worth = |path: &str, size| {
-            is_worth(&Site::default().representation(path.as_bytes(), None, size, b"\"x\"".to_vec(), None))
-        };
-        for name in ["a.html", "a.css", "a.js", "a.mjs", "a.json", "a.svg", "a.wasm", "a.txt", "a.xml", "a.webmanifest"]
-        {
+        let is_worth = |path: &str, size| is_worth(&representation(path, size));
+        for name in [
+            "a.html",
+            "a.css",
+            "a.js",
+            "a.mjs",
+            "a.json",
+            "a.svg",
+            "a.wasm",
+            "a.txt",
+            "a.xml",
+            "a.webmanifest",
+            "a.otf",
+        ] {
             assert!(is_worth(name, 5000), "{name}");
         }
-        for name in ["a.png", "a.jpg", "a.woff2", "a.zip", "a.gz", "a.mp4", "a", "a.pdf"] {
+        for name in ["a.png", "a.jpg", "a.woff2", "a.zip", "a.gz", "a.mp4", "a", "a.pdf", "a.svgz"] {
             assert!(!is_worth(name, 5000), "{name}");
         }
         assert!(!is_worth("a.txt", MIN_SIZE - 1) && is_worth("a.txt", MIN_SIZE));

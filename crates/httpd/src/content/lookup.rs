@@ -10,10 +10,11 @@ use crate::clock::Clock;
 use crate::content::cache::{Cache, CachedFile, MAX_CACHED_FILE};
 use crate::content::files::{Opened, Root};
 use crate::content::representation::Representation;
-use crate::content::routing::{PathKind, Site, with_suffix};
+use crate::content::routing::{Content, PathKind, Site, with_suffix};
+use crate::content::source::Source;
 use crate::file_version::FileVersion;
 use crate::proto::Rejection;
-use crate::proto::negotiate::{Accepted, Coding};
+use crate::proto::negotiate::Accepted;
 use crate::proto::response::Status;
 use crate::proto::target::Path;
 
@@ -73,20 +74,35 @@ impl Lookup {
         self.cache.weight()
     }
 
-    /// What lies at a path, or at the path plus the suffix of `coding`.
+    /// What lies at a path; a compressed variant in an accepted coding if there is no original.
     pub(crate) fn look(
         &mut self,
         clock: &Clock,
         relative: &[u8],
-        coding: Option<Coding>,
+        accepted: Accepted,
     ) -> io::Result<PathKind<OpenFile>> {
-        let batch = clock.batch();
-        if let Some(file) = self.cache.find(relative, coding, batch, &self.root) {
-            return Ok(PathKind::File(OpenFile::Cached(file)));
+        let kind = self.look_at(clock, Source::original(relative))?;
+        if !matches!(kind, PathKind::Absent) || !self.site.precompressed || relative.is_empty() {
+            return Ok(kind);
         }
-        let opened = match self.root.open(&with_suffix(relative, coding)) {
+        let look = |coding| match self.look_at(clock, Source { coding: Some(coding), ..Source::original(relative) }) {
+            Ok(PathKind::File(coded)) => Some(PathKind::File(coded)),
+            _ => None,
+        };
+        Ok(accepted.codings().find_map(look).unwrap_or(PathKind::Absent))
+    }
+
+    fn look_at(&mut self, clock: &Clock, source: Source) -> io::Result<PathKind<OpenFile>> {
+        match self.cache.find(source.path, source.coding, clock.batch(), &self.root) {
+            Some(file) => Ok(PathKind::File(OpenFile::Cached(file))),
+            None => self.read(clock, source),
+        }
+    }
+
+    fn read(&mut self, clock: &Clock, source: Source) -> io::Result<PathKind<OpenFile>> {
+        let opened = match self.root.open(&with_suffix(source.path, source.coding)) {
             // A folder without read permission can still have an index.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.root.is_folder(relative) => {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && self.root.is_folder(source.path) => {
                 return Ok(PathKind::Folder);
             }
             opened => opened?,
@@ -94,28 +110,24 @@ impl Lookup {
         match opened {
             Opened::Folder(_) => Ok(PathKind::Folder),
             Opened::Absent => Ok(PathKind::Absent),
-            Opened::File(file, version) => self.load(clock, relative, coding, file, version).map(PathKind::File),
+            Opened::File(file, version) => self.load(clock, source, file, version).map(PathKind::File),
         }
     }
 
-    fn load(
-        &mut self,
-        clock: &Clock,
-        path: &[u8],
-        coding: Option<Coding>,
-        file: File,
-        version: FileVersion,
-    ) -> io::Result<OpenFile> {
+    fn load(&mut self, clock: &Clock, source: Source, file: File, version: FileVersion) -> io::Result<OpenFile> {
         self.has_read = true;
+        let Source { path, coding, .. } = source;
         if version.size <= MAX_CACHED_FILE {
-            let read = CachedFile::read(&self.site, path, coding, &file, version, clock.last_full_second())?;
+            let read = CachedFile::read(&self.site, source, &file, version, clock.last_full_second())?;
             if let Some(cached) = read.map(Arc::new) {
                 self.cache.keep(path, coding, &cached, clock.batch(), clock.since_epoch());
                 return Ok(OpenFile::Cached(cached));
             }
         }
+        let content_type = source.type_of_file(&self.site, &file)?;
         let (etag, modified) = (version.etag(), version.trusted_modified());
-        Ok(OpenFile::Disk(file, version, self.site.representation(path, coding, version.size, etag, modified)))
+        let content = Content { size: version.size, etag, modified, content_type };
+        Ok(OpenFile::Disk(file, version, self.site.representation(path, coding, content)))
     }
 
     /// The best precompressed variant of the file at `relative` that the client accepts.
@@ -128,10 +140,21 @@ impl Lookup {
         original: &OpenFile,
         accepted: Accepted,
     ) -> Option<OpenFile> {
-        accepted.codings().find_map(|coding| match self.look(clock, relative, Some(coding)) {
-            Ok(PathKind::File(coded)) if coded.modified() >= original.modified() => Some(coded),
-            // An unreadable variant does not prevent the original.
-            _ => None,
+        let original_type = original.representation().content_type.as_str();
+        accepted.codings().find_map(|coding| {
+            let source = Source { path: relative, coding: Some(coding), original_type: Some(original_type) };
+            let coded = match self.look_at(clock, source) {
+                // The type of the original has changed since the variant was read.
+                Ok(PathKind::File(coded)) if coded.representation().content_type != original_type => {
+                    self.read(clock, source)
+                }
+                coded => coded,
+            };
+            match coded {
+                Ok(PathKind::File(coded)) if coded.modified() >= original.modified() => Some(coded),
+                // An unreadable variant does not prevent the original.
+                _ => None,
+            }
         })
     }
 }

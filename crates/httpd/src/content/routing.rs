@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
-use crate::content::glob::glob_matches;
+use crate::content::glob::PathPattern;
 use crate::content::mime::MimeTypes;
+use crate::content::path::last_segment;
 use crate::content::representation::Representation;
 use crate::proto::negotiate::Coding;
 use crate::proto::percent::percent_encode;
@@ -114,7 +115,7 @@ impl Site {
             return Ok(found);
         }
         if let Some(fallback) = &self.spa
-            && self.is_route(last_segment(relative), names_html)
+            && self.is_route(relative, names_html)
             && let PathKind::File(file) = look(fallback)?
         {
             return Ok(Resolved::File(file));
@@ -186,8 +187,8 @@ impl Site {
 
     /// Whether a missing path is a route of a single-page application: its name has no dot, or the client names
     /// text/html and the name has no extension of a known type.
-    fn is_route(&self, name: &[u8], names_html: bool) -> bool {
-        !name.contains(&b'.') || (names_html && !self.types.is_known(name))
+    fn is_route(&self, relative: &[u8], names_html: bool) -> bool {
+        !last_segment(relative).contains(&b'.') || (names_html && !self.types.is_known(relative))
     }
 
     /// Whether a segment of the path is a dot-file, except `/.well-known/` (RFC 8615).
@@ -202,15 +203,8 @@ impl Site {
         !self.hidden && name.starts_with(b".")
     }
 
-    /// The representation of the file at `path` in `coding`.
-    pub fn representation(
-        &self,
-        path: &[u8],
-        coding: Option<Coding>,
-        size: u64,
-        etag: Vec<u8>,
-        modified: Option<i64>,
-    ) -> Representation {
+    /// The representation of the file at `path`, or of its variant in `coding`.
+    pub fn representation(&self, path: &[u8], coding: Option<Coding>, content: Content) -> Representation {
         let cache_control = self.cache.of(path).to_owned();
         let mut fields = Vec::new();
         if self.precompressed || self.compress {
@@ -218,17 +212,23 @@ impl Site {
             response::field(&mut fields, "Vary", "Accept-Encoding");
         }
         fields.extend_from_slice(&self.extra_headers);
-        Representation {
-            size,
-            etag,
-            modified,
-            content_type: self.types.of(path).into_owned(),
-            coding,
-            ranges: true,
-            cache_control,
-            fields,
-        }
+        let Content { size, etag, modified, content_type } = content;
+        let coding = coding.or_else(|| self.types.by_name(path).1);
+        Representation { size, etag, modified, content_type, coding, ranges: true, cache_control, fields }
     }
+}
+
+/// What is known of one version of a file besides its path.
+#[derive(Debug)]
+pub struct Content {
+    /// Size in bytes.
+    pub size: u64,
+    /// The entity tag.
+    pub etag: Vec<u8>,
+    /// Time of the last change in seconds since 1970, if it can be trusted.
+    pub modified: Option<i64>,
+    /// The media type.
+    pub content_type: String,
 }
 
 /// What answers a path if one file is served: the file at its name, and a redirect to it at the root.
@@ -269,11 +269,6 @@ pub fn with_suffix(path: &[u8], coding: Option<Coding>) -> Cow<'_, [u8]> {
     }
 }
 
-/// The part of a path behind the last slash.
-pub fn last_segment(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
-}
-
 /// A relative reference to `name`, which survives any prefix that a proxy removes.
 ///
 /// The encoded name contains no colon, which would end a scheme.
@@ -286,24 +281,19 @@ fn reference(before: &[u8], name: &[u8], after: &[u8]) -> Vec<u8> {
 
 /// Cache-Control by path; the last rule that matches wins.
 #[derive(Debug, Default)]
-pub struct CacheRules(Vec<(Vec<u8>, String)>);
+pub struct CacheRules(Vec<(PathPattern, String)>);
 
 impl CacheRules {
     /// Caches store it and revalidate every time: never stale, and a 304 is cheap.
     const DEFAULT: &'static str = "no-cache";
 
-    /// Rules in order: a glob for the path (without the leading slash) or the file name, and the value.
-    pub fn new(rules: Vec<(String, String)>) -> Self {
-        Self(rules.into_iter().map(|(glob, value)| (glob.into_bytes(), value)).collect())
+    /// Rules in order: a pattern and the value.
+    pub fn new(rules: Vec<(PathPattern, String)>) -> Self {
+        Self(rules)
     }
 
     fn of(&self, path: &[u8]) -> &str {
-        let name = last_segment(path);
-        let matches = |glob: &[u8]| {
-            let glob = glob.strip_prefix(b"/").unwrap_or(glob);
-            glob_matches(glob, if glob.contains(&b'/') { path } else { name })
-        };
-        self.0.iter().rev().find(|(glob, _)| matches(glob)).map_or(Self::DEFAULT, |(_, value)| value)
+        self.0.iter().rev().find(|(pattern, _)| pattern.matches(path)).map_or(Self::DEFAULT, |(_, value)| value)
     }
 }
 
@@ -437,7 +427,7 @@ mod tests {
 
     #[test]
     fn the_last_cache_rule_that_matches_wins() {
-        let rule = |glob: &str, value: &str| (glob.to_owned(), value.to_owned());
+        let rule = |glob: &str, value: &str| (PathPattern::new(glob), value.to_owned());
         let rules = CacheRules::new(vec![rule("*.css", "a"), rule("/assets/**", "b"), rule("assets/x.css", "c")]);
         assert_eq!(rules.of(b"index.html"), "no-cache");
         assert_eq!(rules.of(b"deep/style.css"), "a");

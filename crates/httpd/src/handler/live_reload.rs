@@ -71,7 +71,7 @@ pub(super) fn with_script(exchange: &Exchange, file: &OpenFile) -> Option<OpenFi
     let representation = file.representation();
     let is_xml = representation.content_type.starts_with("application/xhtml+xml");
     let is_page = is_xml || representation.content_type.starts_with("text/html");
-    if !is_page || representation.size > MAX_PAGE {
+    if !is_page || representation.coding.is_some() || representation.size > MAX_PAGE {
         return None;
     }
     let element = exchange.script_element()?;

@@ -56,7 +56,7 @@ impl StaticFiles {
         let lookup = &mut self.lookup;
         let names_html = self.site.spa.is_some() && negotiate::names_html(&exchange.head.fields);
         let resolved = self.site.find(path, names_html, |relative| {
-            lookup.look(exchange.clock, relative, None).map(|kind| with_path(kind, relative, wants_coding))
+            lookup.look(exchange.clock, relative, accepted).map(|kind| with_path(kind, relative, wants_coding))
         })?;
         match resolved {
             Resolved::File((relative, file)) => Ok(self.negotiate(exchange, relative.as_deref(), file, accepted)),
@@ -81,6 +81,9 @@ impl StaticFiles {
     ) -> Reply {
         if let Some(page) = with_script(exchange, &original) {
             return self.select_and_send(exchange, page);
+        }
+        if original.representation().coding.is_some() {
+            return self.select_and_send(exchange, original);
         }
         if let Some(relative) = relative {
             if self.site.precompressed
