@@ -21,6 +21,5 @@ pub mod sync;
 pub mod values;
 pub mod version;
 
-pub use error::Error as Failure;
 pub use error::{Error, Kind};
 pub use safe_text::SafeText;
