@@ -141,7 +141,7 @@ fn the_flow_label_is_shown_and_sent() {
     network.ip("a", "-6 addr add fd00::1/64 dev to-b nodad");
     network.ip("b", "-6 addr add fd00::2/64 dev to-a nodad");
     let rules = "table ip6 t { chain c { type filter hook input priority 0; \
-                 icmpv6 type echo-request ip6 flowlabel != 0x12345 drop; } }";
+                 icmpv6 type echo-request ip6 flowlabel != 0x12345 drop; }; }";
     let filter = finish(network.command("b", "nft").arg("-f").arg("-"), rules.as_bytes());
     if !filter.status.success() {
         return testkit::skip(&format!("no nft: {}", filter.stderr));

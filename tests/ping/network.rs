@@ -121,7 +121,7 @@ fn a_link_local_address_needs_its_link_and_takes_it_from_the_target_the_source_o
 fn every_second_probe_lost_is_reported_at_once_and_counted() {
     let Some(network) = pair() else { return };
     let rules = "table ip t { chain c { type filter hook input priority 0; \
-                 icmp type echo-request numgen inc mod 2 1 drop; } }";
+                 icmp type echo-request numgen inc mod 2 1 drop; }; }";
     let filter = finish(network.command("b", "nft").arg("-f").arg("-"), rules.as_bytes());
     if !filter.status.success() {
         return testkit::skip(&format!("no nft: {}", filter.stderr));

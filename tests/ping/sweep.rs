@@ -79,7 +79,7 @@ fn hosts_that_answer_and_hosts_that_do_not_are_distinguished() {
 fn three_probes_find_a_host_alive_behind_a_path_that_loses_every_second_packet() {
     let Some(network) = pair() else { return };
     let rules = "table ip t { chain c { type filter hook input priority 0; \
-                 icmp type echo-request numgen inc mod 2 0 drop; } }";
+                 icmp type echo-request numgen inc mod 2 0 drop; }; }";
     let filter = finish(network.command("b", "nft").arg("-f").arg("-"), rules.as_bytes());
     if !filter.status.success() {
         return testkit::skip(&format!("no nft: {}", filter.stderr));

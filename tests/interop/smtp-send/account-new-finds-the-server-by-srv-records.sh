@@ -39,8 +39,8 @@ refused() {
 before=$(cat "$config")
 refused 77 'not in two.test' ann@two.test --tls-ca ca.pem
 refused 77 'certificate of mx.one.test:25' ann@one.test --name other
-refused 68 'offers no submission' ann@never.test
-refused 68 'names no submission server' ann@elsewhere.test
+refused 68 'offers no submission server' ann@never.test
+refused 68 'no SRV record for submission' ann@elsewhere.test
 equal "$(cat "$config")" "$before" 'config.toml after refusals'
 new ann@two.test --tls-ca ca.pem --server mx.one.test:25 --name two || fail "confirmed by --server: exit $?: $(cat errors)"
 grep -qF '[account.two]' "$config" || fail "$(cat "$config")"

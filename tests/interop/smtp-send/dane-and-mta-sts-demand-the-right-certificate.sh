@@ -69,7 +69,7 @@ deliver() { # CODE ADDRESS TEXT ARGUMENT...
 }
 
 deliver 0 bob@good.example 'certificate checked'
-deliver 77 bob@bad.example 'not the one that the TLSA records'
+deliver 77 bob@bad.example 'does not match the TLSA records'
 # The issuer matches, but the certificate is for another name.
 deliver 77 bob@issuer.example 'it is for mx.bad.example'
 # For an alias, the TLSA records of the canonical name apply (RFC 7672, section 2.2.2).
