@@ -33,6 +33,7 @@ complete -c httpd -l auth -d 'Ask for a login; this is the only user. The passwo
 complete -c httpd -l health -d 'Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login' -r
 complete -c httpd -l metrics -d 'Answer this path with what was counted, in the text format of Prometheus' -r
 complete -c httpd -l drain -d 'Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first' -r
+complete -c httpd -l stop-timeout -d 'Time for responses to finish after a stop was requested; what takes longer is cut and logged, and the exit code is 3' -r
 complete -c httpd -l limit-rate -d 'Bytes a second each connection is sent at most, such as 500K or 2M (K, M and G count by 1024). Default: no limit' -r
 complete -c httpd -l workers -d 'Workers. Default: as many as cores; with 1, requests are handled strictly one at a time' -r
 complete -c httpd -l user -d 'User to become once the port is bound and the log is open: a name or number, with `:GROUP` for another group' -r

@@ -58,6 +58,8 @@ pub struct Config {
     pub monitoring: MonitoringPaths,
     /// Time of serving after a stop is requested.
     pub drain: Duration,
+    /// Time that responses may take after a stop is requested.
+    pub stop_timeout: Duration,
     /// Whether requests are handled strictly one at a time (`--workers 1`).
     pub one_at_a_time: bool,
     /// The user to become.
@@ -128,6 +130,7 @@ impl Config {
             access_log,
             monitoring: site::monitoring_paths(&cli)?,
             drain: Duration::from_secs(cli.drain.into()),
+            stop_timeout: cli.stop_timeout,
             // Only on request: on a machine with one core, a slow client must not delay the others.
             one_at_a_time: cli.workers == Some(1),
             user: cli.user,

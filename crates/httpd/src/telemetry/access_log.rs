@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use common::SafeText;
 use common::sync::Mutex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -98,6 +99,11 @@ impl From<LogEntry<'_>> for OwnedLogEntry {
 }
 
 impl OwnedLogEntry {
+    /// The request line, for messages.
+    pub fn line(&self) -> SafeText<'_> {
+        SafeText(&self.line)
+    }
+
     /// The entry as borrowed data.
     pub fn as_entry(&self) -> LogEntry<'_> {
         LogEntry {

@@ -126,6 +126,7 @@ impl Http1<'_> {
                 return self.keep_pending(connection, unread);
             };
             unread.start += answered.taken;
+            (connection.served, connection.last_used) = (true, self.handler.clock.batch());
             let job = self.deliver(connection, answered, unread);
             if job.is_some() || !matches!(connection.phase, Phase::Idle | Phase::Draining(_)) {
                 return job;
