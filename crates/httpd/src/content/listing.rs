@@ -29,7 +29,7 @@ pub use query::{Column, ListingQuery, Order, UnknownFormat, View};
 const STYLE: &str = concat!(include_str!("page.css"), include_str!("listing/style.css"));
 const SCRIPT: &str = include_str!("listing/script.js");
 /// The Content-Security-Policy of the page: its own style and script by hash, forms, and pictures.
-pub const POLICY: &str = "default-src 'none'; style-src 'sha256-4jSYVrFa3Gl2hEQxDnRMSxUyClGSBMLaUSXEdgr82jM='; \
+pub const POLICY: &str = "default-src 'none'; style-src 'sha256-R/JSG3Y7NlNDE2j4gMzshIIVPEvk0qEKBmEBqr9Eh/Q='; \
                           script-src 'sha256-+a2LGb5/lBXQxGNXxX7gJE9xxl15ZY6JAIpcxDFE040='; img-src 'self'; base-uri 'none'; form-action 'self'";
 
 /// Bytes collected before they are sent.

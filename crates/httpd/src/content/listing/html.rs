@@ -81,7 +81,7 @@ fn write_bar(out: &mut impl Write, heading: &Heading, entries: &[FolderEntry]) -
     writeln!(
         out,
         "<form id=\"list\">{view}<input type=\"search\" name=\"filter\" placeholder=\"Filter (press /)\" \
-         aria-label=\"Filter by name\" autocomplete=\"off\" hidden disabled></form>"
+         aria-label=\"Filter by name\" hidden disabled></form>"
     )?;
     let is_picture = |entry: &FolderEntry| icon(heading, entry) == Icon::Image;
     if heading.query.view == View::Grid || entries.iter().any(is_picture) {
