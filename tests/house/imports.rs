@@ -52,8 +52,8 @@ const ENGINES: [&str; 25] = [
     "common/src/values.rs",
 ];
 
-/// A floor: modules that may import only from floors before theirs. A name covers the folder of the module, unless a part
-/// of the folder is named on a floor of its own.
+/// A floor: modules that may import only from floors before theirs. A name covers the folder of the module, except parts
+/// of the folder that another floor names.
 type Floor = &'static [&'static str];
 
 /// The floors of each program from the bottom up.

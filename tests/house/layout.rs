@@ -2,10 +2,13 @@
 
 use std::fs;
 
-use crate::source::{assert_none, files, item_end, line, lines, occurrences, root, rust};
+use crate::source::{Kind, assert_none, files, item_end, line, lines, occurrences, pieces, root, rust};
 
 const TOP_LEVEL: [&str; 7] = ["Cargo.lock", "Cargo.toml", "README.md", "crates", "target", "tests", "www"];
 const MEMBERS: [&str; 5] = ["crates/common", "crates/httpd", "crates/smtp-send", "crates/ping", "tests/support"];
+
+/// How the output of a skipped test begins, split so that this literal is none.
+const SKIPPED: &str = concat!("skip", "ped: ");
 
 const MAX_FILE_LINES: usize = 800;
 const MAX_MAIN_LINES: usize = 15;
@@ -83,4 +86,15 @@ fn programs_do_not_unwrap() {
         offences.extend(lines(&code, "unwrap()").map(|line| format!("{}:{line}: unwrap", file.path)));
     }
     assert_none(&offences, "unwrap is for tests");
+}
+
+#[test]
+fn skipped_tests_are_counted() {
+    let mut offences = Vec::new();
+    for file in rust(&["crates", "tests"]).iter().filter(|file| !file.path.ends_with("support/src/skip.rs")) {
+        let printed = pieces(&file.text);
+        let printed = printed.iter().filter(|piece| piece.kind == Kind::Literal && piece.text.starts_with(SKIPPED));
+        offences.extend(printed.map(|piece| format!("{}:{}: {}", file.path, piece.line, piece.text)));
+    }
+    assert_none(&offences, "a test that cannot run calls testkit::skip or testkit::skip_for_kernel");
 }

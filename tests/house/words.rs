@@ -30,7 +30,6 @@ const UNWANTED: &[&str] = &[
     "hears",
     "heard",
     "goodbye",
-    "last words",
     "sign of life",
     "signs of life",
     // Turns of phrase.

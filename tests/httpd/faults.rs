@@ -102,7 +102,7 @@ fn a_full_disk_under_the_log_is_told_and_holds_up_no_answer() {
         let mut client = Client::connect(server.address);
         client.get("/after", "");
         sleep(Duration::from_millis(100));
-        text.contains("access log: written again").then_some(())
+        text.contains("access log: writing again").then_some(())
     });
     server.running.signal(Signal::SIGTERM);
     let text = loop {
@@ -168,9 +168,7 @@ fn a_log_on_a_disk_that_turns_read_only_goes_on_in_the_file_that_is_open() {
     let open = fs::File::open(&log).unwrap();
     server.mount("mount -t tmpfs -o ro tmpfs", "log");
     server.running.signal(Signal::SIGHUP);
-    server
-        .running
-        .wait_for_stderr(|text| text.contains("open the access log again: Read-only file system").then_some(()));
+    server.running.wait_for_stderr(|text| text.contains("reopen the access log: Read-only file system").then_some(()));
     assert_eq!(server.status("/a"), 200);
     server.running.signal(Signal::SIGTERM);
     assert_eq!(server.running.finish().code(), 0);

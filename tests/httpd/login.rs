@@ -307,17 +307,17 @@ fn one_user_gets_the_password_from_the_environment() {
 
 #[test]
 fn without_a_password_or_with_a_bad_file_it_does_not_start() {
-    assert!(refused(&["--auth", "ann"]).stderr.contains("password of ann: there is none: set HTTPD_PASSWORD"));
+    assert!(refused(&["--auth", "ann"]).stderr.contains("password of ann: is missing; set HTTPD_PASSWORD"));
     assert!(
         refused(&["--auth-file", "/no/such/file"]).stderr.contains("open password file /no/such/file: No such file")
     );
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
-    assert!(refused(&["--auth-file", path]).stderr.contains("holds no user; make one with: htpasswd -B"));
+    assert!(refused(&["--auth-file", path]).stderr.contains("contains no user; add one with: htpasswd -B"));
     fs::write(path, "\nann:$apr1$x$y\n").unwrap();
     assert!(refused(&["--auth-file", path]).stderr.contains("line 2: the password of ann is MD5 of Apache"));
     let empty = finish(httpd().env("HTTPD_PASSWORD", "").args(["--auth", "ann"]), b"");
-    assert!(empty.stderr.contains("password of ann: it is empty"), "{}", empty.stderr);
+    assert!(empty.stderr.contains("password of ann: is empty"), "{}", empty.stderr);
 }
 
 #[test]
@@ -328,13 +328,13 @@ fn a_password_file_in_the_folder_that_is_served_is_refused() {
     fs::write(&path, user("ann", "secret")).unwrap();
     let root = folder.path().to_str().unwrap();
     let told = refused(&["--root", root, "--auth-file", path.to_str().unwrap()]).stderr;
-    assert!(told.contains("lies in the folder that is served; put it elsewhere"), "{told}");
+    assert!(told.contains("is inside the served folder; move it to another folder"), "{told}");
 }
 
 #[test]
 fn passwords_over_an_open_network_are_warned_about() {
     let folder = tempfile::tempdir().unwrap();
-    let warning = "without TLS, passwords can be read on the way";
+    let warning = "passwords are sent in clear; add --tls-cert or --tls-self-signed";
     for (address, warns) in [("127.0.0.1", false), ("0.0.0.0", true)] {
         let options = ["-b", address, "-p", "0", "--auth", "ann"];
         let running = Running::start(httpd().env("HTTPD_PASSWORD", "x").args(options).arg(folder.path()));

@@ -79,14 +79,14 @@ fn a_socket_that_is_left_over_is_replaced_and_nothing_else_is() {
 
     // A second server does not take the place of a running one.
     let refused = finish(httpd().args(["--bind", &unix(&socket)]), b"");
-    let line = format!("httpd: listen on unix:{}: another server listens there\n", socket.display());
+    let line = format!("httpd: listen on unix:{}: another server listens on this socket\n", socket.display());
     assert_eq!((refused.code(), refused.stderr), (2, line));
     assert!(get(&socket, "/a").ends_with("hello"));
     drop(running);
 
     let file = folder.path().join("a");
     let refused = finish(httpd().args(["--bind", &unix(&file)]), b"");
-    assert!(refused.code() == 2 && refused.stderr.contains("there is something that is no socket"), "{refused:?}");
+    assert!(refused.code() == 2 && refused.stderr.contains("the file exists and is not a socket"), "{refused:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "hello");
     let refused = finish(httpd().args(["--bind", &format!("unix:/{}", "x".repeat(120))]), b"");
     assert!(refused.code() == 2 && refused.stderr.contains("at most 107 bytes"), "{refused:?}");
@@ -155,8 +155,8 @@ fn sockets_that_cannot_be_taken_over_are_told() {
     let kind = "socket 0 of LISTEN_FDS: fd 3 is not a valid tcp socket";
     for (socket, options, why) in [
         (OwnedFd::from(datagram), &[][..], kind),
-        (OwnedFd::from(connected), &[][..], "it is no listening socket (a socket unit needs Accept=no)"),
-        (listener(), &["--bind", "127.0.0.1"][..], "--bind 127.0.0.1:6789: this process was started with sockets"),
+        (OwnedFd::from(connected), &[][..], "not a listening socket; set Accept=no in the socket unit"),
+        (listener(), &["--bind", "127.0.0.1"][..], "--bind 127.0.0.1:6789: cannot be combined with inherited sockets"),
     ] {
         let child = running(with_socket(socket).args(options).arg(folder.path()));
         let output = child.wait_with_output().unwrap();

@@ -139,12 +139,15 @@ fn http_1_1_is_agreed_on_and_nothing_else() {
 
 #[test]
 fn a_self_signed_certificate_names_this_host_and_its_fingerprint_is_printed() {
-    use sha2::Digest;
     let server = start(&["--tls-self-signed"]);
     let mut client = server.connect();
     client.get("/a", "");
     let certificate = client.certificate();
-    let digest: Vec<_> = sha2::Sha256::digest(&certificate).iter().map(|byte| format!("{byte:02X}")).collect();
+    let digest: Vec<_> = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &certificate)
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
     let stderr = server.running.stderr();
     assert!(stderr.contains(&format!("certificate SHA-256 {}\n", digest.join(":"))), "{stderr}");
     let presented = webpki::EndEntityCert::try_from(&certificate).unwrap();
@@ -171,19 +174,19 @@ fn certificates_and_keys_that_do_not_fit_are_one_line_each() {
     let junk_key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     for (certificate, key, why) in [
         ("/no/such/file".to_owned(), key.clone(), "read /no/such/file: No such file or directory"),
-        (certificate.clone(), path(other.key()), "is not that of this certificate"),
-        (key.clone(), certificate.clone(), "the wrong way round?"),
-        (certificate.clone(), certificate.clone(), "no key in this file, only a certificate"),
+        (certificate.clone(), path(other.key()), "does not belong to this certificate"),
+        (key.clone(), certificate.clone(), "swapped?"),
+        (certificate.clone(), certificate.clone(), "the file contains a certificate but no key"),
         (write("empty", ""), key.clone(), "the file is empty"),
-        (certificate.clone(), write("text", "hello\n"), "no private key in PEM form"),
-        (write("text2", "hello\n"), key.clone(), "no certificate in PEM form"),
-        (certificate.clone(), write("encrypted", encrypted), "the key is encrypted"),
-        (certificate.clone(), write("old", old), "the key is encrypted"),
-        (write("cut", &cut), key.clone(), "damaged: a section has no end"),
-        (write("order", &disordered), key.clone(), "stands at place 2 and must be the first"),
-        (write("junk", junk), key.clone(), "this certificate cannot be used"),
-        (certificate.clone(), write("junk-key", junk_key), "this key cannot be used"),
-        ("/tmp".to_owned(), key.clone(), "this is no certificate and no key"),
+        (certificate.clone(), write("text", "hello\n"), "no private key in PEM format"),
+        (write("text2", "hello\n"), key.clone(), "no certificate in PEM format"),
+        (certificate.clone(), write("encrypted", encrypted), "encrypted keys are not supported"),
+        (certificate.clone(), write("old", old), "encrypted keys are not supported"),
+        (write("cut", &cut), key.clone(), "the PEM section has no end"),
+        (write("order", &disordered), key.clone(), "is number 2 in the file and must be first"),
+        (write("junk", junk), key.clone(), "the certificate is not usable"),
+        (certificate.clone(), write("junk-key", junk_key), "the key is not usable"),
+        ("/tmp".to_owned(), key.clone(), "the file is neither a certificate nor a key"),
     ] {
         let finished = finish(httpd().args(["--tls-cert", &certificate, "--tls-key", &key, "-p", "0"]), b"");
         assert_eq!((finished.code(), finished.stderr.lines().count()), (2, 1), "{why}: {}", finished.stderr);
@@ -191,7 +194,7 @@ fn certificates_and_keys_that_do_not_fit_are_one_line_each() {
     }
     for (options, why) in [
         (&["--tls-key", &key][..], "--tls-key"),
-        (&["--redirect-http", "8080"], "--redirect-http 8080: needs --tls-cert or --tls-self-signed"),
+        (&["--redirect-http", "8080"], "--redirect-http 8080: requires --tls-cert or --tls-self-signed"),
         (&["--tls-self-signed", "--tls-cert", &certificate], "cannot be combined with"),
     ] {
         let finished = finish(httpd().args(options), b"");
@@ -213,8 +216,8 @@ fn a_certificate_out_of_its_time_serves_and_is_warned_about() {
     let expired = Pair::with(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 2));
     let early = Pair::with(|params| params.not_before = rcgen::date_time_ymd(2099, 1, 2));
     for (pair, text) in [
-        (expired, "the certificate was valid until 2020-01-02 00:00 UTC, and clients refuse it now"),
-        (early, "the certificate is valid from 2099-01-02 00:00 UTC on"),
+        (expired, "the certificate expired on 2020-01-02 00:00 UTC; clients refuse it"),
+        (early, "the certificate is valid from 2099-01-02 00:00 UTC and"),
     ] {
         let server = start(&pair.options());
         assert_eq!(server.connect().get("/a", "").1, b"hello");
@@ -230,7 +233,7 @@ fn a_certificate_that_runs_out_while_serving_serves_on_and_is_told_once() {
     let server = start(&pair.options());
     let mut before = server.connect();
     assert_eq!(before.get("/a", "").1, b"hello");
-    let told = || server.running.stderr().matches("the certificate was valid until").count();
+    let told = || server.running.stderr().matches("the certificate expired on").count();
     let start = Instant::now();
     while told() == 0 {
         assert!(start.elapsed() < WAIT_TIMEOUT, "nothing is said\n{}", server.running.stderr());
@@ -277,12 +280,12 @@ fn half_written_files_change_nothing_and_are_told_until_they_fit() {
     let server = start(&pair.options());
     let whole = fs::read_to_string(new.certificate()).unwrap();
     fs::write(pair.certificate(), &whole[..100]).unwrap();
-    server.running.wait_for_stderr(|text| text.contains("the certificate that is in use stays").then_some(()));
+    server.running.wait_for_stderr(|text| text.contains("the previous certificate stays").then_some(()));
     let mut client = server.connect();
     client.get("/a", "");
     assert_eq!(client.certificate(), pair.der);
     fs::write(pair.certificate(), &whole).unwrap();
-    server.running.wait_for_stderr(|text| text.contains("is not that of this certificate").then_some(()));
+    server.running.wait_for_stderr(|text| text.contains("does not belong to this certificate").then_some(()));
     fs::copy(new.key(), pair.key()).unwrap();
     wait_for_certificate(&server, &new);
 }
@@ -425,12 +428,12 @@ fn another_user_who_cannot_read_the_key_is_told_what_that_means() {
     command.args(["--bind", "127.0.0.1", "--port", "0", "--user", "nobody"]).args(pair.options()).arg(folder.path());
     let running = Running::start(&mut command);
     let address = running.wait_for_stderr(|text| text.split_once("https://")?.1.split_once('/')?.0.parse().ok());
-    running.wait_for_stderr(|text| text.contains("Permission denied for this user; a new one").then_some(()));
+    running.wait_for_stderr(|text| text.contains("Permission denied; changes require a restart").then_some(()));
     let server = Server { running, address, folder };
     assert_eq!(server.connect().get("/a", "").1, b"hello");
     new.replace(&pair);
     server.running.signal(Signal::SIGHUP);
-    server.running.wait_for_stderr(|text| text.contains("the certificate that is in use stays").then_some(()));
+    server.running.wait_for_stderr(|text| text.contains("the previous certificate stays").then_some(()));
     assert_eq!(server.connect().get("/a", "").1, b"hello");
 }
 

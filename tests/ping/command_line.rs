@@ -19,7 +19,8 @@ fn a_host_that_does_not_exist() {
 
 #[test]
 fn no_destination_or_an_unknown_option() {
-    refused("", "missing <DESTINATION>...: see --help");
+    let finished = run_ping("");
+    assert_eq!((finished.code(), finished.stderr.as_str()), (1, "ping: usage error: Destination address required\n"));
     refused("--bogus 127.0.0.1", "unknown option '--bogus': see --help");
 }
 
@@ -32,7 +33,7 @@ fn an_option_of_iputils_that_is_not_there_is_refused_not_ignored() {
 fn numbers_out_of_range() {
     refused("-t 300 ::1", "invalid argument: -t '300': out of range: 1 <= value <= 255");
     refused("-c 0 ::1", "invalid argument: -c '0': out of range: 1 <= value <= 9223372036854775807");
-    refused("-s 70000 ::1", "invalid argument: -s '70000': out of range: 0 <= value <= 65507");
+    refused("-s 70000 ::1", "invalid argument: -s '70000': out of range: 0 <= value <= 65527");
     refused("-i -1 ::1", "invalid argument: -i '-1': not a number of seconds");
     refused("-W x ::1", "invalid argument: -W 'x': not a number of seconds");
     refused("-p xyz ::1", "patterns must be specified as hex digits: xyz");

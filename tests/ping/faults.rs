@@ -74,6 +74,23 @@ fn an_interrupt_ends_a_run_that_waits_for_the_resolver() {
 }
 
 #[test]
+fn no_rights_are_left_while_a_name_server_is_awaited() {
+    let Some(deaf) = Deaf::new(15) else { return };
+    for words in ["host.example.com", "host.example.com other.example.com"] {
+        let running = Running::start(&mut deaf.ping(words));
+        let has_dropped_all = |status: &str| {
+            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim();
+            ["CapEff:", "CapPrm:", "CapBnd:"].iter().all(|name| field(name) == "0000000000000000")
+                && field("NoNewPrivs:") == "1"
+        };
+        let status = || fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap_or_default();
+        testkit::wait_until(Duration::from_secs(3), || has_dropped_all(&status()));
+        running.signal(Signal::SIGINT);
+        running.finish();
+    }
+}
+
+#[test]
 fn an_interrupt_ends_a_run_that_waits_for_its_targets() {
     let mut command = ping();
     command.args(["--targets", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

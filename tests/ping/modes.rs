@@ -238,9 +238,16 @@ fn names_are_still_found_when_all_rights_are_gone() {
 }
 
 #[test]
-fn names_stay_out_of_a_pipe() {
+fn the_name_that_was_typed_is_in_every_reply_line_and_an_address_has_no_name_in_a_pipe() {
     if can_reach("127.0.0.1") {
-        let finished = run_ping("-4 -c 1 localhost");
+        let finished = run_ping("-4 -c 2 -i 0.01 localhost");
+        for sequence in [1, 2] {
+            let line = format!("\n64 bytes from localhost (127.0.0.1): icmp_seq={sequence} ttl=64 time=");
+            assert!(finished.stdout.contains(&line), "{finished:?}");
+        }
+        let finished = run_ping("-n -4 -c 1 localhost");
+        assert!(finished.stdout.contains("\n64 bytes from 127.0.0.1: icmp_seq=1 ttl=64 time="), "{finished:?}");
+        let finished = run_ping("-c 1 127.0.0.1");
         assert!(finished.stdout.contains("\n64 bytes from 127.0.0.1: icmp_seq=1 ttl=64 time="), "{finished:?}");
     }
 }

@@ -5,9 +5,7 @@ const COMMIT: &str = env!("BUILD_COMMIT");
 
 /// The text behind the program name, such as `0.1.0 (commit 1a2b3c4; TLS by rustls)`.
 pub fn text(version: &'static str, features: &'static str) -> &'static str {
-    if COMMIT.is_empty() {
-        return version;
-    }
+    let commit = if COMMIT.is_empty() { String::new() } else { format!("commit {COMMIT}; ") };
     // Called once per process, by the definition of the command line.
-    Box::leak(format!("{version} (commit {COMMIT}; {features})").into_boxed_str())
+    Box::leak(format!("{version} ({commit}{features})").into_boxed_str())
 }

@@ -5,13 +5,12 @@
 
 use std::path::Path;
 
-use common::SafeText;
-use httpd::archive::header::Entry as Header;
-use httpd::listing::{Entry, Form, Order, write};
-use httpd::live::page;
-use httpd::mime::Types;
+use common::{SafeText, values};
+use httpd::content::archive::header::TarHeader as Header;
+use httpd::content::listing::{FolderEntry, ListingFormat, Order, write};
+use httpd::content::mime::MimeTypes;
+use httpd::live_reload::page;
 use httpd::proto::disposition::attachment;
-use httpd::rate;
 use ping::family::Family;
 use ping::multi::target_spec::{self, MAX_TARGETS, TargetSpec};
 use smtp_send::account::file::{PathBases, read};
@@ -25,7 +24,7 @@ pub fn file_names(data: &[u8]) {
     let folder = names.next().unwrap_or_default();
     let names: Vec<&[u8]> = names.filter(|name| !matches!(*name, b"" | b"." | b"..")).take(30).collect();
     let page = |form, folder: &[u8], names: &[&[u8]]| {
-        let entry = |name: &&[u8]| Entry {
+        let entry = |name: &&[u8]| FolderEntry {
             name: name.to_vec(),
             is_folder: name.len() % 3 == 0,
             size: name.len() as u64 * 1_000_003,
@@ -35,13 +34,13 @@ pub fn file_names(data: &[u8]) {
         write(&mut out, form, folder, order, &mut names.iter().map(entry).collect::<Vec<_>>()).expect("memory");
         String::from_utf8(out).expect("a listing is text")
     };
-    let html = page(form.unwrap_or(Form::Html), folder, &names);
+    let html = page(form.unwrap_or(ListingFormat::Html), folder, &names);
     assert!(!html.chars().any(|one| one.is_control() && one != '\n'), "an order to a terminal");
-    let html = page(Form::Html, folder, &names);
+    let html = page(ListingFormat::Html, folder, &names);
     // The same page with names of the same lengths in which nothing is to be escaped.
     let plain: Vec<Vec<u8>> = names.iter().map(|name| vec![b'x'; name.len()]).collect();
     let plain: Vec<&[u8]> = plain.iter().map(Vec::as_slice).collect();
-    let plain = page(Form::Html, &vec![b'x'; folder.len()], &plain);
+    let plain = page(ListingFormat::Html, &vec![b'x'; folder.len()], &plain);
     for sign in ['<', '>', '"', '\'', '\n'] {
         assert_eq!(html.matches(sign).count(), plain.matches(sign).count(), "{sign:?} in {html}");
     }
@@ -51,13 +50,13 @@ pub fn file_names(data: &[u8]) {
             "it leads elsewhere: {link}"
         );
     }
-    let json: serde_json::Value = serde_json::from_str(&page(Form::Json, folder, &names)).expect("JSON");
+    let json: serde_json::Value = serde_json::from_str(&page(ListingFormat::Json, folder, &names)).expect("JSON");
     let mut read: Vec<&str> = json.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
     let mut names: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name)).collect();
     read.sort_unstable();
     names.sort_unstable();
     assert_eq!(read, names);
-    let types = Types::default();
+    let types = MimeTypes::default();
     let content_type = types.of(data);
     assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not fit for a field: {content_type}");
 }
@@ -65,7 +64,7 @@ pub fn file_names(data: &[u8]) {
 /// A page with the script in it is the page and the script, and no end of a body stands in front of it that is the last.
 pub fn page(data: &[u8]) {
     let Some(injected) = page::inject(data, 5) else { return };
-    let element = page::element(5).into_bytes();
+    let element = page::script_element(5).into_bytes();
     assert_eq!(injected.len(), data.len() + element.len());
     let is_end = |at: &usize| data[*at..].get(..6).is_some_and(|tag| tag.eq_ignore_ascii_case(b"</body"));
     let place = (0..data.len()).rev().find(is_end).unwrap_or(data.len());
@@ -95,18 +94,18 @@ pub fn archive(data: &[u8]) {
     assert_eq!(read.header().entry_type().is_dir(), is_folder);
 }
 
-/// A rate is what its digits and its unit say, and what is written in plain octets is read as the same.
+/// A rate is its number times its unit, and a rate in plain bytes is read as itself.
 pub fn rate(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(octets) = rate::parse(text) else { return };
-    assert!(octets > 0);
-    assert_eq!(rate::parse(&octets.to_string()), Ok(octets));
-    let upper = text.to_ascii_uppercase();
-    let number = upper.trim_end_matches('B').trim_end_matches(['K', 'M', 'G']);
-    let power = ["K", "M", "G"].iter().position(|unit| upper.trim_end_matches('B').ends_with(unit));
-    let unit = 1024f64.powi(power.map_or(0, |place| i32::try_from(place).unwrap() + 1));
-    let exact = number.parse::<f64>().expect("what is left is a number") * unit;
-    assert!((octets as f64 - exact).abs() <= 2.0 + exact * 1e-8, "{octets} for {text}");
+    let Ok(rate) = values::bytes_per_second(text) else { return };
+    assert!(rate > 0);
+    assert_eq!(values::bytes_per_second(&rate.to_string()), Ok(rate));
+    let end = text.find(|byte: char| !byte.is_ascii_digit() && byte != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let first = unit.trim_start().chars().next().unwrap_or('b').to_ascii_uppercase();
+    let power = "KMGT".find(first).map_or(0, |power| i32::try_from(power).unwrap() + 1);
+    let exact = number.parse::<f64>().expect("a number") * 1024f64.powi(power);
+    assert!((rate as f64 - exact).abs() <= 2.0 + exact * 1e-8, "{rate} for {text}");
 }
 
 /// What is shown is one harmless line, and nothing of it is ambiguous: the bytes can be told from it.

@@ -4,15 +4,15 @@
 
 use std::collections::HashSet;
 
-use httpd::auth::htpasswd::{COST_MAX, Mistake, Users};
-use httpd::proto::credentials::{Basic, CREDENTIALS_MAX};
+use httpd::auth::htpasswd::{HtpasswdError, MAX_COST, Users};
+use httpd::proto::credentials::{Basic, MAX_CREDENTIALS};
 
 /// A name holds no colon, neither part a control character, and both together are what was sent.
 pub fn credentials(data: &[u8]) {
     let Some(basic) = Basic::parse(data) else { return };
     assert!(!basic.user().contains(&b':'));
     assert_eq!([basic.user(), b":", basic.password()].concat(), basic.whole());
-    assert!(basic.whole().len() <= CREDENTIALS_MAX && !basic.whole().iter().any(u8::is_ascii_control));
+    assert!(basic.whole().len() <= MAX_CREDENTIALS && !basic.whole().iter().any(u8::is_ascii_control));
     assert!(data[..6].eq_ignore_ascii_case(b"basic "));
     assert_eq!(format!("{basic:?}"), "Basic(..)");
 }
@@ -27,13 +27,13 @@ pub fn htpasswd(data: &[u8]) {
                 let record = users.any(number).expect("there is one of each number");
                 assert!(names.insert(record.name.clone()), "twice");
                 assert_eq!(users.find(&record.name), Some(record));
-                assert!(record.hash.len() == 60 && record.hash[4..6].parse::<u32>().is_ok_and(|cost| cost <= COST_MAX));
+                assert!(record.hash.len() == 60 && record.hash[4..6].parse::<u32>().is_ok_and(|cost| cost <= MAX_COST));
                 let start = [&record.name, b":".as_slice(), record.hash.as_bytes()].concat();
                 assert!(lines.iter().any(|line| line.starts_with(&start)));
             }
             assert!(users.count() > 0);
         }
-        Err(Mistake::Line { line, what }) => {
+        Err(HtpasswdError::Line { line, what }) => {
             assert!((1..=lines.len()).contains(&line));
             assert!(!what.chars().any(char::is_control), "{what:?}");
             let mut parts = lines[line - 1].split(|byte| *byte == b':').map(String::from_utf8_lossy);
@@ -42,6 +42,6 @@ pub fn htpasswd(data: &[u8]) {
             let is_hash = hash.len() >= 12 && hash.starts_with(['$', '{']) && !name.contains(&*hash);
             assert!(!is_hash || !what.contains(&*hash), "{what}");
         }
-        Err(Mistake::Empty) => {}
+        Err(HtpasswdError::Empty) => {}
     }
 }

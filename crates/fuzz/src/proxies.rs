@@ -4,9 +4,9 @@
 
 use std::net::IpAddr;
 
+use httpd::proto::cidr::Network;
 use httpd::proto::forwarded::{address, client, forwarded_for};
-use httpd::proto::network::Network;
-use httpd::proto::proxy::{Parsed, parse};
+use httpd::proto::proxy_protocol::{ParsedProxyHeader, parse};
 use httpd::proto::request::{self, Parsed as Request};
 
 /// A header means the same in one piece and in two, and does not depend on what follows it.
@@ -14,15 +14,18 @@ pub fn header(data: &[u8]) {
     let Some((place, bytes)) = data.split_last() else { return };
     let cut = bytes.len() * usize::from(*place) / 256;
     match (parse(bytes), parse(&bytes[..cut])) {
-        (Ok(Parsed::Complete(length, ip)), prefix) => {
+        (Ok(ParsedProxyHeader::Complete(length, ip)), prefix) => {
             assert!((8..=bytes.len()).contains(&length));
             assert!(ip.is_none_or(|ip| ip == ip.to_canonical()));
-            assert_eq!(parse(&bytes[..length]), Ok(Parsed::Complete(length, ip)));
-            assert_eq!(prefix, Ok(if cut >= length { Parsed::Complete(length, ip) } else { Parsed::Partial }));
+            assert_eq!(parse(&bytes[..length]), Ok(ParsedProxyHeader::Complete(length, ip)));
+            assert_eq!(
+                prefix,
+                Ok(if cut >= length { ParsedProxyHeader::Complete(length, ip) } else { ParsedProxyHeader::Partial })
+            );
             assert!(request::parse(&bytes[..length]).is_err() || bytes[0] == b'\r', "it could be a request as well");
         }
-        (Ok(Parsed::Partial), prefix) => assert_eq!(prefix, Ok(Parsed::Partial)),
-        (Err(_), prefix) => assert!(!matches!(prefix, Ok(Parsed::Complete(..))), "{prefix:?}"),
+        (Ok(ParsedProxyHeader::Partial), prefix) => assert_eq!(prefix, Ok(ParsedProxyHeader::Partial)),
+        (Err(_), prefix) => assert!(!matches!(prefix, Ok(ParsedProxyHeader::Complete(..))), "{prefix:?}"),
     }
 }
 

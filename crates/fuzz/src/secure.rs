@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
+use httpd::proto::https_url::https_url;
 use httpd::proto::request::{Parsed, parse};
-use httpd::proto::secure::https_url;
 use httpd::proto::target;
 use httpd::tls::session::{Records, Session};
-use httpd::tls::{Keeper, config, self_signed};
+use httpd::tls::{CertificateReloader, config, self_signed};
 
 /// A URL has the host that was named and no other, holds no control characters, and its port is the one that was asked for.
 pub fn url(data: &[u8]) {
@@ -17,7 +17,7 @@ pub fn url(data: &[u8]) {
         assert!(rest.iter().all(u8::is_ascii_graphic));
         let slash = rest.iter().position(|byte| *byte == b'/').expect("a path");
         let (authority, origin) = rest.split_at(slash);
-        assert!(httpd::proto::request::is_authority(authority), "{}", String::from_utf8_lossy(authority));
+        assert!(httpd::proto::authority::is_authority(authority), "{}", String::from_utf8_lossy(authority));
         match port {
             None => {}
             Some(443) => assert!(authority.ends_with(b"]") || !authority.contains(&b':')),
@@ -33,9 +33,9 @@ pub fn url(data: &[u8]) {
 
 /// Any octets in any pieces neither panic nor come to another end than in one piece, and nothing is asked of what has failed.
 pub fn session(data: &[u8]) {
-    static CONFIG: LazyLock<Arc<Keeper>> = LazyLock::new(|| {
+    static CONFIG: LazyLock<Arc<CertificateReloader>> = LazyLock::new(|| {
         let (identity, _) = self_signed(&["localhost".to_owned()], &[]).expect("a certificate");
-        Arc::new(Keeper::fixed(identity))
+        Arc::new(CertificateReloader::fixed(identity))
     });
     let Some((place, bytes)) = data.split_last() else { return };
     let cut = bytes.len() * usize::from(*place) / 256;
@@ -46,12 +46,12 @@ pub fn session(data: &[u8]) {
         for piece in pieces {
             let mut incoming = [session.partial(), piece].concat();
             let mut plain = vec![0; incoming.len()];
-            let opened = session.open(&mut incoming, &mut plain, &mut outgoing);
+            let opened = session.decrypt(&mut incoming, &mut plain, &mut outgoing);
             assert_eq!(opened.is_err(), session.has_failed());
             if let Ok(opened) = opened {
                 assert!(opened.length <= incoming.len());
             }
-            assert_eq!(session.seal(b"answer", &mut outgoing).is_ok(), session.is_established());
+            assert_eq!(session.encrypt(b"answer", &mut outgoing).is_ok(), session.is_established());
             if session.has_failed() {
                 break;
             }

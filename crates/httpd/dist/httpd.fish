@@ -33,8 +33,8 @@ complete -c httpd -l drain -d 'Seconds to go on serving after a stop was asked f
 complete -c httpd -l limit-rate -d 'Bytes a second each connection is sent at most, such as 500K or 2M (K, M and G count by 1024). Default: no limit' -r
 complete -c httpd -l workers -d 'Workers. Default: as many as cores; with 1, requests are handled strictly one at a time' -r
 complete -c httpd -l user -d 'User to become once the port is bound and the log is open' -r
-complete -c httpd -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set to anything but nothing, or `TERM` is `dumb`'
-always\t'Always, even into a pipe'
+complete -c httpd -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set and not empty or `TERM` is `dumb`'
+always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c httpd -l tls-self-signed -d 'Serve HTTPS with a certificate made at the start for the names and addresses of this host; its fingerprint is printed'
 complete -c httpd -l no-listing -d 'Answer 404 instead of listing a folder'

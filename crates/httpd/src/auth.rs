@@ -1,227 +1,242 @@
-//! The login: who may see anything at all (RFC 7617, Basic).
+//! The login (Basic authentication, RFC 7617).
 //!
-//! [`Guard::judge`] is asked for each request and never waits. bcrypt takes a tenth of a second, so credentials that were not
-//! seen before become an [`Attempt`] for the blocking lane; the request is judged again when it comes back from there. An
-//! unknown user costs the same as a known one with a wrong password, because some hash is compared in any case.
+//! [`Authenticator::authenticate`] is called for each request and never waits. bcrypt takes a tenth of a second, so unknown
+//! credentials become a [`PendingVerification`] for the blocking pool, after which the request is authenticated again.
+//! An unknown user takes as long as a wrong password, because a hash is compared in both cases.
 
-mod attempt;
-mod brake;
-mod hide;
 pub mod htpasswd;
-mod memory;
+mod reexec;
 mod source;
+mod throttle;
+mod verification;
+mod verified;
 
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::{Failure, Kind};
+use common::sync::{Condvar, Mutex};
+use common::{Error, Kind};
 
-use crate::peer::Peer;
+use crate::file_version::FileVersion;
+use crate::net::peer::Peer;
 use crate::proto::credentials::Basic;
 use crate::proto::field::{Fields, Name};
-use attempt::Check;
-use brake::{Brake, Ticket};
 use htpasswd::Users;
-use memory::{Digest, Key, Known, Memory};
-use source::Stamp;
+use throttle::{AttemptPermit, LoginThrottle};
+use verification::Check;
+use verified::{CheckResult, CredentialDigest, DigestKey, VerifiedCache};
 
-pub use attempt::Attempt;
 pub use source::VARIABLE;
+pub use verification::PendingVerification;
 
-pub(crate) use hide::hide;
+pub(crate) use reexec::reexec_without_password;
 
 /// The value of WWW-Authenticate.
 pub const CHALLENGE: &str = "Basic realm=\"httpd\", charset=\"UTF-8\"";
-/// Logins that wait for their check, in all: beyond that, a crowd of guessers would hold the blocking lane for minutes.
-const WAITING_MAX: usize = 64;
+/// Pending verifications in total; more would occupy the blocking pool for minutes.
+const MAX_PENDING: usize = 64;
 
-/// Who may log in, as the command line says.
+/// Who can log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
     /// The users of an htpasswd file.
     File(PathBuf),
     /// One user, whose password is not on the command line.
-    One(String),
+    SingleUser(String),
 }
 
-/// What becomes of a request.
+/// The result of authentication.
 #[derive(Debug)]
-pub enum Verdict {
-    /// It is served for this user.
-    Welcome(Arc<[u8]>),
-    /// It has to bring credentials: there are none, or they are wrong.
+pub enum AuthOutcome {
+    /// The request is served for this user.
+    Allowed(Arc<[u8]>),
+    /// The credentials are missing or wrong.
     Challenge,
-    /// There were too many failures; its sender may try again after this time.
-    Slow(Duration),
-    /// Too many others wait.
-    Busy,
-    /// Somebody who may wait has to find out.
-    Ask(Box<Attempt>),
+    /// There were too many failures; the client can retry after this time.
+    RateLimited(Duration),
+    /// Too many verifications are pending.
+    Overloaded,
+    /// The credentials must be verified first.
+    Pending(Box<PendingVerification>),
 }
 
-/// The users that are let in.
-enum Door {
-    Listed(Arc<Users>),
-    /// The digest of the only credentials that are right, and the name in them.
-    One(Digest, Arc<[u8]>),
+/// The known users.
+enum UserStore {
+    Htpasswd(Arc<Users>),
+    /// The digest of the only valid credentials, and the user.
+    Single(CredentialDigest, Arc<[u8]>),
 }
 
-/// What was judged so far.
+/// Counters of logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Judged {
-    /// Credentials that were checked and right.
+pub struct LoginCounts {
+    /// Credentials that were right.
     pub right: u64,
-    /// Credentials that were checked and wrong.
+    /// Credentials that were wrong.
     pub wrong: u64,
-    /// Requests that were told to wait.
-    pub slowed: u64,
+    /// Requests that were rate limited.
+    pub rate_limited: u64,
 }
 
-/// The doorkeeper that all workers share.
-pub struct Guard {
-    key: Key,
-    /// The file that is read again when it changes.
+/// Checks credentials; shared by all workers.
+pub struct Authenticator {
+    key: DigestKey,
+    /// The htpasswd file, reloaded when it changes.
     file: Option<PathBuf>,
-    state: Mutex<State>,
-    /// Checks that may run now: one core is left to those who are inside.
-    permits: Mutex<usize>,
-    freed: Condvar,
-    /// Some check is over.
-    found_out: Condvar,
+    state: Mutex<AuthState>,
+    /// Verifications that may start: one core remains for authenticated clients.
+    free_cores: Mutex<usize>,
+    core_released: Condvar,
+    verification_ended: Condvar,
     right: AtomicU64,
     wrong: AtomicU64,
-    slowed: AtomicU64,
+    rate_limited: AtomicU64,
 }
 
-struct State {
-    door: Door,
-    stamp: Option<Stamp>,
-    memory: Memory,
-    brake: Brake,
-    /// What is being checked. The number of these is bounded.
-    checking: HashSet<Digest>,
+struct AuthState {
+    users: UserStore,
+    /// The version of the htpasswd file that was read.
+    version: Option<FileVersion>,
+    verified: VerifiedCache,
+    throttle: LoginThrottle,
+    /// Credentials that are being verified; at most [`MAX_PENDING`].
+    pending: HashSet<CredentialDigest>,
 }
 
-impl fmt::Debug for Guard {
+impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Guard(..)")
+        f.write_str("Authenticator(..)")
     }
 }
 
-impl Guard {
-    /// Reads the file, or gets the password.
-    pub fn open(login: &Login) -> Result<Arc<Self>, Failure> {
-        let key = Key::random().map_err(|error| Failure::new(Kind::System, "make", "a random key", error))?;
-        let (door, file, stamp) = match login {
+impl Authenticator {
+    /// Reads the htpasswd file or the password of the single user.
+    pub fn open(login: &Login) -> Result<Arc<Self>, Error> {
+        let key = DigestKey::random().map_err(|error| Error::new(Kind::System, "make", "a random key", error))?;
+        let (users, file, version) = match login {
             Login::File(path) => {
-                let stamp = Stamp::of(path);
-                (Door::Listed(Arc::new(source::users(path)?)), Some(path.clone()), stamp)
+                let version = FileVersion::at(path);
+                (UserStore::Htpasswd(Arc::new(source::users(path)?)), Some(path.clone()), version)
             }
-            Login::One(user) => {
+            Login::SingleUser(user) => {
                 let password = source::password(user)?;
                 let whole = zeroize::Zeroizing::new([user.as_bytes(), b":", &password].concat());
-                (Door::One(key.digest(&whole), user.as_bytes().into()), None, None)
+                (UserStore::Single(key.digest(&whole), user.as_bytes().into()), None, None)
             }
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Arc::new(Self {
             key,
             file,
-            state: Mutex::new(State {
-                door,
-                stamp,
-                memory: Memory::default(),
-                brake: Brake::default(),
-                checking: HashSet::new(),
+            state: Mutex::new(AuthState {
+                users,
+                version,
+                verified: VerifiedCache::default(),
+                throttle: LoginThrottle::default(),
+                pending: HashSet::new(),
             }),
-            permits: Mutex::new(cores.saturating_sub(1).max(1)),
-            freed: Condvar::new(),
-            found_out: Condvar::new(),
+            free_cores: Mutex::new(cores.saturating_sub(1).max(1)),
+            core_released: Condvar::new(),
+            verification_ended: Condvar::new(),
             right: AtomicU64::new(0),
             wrong: AtomicU64::new(0),
-            slowed: AtomicU64::new(0),
+            rate_limited: AtomicU64::new(0),
         }))
     }
 
-    /// Decides about the request of `client`; `Slow` and `Ask` depend on the time.
-    pub fn judge(self: &Arc<Self>, fields: &Fields, client: Peer, now: Instant) -> Verdict {
-        let Some(basic) = fields.only(Name::Authorization).and_then(Basic::parse) else { return Verdict::Challenge };
+    /// Authenticates a request of `client` at the time `now`.
+    pub fn authenticate(self: &Arc<Self>, fields: &Fields, client: Peer, now: Instant) -> AuthOutcome {
+        let Some(basic) = fields.only(Name::Authorization).and_then(Basic::parse) else {
+            return AuthOutcome::Challenge;
+        };
         let digest = self.key.digest(basic.whole());
-        let mut state = lock(&self.state);
-        match state.memory.recall(&digest) {
-            Some(Known::Right(user)) => return Verdict::Welcome(user),
-            Some(Known::Wrong) => return Verdict::Challenge,
+        let mut state = self.state.lock();
+        match state.verified.get(&digest) {
+            Some(CheckResult::Valid(user)) => return AuthOutcome::Allowed(user),
+            Some(CheckResult::Invalid) => return AuthOutcome::Challenge,
             None => {}
         }
-        if state.checking.contains(&digest) {
-            // A browser asks for a dozen files at once. That is one login, and the others wait for what is found out about it.
-            return Verdict::Ask(Box::new(Attempt::new(self, digest, None)));
+        if state.pending.contains(&digest) {
+            // Browsers request several files at once: one login; the other requests wait for its result.
+            return AuthOutcome::Pending(Box::new(PendingVerification::new(self, digest, None)));
         }
-        if state.checking.len() >= WAITING_MAX {
-            return Verdict::Busy;
+        if state.pending.len() >= MAX_PENDING {
+            return AuthOutcome::Overloaded;
         }
-        let ticket = match state.brake.begin(client, now) {
-            Ok(ticket) => ticket,
+        let permit = match state.throttle.begin(client, now) {
+            Ok(permit) => permit,
             Err(wait) => {
-                self.slowed.fetch_add(1, Ordering::Relaxed);
-                return Verdict::Slow(wait);
+                self.rate_limited.fetch_add(1, Ordering::Relaxed);
+                return AuthOutcome::RateLimited(wait);
             }
         };
-        match &state.door {
-            Door::Listed(users) => {
-                let check = Check { users: Arc::clone(users), basic, ticket };
-                state.checking.insert(digest);
-                Verdict::Ask(Box::new(Attempt::new(self, digest, Some(check))))
+        match &state.users {
+            UserStore::Htpasswd(users) => {
+                let check = Check { users: Arc::clone(users), basic, permit };
+                state.pending.insert(digest);
+                AuthOutcome::Pending(Box::new(PendingVerification::new(self, digest, Some(check))))
             }
-            // Digests under a key that nobody knows tell nothing by the time it takes to compare them.
-            Door::One(right, user) => {
-                let known = if *right == digest { Known::Right(Arc::clone(user)) } else { Known::Wrong };
-                self.conclude(&mut state, ticket, digest, &known, now);
-                if let Known::Right(user) = known { Verdict::Welcome(user) } else { Verdict::Challenge }
+            // The time of the comparison reveals nothing, because the key of the digests is secret.
+            UserStore::Single(valid, user) => {
+                let is_valid = *valid == digest;
+                let result = if is_valid { CheckResult::Valid(Arc::clone(user)) } else { CheckResult::Invalid };
+                self.conclude(&mut state, permit, digest, &result, now);
+                match result {
+                    CheckResult::Valid(user) => AuthOutcome::Allowed(user),
+                    CheckResult::Invalid => AuthOutcome::Challenge,
+                }
             }
         }
     }
 
-    fn conclude(&self, state: &mut State, ticket: Ticket, digest: Digest, known: &Known, now: Instant) {
-        let is_wrong = *known == Known::Wrong;
+    fn conclude(
+        &self,
+        state: &mut AuthState,
+        permit: AttemptPermit,
+        digest: CredentialDigest,
+        result: &CheckResult,
+        now: Instant,
+    ) {
+        let is_wrong = *result == CheckResult::Invalid;
         if is_wrong { &self.wrong } else { &self.right }.fetch_add(1, Ordering::Relaxed);
-        state.brake.end(ticket, is_wrong, now);
-        state.memory.note(digest, known.clone());
+        state.throttle.end(permit, is_wrong, now);
+        state.verified.insert(digest, result.clone());
     }
 
-    /// Reads the file again if it has changed, or in any case. One that cannot be used changes nothing, and is complained about
-    /// once.
-    pub fn refresh(&self, in_any_case: bool) {
+    /// Reloads the htpasswd file if it has changed.
+    pub fn refresh(&self) {
         let Some(path) = &self.file else { return };
-        let stamp = Stamp::of(path);
-        if !in_any_case && (stamp.is_none() || stamp == lock(&self.state).stamp) {
-            return;
+        let version = FileVersion::at(path);
+        if version.is_some() && version != self.state.lock().version {
+            self.reload();
         }
+    }
+
+    /// Reloads the htpasswd file. An unusable file is logged, and the users stay.
+    pub fn reload(&self) {
+        let Some(path) = &self.file else { return };
+        let version = FileVersion::at(path);
         let read = source::users(path);
-        let mut state = lock(&self.state);
-        state.stamp = stamp;
+        let mut state = self.state.lock();
+        state.version = version;
         match read {
             Ok(users) => {
                 log::info!("password file {}: {} users", path.display(), users.count());
-                state.door = Door::Listed(Arc::new(users));
-                // Also those whose password is another one now.
-                state.memory.clear();
+                state.users = UserStore::Htpasswd(Arc::new(users));
+                // Passwords may have changed.
+                state.verified.clear();
             }
-            Err(failure) => log::error!("{failure}; the users are those of before"),
+            Err(error) => log::error!("{error}; the previous users stay"),
         }
     }
 
-    /// What was judged so far.
-    pub fn judged(&self) -> Judged {
+    /// The counters of logins.
+    pub fn login_counts(&self) -> LoginCounts {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Judged { right: count(&self.right), wrong: count(&self.wrong), slowed: count(&self.slowed) }
+        LoginCounts { right: count(&self.right), wrong: count(&self.wrong), rate_limited: count(&self.rate_limited) }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! The time as a worker sees it: read once per wake-up, formatted once per second.
+//! The clock of a worker: read once per wake-up, formatted once per second.
 //!
-//! Requests are answered in batches, and a batch has a number. What was checked under that number need not be checked
-//! again for the other requests of the batch, because all of them had begun to arrive before the check.
+//! Requests are answered in numbered batches. A file that was checked for a batch is not checked again for other requests of
+//! the batch, because all of them began to arrive before the check.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,9 +9,9 @@ use chrono::{DateTime, Local, SecondsFormat};
 
 use crate::proto::date;
 
-/// The last second in which no file can be changed any more, in seconds since 1970; `now` is the time since 1970.
+/// The last second in which no file can change any more, in seconds since 1970; `now` is the time since 1970.
 pub fn last_full_second(now: Duration) -> i64 {
-    /// Kernels stamp files with a clock that runs up to 10 ms behind.
+    /// Kernels set file times by a clock that is up to 10 ms behind.
     const STAMP_LAG: Duration = Duration::from_millis(20);
     i64::try_from(now.saturating_sub(STAMP_LAG).as_secs()).unwrap_or(i64::MAX).saturating_sub(1)
 }
@@ -29,7 +29,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that counts its uptime from `started`.
+    /// A clock whose uptime starts at `started`.
     pub fn new(started: Instant) -> Self {
         let mut clock = Self {
             started,
@@ -44,12 +44,12 @@ impl Clock {
         clock
     }
 
-    /// Reads the time and starts a new batch: for what was ready when the worker woke up.
+    /// Reads the time after a wake-up and starts a new batch.
     pub fn tick(&mut self) {
         self.tick_at(SystemTime::now());
     }
 
-    /// The same at a moment that is given: the wall clock may step in any direction between two of them.
+    /// Sets the time, which may step in any direction.
     fn tick_at(&mut self, now: SystemTime) {
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         if since_epoch.as_secs() != self.now.as_secs() {
@@ -62,7 +62,7 @@ impl Clock {
         self.new_batch();
     }
 
-    /// Starts a new batch within the same wake-up: for requests that may have been sent after the last check.
+    /// Starts a new batch within the same wake-up, for requests that may have been sent after the last check.
     pub fn new_batch(&mut self) {
         self.batch += 1;
     }
@@ -77,12 +77,12 @@ impl Clock {
         i64::try_from(self.now.as_secs()).unwrap_or(i64::MAX)
     }
 
-    /// The last second that is over for every file; see [`last_full_second`].
+    /// See [`last_full_second()`].
     pub fn last_full_second(&self) -> i64 {
         last_full_second(self.now)
     }
 
-    /// When the worker woke up for this batch, by the steady clock.
+    /// The wake-up of this batch, by the monotonic clock.
     pub fn woke(&self) -> Instant {
         self.woke
     }
@@ -92,9 +92,14 @@ impl Clock {
         self.now
     }
 
-    /// Seconds since the server started; deadlines are kept in this coarse unit.
+    /// Seconds since the start, the unit of deadlines.
     pub fn uptime(&self) -> u32 {
         self.uptime
+    }
+
+    /// The uptime at which `timeout` from now has surely passed: one second more, because the current one is partly over.
+    pub fn deadline(&self, timeout: Duration) -> u32 {
+        self.uptime.saturating_add(u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX)).saturating_add(1)
     }
 
     /// The value of the Date field.
@@ -102,12 +107,12 @@ impl Clock {
         &self.date
     }
 
-    /// The local time with milliseconds, as RFC 3339 has it.
+    /// The local time in the format of RFC 3339, with milliseconds.
     pub fn rfc3339(&self) -> String {
         DateTime::<Local>::from(UNIX_EPOCH + self.now).to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
-    /// The time as the combined log format has it, without its brackets.
+    /// The local time in the combined log format, without brackets.
     pub fn log_time(&self) -> &str {
         &self.log_time
     }
@@ -118,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_steps_is_followed_at_once_and_deadlines_are_not_moved_by_it() {
+    fn a_step_of_the_wall_clock_does_not_move_deadlines() {
         let mut clock = Clock::new(Instant::now());
         let mut batch = clock.batch();
         for (seconds, text) in [
@@ -133,17 +138,17 @@ mod tests {
             let day =
                 DateTime::<Local>::from(UNIX_EPOCH + Duration::from_secs(seconds)).format("%d/%b/%Y:").to_string();
             assert!(clock.log_time().starts_with(&day), "{}", clock.log_time());
-            assert!(clock.uptime() < 60, "time that has gone is counted by the steady clock");
-            assert!(clock.batch() > batch, "what was checked before a step is checked again behind it");
+            assert!(clock.uptime() < 60, "uptime follows the monotonic clock");
+            assert!(clock.batch() > batch, "a step starts a new batch");
             batch = clock.batch();
         }
     }
 
     #[test]
-    fn a_clock_before_1970_is_that_of_1970() {
+    fn a_clock_before_1970_is_clamped() {
         let mut clock = Clock::new(Instant::now());
         clock.tick_at(UNIX_EPOCH - Duration::from_secs(1000));
         assert_eq!((clock.seconds(), clock.date()), (0, &b"Thu, 01 Jan 1970 00:00:00 GMT"[..]));
-        assert!(clock.last_full_second() < 0, "no file is taken for settled");
+        assert!(clock.last_full_second() < 0, "no file is settled");
     }
 }

@@ -1,104 +1,88 @@
-//! What the command line means: every option checked, nothing left to be refused later.
+//! The checked configuration: every option is validated here, so that no later step refuses one.
 
-use std::ffi::OsStr;
+mod auth;
+mod network;
+mod site;
+
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
-use common::{Failure, Kind};
+use common::Error;
 
-use crate::access_log::Format;
 use crate::auth::Login;
-use crate::cli::{self, Cli, LogFormat};
-use crate::files::Symlinks;
-use crate::limits::Limits;
-use crate::listen::{Bind, Wanted};
-use crate::mime::Types;
-use crate::proto::field;
-use crate::proto::network::NotANetwork;
-use crate::proto::response;
-use crate::proto::target::{self, Path};
-use crate::proxies::Proxies;
-use crate::rate;
-use crate::service::WatchPaths;
-use crate::site::{CacheRules, Site};
-use crate::tls::Files;
+use crate::cli::{self, Cli};
+use crate::connection::ConnectionLimits;
+use crate::content::files::SymlinkPolicy;
+use crate::content::routing::Site;
+use crate::handler::MonitoringPaths;
+use crate::net::listener::ListenConfig;
+use crate::net::trusted_proxies::TrustedProxies;
+use crate::telemetry::access_log::LineFormat;
+use crate::tls::CertificateFiles;
 
 /// A checked configuration.
 #[derive(Debug)]
 pub struct Config {
-    /// The folder.
+    /// The served folder.
     pub root: PathBuf,
-    /// How links are treated.
-    pub symlinks: Symlinks,
-    /// Where clients come in.
-    pub listen: Wanted,
-    /// Where the certificate comes from; none means HTTP in clear.
-    pub tls: Option<Tls>,
+    /// How symbolic links are treated.
+    pub symlinks: SymlinkPolicy,
     /// The rules of the site.
     pub site: Site,
-    /// Octets for small files, over all workers.
+    /// Bytes for small files, over all workers.
     pub cache_memory: usize,
+    /// Whether pages reload when files change.
+    pub live_reload: bool,
+    /// Where the server listens.
+    pub listen: ListenConfig,
+    /// The source of the certificate; `None` without TLS.
+    pub tls: Option<TlsConfig>,
+    /// Connections in total.
+    pub max_connections: usize,
+    /// Connections of one address.
+    pub max_per_address: Option<usize>,
+    /// Time limits and rates of connections.
+    pub limits: ConnectionLimits,
+    /// Proxies whose information about clients is used.
+    pub proxies: TrustedProxies,
+    /// Who can log in; `None` without a login.
+    pub login: Option<Login>,
     /// Where the access log goes.
     pub access_log: LogTarget,
-    /// Its form.
-    pub log_format: Format,
-    /// The limits.
-    pub limits: Limits,
-    /// The proxies in front that are believed.
-    pub proxies: Proxies,
-    /// Who may log in; `None` where everybody is let in.
-    pub login: Option<Login>,
-    /// Where those who watch ask.
-    pub watch: WatchPaths,
-    /// How long to go on serving after a stop was asked for.
+    /// The format of the access log.
+    pub log_format: LineFormat,
+    /// The paths of health check and metrics.
+    pub monitoring: MonitoringPaths,
+    /// Time of serving after a stop is requested.
     pub drain: Duration,
-    /// Whether requests are handled strictly one at a time, as `--workers 1` asks for.
+    /// Whether requests are handled strictly one at a time (`--workers 1`).
     pub one_at_a_time: bool,
-    /// Whom to become.
+    /// The user to become.
     pub user: Option<String>,
-    /// Whether to confine the process.
+    /// Whether the process is confined by Landlock.
     pub sandbox: bool,
-    /// What whoever starts it gets to see.
-    pub greeting: Greeting,
-    /// Whether pages follow the files they are made of.
-    pub live_reload: bool,
+    /// What is shown at the start.
+    pub startup_output: StartupOutput,
 }
 
-/// Where the certificate comes from.
+/// The source of the certificate.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// Files that are read again when they change.
-    Files(Files),
+pub enum TlsConfig {
+    /// Files that are reloaded when they change.
+    Files(CertificateFiles),
     /// Made at the start.
     SelfSigned,
 }
 
-impl Tls {
-    /// Warns when the files can be read no more, as another user perhaps: then a new certificate takes a restart.
-    pub(crate) fn check_access(&self) {
-        let Self::Files(files) = self else { return };
-        for path in [&files.certificate, &files.key] {
-            if let Err(error) = std::fs::File::open(path) {
-                let why = common::error::reason(&error);
-                log::warn!("{}: {why} for this user; a new one is used after a restart only", path.display());
-                return;
-            }
-        }
-    }
-}
-
-/// What whoever starts the server gets to see.
+/// What is shown at the start.
 #[derive(Debug, Clone, Copy)]
-pub struct Greeting {
+pub struct StartupOutput {
     /// Nothing.
     pub quiet: bool,
-    /// A browser with the site in it.
+    /// The site in a browser.
     pub open: bool,
-    /// A QR code in the banner.
+    /// A QR code.
     pub qr: bool,
 }
 
@@ -114,259 +98,57 @@ pub enum LogTarget {
 }
 
 impl Config {
-    /// Checks what was typed.
-    pub fn from_cli(cli: Cli) -> Result<Self> {
-        let addresses = cli.bind.iter().map(|text| bind_address(text, cli.port)).collect::<Result<_>>()?;
+    /// Checks the command line.
+    pub fn new(cli: Cli) -> Result<Self, Error> {
+        let tls = network::tls(&cli)?;
         let access_log = match cli.access_log.as_str() {
             "off" => LogTarget::Off,
             "-" => LogTarget::Stdout,
             path => LogTarget::File(path.into()),
         };
-        let watched = access_log == LogTarget::Stdout && io::stdout().is_terminal();
-        let log_format = match cli.log_format {
-            Some(LogFormat::Dev) => Format::Dev,
-            None if watched => Format::Dev,
-            Some(LogFormat::Combined) | None => Format::Combined,
-            Some(LogFormat::Common) => Format::Common,
-            Some(LogFormat::Json) => Format::Json,
-        };
-        let limits = Limits {
-            connections: at_least_one("--max-connections", cli.max_connections)?,
-            per_address: cli.max_per_ip.map(|limit| at_least_one("--max-per-ip", limit)).transpose()?,
-            head: Duration::from_secs(cli.header_timeout.into()),
-            idle: Duration::from_secs(cli.idle_timeout.into()),
-            min_rate: cli.min_rate,
-            rate: cli.limit_rate.as_deref().map(limit_rate).transpose()?,
-        };
-        let tls = tls(&cli)?;
-        if cli.redirect_http.is_some() && tls.is_none() {
-            let why = "needs --tls-cert or --tls-self-signed, for there is no HTTPS to go to";
-            return Err(usage("--redirect-http", &cli.redirect_http.unwrap_or_default().to_string(), why));
-        }
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            site: site(&cli)?,
+            site: site::site(&cli)?,
             symlinks: match cli.symlinks {
-                cli::Symlinks::Inside => Symlinks::Inside,
-                cli::Symlinks::Any => Symlinks::Any,
-                cli::Symlinks::None => Symlinks::None,
+                cli::Symlinks::Inside => SymlinkPolicy::Inside,
+                cli::Symlinks::Any => SymlinkPolicy::Any,
+                cli::Symlinks::None => SymlinkPolicy::None,
             },
-            listen: Wanted {
-                addresses,
-                port: cli.port,
-                socket_mode: cli.socket_mode,
-                workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
-                tls: tls.is_some(),
-                redirect: cli.redirect_http,
-            },
-            tls,
             cache_memory: cli.cache_memory.saturating_mul(1 << 20),
+            live_reload: cli.live_reload,
+            listen: network::listen(&cli, tls.is_some())?,
+            tls,
+            max_connections: network::at_least_one("--max-connections", cli.max_connections)?,
+            max_per_address: cli.max_per_ip.map(|limit| network::at_least_one("--max-per-ip", limit)).transpose()?,
+            limits: network::limits(&cli)?,
+            proxies: network::proxies(&cli)?,
+            login: auth::login(&cli)?,
+            log_format: log_format(&cli, &access_log),
             access_log,
-            log_format,
-            limits,
-            proxies: proxies(&cli)?,
-            login: login(&cli)?,
-            watch: watch_paths(&cli)?,
+            monitoring: site::monitoring_paths(&cli)?,
             drain: Duration::from_secs(cli.drain.into()),
-            // Not on a machine that happens to have one core: there a slow client must not hold up the others either.
+            // Only on request: on a machine with one core, a slow client must not delay the others.
             one_at_a_time: cli.workers == Some(1),
             user: cli.user,
             sandbox: !cli.no_sandbox,
-            greeting: Greeting { quiet: cli.quiet, open: cli.open, qr: cli.qr },
-            live_reload: cli.live_reload,
+            startup_output: StartupOutput { quiet: cli.quiet, open: cli.open, qr: cli.qr },
             root: cli.folder.unwrap_or(cli.root),
         })
     }
 }
 
-fn tls(cli: &Cli) -> Result<Option<Tls>> {
-    match (&cli.tls_cert, &cli.tls_key, cli.tls_self_signed) {
-        (Some(certificate), key, _) => {
-            let key = key.as_ref().unwrap_or(certificate).clone();
-            Ok(Some(Tls::Files(Files { certificate: certificate.clone(), key })))
-        }
-        (None, Some(key), _) => Err(usage("--tls-key", &key.to_string_lossy(), "needs --tls-cert")),
-        (None, None, true) => Ok(Some(Tls::SelfSigned)),
-        (None, None, false) => Ok(None),
+/// The format of the access log; by default `dev` on a terminal and `combined` elsewhere.
+fn log_format(cli: &Cli, target: &LogTarget) -> LineFormat {
+    match cli.log_format {
+        Some(cli::LogFormat::Dev) => LineFormat::Dev,
+        Some(cli::LogFormat::Common) => LineFormat::Common,
+        Some(cli::LogFormat::Json) => LineFormat::Json,
+        None if *target == LogTarget::Stdout && io::stdout().is_terminal() => LineFormat::Dev,
+        Some(cli::LogFormat::Combined) | None => LineFormat::Combined,
     }
 }
 
-fn usage(option: &str, value: &str, why: &str) -> anyhow::Error {
-    Failure::new(Kind::Usage, option.to_owned(), value, why.to_owned()).into()
-}
-
-fn limit_rate(text: &str) -> Result<u64> {
-    rate::parse(text).map_err(|why| usage("--limit-rate", text, &why.to_string()))
-}
-
-fn at_least_one(option: &str, value: usize) -> Result<usize> {
-    if value == 0 { Err(usage(option, "0", "must be at least 1")) } else { Ok(value) }
-}
-
-fn bind_address(text: &OsStr, port: u16) -> Result<Bind> {
-    if let Some(path) = text.as_bytes().strip_prefix(b"unix:") {
-        return match path {
-            [] => Err(usage("--bind", "unix:", "needs a path behind the colon")),
-            path => Ok(Bind::Unix(OsStr::from_bytes(path).into())),
-        };
-    }
-    match text.to_str().and_then(cli::split_bind) {
-        Some((ip, own_port)) => Ok(Bind::Tcp(SocketAddr::new(ip, own_port.unwrap_or(port)))),
-        None => {
-            Err(usage("--bind", &text.to_string_lossy(), "is not an IP address, IP:PORT, [IPv6]:PORT or unix:PATH"))
-        }
-    }
-}
-
-fn proxies(cli: &Cli) -> Result<Proxies> {
-    let mut proxies = Proxies { header: cli.proxy_protocol, ..Proxies::default() };
-    for text in &cli.trust_proxy {
-        match text.as_str() {
-            "unix" => proxies.local = true,
-            text => {
-                let why = |error: NotANetwork| usage("--trust-proxy", text, &error.to_string());
-                proxies.networks.push(text.parse().map_err(why)?);
-            }
-        }
-    }
-    Ok(proxies)
-}
-
-fn login(cli: &Cli) -> Result<Option<Login>> {
-    if let Some(path) = &cli.auth_file {
-        return Ok(Some(Login::File(path.clone())));
-    }
-    let Some(user) = &cli.auth else { return Ok(None) };
-    // A password that was typed here all the same is not repeated.
-    match user.split_once(':') {
-        Some((user, _)) => {
-            Err(usage("--auth", user, "no password belongs behind the name: set HTTPD_PASSWORD, or be asked"))
-        }
-        None if user.is_empty() => Err(usage("--auth", "\"\"", "is not the name of a user")),
-        None if user.chars().any(char::is_control) => Err(usage("--auth", user, "holds a control character")),
-        None => Ok(Some(Login::One(user.clone()))),
-    }
-}
-
-fn watch_paths(cli: &Cli) -> Result<WatchPaths> {
-    let path = |option, text: &Option<String>| text.as_deref().map(|text| own_path(option, text)).transpose();
-    let paths = WatchPaths { health: path("--health", &cli.health)?, metrics: path("--metrics", &cli.metrics)? };
-    if let (Some(text), true) = (&cli.metrics, paths.health == paths.metrics) {
-        return Err(usage("--metrics", text, "is the path of --health already"));
-    }
-    Ok(paths)
-}
-
-/// A path that the server answers itself, as a client would ask for it.
-fn own_path(option: &str, text: &str) -> Result<Path<'static>> {
-    let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
-    if !text.starts_with('/') || !is_visible {
-        return Err(usage(option, text, "is not a path such as /status, without a query"));
-    }
-    match target::decode_path(text.as_bytes()) {
-        Ok(path) if path.relative().is_empty() => Err(usage(option, text, "would hide the first page of the site")),
-        Ok(path) => Ok(path.into_owned()),
-        Err(rejection) => Err(usage(option, text, rejection.reason)),
-    }
-}
-
-fn site(cli: &Cli) -> Result<Site> {
-    for name in cli.index.iter().chain(&cli.spa) {
-        if name.is_empty() || name.starts_with('/') || name.split('/').any(|segment| segment == "..") {
-            return Err(usage("--index or --spa", name, "is not a file name beneath the root"));
-        }
-    }
-    let mut always = Vec::new();
-    response::field(&mut always, "X-Content-Type-Options", "nosniff");
-    if cli.cors {
-        response::field(&mut always, "Access-Control-Allow-Origin", "*");
-        response::field(&mut always, "Access-Control-Expose-Headers", "*");
-    }
-    if cli.cross_origin_isolated {
-        response::field(&mut always, "Cross-Origin-Opener-Policy", "same-origin");
-        response::field(&mut always, "Cross-Origin-Embedder-Policy", "require-corp");
-        response::field(&mut always, "Cross-Origin-Resource-Policy", "cross-origin");
-    }
-    for header in &cli.header {
-        let (name, value) = header_field(header)?;
-        // A browser takes two of these for none.
-        let stands = |line: &[u8]| {
-            line.split(|byte| *byte == b':').next().unwrap_or_default().eq_ignore_ascii_case(name.as_bytes())
-        };
-        if name.to_ascii_lowercase().starts_with("access-control-") && always.split(|byte| *byte == b'\n').any(stands) {
-            return Err(usage("--header", header, "--cors sets this field already"));
-        }
-        response::field(&mut always, name, value);
-    }
-    Ok(Site {
-        index: cli.index.iter().map(|name| name.clone().into_bytes()).collect(),
-        listing: !cli.no_listing,
-        hidden: cli.hidden,
-        spa: cli.spa.clone().map(String::into_bytes),
-        clean_urls: cli.clean_urls,
-        precompressed: !cli.no_precompressed,
-        compress: cli.compress,
-        types: Types::new(cli.mime.iter().map(|text| media_type(text)).collect::<Result<Vec<_>>>()?),
-        cache: CacheRules::new(cli.cache.iter().map(|text| cache_rule(text)).collect::<Result<Vec<_>>>()?),
-        cors: cli.cors,
-        always,
-    })
-}
-
-/// Fields that belong to the framing or are set by the server itself; a second one would contradict the first.
-const OWN_FIELDS: [&str; 13] = [
-    "accept-ranges",
-    "allow",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-range",
-    "date",
-    "etag",
-    "last-modified",
-    "location",
-    "retry-after",
-    "transfer-encoding",
-    "x-content-type-options",
-];
-
-fn header_field(text: &str) -> Result<(&str, &str)> {
-    let (name, value) = text.split_once(':').ok_or_else(|| usage("--header", text, "has no colon"))?;
-    let value = value.trim();
-    if name.is_empty() || !name.bytes().all(field::is_token) {
-        return Err(usage("--header", text, "the name is not a token"));
-    }
-    if !value.bytes().all(field::is_value) {
-        return Err(usage("--header", text, "the value holds a control character"));
-    }
-    if name.eq_ignore_ascii_case("cache-control") {
-        return Err(usage("--header", text, "use --cache '**=VALUE' for this field"));
-    }
-    if name.eq_ignore_ascii_case("content-type") {
-        return Err(usage("--header", text, "use --mime for this field"));
-    }
-    if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-        return Err(usage("--header", text, "the server sets this field itself"));
-    }
-    Ok((name, value))
-}
-
-fn media_type(text: &str) -> Result<(String, String)> {
-    let (extension, media_type) = text.split_once('=').ok_or_else(|| usage("--mime", text, "is not EXT=TYPE"))?;
-    let extension = extension.trim_start_matches('.').to_ascii_lowercase();
-    if extension.is_empty() || !media_type.contains('/') || !media_type.bytes().all(field::is_value) {
-        return Err(usage("--mime", text, "is not EXT=TYPE"));
-    }
-    Ok((extension, media_type.to_owned()))
-}
-
-fn cache_rule(text: &str) -> Result<(String, String)> {
-    match text.split_once('=') {
-        Some((glob, value)) if !glob.is_empty() && !value.is_empty() && value.bytes().all(field::is_value) => {
-            Ok((glob.to_owned(), value.to_owned()))
-        }
-        _ => Err(usage("--cache", text, "is not GLOB=VALUE")),
-    }
+fn usage(option: &'static str, value: &str, why: &str) -> Error {
+    Error::value(option, value, why.to_owned())
 }
 
 #[cfg(test)]
@@ -374,8 +156,8 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    fn config(args: &[&str]) -> Result<Config> {
-        Config::from_cli(Cli::try_parse_from(["httpd"].iter().chain(args))?)
+    fn config(args: &[&str]) -> anyhow::Result<Config> {
+        Ok(Config::new(Cli::try_parse_from(["httpd"].iter().chain(args))?)?)
     }
 
     fn refused(args: &[&str]) -> String {
@@ -389,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_can_stand_alone() {
+    fn the_folder_can_be_an_argument() {
         assert_eq!(config(&["www"]).unwrap().root, PathBuf::from("www"));
         assert!(config(&["--root", "a", "b"]).is_err());
     }
 
     #[test]
-    fn addresses_may_bring_their_own_port() {
+    fn addresses_can_have_their_own_port() {
         let bind = config(&["-p", "80", "-b", "127.0.0.1", "-b", "[::1]:81", "-b", "::1", "-b", "unix:/run/x"])
             .unwrap()
             .listen
@@ -408,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_would_break_the_framing_are_refused() {
+    fn fields_that_the_server_sets_are_refused() {
         for header in ["NoColon", "A b: c", "Content-Length: 1", "A: b\nC: d", ": x"] {
             assert!(refused(&["--header", header]).starts_with("--header"), "{header}");
         }
@@ -417,12 +199,15 @@ mod tests {
         assert!(refused(&["--cors", "--header", "access-control-allow-origin: x"]).contains("--cors sets"));
         assert!(config(&["--header", "Access-Control-Allow-Origin: https://example.org"]).is_ok());
         let site = config(&["--header", "X-A:b", "--cors"]).unwrap().site;
-        let always = String::from_utf8(site.always).unwrap();
-        assert!(always.contains("X-A: b\r\n") && always.contains("Access-Control-Allow-Origin: *\r\n"), "{always}");
+        let extra_headers = String::from_utf8(site.extra_headers).unwrap();
+        assert!(
+            extra_headers.contains("X-A: b\r\n") && extra_headers.contains("Access-Control-Allow-Origin: *\r\n"),
+            "{extra_headers}"
+        );
     }
 
     #[test]
-    fn numbers_that_make_no_sense_are_refused() {
+    fn zero_is_refused_where_at_least_one_is_required() {
         assert_eq!(refused(&["--workers", "0"]), "--workers 0: must be at least 1");
         assert!(refused(&["--max-connections", "0"]).contains("at least 1"));
     }
@@ -431,32 +216,32 @@ mod tests {
     fn proxies_are_networks_or_the_unix_socket() {
         let proxies =
             config(&["--trust-proxy", "10.0.0.0/8", "--trust-proxy", "unix", "--proxy-protocol"]).unwrap().proxies;
-        assert!(proxies.header && proxies.local && proxies.networks.len() == 1);
-        let told = refused(&["--trust-proxy", "10.0.0.1/8"]);
-        assert_eq!(told, "--trust-proxy 10.0.0.1/8: has bits set behind the first 8");
+        assert!(proxies.proxy_protocol && proxies.unix_sockets && proxies.networks.len() == 1);
+        let refusal = refused(&["--trust-proxy", "10.0.0.1/8"]);
+        assert_eq!(refusal, "--trust-proxy 10.0.0.1/8: has bits set behind the first 8");
         assert!(refused(&["--trust-proxy", "haproxy"]).contains("is not an IP address or a network"));
         assert!(refused(&["--proxy-protocol"]).contains("--trust-proxy"));
     }
 
     #[test]
-    fn a_password_behind_the_name_is_refused_and_not_repeated() {
-        assert_eq!(config(&["--auth", "ann"]).unwrap().login, Some(Login::One("ann".to_owned())));
+    fn a_password_after_the_name_is_refused_and_not_repeated() {
+        assert_eq!(config(&["--auth", "ann"]).unwrap().login, Some(Login::SingleUser("ann".to_owned())));
         let refusal = refused(&["--auth", "ann:hunter2"]);
-        assert!(refusal.starts_with("--auth ann: no password belongs") && !refusal.contains("hunter2"), "{refusal}");
+        assert!(refusal.starts_with("--auth ann: takes no password") && !refusal.contains("hunter2"), "{refusal}");
         assert!(refused(&["--auth", ""]).contains("not the name"));
         assert!(config(&["--auth", "ann", "--auth-file", "x"]).is_err());
     }
 
     #[test]
-    fn paths_of_those_who_watch_are_checked() {
-        let watch = config(&["--health", "/-/health", "--metrics", "/a%20b"]).unwrap().watch;
-        assert_eq!(watch.health.unwrap().relative(), b"-/health");
-        assert_eq!(watch.metrics.unwrap().relative(), b"a b");
-        assert_eq!(refused(&["--health", "x"]), "--health x: is not a path such as /status, without a query");
+    fn the_paths_of_health_and_metrics_are_checked() {
+        let monitoring = config(&["--health", "/-/health", "--metrics", "/a%20b"]).unwrap().monitoring;
+        assert_eq!(monitoring.health.unwrap().relative(), b"-/health");
+        assert_eq!(monitoring.metrics.unwrap().relative(), b"a b");
+        assert_eq!(refused(&["--health", "x"]), "--health x: is not a path such as /status without a query");
         assert!(refused(&["--metrics", "/m?x"]).contains("without a query"));
         assert!(refused(&["--health", "/.."]).contains("above the root"));
-        assert!(refused(&["--health", "/./"]).contains("first page"));
-        assert!(refused(&["--health", "/x", "--metrics", "/%78"]).contains("is the path of --health already"));
+        assert!(refused(&["--health", "/./"]).contains("index page"));
+        assert!(refused(&["--health", "/x", "--metrics", "/%78"]).contains("is already the path of --health"));
     }
 
     #[test]
@@ -464,6 +249,6 @@ mod tests {
         assert!(config(&["--mime", ".foo=text/x-foo", "--cache", "*.js=max-age=60"]).is_ok());
         assert!(refused(&["--mime", "foo"]).contains("EXT=TYPE"));
         assert!(refused(&["--cache", "x"]).contains("GLOB=VALUE"));
-        assert!(refused(&["--index", "../x"]).contains("beneath the root"));
+        assert!(refused(&["--index", "../x"]).contains("below the root"));
     }
 }

@@ -1,110 +1,125 @@
-//! A client between two wake-ups: the socket, what has arrived of the next request, and by when something must happen.
+//! The state of one client connection between two wake-ups.
 //!
-//! An idle connection is no more than this; it holds no buffer.
+//! An idle connection holds no buffer.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::channel::Channel;
-use crate::limits::Admission;
-use crate::listen::Role;
-use crate::live::Listener;
-use crate::peer::Peer;
+use crate::live_reload::EventSubscriber;
+use crate::net::connection_limit::ConnectionPermit;
+use crate::net::listener::Role;
+use crate::net::peer::Peer;
+use crate::net::stream::ClientStream;
+use crate::net::token_bucket::TokenBucket;
 use crate::proto::framing::Drain;
-use crate::rate::Bucket;
 
-/// One client.
-#[derive(Debug)]
-pub struct Connection {
-    /// What carries its bytes.
-    pub channel: Channel,
-    /// The client.
-    pub peer: Peer,
-    /// At what kind of listener it came in.
-    pub role: Role,
-    /// Bytes that have arrived and are no complete request yet.
-    pub pending: Vec<u8>,
-    /// What the connection is waiting for.
-    pub phase: Phase,
-    /// When it has waited long enough, in seconds of uptime.
-    pub deadline: u32,
-    /// What it may still be sent, where there is a limit to that.
-    pub bucket: Option<Bucket>,
-    /// Its place behind the door.
-    admission: Option<Admission>,
+/// Time limits and rates of every connection.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// Time for the whole head of a request, from its first byte or from the accept.
+    pub header_timeout: Duration,
+    /// Time between two requests.
+    pub idle_timeout: Duration,
+    /// Lowest rate at which a client must read, in bytes per second.
+    pub min_rate: u64,
+    /// Highest rate at which a client is sent data, in bytes per second.
+    pub max_rate: Option<u64>,
 }
 
-/// What a connection is waiting for.
+/// One client connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// The byte stream.
+    pub stream: ClientStream,
+    /// The client.
+    pub peer: Peer,
+    /// The role of the listener that accepted the connection.
+    pub role: Role,
+    /// Received bytes that are no complete request yet.
+    pub pending: Vec<u8>,
+    /// What the connection waits for.
+    pub phase: Phase,
+    /// When the wait ends, in seconds of uptime.
+    pub deadline: u32,
+    /// The rate limit, if there is one.
+    pub bucket: Option<TokenBucket>,
+    /// Its share of the connection limit, released on drop.
+    permit: ConnectionPermit,
+}
+
+/// What a connection waits for.
 #[derive(Debug)]
 pub enum Phase {
     /// The header of the PROXY protocol.
-    Preface,
-    /// The end of a TLS handshake.
+    ProxyHeader,
+    /// The end of the TLS handshake.
     Handshake,
-    /// The first octet of a request.
+    /// The first byte of a request.
     Idle,
-    /// The rest of a head.
+    /// The rest of a request head.
     Head,
-    /// The check of its credentials; the request is complete and has no answer yet.
-    LoggingIn,
-    /// The rest of a request body that nobody wants; then the next request.
+    /// The verification of credentials; the request is complete and is answered afterwards.
+    Verifying,
+    /// The rest of a request body that is discarded; then the next request.
     Draining(Box<Drain>),
-    /// Nothing: it is told of events, and what it sends is thrown away. The deadline is that of the next sign of life.
-    Listening(Listener),
-    /// The end: everything was sent, and what still arrives is thrown away, so that the last answer is not lost to a reset.
+    /// Server-sent events are sent; received bytes are discarded. The deadline is that of the next keep-alive.
+    Streaming(EventSubscriber),
+    /// The last response is being sent; then the connection lingers.
+    Closing,
+    /// Everything was sent. Received bytes are discarded until the client closes, so that no reset destroys the response.
     Lingering,
+    /// Nothing: the connection is closed at once.
+    Closed,
 }
 
 impl Phase {
-    /// What a channel waits for on which nothing has been said.
-    pub fn first(channel: &Channel) -> Self {
-        if channel.is_plain() { Self::Idle } else { Self::Handshake }
+    /// The phase of a stream on which nothing was received.
+    pub fn first(stream: &ClientStream) -> Self {
+        if stream.is_plain() { Self::Idle } else { Self::Handshake }
     }
 }
 
-/// Time for a client to read the last answer and close.
-pub const LINGER_SECONDS: u32 = 2;
-
 impl Connection {
     /// A connection that was just accepted.
-    pub fn new(channel: Channel, peer: Peer, role: Role, admission: Option<Admission>, deadline: u32) -> Self {
-        let phase = Phase::first(&channel);
-        Self { channel, peer, role, pending: Vec::new(), phase, deadline, bucket: None, admission }
+    pub fn new(
+        stream: ClientStream,
+        peer: Peer,
+        role: Role,
+        permit: ConnectionPermit,
+        max_rate: Option<u64>,
+        deadline: u32,
+    ) -> Self {
+        let bucket = max_rate.map(|rate| TokenBucket::new(rate, Instant::now()));
+        let phase = Phase::first(&stream);
+        Self { stream, peer, role, pending: Vec::new(), phase, deadline, bucket, permit }
     }
 
-    /// Counts as a connection of `peer` from now on; whether there was room.
+    /// Counts the connection for `peer` from now on; whether the limit of `peer` allows it.
     pub fn count_for(&mut self, peer: Peer) -> bool {
-        self.admission.as_mut().is_none_or(|admission| admission.count_for(peer))
+        self.permit.count_for(peer)
     }
 
-    /// The same with a limit to what it is sent, in octets a second.
-    #[must_use]
-    pub fn limited_to(mut self, rate: Option<u64>) -> Self {
-        self.bucket = rate.map(|rate| Bucket::new(rate, Instant::now()));
-        self
-    }
-
-    /// Whether the client has not begun with anything, so that nobody is cut off when it is closed.
+    /// Whether no request has begun, so that closing the connection interrupts nothing.
     pub fn is_idle(&self) -> bool {
         match self.phase {
-            Phase::Preface | Phase::Idle => true,
-            Phase::Handshake => self.channel.is_new(),
+            Phase::ProxyHeader | Phase::Idle => true,
+            Phase::Handshake => self.stream.is_new(),
             _ => false,
         }
     }
 
-    /// Whether it only listens for events.
-    pub fn listens(&self) -> bool {
-        matches!(self.phase, Phase::Listening(_))
+    /// Whether server-sent events are sent.
+    pub fn is_streaming(&self) -> bool {
+        matches!(self.phase, Phase::Streaming(_))
     }
 
-    /// Sends what goes out at once of `pieces`: the number of octets, 0 when the socket is full or the limit is reached.
+    /// Sends `pieces` in order without waiting; returns the bytes sent, 0 if the socket is full or the rate limit is reached.
     pub fn send_now(&mut self, pieces: &[&[u8]]) -> io::Result<usize> {
-        let octets = pieces.iter().map(|piece| piece.len()).sum();
-        if self.bucket.as_mut().is_some_and(|bucket| !bucket.allows(octets, Instant::now())) {
+        let bytes = pieces.iter().map(|piece| piece.len()).sum();
+        if self.bucket.as_mut().is_some_and(|bucket| !bucket.allows(bytes, Instant::now())) {
             return Ok(0);
         }
-        let sent = self.channel.send_now(pieces)?;
+        let sent = self.stream.send_now(pieces)?;
         if let Some(bucket) = &mut self.bucket {
             bucket.spend(sent);
         }

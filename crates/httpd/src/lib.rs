@@ -1,397 +1,87 @@
-//! `httpd`: a static file server with two lanes.
+//! `httpd`: a static file server.
 //!
-//! Small files are answered from memory by one worker per core; whatever may block is written by plain blocking threads.
-//! Start reading at [`server::Worker::run`]; `proto` holds HTTP itself, `site` and `representation` the decisions.
+//! Workers, one per core, answer short requests from memory; a pool of blocking threads sends everything else.
+//! [`worker::Worker::run`] is the event loop; [`handler::Handler::respond`] decides what is answered.
+//!
+//! - [`proto`]: HTTP itself, without I/O
+//! - [`content`]: what a path resolves to, and the bytes of a body
+//! - [`handler`]: from a request to a response, independent of the version of HTTP
+//! - [`worker`], [`blocking`], [`connection`], [`waker`]: how responses are sent
+//! - [`net`], [`tls`]: sockets, limits, records
+//! - [`auth`], [`live_reload`], [`telemetry`]: logins, reloading pages, access log and metrics
+//! - [`cli`], [`config`], `startup`, `threads`, [`shutdown`], [`exit_code`]: the life of the process
+//! - [`clock`], [`file_version`]: the time of a worker, the version of a file
 
-pub mod access_log;
-pub mod archive;
 pub mod auth;
-mod banner;
-mod browser;
-pub mod cache;
-pub mod channel;
+pub mod blocking;
 pub mod cli;
 pub mod clock;
-pub mod compress;
 pub mod config;
 pub mod connection;
-pub mod files;
-pub mod lane;
-pub mod limits;
-pub mod listen;
-pub mod listing;
-pub mod live;
-mod lookup;
-pub mod metrics;
-pub mod mime;
-pub mod page;
-pub mod peer;
+pub mod content;
+pub mod exit_code;
+pub mod file_version;
+pub mod handler;
+pub mod live_reload;
+pub mod net;
 pub mod proto;
-pub mod proxies;
-mod qr;
-pub mod rate;
-pub mod representation;
-mod sandbox;
-pub mod server;
-pub mod service;
-pub mod site;
-pub mod stop;
+pub mod shutdown;
+mod startup;
+pub mod telemetry;
+mod threads;
 pub mod tls;
-pub mod transfer;
+pub mod waker;
+pub mod worker;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
-use std::path::Path;
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Parser;
-use common::logger::{self, Color};
-use common::{Failure, Kind, exit};
-use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
+use common::{exit, logger};
 
-use access_log::{AccessLog, Sink};
-use auth::{Guard, Login};
-use browser::Browser;
+use auth::Login;
 use cli::Cli;
-use clock::Clock;
-use compress::Memory;
-use config::{Config, LogTarget, Tls};
-use files::Root;
-use lane::{Home, Lane};
-use limits::Door;
-use listen::{Bind, Listener, Listeners, Role, Wanted};
-use live::Live;
-use metrics::Metrics;
-use server::{Parts, Worker};
-use service::{Gate, Service, Watch};
-use stop::{Signals, Stop};
-use tls::Keeper;
+use config::Config;
+use startup::{Resources, browser, sandbox};
+use threads::WorkerThreads;
 
-/// The exit code for a kind of failure: 2 when the server could not start, 1 when it failed later.
-pub fn exit_code(kind: Kind) -> u8 {
-    match kind {
-        Kind::System => 1,
-        _ => 2,
-    }
+/// Runs the program: reads the command line and serves until a signal arrives.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    exit::run("httpd", exit_code::of, || serve(&args.into_iter().collect::<Vec<_>>()))
 }
 
-/// Reads the command line and serves until a signal ends it.
-pub fn serve(args: impl IntoIterator<Item = OsString>) -> Result<u8> {
+fn serve(args: &[OsString]) -> Result<u8> {
     let started = Instant::now();
-    let args: Vec<OsString> = args.into_iter().collect();
-    let cli = Cli::try_parse_from(&args)?;
+    let cli = Cli::try_parse_from(args)?;
     let color = cli.color;
     logger::init("httpd", logger::level(cli.verbose, cli.quiet), color);
-    let config = Config::from_cli(cli)?;
-    if matches!(config.login, Some(Login::One(_))) {
-        auth::hide(&args);
+    let config = Config::new(cli)?;
+    if matches!(config.login, Some(Login::SingleUser(_))) {
+        auth::reexec_without_password(args);
     }
-    let root = Root::open_root(&config.root, config.symlinks)
-        .map_err(|error| Failure::io("open folder", config.root.display(), error).with_kind(Kind::Config))?;
-    if let Some(Login::File(path)) = &config.login {
-        refuse_if_served(path, &config.root)?;
-    }
-    let sink = open_log(&config.access_log)?;
-    let identity = config.tls.as_ref().map(|tls| open_identity(tls, &config.listen)).transpose()?;
-    let guard = config.login.as_ref().map(Guard::open).transpose()?;
-    let signals = Signals::take_over().map_err(|error| Failure::io("take over", "signals", error))?;
-    raise_descriptor_limit();
-    let Listeners { bound, by_worker, files, .. } = listen::open(&config.listen)?;
-    warn_of_open_passwords(&config, &bound);
-    // Everything that needs rights is open. What follows runs without them, and only then is a client heard.
+    let mut resources = Resources::open(&config)?;
+    startup::warn_of_passwords_in_clear(&config, &resources.listeners.bound);
     if let Some(user) = &config.user {
         sandbox::become_user(user)?;
-        let operation = format!("as user {user}, open folder");
-        root.check_access()
-            .map_err(|error| Failure::io(operation, config.root.display(), error).with_kind(Kind::Config))?;
-        config.tls.iter().for_each(Tls::check_access);
-        if let Some(Login::File(path)) = &config.login
-            && let Err(error) = std::fs::File::open(path)
-        {
-            let reason = common::error::reason(&error);
-            log::warn!("as user {user}, open {}: {reason}; changes of it are seen after a restart", path.display());
-        }
+        resources.check_access(&config, user)?;
     }
-    let browser = config.greeting.open.then(|| browser::open(&banner::urls(&bound))).flatten();
+    let urls = startup::banner::urls(&resources.listeners.bound);
+    // Before confinement, which a browser would inherit.
+    let browser = config.startup_output.open.then(|| browser::open(&urls)).flatten();
     if config.sandbox {
         sandbox::confine(&config)?;
     }
-    browser.into_iter().for_each(Browser::watch);
-    let watcher = config.live_reload.then(|| live::watch::open(&config.root)).transpose()?;
-    announce(&config, &bound, identity.as_ref().and_then(|identity| identity.fingerprint.as_deref()), color);
-    let keeper = identity.map(|identity| identity.keeper);
-    let crew =
-        Crew::start(config, Opened { watcher, root, sink: sink.clone(), guard, keeper }, by_worker, color, started)?;
-    notify("READY=1");
-    let code = crew.obey(&signals, sink.as_deref());
-    drop(files);
-    code
-}
-
-/// Tells the service manager, if there is one. Whoever does not hear it may end this process, but that is not ours to judge.
-fn notify(state: &str) {
-    if let Err(error) = listen::notify(state) {
-        log::warn!("tell the service manager {state}: {}", common::error::reason(&error));
+    if let Some(browser) = browser {
+        browser.watch();
     }
-}
-
-/// A list of users beneath the root is one option away from being read by everybody.
-fn refuse_if_served(path: &Path, root: &Path) -> Result<(), Failure> {
-    let (Ok(file), Ok(root)) = (path.canonicalize(), root.canonicalize()) else { return Ok(()) };
-    if file.starts_with(root) {
-        let why = "lies in the folder that is served; put it elsewhere";
-        return Err(Failure::new(Kind::Config, "password file", path.display(), why));
-    }
-    Ok(())
-}
-
-/// A password that travels in the clear can be read by everybody on the way.
-fn warn_of_open_passwords(config: &Config, bound: &[(Bind, Role)]) {
-    let is_reachable = |(bind, role): &(Bind, Role)| match bind {
-        Bind::Tcp(address) => *role == Role::Plain && !address.ip().is_loopback(),
-        Bind::Unix(_) => false,
-    };
-    // Behind a proxy, that is its affair.
-    if config.login.is_some() && config.proxies.is_empty() && bound.iter().any(is_reachable) {
-        log::warn!("without TLS, passwords can be read on the way");
-    }
-}
-
-fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>> {
-    Ok(match target {
-        LogTarget::Off => None,
-        LogTarget::Stdout => {
-            Some(Arc::new(Sink::stdout().map_err(|error| Failure::io("open access log", "standard output", error))?))
-        }
-        LogTarget::File(path) => Some(Arc::new(
-            Sink::file(path.clone())
-                .map_err(|error| Failure::io("open access log", path.display(), error).with_kind(Kind::Config))?,
-        )),
-    })
-}
-
-/// The certificate, and what people compare it by when nobody they trust has signed it.
-struct OpenIdentity {
-    keeper: Arc<Keeper>,
-    fingerprint: Option<String>,
-}
-
-fn open_identity(tls: &Tls, listen: &Wanted) -> Result<OpenIdentity> {
-    match tls {
-        Tls::Files(files) => {
-            let keeper = Keeper::of_files(files.clone())?;
-            keeper.look();
-            Ok(OpenIdentity { keeper: Arc::new(keeper), fingerprint: None })
-        }
-        Tls::SelfSigned => {
-            let (names, addresses) = banner::own_names(&listen.addresses);
-            let (identity, fingerprint) = tls::self_signed(&names, &addresses)?;
-            Ok(OpenIdentity { keeper: Arc::new(Keeper::fixed(identity)), fingerprint: Some(fingerprint) })
-        }
-    }
-}
-
-/// Every connection needs a descriptor, and the usual soft limit of 1024 is for programs that use select(2).
-fn raise_descriptor_limit() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
-    {
-        log::warn!("raise the limit of open files: {error}");
-    }
-}
-
-fn announce(config: &Config, bound: &[(Bind, Role)], fingerprint: Option<&str>, color: Color) {
-    if config.greeting.quiet {
-        return;
-    }
-    let urls = banner::urls(bound);
-    // The whole path, because "." says nothing in a terminal that was left open since yesterday.
-    let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
-    let text = if io::stderr().is_terminal() {
-        let text = banner::banner(&root, &urls, fingerprint, color.applies_to(&io::stderr()));
-        if config.greeting.qr { text + &banner::qr(&urls) } else { text }
-    } else {
-        let fingerprint = fingerprint.map_or(String::new(), |text| format!("httpd: certificate SHA-256 {text}\n"));
-        format!(
-            "{fingerprint}httpd: serving {} at {}\n",
-            common::SafeText(root.as_os_str().as_encoded_bytes()),
-            urls.join(" ")
-        )
-    };
-    // Nobody reading what it says is no reason not to serve, and eprint! would panic.
-    let _ = io::stderr().write_all(text.as_bytes());
-}
-
-/// What was opened while there were rights to do it.
-struct Opened {
-    watcher: Option<live::watch::Unstarted>,
-    root: Root,
-    sink: Option<Arc<Sink>>,
-    guard: Option<Arc<Guard>>,
-    keeper: Option<Arc<Keeper>>,
-}
-
-/// The workers and what they share.
-struct Crew {
-    workers: Vec<JoinHandle<io::Result<()>>>,
-    homes: Vec<Arc<Home>>,
-    root: Arc<Root>,
-    stop: Arc<Stop>,
-    keeper: Option<Arc<Keeper>>,
-    guard: Option<Arc<Guard>>,
-    drain: Duration,
-}
-
-impl Crew {
-    fn start(
-        config: Config,
-        opened: Opened,
-        listeners: Vec<Vec<Listener>>,
-        color: Color,
-        started: Instant,
-    ) -> Result<Self> {
-        let Opened { watcher, root, sink, guard, keeper } = opened;
-        let (site, root, stop) = (Arc::new(config.site), Arc::new(root), Arc::new(Stop::default()));
-        let door = Door::new(&config.limits);
-        let metrics =
-            Arc::new(Metrics::new(config.listen.workers, Arc::clone(&door), Arc::clone(&stop), guard.clone()));
-        let lane = (!config.one_at_a_time).then(|| Arc::new(Lane::default()));
-        let color = color.applies_to(&io::stdout());
-        let gate = Gate { guard: guard.clone(), proxies: Arc::new(config.proxies), door: Arc::clone(&door) };
-        let tls = keeper.as_ref().map(|keeper| tls::config(Arc::clone(keeper))).transpose()?;
-        let memory = Memory::split(config.cache_memory, config.listen.workers, site.compress);
-        let mut crew = Self {
-            workers: Vec::new(),
-            homes: Vec::new(),
-            root: Arc::clone(&root),
-            stop: Arc::clone(&stop),
-            guard: guard.clone(),
-            keeper,
-            drain: config.drain,
-        };
-        let live = watcher.as_ref().map(|_| Live::new());
-        let mut ready = Vec::new();
-        for (number, listeners) in listeners.into_iter().enumerate() {
-            let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
-            let home = Home::new(bell.context("eventfd")?);
-            let log = AccessLog::new(config.log_format, color, sink.clone());
-            let watch = Watch {
-                paths: config.watch.clone(),
-                counters: metrics.of_worker(number),
-                metrics: Arc::clone(&metrics),
-                stop: Arc::clone(&stop),
-            };
-            let clock = Clock::new(started);
-            let service =
-                Service::new(Arc::clone(&site), Arc::clone(&root), memory.clone(), clock, log, watch, gate.clone())
-                    .with_live(live.clone());
-            let worker = Worker::new(Parts {
-                listeners,
-                service,
-                door: Arc::clone(&door),
-                limits: config.limits.clone(),
-                home: Arc::clone(&home),
-                lane: lane.clone(),
-                stop: Arc::clone(&stop),
-                tls: tls.clone(),
-            })
-            .context("epoll")?;
-            ready.push((format!("worker {number}"), worker));
-            if let Some(live) = &live {
-                live.wakes(&home);
-            }
-            crew.homes.push(home);
-        }
-        // Only now, because the first clients of one worker might take the descriptors that the next one needs.
-        for (name, worker) in ready {
-            crew.workers.push(thread::Builder::new().name(name).spawn(move || worker.run()).context("start a worker")?);
-        }
-        if let (Some(watcher), Some(live)) = (watcher, live) {
-            watcher.start(&site, live).context("start a watcher")?;
-        }
-        Ok(crew)
-    }
-
-    /// Waits for signals and does what they ask for.
-    fn obey(self, signals: &Signals, sink: Option<&Sink>) -> Result<u8> {
-        let mut has_warned = false;
-        loop {
-            if !has_warned && self.root.is_deleted() {
-                // Landlock holds on to the folder that was there at the start, so the new one is out of reach.
-                log::warn!(
-                    "the folder that is served was deleted; one made anew under its name is served after a restart"
-                );
-                has_warned = true;
-            }
-            if let Some(guard) = &self.guard {
-                guard.refresh(false);
-            }
-            match signals.wait(Duration::from_secs(1)).context("wait for signals")? {
-                None if self.workers.iter().any(JoinHandle::is_finished) => return self.join(),
-                None => self.keeper.iter().for_each(|keeper| keeper.look()),
-                Some(Signal::SIGHUP) => {
-                    self.keeper.iter().for_each(|keeper| keeper.reload());
-                    if let Some(guard) = &self.guard {
-                        guard.refresh(true);
-                    }
-                    if let Some(Err(error)) = sink.map(Sink::reopen) {
-                        log::error!("open the access log again: {}", common::error::reason(&error));
-                    }
-                }
-                Some(_) => return self.finish(signals),
-            }
-        }
-    }
-
-    /// Lets everything under way come to its end, as far as the time for it allows; a second signal does not wait for it.
-    fn finish(self, signals: &Signals) -> Result<u8> {
-        notify("STOPPING=1");
-        if !self.drain.is_zero() && self.drain(signals)? {
-            return Ok(exit::SUCCESS);
-        }
-        log::info!("stopping, answers under way have {} s", stop::GRACE.as_secs());
-        self.stop.request();
-        for home in &self.homes {
-            home.ring();
-        }
-        // Workers look at the time themselves, but one that handles requests one at a time may be blocked in a send.
-        while !self.workers.iter().all(JoinHandle::is_finished) && !self.stop.is_long_overdue() {
-            if let Some(Signal::SIGINT | Signal::SIGTERM) = signals.wait(Duration::from_millis(5))? {
-                return Ok(exit::SUCCESS);
-            }
-        }
-        self.join()
-    }
-
-    /// Goes on serving for a while, so that a balancer notices before connections are refused; whether a second signal asks
-    /// to end at once.
-    fn drain(&self, signals: &Signals) -> Result<bool> {
-        log::info!("draining for {} s", self.drain.as_secs());
-        self.stop.announce();
-        let until = Instant::now() + self.drain;
-        while Instant::now() < until && !self.workers.iter().any(JoinHandle::is_finished) {
-            let left = until.saturating_duration_since(Instant::now());
-            if let Some(Signal::SIGINT | Signal::SIGTERM) = signals.wait(left.min(Duration::from_secs(1)))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The outcome of the workers that have ended.
-    fn join(self) -> Result<u8> {
-        for worker in self.workers.into_iter().filter(JoinHandle::is_finished) {
-            match worker.join() {
-                Ok(outcome) => outcome.context("a worker failed")?,
-                Err(_) => bail!("a worker panicked"),
-            }
-        }
-        Ok(exit::SUCCESS)
-    }
+    resources.watch_folders(&config)?;
+    startup::announce(&config, &urls, resources.fingerprint.as_deref(), color);
+    let socket_files = std::mem::take(&mut resources.listeners.files);
+    let threads = WorkerThreads::start(config, resources, color, started)?;
+    startup::notify("READY=1");
+    let code = threads.handle_signals();
+    drop(socket_files);
+    Ok(code?)
 }

@@ -1,7 +1,7 @@
-//! The program `httpd`; everything is in the library beside it.
+//! The program `httpd`; the code is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    common::exit::run("httpd", httpd::exit_code, || httpd::serve(std::env::args_os()))
+    httpd::run(std::env::args_os())
 }

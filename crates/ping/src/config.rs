@@ -13,6 +13,7 @@ use common::{Error, Kind};
 
 use self::values::{bad, flow_label, number, pattern_bytes, seconds};
 use crate::cli::Cli;
+use crate::exit_code::UNANSWERED;
 use crate::family::Family;
 use crate::proto::payload::TIMED;
 use crate::single::plan::{Pace, Plan, Until};
@@ -21,8 +22,10 @@ use crate::single::plan::{Pace, Plan, Until};
 const FLOOD_PRELOAD: u64 = 16;
 /// Maximum total size of these probes in bytes: larger batches leave the processor cache.
 const FLOOD_BYTES: u64 = 65_536;
-/// Longest payload: an IPv4 packet has 65,535 bytes, 28 of them headers.
-const MAX_PAYLOAD: u64 = 65_507;
+/// Longest payload of IPv4: a packet has 65,535 bytes, 28 of them headers.
+const MAX_PAYLOAD_V4: usize = 65_507;
+/// Longest payload of IPv6: the length field does not count the IPv6 header.
+const MAX_PAYLOAD: u64 = 65_527;
 /// Shortest interval for users other than root (flood protection).
 const MIN_USER_INTERVAL: Duration = Duration::from_millis(2);
 /// Shortest interval for users other than root towards a broadcast or multicast address.
@@ -42,6 +45,12 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// The origin with a further `-I`: the last address and the last interface count.
+    fn with(self, typed: &str) -> Self {
+        let Self { address, interface } = Self::parse(typed);
+        Self { address: address.or(self.address), interface: interface.or(self.interface) }
+    }
+
     fn parse(text: &str) -> Self {
         if let Ok(address) = text.parse() {
             return Self { address: Some(address), interface: None };
@@ -149,6 +158,8 @@ pub struct Config {
     pub audible: bool,
     /// No lines for replies.
     pub quiet: bool,
+    /// Lines for probes without a reply, also with `quiet`.
+    pub outstanding: bool,
     /// Addresses instead of names.
     pub numeric: bool,
     /// Names even for a literal address.
@@ -169,6 +180,8 @@ pub struct Config {
     pub resolve_every: Option<Duration>,
     /// Microseconds in each time.
     pub precise: bool,
+    /// Whether root started the program; privileges are dropped later.
+    pub is_root: bool,
     /// Count of `-v`.
     pub verbose: u8,
 }
@@ -177,7 +190,7 @@ impl Config {
     /// Checks the command line; `called_as` is the family that the program name chooses.
     pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Error> {
         if cli.multi.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
-            return Err(Error::usage("usage error", "Destination address required"));
+            return Err(Error::of(Kind::Exit(UNANSWERED), "usage error", "Destination address required"));
         }
         let (family, origin) = family_and_origin(&cli, called_as)?;
         let pattern = cli.pattern.as_deref().map(pattern_bytes).transpose()?;
@@ -210,6 +223,7 @@ impl Config {
             connect: cli.connect,
             audible: cli.audible,
             quiet: cli.quiet,
+            outstanding: cli.outstanding,
             numeric: cli.numeric,
             always_names: cli.names,
             format: match (cli.json, cli.csv, cli.graph) {
@@ -229,13 +243,14 @@ impl Config {
             color: cli.color,
             resolve_every: cli.resolve_every.as_deref().map(resolve_every).transpose()?,
             precise: cli.precise,
+            is_root: nix::unistd::Uid::current().is_root(),
             verbose: cli.verbose,
         })
     }
 
     /// Whether this user may ping a broadcast or multicast address with this interval and without fragments.
     pub fn allow_group(&self, is_broadcast: bool, target: IpAddr) -> Result<(), Error> {
-        if nix::unistd::Uid::current().is_root() || !(is_broadcast || target.is_multicast()) {
+        if self.is_root || !(is_broadcast || target.is_multicast()) {
             return Ok(());
         }
         let refused = |what: &'static str, why: &str| Err(Error::new(Kind::Denied, what, "", why.to_owned()));
@@ -247,6 +262,18 @@ impl Config {
             None | Some(PathMtu::Do) => Ok(()),
             Some(_) => refused("broadcast ping does not fragment", "-M do"),
         }
+    }
+
+    /// Refuses a payload that does not fit a packet of this address family.
+    pub fn check_size(&self, family: Family) -> Result<(), Error> {
+        if family == Family::V4 && self.payload.len() > MAX_PAYLOAD_V4 {
+            let size = self.payload.len();
+            return Err(Error::usage(
+                format_args!("packet size {size} is too large"),
+                format!("IPv4 takes {MAX_PAYLOAD_V4} bytes"),
+            ));
+        }
+        Ok(())
     }
 
     /// Whether the payload has room for the time, so that times are shown.
@@ -263,7 +290,7 @@ fn family_and_origin(cli: &Cli, called_as: Option<Family>) -> Result<(Option<Fam
         _ => called_as,
     };
     let family = implied_family(cli, family)?;
-    let origin = cli.interface.as_deref().map(Origin::parse).unwrap_or_default();
+    let origin = cli.interface.iter().fold(Origin::default(), |origin, typed| origin.with(typed));
     match (family, origin.address) {
         (Some(family), Some(address)) if !family.is_of(address) => {
             Err(bad("-I", &address.to_string(), "an address of the other family"))
@@ -300,14 +327,10 @@ fn plan(cli: &Cli, size: u64) -> Result<Plan, Error> {
         let reason = format!("{preload}");
         return Err(Error::new(Kind::Denied, "", "cannot set preload to value greater than 3", reason));
     }
-    let timeout = seconds("-W", &cli.timeout)?;
-    if timeout.is_zero() {
-        return Err(bad("-W", &cli.timeout, "a reply needs some time"));
-    }
+    // Zero means no limit, for both.
+    let timeout = Some(seconds("-W", &cli.timeout)?).filter(|timeout| !timeout.is_zero());
     let deadline = cli.deadline.as_deref().map(|value| seconds("-w", value)).transpose()?;
-    if deadline.is_some_and(|deadline| deadline.is_zero()) {
-        return Err(bad("-w", "0", "a run needs some time"));
-    }
+    let deadline = deadline.filter(|deadline| !deadline.is_zero());
     let down = cli.until_down.as_deref().map(|row| number("--until-down", row, 1, 65_536)).transpose()?;
     Ok(Plan {
         pace,
@@ -384,14 +407,14 @@ mod tests {
 
     fn config(arguments: &[&str]) -> Result<Config, String> {
         let all = ["ping"].iter().chain(arguments).chain(&["example.com"]);
-        Config::new(Cli::try_parse_from(all).unwrap(), None).map_err(|failure| failure.to_string())
+        Config::new(Cli::try_parse_from(all).unwrap(), None).map_err(|error| error.to_string())
     }
 
     #[test]
     fn without_options_one_echo_a_second_and_one_second_for_each_reply() {
         let config = config(&[]).unwrap();
         assert_eq!(config.plan.pace, Pace::Every(Duration::from_secs(1)));
-        assert_eq!(config.plan.timeout, Duration::from_secs(1));
+        assert_eq!(config.plan.timeout, Some(Duration::from_secs(1)));
         assert_eq!((config.payload.len(), config.payload[55]), (56, 55));
     }
 
@@ -400,8 +423,8 @@ mod tests {
         let refused = |arguments: &[&str]| config(arguments).unwrap_err();
         assert_eq!(refused(&["-c", "0"]), "invalid argument: -c '0': out of range: 1 <= value <= 9223372036854775807");
         assert_eq!(refused(&["-t", "300"]), "invalid argument: -t '300': out of range: 1 <= value <= 255");
-        assert_eq!(refused(&["-s", "65508"]), "invalid argument: -s '65508': out of range: 0 <= value <= 65507");
-        for interval in ["x", "nan", "inf", "1e3", "-1", ""] {
+        assert_eq!(refused(&["-s", "65528"]), "invalid argument: -s '65528': out of range: 0 <= value <= 65527");
+        for interval in ["x", "nan", "inf", "-1", ""] {
             let reported = refused(&["-i", interval]);
             assert!(reported.ends_with(": not a number of seconds"), "{reported}");
         }
@@ -409,8 +432,32 @@ mod tests {
         assert_eq!(refused(&["-T", "tsprespec"]), "invalid timestamp type: tsprespec");
         assert_eq!(refused(&["-F", "100000"]), "flow value is greater than 20 bits: 100000");
         assert!(refused(&["--resolve-every", "0.5"]).contains("once a second"));
-        assert!(refused(&["-W", "0"]).contains("-W '0'"));
         assert!(refused(&["-w", "99999999999"]).contains("more than ten years"));
+    }
+
+    #[test]
+    fn the_last_of_repeated_options_counts_and_zero_means_no_limit() {
+        let repeated = config(&["-c", "5", "-c", "2", "-s", "1", "-s", "2", "-n", "-H", "-q", "-q"]).unwrap();
+        assert_eq!((repeated.plan.count, repeated.payload.len()), (Some(2), 2));
+        assert_eq!((repeated.numeric, repeated.always_names, repeated.quiet), (false, true, true));
+        let both = config(&["-I", "lo", "-I", "::1", "-I", "127.0.0.1"]).unwrap().origin;
+        assert_eq!(both, Origin { address: Some([127, 0, 0, 1].into()), interface: Some("lo".to_owned()) });
+        let plan = config(&["-W", "0", "-w", "0"]).unwrap().plan;
+        assert_eq!((plan.timeout, plan.deadline), (None, None));
+    }
+
+    #[test]
+    fn numbers_are_read_as_strtol_and_strtod_read_them() {
+        let plan = |arguments: &[&str]| config(arguments).unwrap().plan;
+        assert_eq!(plan(&["-c", " 1"]).count, Some(1));
+        assert_eq!(plan(&["-c", "+7"]).count, Some(7));
+        for (typed, milliseconds) in
+            [(" 1", 1000), ("+1.5", 1500), ("1e0", 1000), ("2E-1", 200), ("0x1", 1000), (".2", 200), ("1.", 1000)]
+        {
+            assert_eq!(plan(&["-W", typed]).timeout, Some(Duration::from_millis(milliseconds)), "{typed}");
+        }
+        assert_eq!(config(&["-Q", "0X1f"]).unwrap().tclass, Some(31));
+        assert_eq!(config(&["-s", "65527"]).unwrap().payload.len(), 65_527);
     }
 
     #[test]

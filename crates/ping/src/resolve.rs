@@ -78,7 +78,7 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
 }
 
 /// An address argument; IPv6 may name its interface, `fe80::1%eth0`.
-fn literal(host: &str) -> Option<SocketAddr> {
+pub(crate) fn literal(host: &str) -> Option<SocketAddr> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(match address {
             IpAddr::V4(v4) => SocketAddrV4::new(v4, 0).into(),

@@ -13,18 +13,19 @@ mod options;
 use self::control::{Control, address_of};
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use common::Error;
+use common::{Error, Kind};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{MsgFlags, RecvMsg, SockaddrStorage, recvmsg};
 use socket2::SockAddr;
 
 use crate::config::{Config, PathMtu};
+use crate::family::Family;
 use crate::proto::payload_mac::PayloadMac;
-use crate::proto::reply::Expected;
+use crate::proto::reply::{Expected, Framing};
 use crate::single::plan::Pace;
 
 /// Buffer for the control messages of one datagram: about 200 bytes are needed.
@@ -116,33 +117,71 @@ pub(crate) enum ErrorQueueEntry {
     Other,
 }
 
+/// A socket that was opened and filtered while the process had all rights, before the target is known.
+pub(crate) struct PreparedSocket {
+    descriptor: socket2::Socket,
+    framing: Framing,
+    /// The identifier of a raw socket; the kernel chooses that of a datagram socket.
+    identifier: Option<u16>,
+    /// Finds the route to a target; bound to the interface and the mark of the run.
+    route: UdpSocket,
+}
+
+impl PreparedSocket {
+    /// Opens a socket of `family` and sets all options that do not depend on the target.
+    pub(crate) fn open(config: &Config, family: Family) -> Result<Self, Error> {
+        let (descriptor, is_raw) = open::any(family, config)?;
+        open::bind_interface(&descriptor, config)?;
+        options::set_all(&descriptor, config, family)?;
+        let framing = Framing::of(family == Family::V6, is_raw);
+        let identifier = if is_raw { Some(open::identifier(config)?) } else { None };
+        if let Some(identifier) = identifier {
+            filter::attach_single(&descriptor, framing, identifier);
+        }
+        Ok(Self { descriptor, framing, identifier, route: open::route_socket(config, family)? })
+    }
+
+    /// Binds the socket towards `target`, whose route is known.
+    fn bind(&self, config: &Config, target: SocketAddr, source: IpAddr) -> Result<u16, Error> {
+        let bound = config.origin.address.or(config.sticky_source.then_some(source));
+        open::bind(&self.descriptor, target, bound, self.identifier, config)
+    }
+}
+
 impl Socket {
-    /// Opens a socket towards `target` and sets all options.
-    pub(crate) fn open(config: &Config, target: SocketAddr) -> Result<Self, OpenError> {
+    /// Prepares `socket` for `target`; needs no rights.
+    ///
+    /// # Errors
+    /// With `is_unroutable` set, `socket` may be used for another address of the host.
+    pub(crate) fn new(
+        socket: &mut Option<PreparedSocket>,
+        config: &Config,
+        target: SocketAddr,
+    ) -> Result<Self, OpenError> {
         let target = open::with_flow_label(config, target)?;
-        let (socket, is_raw) = open::any(target, config)?;
-        open::bind_interface(&socket, config)?;
-        let open::Route { source, is_broadcast } = open::route(config, target)?;
+        let Some(prepared) = socket else {
+            return Err(Error::of(Kind::Usage, target.ip(), "Address family for hostname not supported").into());
+        };
+        let open::Route { source, is_broadcast } = open::route(&prepared.route, config, target)?;
         // The unspecified address means this host, which replies from the probed address.
         let target = if target.ip().is_unspecified() { SocketAddr::new(source, 0) } else { target };
-        let bound = config.origin.address.or(config.sticky_source.then_some(source));
-        let identifier = open::bind(&socket, target, bound, is_raw, config.identifier)?;
+        let identifier = prepared.bind(config, target, source)?;
         let is_group = is_broadcast || target.ip().is_multicast();
         if is_broadcast {
-            socket.set_broadcast(true).map_err(options::failed("broadcast"))?;
+            prepared.descriptor.set_broadcast(true).map_err(options::failed("broadcast"))?;
         }
         // Fragments would cost every host of the group.
         let path_mtu = config.path_mtu.or(is_group.then_some(PathMtu::Do));
-        options::set_all(&socket, config, target, path_mtu)?;
-        let framing = filter::attach_single(&socket, target, is_raw, identifier)?;
+        options::set_for_target(&prepared.descriptor, target, path_mtu)?;
         let destination = SockAddr::from(target);
         if config.connect {
-            socket.connect(&destination).map_err(|cause| Error::io("connect", "", cause))?;
+            prepared.descriptor.connect(&destination).map_err(|cause| Error::io("connect", "", cause))?;
         }
-        log::info!("{} socket, identifier {identifier}, source {source}", if is_raw { "raw" } else { "datagram" });
+        let Some(PreparedSocket { descriptor, framing, .. }) = socket.take() else { unreachable!("checked above") };
+        log::info!("identifier {identifier}, source {source}");
         let answerer = (!is_group).then_some(target.ip());
         let opened = Self {
-            descriptor: socket,
+            descriptor,
             destination,
             expected: Expected { framing, identifier, source: answerer, target: target.ip() },
             source,
@@ -153,7 +192,7 @@ impl Socket {
             stamps: config.plan.pace != Pace::Flood,
             first_key: 1,
         };
-        opened.set_stamps(opened.stamps).map_err(options::failed("time stamps"))?;
+        opened.set_stamps(opened.stamps);
         opened.drain()?;
         Ok(opened)
     }
@@ -180,7 +219,7 @@ impl Socket {
         self.expected.target = target.ip();
         self.expected.source = self.expected.source.map(|_| target.ip());
         // For display only; with a mark the route may differ, and setting one needs a right dropped before.
-        if let Ok(route) = open::route(config, target) {
+        if let Ok(route) = open::fresh_route(config, target) {
             self.source = route.source;
         }
         Ok(())
@@ -210,8 +249,8 @@ impl Socket {
     /// Restarts the numbering of send stamps at probe `next`; after a failed send the kernel's count is unknown.
     pub(crate) fn restart_stamps(&mut self, next: u64) {
         self.first_key = next;
-        // Without stamps the times are those of this program, which is good enough to go on.
-        let _ = self.set_stamps(false).and_then(|()| self.set_stamps(self.stamps));
+        self.set_stamps(false);
+        self.set_stamps(self.stamps);
     }
 
     /// Whether the kernel stamps what is sent.
@@ -272,10 +311,9 @@ impl Socket {
         }
     }
 
-    fn set_stamps(&self, on_sends: bool) -> io::Result<()> {
-        // Where a driver does not stamp, the entry into the queue of its device is the next best moment.
+    fn set_stamps(&self, on_sends: bool) {
         let sends = if on_sends { options::SendStamps::DriverOrQueue } else { options::SendStamps::Off };
-        options::set_stamps(&self.descriptor, sends)
+        options::set_stamps(&self.descriptor, sends);
     }
 }
 

@@ -42,5 +42,5 @@ for option in -m -s -d -p -5; do
     code=0
     "$BIN/httpd" --auth-file other site 2>errors || code=$?
     equal "$code $(wc -l <errors)" "2 1" "a file of htpasswd $option"
-    grep -q 'line 1: the password of ann is .*; only bcrypt is taken, made with: htpasswd -B' errors || fail "$(cat errors)"
+    grep -q 'line 1: the password of ann is .*; only bcrypt is supported; create one with: htpasswd -B' errors || fail "$(cat errors)"
 done

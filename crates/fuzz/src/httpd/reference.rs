@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use httpd::proto::conditional::{Outcome, Validators};
 use httpd::proto::date;
 use httpd::proto::field::{self, Fields, Name};
-use httpd::proto::range::PARTS_MAX;
+use httpd::proto::range::MAX_PARTS;
 
 /// The segments of a path and whether it names a folder; `None` when it must be refused.
 pub(super) fn path(raw: &[u8]) -> Option<(Vec<Vec<u8>>, bool)> {
@@ -45,7 +45,7 @@ pub(super) struct Ranges {
 impl Ranges {
     /// Whether the server may answer with the whole file although the field makes sense.
     pub(super) fn is_wasteful(&self) -> bool {
-        self.named > PARTS_MAX || self.runs > PARTS_MAX
+        self.named > MAX_PARTS || self.runs > MAX_PARTS
     }
 }
 
@@ -141,8 +141,8 @@ pub(super) fn end_of_chunks(body: &[u8]) -> Option<usize> {
 }
 
 /// The steps of RFC 9110 section 13.2.2 for a GET request.
-pub(super) fn outcome(fields: &Fields, validators: Validators, now: i64) -> Outcome {
-    let date = |name| fields.only(name).and_then(|value| date::parse(value, now));
+pub(super) fn outcome(fields: &Fields, validators: Validators) -> Outcome {
+    let date = |name| fields.only(name).and_then(|value| date::parse(value));
     let any = |name, weak: bool| {
         fields
             .list(name)

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 /// Longest user name and password together, in octets: more is no password, and hashing it would be work for nothing.
-pub const CREDENTIALS_MAX: usize = 1024;
+pub const MAX_CREDENTIALS: usize = 1024;
 
 /// A user name and a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Basic {
             return None;
         }
         let encoded = super::field::trim(encoded);
-        if encoded.len() > CREDENTIALS_MAX.div_ceil(3).saturating_mul(4) {
+        if encoded.len() > MAX_CREDENTIALS.div_ceil(3).saturating_mul(4) {
             return None;
         }
         // As large as it can get, so that no copy is left behind where it grew.
@@ -36,7 +36,7 @@ impl Basic {
         let length = STANDARD.decode_slice(encoded, &mut decoded).ok()?;
         decoded.truncate(length);
         let colon = memchr::memchr(b':', &decoded)?;
-        let is_clean = length <= CREDENTIALS_MAX && !decoded.iter().any(u8::is_ascii_control);
+        let is_clean = length <= MAX_CREDENTIALS && !decoded.iter().any(u8::is_ascii_control);
         is_clean.then_some(Self { decoded, colon })
     }
 
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_is_no_basic_credential_is_none() {
-        let long = format!("Basic {}", STANDARD.encode([b':'; CREDENTIALS_MAX + 1]));
+        let long = format!("Basic {}", STANDARD.encode([b':'; MAX_CREDENTIALS + 1]));
         for value in [
             "",
             "Basic",
@@ -105,7 +105,7 @@ mod tests {
         ] {
             assert_eq!(parse(value), None, "{value:?}");
         }
-        assert!(parse(&format!("Basic {}", STANDARD.encode([b':'; CREDENTIALS_MAX]))).is_some());
+        assert!(parse(&format!("Basic {}", STANDARD.encode([b':'; MAX_CREDENTIALS]))).is_some());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::field::{self, Fields, Name};
 
 /// Most addresses that are read: no chain of proxies is as long, and a client may send a list of thousands.
-const HOPS_MAX: usize = 32;
+const MAX_HOPS: usize = 32;
 
 /// The address of the client of a request that a trusted proxy at the other end of the connection handed on; `None` when
 /// nobody tells one, so that the proxy itself has to stand for it.
@@ -33,7 +33,7 @@ fn walk<'b>(
 ) -> Option<IpAddr> {
     let elements: Vec<&[u8]> = fields.list(name).collect();
     let mut client = None;
-    for element in elements.into_iter().rev().take(HOPS_MAX) {
+    for element in elements.into_iter().rev().take(MAX_HOPS) {
         // An element without an address ("unknown", a hidden name) ends the way back: what stands before it is hearsay.
         let Some(ip) = read(element) else { break };
         client = Some(ip);
@@ -115,7 +115,7 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::network::Network;
+    use crate::proto::cidr::Network;
 
     fn told(lines: &[(Name, &str)]) -> Option<String> {
         let networks: Vec<Network> =

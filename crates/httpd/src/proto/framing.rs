@@ -4,20 +4,20 @@
 //! and a body must never be taken for one. [`Drain`] eats a body that arrives in pieces.
 
 use super::Rejection;
-use super::field::{self, Name};
+use super::field::{self, Name, decimal};
 use super::request::{Head, Version};
 use super::response::Status;
 
 /// Longest body that is read and thrown away to keep a connection; behind a longer one the connection is closed.
-pub const DRAIN_MAX: u64 = 64 * 1024;
+pub const MAX_DRAIN: u64 = 64 * 1024;
 /// Longest line of chunked framing (a size with extensions, or a trailer field): nobody needs more.
-const CHUNK_LINE_MAX: usize = 4096;
+const MAX_CHUNK_LINE: usize = 4096;
 
 /// How the length of a request body is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyLength {
     /// So many octets follow the head; 0 when the request has no body.
-    Octets(u64),
+    Bytes(u64),
     /// The body is chunked.
     Chunked,
 }
@@ -29,7 +29,7 @@ pub enum BodyLength {
 pub fn body_length(head: &Head) -> Result<BodyLength, Rejection> {
     let fields = &head.fields;
     if fields.first(Name::TransferEncoding).is_none() {
-        return content_length(head).map(BodyLength::Octets);
+        return content_length(head).map(BodyLength::Bytes);
     }
     if head.version == Version::Http10 {
         return Err(Rejection::bad_request("Transfer-Encoding is not part of HTTP/1.0."));
@@ -58,14 +58,6 @@ fn content_length(head: &Head) -> Result<u64, Rejection> {
         length = Some(value);
     }
     Ok(length.unwrap_or(0))
-}
-
-/// A number of decimal digits and nothing else; `None` also when it does not fit.
-pub fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Whether the connection may serve another request after this one (RFC 9112 section 9.3).
@@ -104,15 +96,15 @@ pub fn expectation(head: &Head) -> Result<Expectation, Rejection> {
 /// Eats a request body piece by piece.
 #[derive(Debug, Clone)]
 pub struct Drain {
-    state: State,
+    state: DrainState,
     /// Octets still allowed, framing included.
     budget: u64,
 }
 
 #[derive(Debug, Clone)]
-enum State {
+enum DrainState {
     /// So many octets of a body or chunk are left; then what follows.
-    Octets {
+    Bytes {
         left: u64,
         chunked: bool,
     },
@@ -143,22 +135,22 @@ impl Drain {
     /// A drain for a body of this length; `None` when it is certain to be too large.
     pub fn new(length: BodyLength) -> Option<Self> {
         let state = match length {
-            BodyLength::Octets(left) if left > DRAIN_MAX => return None,
-            BodyLength::Octets(left) => State::Octets { left, chunked: false },
-            BodyLength::Chunked => State::ChunkSize(Line::new()),
+            BodyLength::Bytes(left) if left > MAX_DRAIN => return None,
+            BodyLength::Bytes(left) => DrainState::Bytes { left, chunked: false },
+            BodyLength::Chunked => DrainState::ChunkSize(Line::new()),
         };
-        Some(Self { state, budget: DRAIN_MAX })
+        Some(Self { state, budget: MAX_DRAIN })
     }
 
     /// Takes the next bytes that arrived behind the head.
     pub fn feed(&mut self, bytes: &[u8]) -> Drained {
         let mut rest = bytes;
         loop {
-            if let State::Done = self.state {
+            if let DrainState::Done = self.state {
                 return Drained::Done(bytes.len().saturating_sub(rest.len()));
             }
-            if let State::Octets { left: 0, chunked: false } = self.state {
-                self.state = State::Done;
+            if let DrainState::Bytes { left: 0, chunked: false } = self.state {
+                self.state = DrainState::Done;
                 continue;
             }
             if rest.is_empty() {
@@ -176,38 +168,38 @@ impl Drain {
     /// One step over bytes that are not empty: how many it took, or `None` when they are malformed.
     fn step(&mut self, rest: &[u8]) -> Option<usize> {
         match &mut self.state {
-            State::Done => Some(0),
-            State::Octets { left, chunked } => {
+            DrainState::Done => Some(0),
+            DrainState::Bytes { left, chunked } => {
                 let taken = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
                 *left = left.saturating_sub(taken as u64);
                 if *left == 0 {
-                    self.state = if *chunked { State::ChunkEnd(Line::new()) } else { State::Done };
+                    self.state = if *chunked { DrainState::ChunkEnd(Line::new()) } else { DrainState::Done };
                 }
                 Some(taken)
             }
-            State::ChunkEnd(line) => match take_line(line, rest)? {
+            DrainState::ChunkEnd(line) => match take_line(line, rest)? {
                 (taken, None) => Some(taken),
                 (taken, Some(line)) if line.is_empty() => {
-                    self.state = State::ChunkSize(Line::new());
+                    self.state = DrainState::ChunkSize(Line::new());
                     Some(taken)
                 }
                 _ => None,
             },
-            State::ChunkSize(line) => {
+            DrainState::ChunkSize(line) => {
                 let (taken, line) = take_line(line, rest)?;
                 if let Some(line) = line {
                     self.state = match chunk_size(&line)? {
-                        0 => State::Trailer(Line::new()),
-                        left => State::Octets { left, chunked: true },
+                        0 => DrainState::Trailer(Line::new()),
+                        left => DrainState::Bytes { left, chunked: true },
                     };
                 }
                 Some(taken)
             }
-            State::Trailer(line) => {
+            DrainState::Trailer(line) => {
                 let (taken, line) = take_line(line, rest)?;
                 match line {
-                    Some(line) if line.is_empty() => self.state = State::Done,
-                    Some(_) => self.state = State::Trailer(Line::new()),
+                    Some(line) if line.is_empty() => self.state = DrainState::Done,
+                    Some(_) => self.state = DrainState::Trailer(Line::new()),
                     None => {}
                 }
                 Some(taken)
@@ -220,7 +212,7 @@ impl Drain {
 fn take_line(line: &mut Line, bytes: &[u8]) -> Option<(usize, Option<Line>)> {
     let end = memchr::memchr(b'\n', bytes);
     let piece = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
-    if line.len().saturating_add(piece.len()) > CHUNK_LINE_MAX {
+    if line.len().saturating_add(piece.len()) > MAX_CHUNK_LINE {
         return None;
     }
     line.extend_from_slice(piece);
@@ -246,6 +238,24 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// The last chunk, without trailer fields (RFC 9112, section 7.1).
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Appends `bytes` as one chunk; nothing for no bytes, because an empty chunk is the last one.
+pub fn write_chunk(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.is_empty() {
+        return;
+    }
+    chunk_start(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the line in front of a chunk of `size` bytes.
+pub fn chunk_start(size: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::request::{Parsed, parse};
@@ -265,9 +275,9 @@ mod tests {
 
     #[test]
     fn a_length_is_digits_that_fit_and_equal_repeats_are_one() {
-        assert_eq!(length(""), Ok(BodyLength::Octets(0)));
-        assert_eq!(length("Content-Length: 12\r\n"), Ok(BodyLength::Octets(12)));
-        assert_eq!(length("Content-Length: 12\r\nContent-Length: 12\r\n"), Ok(BodyLength::Octets(12)));
+        assert_eq!(length(""), Ok(BodyLength::Bytes(0)));
+        assert_eq!(length("Content-Length: 12\r\n"), Ok(BodyLength::Bytes(12)));
+        assert_eq!(length("Content-Length: 12\r\nContent-Length: 12\r\n"), Ok(BodyLength::Bytes(12)));
         for value in ["+1", "-1", "0x1", "1 2", "", "1,1", "18446744073709551616", "1\r\nContent-Length: 2"] {
             assert_eq!(length(&format!("Content-Length: {value}\r\n")), Err(400), "{value:?}");
         }
@@ -329,9 +339,9 @@ mod tests {
 
     #[test]
     fn a_body_of_known_length_is_eaten_exactly() {
-        drains(BodyLength::Octets(5), b"hello", b"GET / HTTP/1.1");
-        assert_eq!(Drain::new(BodyLength::Octets(0)).unwrap().feed(b"GET"), Drained::Done(0));
-        assert!(Drain::new(BodyLength::Octets(DRAIN_MAX + 1)).is_none());
+        drains(BodyLength::Bytes(5), b"hello", b"GET / HTTP/1.1");
+        assert_eq!(Drain::new(BodyLength::Bytes(0)).unwrap().feed(b"GET"), Drained::Done(0));
+        assert!(Drain::new(BodyLength::Bytes(MAX_DRAIN + 1)).is_none());
     }
 
     #[test]
@@ -356,5 +366,14 @@ mod tests {
         let chunk = [b"4000\r\n".to_vec(), vec![b'x'; 0x4000], b"\r\n".to_vec()].concat();
         let outcome = (0..10).map(|_| drain.feed(&chunk)).find(|drained| *drained != Drained::More);
         assert_eq!(outcome, Some(Drained::GiveUp));
+    }
+
+    #[test]
+    fn chunks_are_framed() {
+        let mut out = Vec::new();
+        write_chunk(&[b'a'; 17], &mut out);
+        write_chunk(b"", &mut out);
+        out.extend_from_slice(LAST_CHUNK);
+        assert_eq!(out, b"11\r\naaaaaaaaaaaaaaaaa\r\n0\r\n\r\n");
     }
 }

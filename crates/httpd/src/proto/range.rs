@@ -3,11 +3,10 @@
 //! A Range field either selects something, or cannot be satisfied, or is ignored; what is junk is ignored, as the RFC asks,
 //! and what would be a waste (many small parts, more bytes than the file has) is ignored as well.
 
-use super::field;
-use super::framing::decimal;
+use super::field::{self, decimal};
 
 /// Most parts of one answer; more is a mistake or an attempt to make a small file expensive.
-pub const PARTS_MAX: usize = 16;
+pub const MAX_PARTS: usize = 16;
 
 /// One part of a file: the first octet and how many; never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +49,7 @@ pub fn select(value: &[u8], size: u64) -> Selection {
             Spec::Outside => {}
             Spec::Part(part) => parts.push(part),
         }
-        if named > PARTS_MAX {
+        if named > MAX_PARTS {
             return Selection::Whole;
         }
     }
@@ -104,7 +103,7 @@ fn range(spec: &[u8], size: u64) -> Spec {
 fn merge(parts: Vec<Part>) -> Vec<Part> {
     let mut merged: Vec<Part> = Vec::with_capacity(parts.len());
     for mut part in parts {
-        // At most PARTS_MAX parts, so looking at every earlier one is cheap.
+        // At most MAX_PARTS parts, so looking at every earlier one is cheap.
         while let Some(at) = merged.iter().position(|other| touches(*other, part)) {
             part = union(merged.remove(at), part);
         }
@@ -189,7 +188,7 @@ mod tests {
 
     #[test]
     fn more_parts_than_the_limit_are_ignored() {
-        let many = (0..=PARTS_MAX).map(|n| format!("{}-{}", n * 10, n * 10)).collect::<Vec<_>>().join(",");
+        let many = (0..=MAX_PARTS).map(|n| format!("{}-{}", n * 10, n * 10)).collect::<Vec<_>>().join(",");
         assert_eq!(select(format!("bytes={many}").as_bytes(), 1000), Selection::Whole);
     }
 

@@ -4,19 +4,17 @@
 //! buffer, or rejects. It is strict wherever leniency has led to request smuggling, and lenient only where the RFC asks
 //! for it: empty lines before the request line, and a bare LF as the end of a line.
 
-use std::net::Ipv6Addr;
-
 use super::Rejection;
+use super::authority::is_authority;
 use super::field::{self, Fields, Name};
 use super::response::Status;
-use super::{framing, target};
 
 /// Longest request line, in octets. RFC 9112 section 3 asks for at least 8,000; longer ones are a mistake or an attack.
-pub const REQUEST_LINE_MAX: usize = 16 * 1024;
+pub const MAX_REQUEST_LINE: usize = 16 * 1024;
 /// Longest head, in octets: what one connection may make the server hold before it has said anything useful.
-pub const HEAD_MAX: usize = 32 * 1024;
+pub const MAX_HEAD: usize = 32 * 1024;
 /// Most field lines: bounds the work per head; browsers send about twenty.
-pub const FIELDS_MAX: usize = 100;
+pub const MAX_FIELDS: usize = 100;
 
 /// The request method (RFC 9110 section 9), as far as this server tells methods apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +104,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Rejection> {
             Some([]) => {}
             Some(line) => break line,
         }
-        if lines.position > HEAD_MAX {
+        if lines.position > MAX_HEAD {
             return Err(Rejection::bad_request("There are too many empty lines before the request."));
         }
     };
@@ -115,12 +113,12 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Rejection> {
     for count in 0.. {
         match lines.next()? {
             Some([]) => break,
-            Some(_) if count >= FIELDS_MAX => return Err(TOO_MANY),
+            Some(_) if count >= MAX_FIELDS => return Err(TOO_MANY),
             Some(line) => field_line(line, &mut fields)?,
-            None if bytes.len() > HEAD_MAX => return Err(TOO_LARGE),
+            None if bytes.len() > MAX_HEAD => return Err(TOO_LARGE),
             None => return Ok(Parsed::Partial),
         }
-        if lines.position > HEAD_MAX {
+        if lines.position > MAX_HEAD {
             return Err(TOO_LARGE);
         }
     }
@@ -152,11 +150,11 @@ fn incomplete_line<'b>(lines: &Lines<'b>) -> Result<Parsed<'b>, Rejection> {
     let started = lines.bytes.get(lines.position..).unwrap_or_default();
     // The CR of the line end may have come without its LF.
     let started = started.strip_suffix(b"\r").unwrap_or(started);
-    if started.len() > REQUEST_LINE_MAX { Err(TOO_LONG) } else { Ok(Parsed::Partial) }
+    if started.len() > MAX_REQUEST_LINE { Err(TOO_LONG) } else { Ok(Parsed::Partial) }
 }
 
 fn request_line(line: &[u8]) -> Result<(Method, &[u8], Version), Rejection> {
-    if line.len() > REQUEST_LINE_MAX {
+    if line.len() > MAX_REQUEST_LINE {
         return Err(TOO_LONG);
     }
     let mut parts = line.split(|byte| *byte == b' ');
@@ -206,31 +204,6 @@ fn check_host(head: &Head) -> Result<(), Rejection> {
         None if head.version == Version::Http10 => Ok(()),
         None => Err(Rejection::bad_request("The Host field is missing.")),
     }
-}
-
-/// Whether `bytes` is `uri-host [":" port]` with a host that is not empty (RFC 3986 section 3.2.2) and a port that exists.
-pub fn is_authority(bytes: &[u8]) -> bool {
-    let (is_host, port) = if let [b'[', rest @ ..] = bytes {
-        let Some(close) = memchr::memchr(b']', rest) else { return false };
-        let (literal, tail) = rest.split_at_checked(close).unwrap_or_default();
-        let address = std::str::from_utf8(literal).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
-        (address.is_some(), tail.get(1..).unwrap_or_default())
-    } else {
-        let colon = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
-        let (name, port) = bytes.split_at_checked(colon).unwrap_or_default();
-        (is_registered_name(name), port)
-    };
-    let is_port = match port {
-        [] | [b':'] => true,
-        [b':', digits @ ..] => framing::decimal(digits).is_some_and(|port| u16::try_from(port).is_ok()),
-        _ => false,
-    };
-    is_host && is_port
-}
-
-fn is_registered_name(name: &[u8]) -> bool {
-    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
-    !name.is_empty() && name.iter().all(is_allowed) && target::percent_decode(name).is_some()
 }
 
 /// Lines that end in CRLF or LF; anything else that looks like the end of a line is an error.
@@ -352,16 +325,16 @@ mod tests {
     #[test]
     fn a_target_of_8000_octets_is_taken_and_one_beyond_the_limit_is_414() {
         assert_eq!(head(&format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(7999))).target.len(), 8000);
-        assert_eq!(with_line(&format!("GET /{} HTTP/1.1", "a".repeat(REQUEST_LINE_MAX))), 414);
-        assert_eq!(rejected(&"a".repeat(REQUEST_LINE_MAX + 1)), 414);
+        assert_eq!(with_line(&format!("GET /{} HTTP/1.1", "a".repeat(MAX_REQUEST_LINE))), 414);
+        assert_eq!(rejected(&"a".repeat(MAX_REQUEST_LINE + 1)), 414);
     }
 
     #[test]
     fn a_request_line_at_the_limit_may_arrive_in_any_pieces() {
-        let target = "a".repeat(REQUEST_LINE_MAX - "GET / HTTP/1.1".len());
+        let target = "a".repeat(MAX_REQUEST_LINE - "GET / HTTP/1.1".len());
         let text = format!("GET /{target} HTTP/1.1\r\nHost: h\r\n\r\n");
         head(&text);
-        for end in REQUEST_LINE_MAX - 1..text.len() {
+        for end in MAX_REQUEST_LINE - 1..text.len() {
             assert!(matches!(parse(&text.as_bytes()[..end]), Ok(Parsed::Partial)), "{end}");
         }
     }
@@ -388,9 +361,9 @@ mod tests {
 
     #[test]
     fn too_many_or_too_large_fields_are_431() {
-        assert_eq!(with_field(&"A: b\r\n".repeat(FIELDS_MAX)), 431);
-        assert_eq!(with_field(&format!("A: {}", "b".repeat(HEAD_MAX))), 431);
-        assert_eq!(rejected(&format!("GET / HTTP/1.1\r\nA: {}", "b".repeat(HEAD_MAX))), 431);
+        assert_eq!(with_field(&"A: b\r\n".repeat(MAX_FIELDS)), 431);
+        assert_eq!(with_field(&format!("A: {}", "b".repeat(MAX_HEAD))), 431);
+        assert_eq!(rejected(&format!("GET / HTTP/1.1\r\nA: {}", "b".repeat(MAX_HEAD))), 431);
     }
 
     #[test]

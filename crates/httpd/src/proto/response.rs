@@ -74,17 +74,6 @@ impl fmt::Display for Status {
     }
 }
 
-/// Appends the status line and the Date field, which stand first in every answer.
-pub fn start(out: &mut Vec<u8>, status: Status, date: &[u8]) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    number(out, u64::from(status.code()));
-    out.push(b' ');
-    out.extend_from_slice(status.reason().as_bytes());
-    out.extend_from_slice(b"\r\nDate: ");
-    out.extend_from_slice(date);
-    out.extend_from_slice(b"\r\n");
-}
-
 /// Appends one field. The value must not hold a line break; whoever puts foreign bytes into one encodes them before.
 pub fn field(out: &mut Vec<u8>, name: &str, value: impl AsRef<[u8]>) {
     debug_assert!(!value.as_ref().iter().any(|byte| matches!(byte, b'\r' | b'\n')), "a line break in {name}");
@@ -102,24 +91,118 @@ pub fn number_field(out: &mut Vec<u8>, name: &str, value: u64) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What the answer says about the connection (RFC 9112 section 9.3).
+/// Whether the connection persists after a response (RFC 9112, section 9.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Persistence {
-    /// Stays open, which HTTP/1.1 needs no word for.
-    KeepAlive,
-    /// Stays open, and an HTTP/1.0 client has to be told.
-    KeepAliveTold,
-    /// Closes after this answer.
+pub enum KeepAlive {
+    /// Persists; the default of HTTP/1.1, which needs no field.
+    Default,
+    /// Persists; an HTTP/1.0 client needs the field.
+    Explicit,
+    /// Closes after this response.
     Close,
 }
 
-/// Ends the head.
-pub fn finish(out: &mut Vec<u8>, persistence: Persistence) {
-    out.extend_from_slice(match persistence {
-        Persistence::KeepAlive => b"\r\n",
-        Persistence::KeepAliveTold => b"Connection: keep-alive\r\n\r\n",
-        Persistence::Close => b"Connection: close\r\n\r\n",
-    });
+/// How a response is framed and what follows it on the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Framing {
+    /// Whether the connection persists.
+    pub keep_alive: KeepAlive,
+    /// Whether the client understands the chunked transfer coding.
+    pub chunked: bool,
+}
+
+impl Framing {
+    /// The framing of the last response of a connection.
+    pub const LAST: Self = Self { keep_alive: KeepAlive::Close, chunked: false };
+}
+
+/// One response being written: the head, then a body that is short.
+///
+/// Callers name status, fields and body; the form on the wire is decided here.
+#[derive(Debug)]
+pub struct Response<'o> {
+    out: &'o mut Vec<u8>,
+    framing: Framing,
+    /// Whether the body is sent in chunks.
+    is_chunked: bool,
+}
+
+impl<'o> Response<'o> {
+    /// A response that is appended to `out`.
+    pub fn new(out: &'o mut Vec<u8>, framing: Framing) -> Self {
+        Self { out, framing, is_chunked: false }
+    }
+
+    /// Writes the status line and the Date field, which are first in every response.
+    pub fn start(&mut self, status: Status, date: &[u8]) {
+        self.out.extend_from_slice(b"HTTP/1.1 ");
+        number(self.out, u64::from(status.code()));
+        self.out.push(b' ');
+        self.out.extend_from_slice(status.reason().as_bytes());
+        self.out.extend_from_slice(b"\r\nDate: ");
+        self.out.extend_from_slice(date);
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes one field; see [`field`].
+    pub fn field(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        field(self.out, name, value);
+    }
+
+    /// Writes a field whose value is a number.
+    pub fn number_field(&mut self, name: &str, value: u64) {
+        number_field(self.out, name, value);
+    }
+
+    /// Writes complete field lines.
+    pub fn field_lines(&mut self, lines: &[u8]) {
+        self.out.extend_from_slice(lines);
+    }
+
+    /// The buffer to which complete field lines are appended.
+    pub fn fields(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
+    /// Ends the head of a response whose length is known.
+    pub fn end_head(&mut self) {
+        self.out.extend_from_slice(match self.framing.keep_alive {
+            KeepAlive::Default => b"\r\n",
+            KeepAlive::Explicit => b"Connection: keep-alive\r\n\r\n",
+            KeepAlive::Close => b"Connection: close\r\n\r\n",
+        });
+    }
+
+    /// Ends the head of a response of unknown length: chunked, or up to the end of the connection in HTTP/1.0.
+    pub fn end_streamed_head(&mut self) {
+        if self.framing.chunked {
+            self.is_chunked = true;
+            self.field("Transfer-Encoding", "chunked");
+        } else {
+            self.close();
+        }
+        self.end_head();
+    }
+
+    /// Appends the body, or part of it.
+    pub fn body(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Closes the connection after this response.
+    pub fn close(&mut self) {
+        self.framing.keep_alive = KeepAlive::Close;
+    }
+
+    /// The framing, for a head that is written later.
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Whether the body is sent in chunks.
+    pub fn is_chunked(&self) -> bool {
+        self.is_chunked
+    }
 }
 
 /// Appends a number in decimal digits.
@@ -147,16 +230,28 @@ mod tests {
     #[test]
     fn a_head_is_status_line_date_fields_and_an_empty_line() {
         let mut out = Vec::new();
-        start(&mut out, Status::NOT_FOUND, b"Sun, 06 Nov 1994 08:49:37 GMT");
-        field(&mut out, "Content-Type", "text/plain");
-        number_field(&mut out, "Content-Length", 0);
-        finish(&mut out, Persistence::Close);
+        let mut response = Response::new(&mut out, Framing::LAST);
+        response.start(Status::NOT_FOUND, b"Sun, 06 Nov 1994 08:49:37 GMT");
+        response.field("Content-Type", "text/plain");
+        response.number_field("Content-Length", 0);
+        response.end_head();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
             "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n\
              Content-Length: 0\r\nConnection: close\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn a_body_of_unknown_length_is_chunked_or_ends_with_the_connection() {
+        for (chunked, end) in [(true, "Transfer-Encoding: chunked\r\n\r\n"), (false, "Connection: close\r\n\r\n")] {
+            let mut out = Vec::new();
+            let mut response = Response::new(&mut out, Framing { keep_alive: KeepAlive::Default, chunked });
+            response.end_streamed_head();
+            assert_eq!((response.is_chunked(), response.framing().keep_alive == KeepAlive::Close), (chunked, !chunked));
+            assert_eq!(String::from_utf8(out).unwrap(), end);
+        }
     }
 
     #[test]

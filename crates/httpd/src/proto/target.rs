@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 
 use super::Rejection;
-use super::request::{self, Method};
+use super::authority::is_authority;
+use super::percent::percent_decode;
+use super::request::Method;
 use super::response::Status;
 
 /// The forms of a request target that this server answers.
@@ -50,7 +52,7 @@ impl Path<'_> {
     }
 }
 
-/// Takes a request target apart; `bytes` must be visible ASCII, as [`request::parse`] guarantees.
+/// Takes a request target apart; `bytes` must be visible ASCII, as [`super::request::parse`] guarantees.
 ///
 /// 400 for a form that does not fit the method, a malformed escape, an encoded NUL, or a path above the root; 404 for an
 /// encoded slash, because no file name can hold one.
@@ -58,7 +60,7 @@ pub fn parse(bytes: &[u8], method: Method) -> Result<Target<'_>, Rejection> {
     let origin = match bytes {
         [b'/', ..] => bytes,
         b"*" if method == Method::Options => return Ok(Target::Server),
-        _ if method == Method::NotAllowed && request::is_authority(bytes) => return Ok(Target::Server),
+        _ if method == Method::NotAllowed && is_authority(bytes) => return Ok(Target::Server),
         _ => absolute_form(bytes)?,
     };
     let (raw_path, query) = match memchr::memchr(b'?', origin) {
@@ -81,7 +83,7 @@ fn absolute_form(bytes: &[u8]) -> Result<&[u8], Rejection> {
     let rest = rest.get(3..).unwrap_or_default();
     let authority_end = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
     let (authority, origin) = rest.split_at_checked(authority_end).unwrap_or_default();
-    if request::is_authority(authority) { Ok(origin) } else { Err(MALFORMED) }
+    if is_authority(authority) { Ok(origin) } else { Err(MALFORMED) }
 }
 
 /// Decodes a raw path of visible ASCII once, then drops empty and `.` segments and resolves `..`.
@@ -137,43 +139,6 @@ fn decode_segment(raw: &[u8]) -> Result<Cow<'_, [u8]>, Rejection> {
         return Err(Rejection::new(Status::NOT_FOUND, "No file name holds a slash."));
     }
     Ok(decoded)
-}
-
-/// Decodes `%XX` escapes (RFC 3986 section 2.1); `None` when one is malformed.
-pub fn percent_decode(raw: &[u8]) -> Option<Cow<'_, [u8]>> {
-    if memchr::memchr(b'%', raw).is_none() {
-        return Some(Cow::Borrowed(raw));
-    }
-    let mut decoded = Vec::with_capacity(raw.len());
-    let mut bytes = raw.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'%' => {
-                let high = hex_digit(*bytes.next()?)?;
-                let low = hex_digit(*bytes.next()?)?;
-                decoded.push((high << 4) | low);
-            }
-            other => decoded.push(*other),
-        }
-    }
-    Some(Cow::Owned(decoded))
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| digit.try_into().ok())
-}
-
-/// Appends `name` with everything escaped that is not unreserved (RFC 3986 section 2.3); slashes stay.
-pub fn percent_encode(name: &[u8], out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in name {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
-            out.push(byte);
-        } else {
-            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
-            out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -262,14 +227,5 @@ mod tests {
     fn an_authority_is_for_methods_that_are_not_allowed() {
         assert_eq!(parse(b"example.com:443", Method::NotAllowed), Ok(Target::Server));
         assert!(parse(b"example.com:443", Method::Get).is_err());
-    }
-
-    #[test]
-    fn encoding_and_decoding_are_inverse() {
-        let name: Vec<u8> = (1..=255).collect();
-        let mut encoded = Vec::new();
-        percent_encode(&name, &mut encoded);
-        assert!(encoded.iter().all(u8::is_ascii_graphic));
-        assert_eq!(percent_decode(&encoded).unwrap().as_ref(), name);
     }
 }

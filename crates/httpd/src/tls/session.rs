@@ -1,8 +1,7 @@
-//! One TLS connection: records in, records out; no sockets.
+//! The TLS layer of one connection: records in, records out; no sockets.
 //!
-//! The library is used without its own buffers. Records are taken apart and made in two buffers that each thread has once,
-//! so a connection that is idle holds its keys and nothing else. Only the beginning of a record is kept here until the rest
-//! has arrived.
+//! rustls is used without its own buffers: records are read and written in buffers of the thread, so an idle connection
+//! holds only its keys. An incomplete record is kept until the rest has arrived.
 
 use std::fmt;
 use std::io;
@@ -12,28 +11,29 @@ use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic};
 use rustls::{Error, ServerConfig};
 
-/// Octets that are sealed in one go: large records cost the least, and what one connection may leave unsent stays small.
+/// Bytes encrypted at a time: large records are cheapest, and the unsent part of one connection stays small.
 pub const BURST: usize = 128 * 1024;
-/// What is around the data in a record at most (RFC 5246 section 6.2.3), and what a record may hold.
+/// Most bytes of a record besides its data (RFC 5246, section 6.2.3).
 const RECORD_OVERHEAD: usize = 256;
-const RECORD_MAX: usize = 16 * 1024;
+/// Most data in a record.
+const MAX_RECORD: usize = 16 * 1024;
 
-/// One side of a TLS connection: ours.
+/// The server side of a TLS connection.
 pub struct Session {
     connection: UnbufferedServerConnection,
-    /// The beginning of a record whose rest has not arrived.
+    /// The beginning of an incomplete record.
     partial: Vec<u8>,
     progress: Progress,
 }
 
-/// How far a session has come.
+/// The state of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// Nothing has arrived.
+    /// Nothing was received.
     New,
     Handshake,
     Established,
-    /// The client has said that nothing more comes.
+    /// The client has sent `close_notify`.
     Finished,
     Failed,
 }
@@ -44,45 +44,50 @@ impl fmt::Debug for Session {
     }
 }
 
-/// What came out of records.
+/// The result of decrypting records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opened {
-    /// Octets of application data.
+pub struct Decrypted {
+    /// Bytes of application data.
     pub length: usize,
-    /// Whether the client has said that nothing more comes.
+    /// Whether the client has sent `close_notify`.
     pub is_end: bool,
 }
 
 impl Session {
-    /// A session that waits for its first record.
+    /// A session before its first record.
     pub fn new(config: Arc<ServerConfig>) -> Result<Self, Error> {
         let connection = UnbufferedServerConnection::new(config)?;
         Ok(Self { connection, partial: Vec::new(), progress: Progress::New })
     }
 
-    /// Whether nothing has arrived yet.
+    /// Whether nothing was received.
     pub fn is_new(&self) -> bool {
         self.progress == Progress::New
     }
 
-    /// Whether it has come to a bad end; nothing more can be made of what arrives.
+    /// Whether the session has failed, so that received bytes are useless.
     pub fn has_failed(&self) -> bool {
         self.progress == Progress::Failed
     }
 
-    /// Whether the handshake is done.
+    /// Whether the handshake is complete.
     pub fn is_established(&self) -> bool {
         matches!(self.progress, Progress::Established | Progress::Finished)
     }
 
-    /// The beginning of a record whose rest has not arrived: what arrives next belongs behind it.
+    /// The beginning of an incomplete record, to be followed by the next received bytes.
     pub fn partial(&self) -> &[u8] {
         &self.partial
     }
 
-    /// Takes `incoming` apart, which begins with [`partial`](Self::partial), and puts the application data into `plain`, which
-    /// must be as large. What TLS itself has to say to the client is appended to `outgoing`, also after an error.
-    pub fn open(&mut self, incoming: &mut [u8], plain: &mut [u8], outgoing: &mut Records) -> Result<Opened, Error> {
+    /// Decrypts `incoming`, which begins with [`partial`](Self::partial), into `plain`, which must be as large. Handshake
+    /// records and alerts for the client are appended to `outgoing`, also after an error.
+    pub fn decrypt(
+        &mut self,
+        incoming: &mut [u8],
+        plain: &mut [u8],
+        outgoing: &mut Records,
+    ) -> Result<Decrypted, Error> {
         if self.progress == Progress::New {
             self.progress = Progress::Handshake;
         }
@@ -101,7 +106,7 @@ impl Session {
                     }
                 }
                 Ok(ConnectionState::EncodeTlsData(data)) => outgoing.encode(data)?,
-                // It is in `outgoing`, and nothing overtakes it there.
+                // The records are in `outgoing`, in order.
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::PeerClosed) => self.progress = Progress::Finished,
                 Ok(ConnectionState::WriteTraffic(_)) => {
@@ -110,7 +115,7 @@ impl Session {
                     }
                     is_blocked = true;
                 }
-                // Early data is not offered, so there is none.
+                // Early data is not offered.
                 Ok(_) => is_blocked = true,
                 Err(error) => {
                     self.progress = Progress::Failed;
@@ -120,13 +125,12 @@ impl Session {
             }
             start += discard;
         }
-        // A new one, so that a connection that has become idle holds no buffer.
+        // A new allocation, so that an idle connection holds no buffer.
         self.partial = incoming[start..].to_vec();
-        Ok(Opened { length, is_end: self.progress == Progress::Finished })
+        Ok(Decrypted { length, is_end: self.progress == Progress::Finished })
     }
 
-    /// After a failure the library may have an alert for the client, behind what it was about to say before. It is asked for
-    /// that only, because it must not fail twice.
+    /// Appends the alert after a failure, if rustls has one; nothing else is processed, because rustls must not fail twice.
     fn alert(&mut self, rest: &mut [u8], outgoing: &mut Records) {
         while self.connection.wants_write() {
             match self.connection.process_tls_records(rest).state {
@@ -136,18 +140,18 @@ impl Session {
         }
     }
 
-    /// Appends `plain`, at most [`BURST`] octets of it, to `outgoing`: how much that was.
-    pub fn seal(&mut self, plain: &[u8], outgoing: &mut Records) -> io::Result<usize> {
+    /// Encrypts at most [`BURST`] bytes of `plain` into `outgoing`; returns their number.
+    pub fn encrypt(&mut self, plain: &[u8], outgoing: &mut Records) -> io::Result<usize> {
         let plain = &plain[..plain.len().min(BURST)];
-        let most = plain.len() + (plain.len() / RECORD_MAX + 1) * RECORD_OVERHEAD;
-        self.write(outgoing, most, |traffic, space| traffic.encrypt(plain, space))?;
+        let needed = plain.len() + (plain.len() / MAX_RECORD + 1) * RECORD_OVERHEAD;
+        self.write(outgoing, needed, |traffic, space| traffic.encrypt(plain, space))?;
         Ok(plain.len())
     }
 
-    /// Appends the last record: nothing more will be sent (`close_notify`).
+    /// Appends the `close_notify` alert.
     #[expect(
         clippy::redundant_closure_for_method_calls,
-        reason = "the method alone is not general enough in its lifetime"
+        reason = "the lifetime of the method itself is not general enough"
     )]
     pub fn finish(&mut self, outgoing: &mut Records) -> io::Result<()> {
         self.write(outgoing, RECORD_OVERHEAD, |traffic, space| traffic.queue_close_notify(space))
@@ -156,24 +160,24 @@ impl Session {
     fn write(
         &mut self,
         outgoing: &mut Records,
-        most: usize,
+        needed: usize,
         mut put: impl FnMut(&mut Traffic<'_>, &mut [u8]) -> Result<usize, EncryptError>,
     ) -> io::Result<()> {
         if !matches!(self.progress, Progress::Established | Progress::Finished) {
             return Err(io::ErrorKind::NotConnected.into());
         }
         loop {
-            // The library goes by where it has got to in what was received, so it has to be shown that also here.
+            // rustls requires the received bytes for its state.
             match self.connection.process_tls_records(&mut self.partial).state.map_err(io::Error::other)? {
                 ConnectionState::WriteTraffic(mut traffic) => {
-                    return outgoing.append(most, |space| {
+                    return outgoing.append(needed, |space| {
                         put(&mut traffic, space).map_err(|error| match error {
                             EncryptError::InsufficientSize(size) => Some(size.required_size),
                             EncryptError::EncryptExhausted => None,
                         })
                     });
                 }
-                // A change of keys goes before the data that is sealed with the new ones.
+                // A key update precedes the data that is encrypted with the new keys.
                 ConnectionState::EncodeTlsData(data) => outgoing.encode(data).map_err(io::Error::other)?,
                 ConnectionState::TransmitTlsData(data) => data.done(),
                 ConnectionState::PeerClosed => self.progress = Progress::Finished,
@@ -187,7 +191,7 @@ type Traffic<'c> = WriteTraffic<'c, ServerConnectionData>;
 
 const TOO_MUCH: Error = Error::PeerSentOversizedRecord;
 
-/// Records that are ready to be sent, in space that is used again.
+/// Records to be sent, in a reusable buffer.
 #[derive(Debug, Default)]
 pub struct Records {
     space: Vec<u8>,
@@ -195,26 +199,26 @@ pub struct Records {
 }
 
 impl Records {
-    /// The octets of the records.
+    /// The bytes of the records.
     pub fn bytes(&self) -> &[u8] {
         &self.space[..self.filled]
     }
 
-    /// Forgets them; the space stays.
+    /// Removes the records and keeps the buffer.
     pub fn clear(&mut self) {
         self.filled = 0;
     }
 
-    /// Appends octets of records that were made before.
+    /// Appends existing records.
     pub fn extend(&mut self, records: &[u8]) {
         self.spare(records.len())[..records.len()].copy_from_slice(records);
         self.filled += records.len();
     }
 
-    /// Space behind the records, at least so much.
-    fn spare(&mut self, least: usize) -> &mut [u8] {
-        if self.space.len() < self.filled + least {
-            self.space.resize(self.filled + least, 0);
+    /// At least `needed` bytes of space behind the records.
+    fn spare(&mut self, needed: usize) -> &mut [u8] {
+        if self.space.len() < self.filled + needed {
+            self.space.resize(self.filled + needed, 0);
         }
         &mut self.space[self.filled..]
     }
@@ -229,17 +233,17 @@ impl Records {
         self.append(RECORD_OVERHEAD, put).map_err(|error| Error::General(error.to_string()))
     }
 
-    /// Lets `put` write behind the records. It says how much it wrote, or how much space it needs, or that it never will.
+    /// Lets `put` write behind the records: it returns the bytes written, or the space it needs, or `None` on failure.
     fn append(
         &mut self,
-        least: usize,
+        needed: usize,
         mut put: impl FnMut(&mut [u8]) -> Result<usize, Option<usize>>,
     ) -> io::Result<()> {
-        let mut outcome = put(self.spare(least));
-        if let Err(Some(required)) = outcome {
-            outcome = put(self.spare(required));
+        let mut result = put(self.spare(needed));
+        if let Err(Some(required)) = result {
+            result = put(self.spare(required));
         }
-        let count = outcome.map_err(|_| io::Error::other("these keys have been used up"))?;
+        let count = result.map_err(|_| io::Error::other("the TLS keys are exhausted"))?;
         self.filled += count;
         Ok(())
     }

@@ -10,7 +10,9 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Many targets")]
 pub struct MultiArgs {
-    /// Read targets from FILE, - for standard input: separated by blanks and line ends, # begins a comment
+    /// Read targets from FILE, - for standard input
+    ///
+    /// Targets are separated by blanks and line ends; # begins a comment.
     #[arg(long, value_name = "FILE")]
     pub targets: Option<PathBuf>,
     /// Print the targets that answer, one per line, as they answer
@@ -19,11 +21,12 @@ pub struct MultiArgs {
     /// Print the targets that do not answer, one per line, at the end
     #[arg(long, conflicts_with = "json")]
     pub unreachable: bool,
-    /// Probes per second over all targets, 0 for no limit [default: 10000, no limit towards this host itself; 1000 for
-    /// an ordinary user]
+    /// Probes per second over all targets, 0 for no limit [default: 10000]
+    ///
+    /// Without it there is no limit towards this host itself, and 1000 for an ordinary user.
     #[arg(long, value_name = "PPS")]
     pub rate: Option<String>,
     /// Write metrics to FILE for the textfile collector of Prometheus, after each round and at the end
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub prometheus: Option<PathBuf>,
 }

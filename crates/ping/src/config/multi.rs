@@ -87,6 +87,9 @@ impl MultiConfig {
         let multi = cli.multi.clone();
         let is_json = cli.json;
         let config = Config::new(cli, called_as)?;
+        if config.plan.timeout.is_none() {
+            return Err(Error::usage("-W 0", "requires a single target; many targets need a time limit"));
+        }
         if !matches!(config.plan.pace, Pace::Every(_)) {
             return Err(Error::new(Kind::Usage, "", "-i 0", "only for a single target; --rate 0 knows no limit"));
         }

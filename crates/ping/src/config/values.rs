@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::{Error, Kind};
+use common::{Error, Kind, SafeText};
 
 /// Longest pattern, as in iputils.
 const MAX_PATTERN: usize = 16;
@@ -21,28 +21,71 @@ pub(super) fn pattern_bytes(text: &str) -> Result<Vec<u8>, Error> {
     Ok(bytes.take(MAX_PATTERN).collect())
 }
 
-/// An integer within bounds, decimal or hexadecimal with 0x.
+/// An integer within bounds: as strtol reads it, with leading blanks and a sign, or hexadecimal with 0x.
 pub(super) fn number(option: &str, text: &str, least: u64, most: u64) -> Result<u64, Error> {
-    let value = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
+    let digits = text.trim_ascii_start();
+    let (is_negative, digits) = match digits.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, digits.strip_prefix('+').unwrap_or(digits)),
     };
-    match value {
-        Ok(value) if (least..=most).contains(&value) => Ok(value),
-        Ok(_) => Err(bad(option, text, &format!("out of range: {least} <= value <= {most}"))),
-        Err(_) => Err(bad(option, text, &format!("not a number from {least} to {most}"))),
+    let (digits, radix) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None => (digits, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
+        return Err(bad(option, text, &format!("not a number from {least} to {most}")));
+    }
+    match u64::from_str_radix(digits, radix) {
+        Ok(value) if !is_negative && (least..=most).contains(&value) => Ok(value),
+        Ok(0) if least == 0 => Ok(0),
+        _ => Err(bad(option, text, &format!("out of range: {least} <= value <= {most}"))),
     }
 }
 
-/// A duration in seconds, with or without a fraction.
+/// A duration in seconds, as strtod reads it: with leading blanks, a sign, a fraction, an exponent, or hexadecimal.
+///
+/// Text behind the number is ignored with a warning, as in iputils.
 pub(super) fn seconds(option: &str, text: &str) -> Result<Duration, Error> {
-    // Checked first because Rust also parses "inf", "nan" and "1e3".
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    match text.parse::<f64>() {
-        Ok(value) if is_plain && value <= MAX_TIME => Ok(Duration::from_secs_f64(value)),
-        Ok(_) if is_plain => Err(bad(option, text, "more than ten years")),
-        _ => Err(bad(option, text, "not a number of seconds")),
+    let typed = text.trim_ascii_start();
+    let typed = typed.strip_prefix('+').unwrap_or(typed);
+    let wrong = || bad(option, text, "not a number of seconds");
+    if let Some(digits) = typed.strip_prefix("0x").or_else(|| typed.strip_prefix("0X")) {
+        return u64::from_str_radix(digits, 16)
+            .ok()
+            .map(Duration::from_secs)
+            .filter(|value| value.as_secs_f64() <= MAX_TIME)
+            .ok_or_else(wrong);
     }
+    let (number, garbage) = typed.split_at(decimal_length(typed));
+    let value: f64 = number.parse().map_err(|_| wrong())?;
+    if value > MAX_TIME {
+        return Err(bad(option, text, "more than ten years"));
+    }
+    if !garbage.is_empty() {
+        eprintln!("ping: {option} '{}': ignored: {}", SafeText(text.as_bytes()), SafeText(garbage.as_bytes()));
+    }
+    Ok(Duration::from_secs_f64(value))
+}
+
+/// Length of the decimal number at the start of `text`: digits, a point, digits, an exponent.
+fn decimal_length(text: &str) -> usize {
+    let digits = |from: usize| text[from..].bytes().take_while(u8::is_ascii_digit).count();
+    let mut end = digits(0);
+    if text[end..].starts_with('.') {
+        end += 1 + digits(end + 1);
+    }
+    let mantissa = &text[..end];
+    if !mantissa.bytes().any(|byte| byte.is_ascii_digit()) {
+        return 0;
+    }
+    if text[end..].starts_with(['e', 'E']) {
+        let sign = usize::from(text[end + 1..].starts_with(['+', '-']));
+        let exponent = digits(end + 1 + sign);
+        if exponent > 0 {
+            end += 1 + sign + exponent;
+        }
+    }
+    end
 }
 
 /// The error of a value that an option cannot have.

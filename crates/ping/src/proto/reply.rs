@@ -17,6 +17,17 @@ pub enum Framing {
     Icmp6,
 }
 
+impl Framing {
+    /// The framing of a socket of this kind; `is_raw` is false for a datagram socket.
+    pub fn of(is_v6: bool, is_raw: bool) -> Self {
+        match (is_v6, is_raw) {
+            (true, _) => Self::Icmp6,
+            (false, true) => Self::Ip4,
+            (false, false) => Self::Icmp4,
+        }
+    }
+}
+
 /// Identifies datagrams of this run.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {

@@ -11,8 +11,8 @@ pub struct Plan {
     pub preload: u64,
     /// Stop after this many probes, or replies if there is a deadline.
     pub count: Option<u64>,
-    /// Time to wait for a reply.
-    pub timeout: Duration,
+    /// Time to wait for a reply; `None` for no limit.
+    pub timeout: Option<Duration>,
     /// Stop this long after the start.
     pub deadline: Option<Duration>,
     /// Stop when the target goes up or down.

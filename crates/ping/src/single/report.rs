@@ -146,6 +146,8 @@ impl<'a> ReportContext<'a> {
     }
 
     /// `name (address)`, or the address alone.
+    ///
+    /// The target has the name that was typed, from the first line on; other senders have their reverse name.
     fn shown(&mut self, address: SocketAddr) -> String {
         let number = match address {
             SocketAddr::V6(v6) if v6.scope_id() != 0 => match nix::net::if_::if_indextoname(v6.scope_id()) {
@@ -154,7 +156,9 @@ impl<'a> ReportContext<'a> {
             },
             _ => address.ip().to_string(),
         };
-        match self.names.name(address.ip()) {
+        let is_named = !self.target.is_literal && !self.config.numeric;
+        let typed = (is_named && address.ip() == self.address.ip()).then_some(self.config.destination.as_str());
+        match typed.or_else(|| self.names.name(address.ip())) {
             Some(name) => format!("{} ({number})", SafeText(name.as_bytes())),
             None => number,
         }

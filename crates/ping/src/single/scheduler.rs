@@ -22,6 +22,9 @@ const SHORT_DELAY: Duration = Duration::from_millis(200);
 /// Shortest interval without replies, where replies trigger the sends.
 const UNANSWERED_INTERVAL: Duration = Duration::from_millis(10);
 
+/// Longest sleep without a deadline.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
+
 /// The next action of the event loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -102,6 +105,8 @@ pub struct Scheduler {
     highest: u64,
     /// Probes without a reply since the last reply.
     consecutive_losses: u64,
+    /// The latest probe that was reported as outstanding, or need not be.
+    outstanding: u64,
     /// Whether any probe got a kernel send stamp.
     stamps: bool,
     /// Statistics over probes no longer kept.
@@ -126,6 +131,7 @@ impl Scheduler {
             is_refused: false,
             highest: 0,
             consecutive_losses: 0,
+            outstanding: 0,
             stamps: false,
             sequence_stats: SequenceStats::default(),
         }
@@ -136,7 +142,10 @@ impl Scheduler {
         if self.is_finished(now) {
             return Action::Finish;
         }
-        let overdue = self.oldest_in_flight().map(|(sequence, sent)| (sequence, sent + self.plan.timeout));
+        let overdue = self.plan.timeout.and_then(|timeout| {
+            let (sequence, sent) = self.oldest_in_flight()?;
+            Some((sequence, sent + timeout))
+        });
         if let Some((sequence, _)) = overdue.filter(|(_, end)| *end <= now) {
             self.set_state(sequence, ProbeState::Lost);
             self.consecutive_losses += 1;
@@ -144,13 +153,28 @@ impl Scheduler {
         }
         let next = self.may_send().then(|| self.due());
         if next.is_some_and(|due| due <= now) {
+            if let Some(sequence) = self.newly_outstanding() {
+                return Action::NoAnswer(sequence);
+            }
             return Action::Send(self.counts.transmitted + 1);
         }
         let end = self.plan.deadline.map(|deadline| self.start + deadline);
         match [next, overdue.map(|(_, end)| end), end].into_iter().flatten().min() {
             Some(until) => Action::Wait(until),
+            // Without a time limit the run waits for the last replies or a signal.
+            None if self.oldest_in_flight().is_some() => Action::Wait(now + MAX_WAIT),
             None => Action::Finish,
         }
+    }
+
+    /// Without a time limit for replies: the latest probe, once, if it has no reply when the next one is due.
+    fn newly_outstanding(&mut self) -> Option<u64> {
+        let latest = self.counts.transmitted;
+        if self.plan.timeout.is_some() || self.outstanding == latest {
+            return None;
+        }
+        self.outstanding = latest;
+        self.probe_mut(latest).is_some_and(|probe| probe.state == ProbeState::InFlight).then_some(latest)
     }
 
     /// Records the send time of the next probe; called right before the send.

@@ -3,7 +3,7 @@
 //! On a raw socket `IP_RECVERR` stays off: the error of one target would fail the next send to any other. Errors are
 //! received as packets there, and from the error queue of a datagram socket.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use nix::sys::socket::{
 use nix::{getsockopt_impl, sockopt_impl};
 
 use super::control::{Control, address_of};
-use super::options::{self, SendStamps, failed, named};
+use super::options::{self, SendStamps, failed, optional};
 use super::{filter, is_icmp_error, open};
 use crate::config::Config;
 use crate::family::Family;
@@ -92,7 +92,7 @@ impl BatchSocket {
             Family::V4 => ([0; 4], 0).into(),
             Family::V6 => ([0; 16], 0).into(),
         };
-        let (socket, is_raw) = open::any(any, config)?;
+        let (socket, is_raw) = open::any(family, config)?;
         open::bind_interface(&socket, config)?;
         let source = config.origin.address.filter(|address| family.is_of(*address));
         if !is_raw || source.is_some() {
@@ -102,28 +102,24 @@ impl BatchSocket {
         }
         set_options(&socket, config, family, is_raw)?;
         let local = socket.local_addr().ok().and_then(|address| address.as_socket());
-        let framing = match (family, is_raw) {
-            (Family::V6, _) => Framing::Icmp6,
-            (Family::V4, true) => Framing::Ip4,
-            (Family::V4, false) => Framing::Icmp4,
-        };
+        let framing = Framing::of(family == Family::V6, is_raw);
         let identifier = local.filter(|_| !is_raw).map(|address| address.port());
         Ok(Self { socket, framing, identifier, keys: Box::default(), next_key: AtomicU64::new(0) })
     }
 
     /// Sets the packet filter for these identifiers; a datagram socket needs none.
-    pub(crate) fn expect(&self, first: u16, count: u64) -> Result<(), Error> {
+    pub(crate) fn expect(&self, first: u16, count: u64) {
         if self.identifier.is_some() {
-            return Ok(());
+            return;
         }
         let last = u32::from(first) + u32::try_from(count.saturating_sub(1)).unwrap_or(0);
-        filter::attach_multi(&self.socket, self.framing, first.into()..=last)
+        filter::attach_multi(&self.socket, self.framing, &(first.into()..=last));
     }
 
     /// Requests kernel stamps of all sends from now on.
-    pub(crate) fn stamp_sends(&mut self) -> Result<(), Error> {
+    pub(crate) fn stamp_sends(&mut self) {
         self.keys = (0..STAMP_KEYS).map(|_| AtomicU64::new(0)).collect();
-        self.set_stamps(true).map_err(failed("time stamps"))
+        self.set_stamps(true);
     }
 
     /// Sends as many messages as the kernel accepts; an error concerns the first.
@@ -231,13 +227,13 @@ impl BatchSocket {
     fn restart_stamps(&self) {
         if !self.keys.is_empty() {
             self.next_key.store(0, Ordering::Relaxed);
-            // Without stamps, times of the monotonic clock are used.
-            let _ = self.set_stamps(false).and_then(|()| self.set_stamps(true));
+            self.set_stamps(false);
+            self.set_stamps(true);
         }
     }
 
-    fn set_stamps(&self, on_sends: bool) -> io::Result<()> {
-        options::set_stamps(&self.socket, if on_sends { SendStamps::Driver } else { SendStamps::Off })
+    fn set_stamps(&self, on_sends: bool) {
+        options::set_stamps(&self.socket, if on_sends { SendStamps::Driver } else { SendStamps::Off });
     }
 }
 
@@ -271,8 +267,8 @@ fn set_options(socket: &socket2::Socket, config: &Config, family: Family, is_raw
     match family {
         Family::V4 => {
             if !is_raw {
-                setsockopt(socket, sockopt::Ipv4RecvErr, &true).map_err(named("IP_RECVERR"))?;
-                setsockopt(socket, sockopt::Ipv4RecvTtl, &true).map_err(named("IP_RECVTTL"))?;
+                optional("IP_RECVERR", setsockopt(socket, sockopt::Ipv4RecvErr, &true));
+                optional("IP_RECVTTL", setsockopt(socket, sockopt::Ipv4RecvTtl, &true));
             }
             if let Some(ttl) = config.ttl {
                 socket.set_ttl_v4(ttl.into()).map_err(failed("TTL"))?;
@@ -283,9 +279,9 @@ fn set_options(socket: &socket2::Socket, config: &Config, family: Family, is_raw
         }
         Family::V6 => {
             if !is_raw {
-                setsockopt(socket, sockopt::Ipv6RecvErr, &true).map_err(named("IPV6_RECVERR"))?;
+                optional("IPV6_RECVERR", setsockopt(socket, sockopt::Ipv6RecvErr, &true));
             }
-            setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true).map_err(named("IPV6_RECVHOPLIMIT"))?;
+            optional("IPV6_RECVHOPLIMIT", setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true));
             if let Some(ttl) = config.ttl {
                 socket.set_unicast_hops_v6(ttl.into()).map_err(failed("hop limit"))?;
             }
@@ -303,7 +299,7 @@ fn set_options(socket: &socket2::Socket, config: &Config, family: Family, is_raw
     if setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
         socket.set_recv_buffer_size(MODEST_BUFFER).map_err(failed("receive buffer"))?;
     }
-    setsockopt(socket, sockopt::RxqOvfl, &1).map_err(named("SO_RXQ_OVFL"))?;
-    options::set_stamps(socket, SendStamps::Off).map_err(failed("time stamps"))?;
+    optional("SO_RXQ_OVFL", setsockopt(socket, sockopt::RxqOvfl, &1));
+    options::set_stamps(socket, SendStamps::Off);
     socket.set_nonblocking(true).map_err(failed("non-blocking mode"))
 }

@@ -1,46 +1,27 @@
 //! Packet filters of raw sockets: `ICMP_FILTER` by type, then classic BPF by identifier.
 
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
-use common::Error;
 use socket2::SockFilter;
 
 use super::options;
 use crate::proto::reply::Framing;
 use crate::proto::{icmp_message, icmp4, icmp6};
 
-/// Attaches the filters for one target; a datagram socket needs none. Returns how datagrams begin.
-pub(super) fn attach_single(
-    socket: &socket2::Socket,
-    target: SocketAddr,
-    is_raw: bool,
-    identifier: u16,
-) -> Result<Framing, Error> {
-    let framing = match (target, is_raw) {
-        (SocketAddr::V6(_), _) => Framing::Icmp6,
-        (SocketAddr::V4(_), true) => Framing::Ip4,
-        (SocketAddr::V4(_), false) => Framing::Icmp4,
+/// Attaches the filters of a raw socket for one target.
+pub(super) fn attach_single(socket: &socket2::Socket, framing: Framing, identifier: u16) {
+    let types: &[u8] = match framing {
+        Framing::Icmp6 => &[icmp6::ECHO_REPLY],
+        Framing::Ip4 | Framing::Icmp4 => &[icmp4::ECHO_REPLY, icmp4::REDIRECT],
     };
-    if is_raw {
-        let types: &[u8] = match framing {
-            Framing::Icmp6 => &[icmp6::ECHO_REPLY],
-            Framing::Ip4 | Framing::Icmp4 => &[icmp4::ECHO_REPLY, icmp4::REDIRECT],
-        };
-        options::filter_types(socket, framing, types)?;
-        socket.attach_filter(&single(framing, identifier)).map_err(options::failed("packet filter"))?;
-    }
-    Ok(framing)
+    options::filter_types(socket, framing, types);
+    options::optional("SO_ATTACH_FILTER", socket.attach_filter(&single(framing, identifier)));
 }
 
-/// Attaches the filters for many targets: replies with these identifiers, and ICMP errors.
-pub(super) fn attach_multi(
-    socket: &socket2::Socket,
-    framing: Framing,
-    identifiers: RangeInclusive<u32>,
-) -> Result<(), Error> {
-    options::filter_types(socket, framing, icmp_message::types(framing))?;
-    socket.attach_filter(&multi(framing, &identifiers)).map_err(options::failed("packet filter"))
+/// Attaches the filters of a raw socket for many targets: replies with these identifiers, and ICMP errors.
+pub(super) fn attach_multi(socket: &socket2::Socket, framing: Framing, identifiers: &RangeInclusive<u32>) {
+    options::filter_types(socket, framing, icmp_message::types(framing));
+    options::optional("SO_ATTACH_FILTER", socket.attach_filter(&multi(framing, identifiers)));
 }
 
 /// Instructions of classic BPF (`linux/bpf_common.h`).

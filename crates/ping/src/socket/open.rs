@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
 
 use common::{Error, Kind};
 use nix::libc;
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 
 use super::{OpenError, options};
 use crate::config::Config;
+use crate::family::Family;
 use crate::proto::payload_mac::PayloadMac;
 use crate::random::random;
 
@@ -18,10 +19,10 @@ const ROUTE_PORT: u16 = 1025;
 const MAX_FLOW_LABEL: u32 = 0xf_ffff;
 
 /// A raw socket, else a datagram socket, else an error that names both remedies.
-pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socket, bool), Error> {
-    let (domain, protocol) = match target {
-        SocketAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
-        SocketAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
+pub(crate) fn any(family: Family, config: &Config) -> Result<(socket2::Socket, bool), Error> {
+    let (domain, protocol) = match family {
+        Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
+        Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
     };
     let refused = |cause: &io::Error| cause.kind() == io::ErrorKind::PermissionDenied;
     let failed = |cause| Error::io("open", "an ICMP socket", cause);
@@ -31,7 +32,7 @@ pub(crate) fn any(target: SocketAddr, config: &Config) -> Result<(socket2::Socke
         // Identifier 0 asks for a raw socket, because a datagram socket takes it for "any".
         Err(cause) if config.identifier == Some(0) => return Err(failed(cause)),
         // The IPv4 header is visible on a raw socket only.
-        Err(_) if config.header_option.is_some() && target.is_ipv4() => {
+        Err(_) if config.header_option.is_some() && family == Family::V4 => {
             let cure = "Operation not permitted (-R and -T need 'setcap cap_net_raw+ep' on this program)";
             return Err(Error::new(Kind::Denied, "open", "a raw socket", cure));
         }
@@ -76,16 +77,33 @@ pub(super) struct Route {
     pub(super) is_broadcast: bool,
 }
 
-/// The kernel's route to `target`; nothing is sent.
-pub(super) fn route(config: &Config, target: SocketAddr) -> Result<Route, OpenError> {
-    let probe = socket2::Socket::new(Domain::for_address(target), Type::DGRAM, None)
-        .map_err(|cause| Error::io("open", "a socket", cause))?;
-    bind_interface(&probe, config)?;
+/// A socket that asks for routes from the configured interface, mark and source address.
+pub(super) fn route_socket(config: &Config, family: Family) -> Result<UdpSocket, Error> {
+    let domain = if family == Family::V4 { Domain::IPV4 } else { Domain::IPV6 };
+    let socket =
+        socket2::Socket::new(domain, Type::DGRAM, None).map_err(|cause| Error::io("open", "a socket", cause))?;
+    bind_interface(&socket, config)?;
     if let Some(mark) = config.mark {
-        probe.set_mark(mark).map_err(options::failed("mark"))?;
+        socket.set_mark(mark).map_err(options::failed("mark"))?;
     }
-    if let Some(address) = config.origin.address {
-        probe.bind(&source_towards(target, address).into()).map_err(|cause| Error::io("bind", "", cause))?;
+    Ok(socket.into())
+}
+
+/// The route to `target` by a new socket.
+pub(super) fn fresh_route(config: &Config, target: SocketAddr) -> Result<Route, OpenError> {
+    let family = Family::of(target.ip());
+    route(&route_socket(config, family)?, config, target)
+}
+
+/// The kernel's route to `target`; nothing is sent.
+///
+/// After a success `socket` keeps its source address, so it is not used for another target.
+pub(super) fn route(socket: &UdpSocket, config: &Config, target: SocketAddr) -> Result<Route, OpenError> {
+    if let Some(address) = config.origin.address
+        && socket.local_addr().is_ok_and(|local| local.port() == 0)
+    {
+        let local = source_towards(target, address).into();
+        SockRef::from(socket).bind(&local).map_err(|cause| Error::io("bind", "", cause))?;
     }
     let mut there = target;
     there.set_port(ROUTE_PORT);
@@ -93,15 +111,14 @@ pub(super) fn route(config: &Config, target: SocketAddr) -> Result<Route, OpenEr
         // This socket has no lease of the flow label.
         v6.set_flowinfo(0);
     }
-    let probe = UdpSocket::from(probe);
-    let mut connected = probe.connect(there);
+    let mut connected = socket.connect(there);
     // Permission is denied for broadcast addresses and by firewalls.
     let is_refused = connected.as_ref().is_err_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied);
     if is_refused && config.broadcast {
-        probe.set_broadcast(true).map_err(options::failed("broadcast"))?;
-        connected = probe.connect(there);
+        socket.set_broadcast(true).map_err(options::failed("broadcast"))?;
+        connected = socket.connect(there);
     }
-    match connected.and_then(|()| probe.local_addr()) {
+    match connected.and_then(|()| socket.local_addr()) {
         Ok(address) => Ok(Route { source: address.ip(), is_broadcast: is_refused }),
         Err(cause) => Err(unreachable(config, target, cause)),
     }
@@ -128,37 +145,32 @@ fn needs_zone(target: SocketAddr) -> bool {
     matches!(target, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
 }
 
-/// Binds the socket where needed; returns the identifier, which the kernel chooses for a datagram socket.
+/// Binds the socket where needed; returns the identifier: that of a raw socket, or the one the kernel chooses.
 pub(super) fn bind(
     socket: &socket2::Socket,
     target: SocketAddr,
     source: Option<IpAddr>,
-    is_raw: bool,
-    wanted: Option<u16>,
+    raw_identifier: Option<u16>,
+    config: &Config,
 ) -> Result<u16, Error> {
-    let any: IpAddr = match target {
-        SocketAddr::V4(_) => [0; 4].into(),
-        SocketAddr::V6(_) => [0; 16].into(),
-    };
     let failed = |cause| Error::io("bind", "", cause);
-    if is_raw {
+    if let Some(identifier) = raw_identifier {
         if let Some(source) = source {
             socket.bind(&source_towards(target, source).into()).map_err(failed)?;
         }
-        return match wanted {
-            Some(identifier) => Ok(identifier),
-            None => random_identifier(),
-        };
+        return Ok(identifier);
     }
+    let any: IpAddr = if target.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
     let mut local = source_towards(target, source.unwrap_or(any));
-    local.set_port(wanted.unwrap_or(0));
+    local.set_port(config.identifier.unwrap_or(0));
     socket.bind(&local.into()).map_err(failed)?;
     let local = socket.local_addr().map_err(failed)?;
     Ok(local.as_socket().map_or(0, |address| address.port()))
 }
 
-fn random_identifier() -> Result<u16, Error> {
-    Ok(u16::from_ne_bytes(random()?))
+/// The configured identifier, or a random one.
+pub(super) fn identifier(config: &Config) -> Result<u16, Error> {
+    config.identifier.map_or_else(|| Ok(u16::from_ne_bytes(random()?)), Ok)
 }
 
 /// A MAC with a random key.

@@ -14,6 +14,7 @@ use nix::sys::socket::{TimestampingFlag, setsockopt};
 use nix::{libc, setsockopt_impl, sockopt_impl};
 
 use crate::config::{Config, HeaderOption, PathMtu};
+use crate::family::Family;
 use crate::proto::options;
 use crate::proto::reply::Framing;
 
@@ -123,7 +124,7 @@ sockopt_impl!(
 /// Blocks other types before the packet is copied, above all echo requests on loopback.
 ///
 /// The filters know types below 32 only and pass all others.
-pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &[u8]) -> Result<(), Error> {
+pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &[u8]) {
     let mut blocked = [u32::MAX; 8];
     for kind in wanted {
         blocked[usize::from(kind / 32)] &= !(1 << (kind % 32));
@@ -132,21 +133,16 @@ pub(crate) fn filter_types(socket: &socket2::Socket, framing: Framing, wanted: &
         Framing::Icmp6 => setsockopt(socket, IcmpFilter6, &blocked),
         Framing::Ip4 | Framing::Icmp4 => setsockopt(socket, IcmpFilter4, &blocked[0]),
     };
-    set.map_err(named("ICMP_FILTER"))
+    optional("ICMP_FILTER", set);
 }
 
-/// Sets all configured options.
-pub(super) fn set_all(
-    socket: &socket2::Socket,
-    config: &Config,
-    target: SocketAddr,
-    path_mtu: Option<PathMtu>,
-) -> Result<(), Error> {
-    match target {
-        SocketAddr::V4(_) => set_ipv4(socket, config, path_mtu)?,
-        SocketAddr::V6(target) => set_ipv6(socket, config, target, path_mtu)?,
+/// Sets all configured options that do not depend on the target.
+pub(super) fn set_all(socket: &socket2::Socket, config: &Config, family: Family) -> Result<(), Error> {
+    match family {
+        Family::V4 => set_ipv4(socket, config)?,
+        Family::V6 => set_ipv6(socket, config)?,
     }
-    setsockopt(socket, sockopt::RxqOvfl, &1).map_err(named("SO_RXQ_OVFL"))?;
+    optional("SO_RXQ_OVFL", setsockopt(socket, sockopt::RxqOvfl, &1));
     if config.debug {
         setsockopt(socket, Debug, &true).map_err(named("SO_DEBUG"))?;
     }
@@ -168,9 +164,9 @@ pub(super) fn set_all(
     socket.set_nonblocking(true).map_err(failed("non-blocking mode"))
 }
 
-fn set_ipv4(socket: &socket2::Socket, config: &Config, path_mtu: Option<PathMtu>) -> Result<(), Error> {
-    setsockopt(socket, sockopt::Ipv4RecvErr, &true).map_err(named("IP_RECVERR"))?;
-    setsockopt(socket, sockopt::Ipv4RecvTtl, &true).map_err(named("IP_RECVTTL"))?;
+fn set_ipv4(socket: &socket2::Socket, config: &Config) -> Result<(), Error> {
+    optional("IP_RECVERR", setsockopt(socket, sockopt::Ipv4RecvErr, &true));
+    optional("IP_RECVTTL", setsockopt(socket, sockopt::Ipv4RecvTtl, &true));
     if let Some(ttl) = config.ttl {
         socket.set_ttl_v4(ttl.into()).map_err(failed("TTL"))?;
         socket.set_multicast_ttl_v4(ttl.into()).map_err(failed("TTL"))?;
@@ -179,9 +175,6 @@ fn set_ipv4(socket: &socket2::Socket, config: &Config, path_mtu: Option<PathMtu>
         socket.set_tos_v4(tos.into()).map_err(failed("type of service"))?;
     }
     socket.set_multicast_loop_v4(config.multicast_loop).map_err(failed("multicast loop"))?;
-    if let Some(mode) = path_mtu {
-        setsockopt(socket, MtuDiscover4, &discovery(mode)).map_err(named("IP_MTU_DISCOVER"))?;
-    }
     let bytes = header_options(config);
     if !bytes.is_empty() {
         setsockopt(socket, HeaderOptions, &OsString::from_vec(bytes)).map_err(named("IP_OPTIONS"))?;
@@ -191,14 +184,9 @@ fn set_ipv4(socket: &socket2::Socket, config: &Config, path_mtu: Option<PathMtu>
     Ok(())
 }
 
-fn set_ipv6(
-    socket: &socket2::Socket,
-    config: &Config,
-    target: SocketAddrV6,
-    path_mtu: Option<PathMtu>,
-) -> Result<(), Error> {
-    setsockopt(socket, sockopt::Ipv6RecvErr, &true).map_err(named("IPV6_RECVERR"))?;
-    setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true).map_err(named("IPV6_RECVHOPLIMIT"))?;
+fn set_ipv6(socket: &socket2::Socket, config: &Config) -> Result<(), Error> {
+    optional("IPV6_RECVERR", setsockopt(socket, sockopt::Ipv6RecvErr, &true));
+    optional("IPV6_RECVHOPLIMIT", setsockopt(socket, sockopt::Ipv6RecvHopLimit, &true));
     if let Some(ttl) = config.ttl {
         socket.set_unicast_hops_v6(ttl.into()).map_err(failed("hop limit"))?;
         socket.set_multicast_hops_v6(ttl.into()).map_err(failed("hop limit"))?;
@@ -207,14 +195,29 @@ fn set_ipv6(
         socket.set_tclass_v6(class.into()).map_err(failed("traffic class"))?;
     }
     socket.set_multicast_loop_v6(config.multicast_loop).map_err(failed("multicast loop"))?;
-    if let Some(mode) = path_mtu {
-        setsockopt(socket, MtuDiscover6, &discovery(mode)).map_err(named("IPV6_MTU_DISCOVER"))?;
-    }
-    if target.flowinfo() != 0 {
-        lease_flow_label(socket, target)?;
-    }
     let _ = setsockopt(socket, ErrorExtensions6, &true);
     Ok(())
+}
+
+/// Sets the options that depend on the target.
+pub(super) fn set_for_target(
+    socket: &socket2::Socket,
+    target: SocketAddr,
+    path_mtu: Option<PathMtu>,
+) -> Result<(), Error> {
+    match (target, path_mtu.map(discovery)) {
+        (SocketAddr::V4(_), Some(mode)) => {
+            setsockopt(socket, MtuDiscover4, &mode).map_err(named("IP_MTU_DISCOVER"))?;
+        }
+        (SocketAddr::V6(_), Some(mode)) => {
+            setsockopt(socket, MtuDiscover6, &mode).map_err(named("IPV6_MTU_DISCOVER"))?;
+        }
+        (_, None) => {}
+    }
+    match target {
+        SocketAddr::V6(target) if target.flowinfo() != 0 => lease_flow_label(socket, target),
+        _ => Ok(()),
+    }
 }
 
 /// Leases the flow label of `target`; the kernel refuses to send a label without a lease.
@@ -275,7 +278,7 @@ pub(super) enum SendStamps {
 }
 
 /// Requests time stamps of received packets and of `sends` (`SO_TIMESTAMPING`).
-pub(super) fn set_stamps(socket: &socket2::Socket, sends: SendStamps) -> io::Result<()> {
+pub(super) fn set_stamps(socket: &socket2::Socket, sends: SendStamps) {
     let received = TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
     let driver = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE
         | TimestampingFlag::SOF_TIMESTAMPING_OPT_ID
@@ -286,7 +289,14 @@ pub(super) fn set_stamps(socket: &socket2::Socket, sends: SendStamps) -> io::Res
             SendStamps::Driver => driver,
             SendStamps::DriverOrQueue => driver | TimestampingFlag::from_bits_retain(libc::SOF_TIMESTAMPING_TX_SCHED),
         };
-    Ok(setsockopt(socket, sockopt::Timestamping, &flags)?)
+    optional("SO_TIMESTAMPING", setsockopt(socket, sockopt::Timestamping, &flags));
+}
+
+/// Logs a refusal of an option without which ping works: WSL, gVisor and old kernels lack some of them.
+pub(super) fn optional<E: std::fmt::Display>(what: &str, result: Result<(), E>) {
+    if let Err(cause) = result {
+        log::info!("{what} is not available: {cause}");
+    }
 }
 
 /// The error for an option that the kernel refused.

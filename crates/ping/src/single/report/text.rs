@@ -194,11 +194,17 @@ impl<W: Write> Report for Text<'_, W> {
     }
 
     fn event(&mut self, event: &Event<'_>) -> Result<(), Error> {
-        if self.context.config.quiet && !matches!(event, Event::Resolved { .. }) {
+        let config = self.context.config;
+        let is_shown = match event {
+            Event::Resolved { .. } => true,
+            Event::NoAnswer(_) => !config.quiet || config.outstanding,
+            _ => !config.quiet,
+        };
+        if !is_shown {
             return Ok(());
         }
         match event {
-            Event::Sent if self.context.config.flood => self.dots(&["."]),
+            Event::Sent if config.flood => self.dots(&["."]),
             Event::Sent => Ok(()),
             Event::Reply(answer, packet) => self.reply(answer, packet),
             Event::Foreign(why, packet) => self.foreign(*why, packet),
@@ -209,12 +215,12 @@ impl<W: Write> Report for Text<'_, W> {
             Event::Redirect { wire, from, words, .. } => {
                 self.error_line(*from, &format!(": icmp_seq={wire}"), words, &[])
             }
-            Event::NoAnswer(_) if self.context.config.flood => Ok(()),
+            Event::NoAnswer(_) if config.flood => Ok(()),
             Event::NoAnswer(sequence) => {
                 let line = format!("{}no answer yet for icmp_seq={}\n", self.stamp()?, sequence & 0xffff);
                 self.write(RED, &line)
             }
-            Event::Refused { .. } | Event::NotSent { .. } if self.context.config.flood => self.dots(&["\x08E"]),
+            Event::Refused { .. } | Event::NotSent { .. } if config.flood => self.dots(&["\x08E"]),
             Event::Refused { errno, mtu, .. } => {
                 complain(format_args!("local error: {}", refusal(*errno, *mtu)));
                 Ok(())

@@ -16,7 +16,7 @@ impl Bench {
             pace: Pace::Every(100 * MS),
             preload: 1,
             count: None,
-            timeout: 250 * MS,
+            timeout: Some(250 * MS),
             deadline: None,
             until: None,
             user_times: false,
@@ -49,7 +49,7 @@ impl Bench {
 
 #[test]
 fn sends_are_at_multiples_of_the_interval_however_late_each_was() {
-    let mut bench = Bench::new(|plan| plan.timeout = 10_000 * MS);
+    let mut bench = Bench::new(|plan| plan.timeout = Some(10_000 * MS));
     bench.send(0);
     assert_eq!(bench.step(1), Action::Wait(bench.start + 100 * MS));
     bench.send(117);
@@ -60,7 +60,7 @@ fn sends_are_at_multiples_of_the_interval_however_late_each_was() {
 
 #[test]
 fn a_machine_that_slept_does_not_send_what_it_missed() {
-    let mut bench = Bench::new(|plan| plan.timeout = 10_000 * MS);
+    let mut bench = Bench::new(|plan| plan.timeout = Some(10_000 * MS));
     bench.send(0);
     bench.send(5_000);
     assert_eq!(bench.step(5_001), Action::Wait(bench.start + 5_100 * MS));
@@ -68,7 +68,7 @@ fn a_machine_that_slept_does_not_send_what_it_missed() {
 
 #[test]
 fn a_busy_machine_catches_up_with_a_fast_schedule() {
-    let mut bench = Bench::new(|plan| (plan.pace, plan.timeout) = (Pace::Every(2 * MS), 10_000 * MS));
+    let mut bench = Bench::new(|plan| (plan.pace, plan.timeout) = (Pace::Every(2 * MS), Some(10_000 * MS)));
     bench.send(0);
     bench.send(9);
     bench.send(9);
@@ -248,7 +248,7 @@ fn a_run_until_up_ends_with_the_first_reply_whatever_errors_came_before() {
 
 #[test]
 fn a_run_until_down_ends_with_a_row_of_silence() {
-    let mut bench = Bench::new(|plan| (plan.until, plan.timeout) = (Some(Until::Down(2)), 10 * MS));
+    let mut bench = Bench::new(|plan| (plan.until, plan.timeout) = (Some(Until::Down(2)), Some(10 * MS)));
     bench.send(0);
     assert_eq!(bench.step(10), Action::NoAnswer(1));
     bench.send(100);
@@ -264,7 +264,7 @@ fn a_run_until_down_ends_with_a_row_of_silence() {
 
 #[test]
 fn the_tally_holds_probes_that_are_remembered_and_those_that_are_not() {
-    let mut bench = Bench::new(|plan| (plan.pace, plan.timeout) = (Pace::Flood, 1_000_000 * MS));
+    let mut bench = Bench::new(|plan| (plan.pace, plan.timeout) = (Pace::Flood, Some(1_000_000 * MS)));
     for _ in 0..65_538 {
         let now = bench.at(1);
         bench.scheduler.sent(now);
@@ -275,7 +275,7 @@ fn the_tally_holds_probes_that_are_remembered_and_those_that_are_not() {
 
 #[test]
 fn sequences_go_on_beyond_sixteen_bits_and_old_probes_are_forgotten() {
-    let mut bench = Bench::new(|plan| (plan.pace, plan.timeout) = (Pace::Flood, 1_000_000 * MS));
+    let mut bench = Bench::new(|plan| (plan.pace, plan.timeout) = (Pace::Flood, Some(1_000_000 * MS)));
     for _ in 0..65_540 {
         let now = bench.at(1);
         bench.scheduler.sent(now);

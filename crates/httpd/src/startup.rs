@@ -1,0 +1,178 @@
+//! What happens once, before the first request: opening resources, dropping privileges, announcing the URLs.
+
+pub(crate) mod banner;
+pub(crate) mod browser;
+mod qr;
+pub(crate) mod sandbox;
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use common::logger::Color;
+use common::signals::Signals;
+use common::{Error, Kind};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::auth::{Authenticator, Login};
+use crate::config::{Config, LogTarget, TlsConfig};
+use crate::content::files::Root;
+use crate::live_reload::watch::{self, FolderWatch};
+use crate::net::listener::{self, Bind, ListenConfig, Listeners, Role};
+use crate::shutdown;
+use crate::telemetry::access_log::Sink;
+use crate::tls::{self, CertificateFiles, CertificateReloader};
+
+/// Resources opened before privileges are dropped.
+pub(crate) struct Resources {
+    pub(crate) root: Root,
+    pub(crate) sink: Option<Arc<Sink>>,
+    pub(crate) authenticator: Option<Arc<Authenticator>>,
+    pub(crate) certificate: Option<Arc<CertificateReloader>>,
+    /// The SHA-256 fingerprint of a self-signed certificate.
+    pub(crate) fingerprint: Option<String>,
+    pub(crate) signals: Signals,
+    pub(crate) listeners: Listeners,
+    pub(crate) folder_watch: Option<FolderWatch>,
+}
+
+impl Resources {
+    /// Opens everything that the configuration names, and raises the limit of open files.
+    pub(crate) fn open(config: &Config) -> Result<Self, Error> {
+        let root = Root::open_root(&config.root, config.symlinks).map_err(|error| cannot_open(&config.root, error))?;
+        if let Some(Login::File(path)) = &config.login {
+            refuse_if_served(path, &config.root)?;
+        }
+        let sink = open_log(&config.access_log)?;
+        let (certificate, fingerprint) = match &config.tls {
+            Some(tls) => open_certificate(tls, &config.listen).map(|(reloader, print)| (Some(reloader), print))?,
+            None => (None, None),
+        };
+        let authenticator = config.login.as_ref().map(Authenticator::open).transpose()?;
+        // After the password prompt, which Ctrl-C interrupts; before sockets with files that must be removed.
+        let signals = shutdown::block_signals()?;
+        raise_descriptor_limit();
+        let listeners = listener::open(&config.listen)?;
+        Ok(Self { root, sink, authenticator, certificate, fingerprint, signals, listeners, folder_watch: None })
+    }
+
+    /// Opens the watch of the folders for --live-reload.
+    pub(crate) fn watch_folders(&mut self, config: &Config) -> Result<(), Error> {
+        self.folder_watch = config.live_reload.then(|| watch::open(&config.root)).transpose()?;
+        Ok(())
+    }
+
+    /// Checks after a change of user that the root is accessible; warns if other files can no longer be read.
+    pub(crate) fn check_access(&self, config: &Config, user: &str) -> Result<(), Error> {
+        self.root.check_access().map_err(|error| {
+            let operation = format!("as user {user}, open folder");
+            Error::io(operation, config.root.display(), error).with_kind(Kind::Config)
+        })?;
+        let certificate = match &config.tls {
+            Some(TlsConfig::Files(CertificateFiles { certificate, key })) => vec![certificate, key],
+            _ => vec![],
+        };
+        let passwords = match &config.login {
+            Some(Login::File(path)) => Some(path),
+            _ => None,
+        };
+        for path in certificate.into_iter().chain(passwords) {
+            if let Err(error) = File::open(path) {
+                let reason = common::error::reason(&error);
+                log::warn!("as user {user}, open {}: {reason}; changes require a restart", path.display());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cannot_open(root: &Path, error: io::Error) -> Error {
+    Error::io("open folder", root.display(), error).with_kind(Kind::Config)
+}
+
+/// Refuses a password file inside the served folder.
+fn refuse_if_served(path: &Path, root: &Path) -> Result<(), Error> {
+    let (Ok(file), Ok(root)) = (path.canonicalize(), root.canonicalize()) else { return Ok(()) };
+    if file.starts_with(root) {
+        let why = "is inside the served folder; move it to another folder";
+        return Err(Error::new(Kind::Config, "password file", path.display(), why));
+    }
+    Ok(())
+}
+
+fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>, Error> {
+    let sink = match target {
+        LogTarget::Off => return Ok(None),
+        LogTarget::Stdout => Sink::stdout().map_err(|error| Error::io("open access log", "standard output", error))?,
+        LogTarget::File(path) => Sink::file(path.clone())
+            .map_err(|error| Error::io("open access log", path.display(), error).with_kind(Kind::Config))?,
+    };
+    Ok(Some(Arc::new(sink)))
+}
+
+/// The certificate, and the fingerprint of a self-signed one.
+fn open_certificate(
+    tls: &TlsConfig,
+    listen: &ListenConfig,
+) -> Result<(Arc<CertificateReloader>, Option<String>), Error> {
+    match tls {
+        TlsConfig::Files(files) => {
+            let reloader = CertificateReloader::of_files(files.clone())?;
+            reloader.check();
+            Ok((Arc::new(reloader), None))
+        }
+        TlsConfig::SelfSigned => {
+            let (names, addresses) = banner::own_names(&listen.addresses);
+            let (certificate, fingerprint) = tls::self_signed(&names, &addresses)?;
+            Ok((Arc::new(CertificateReloader::fixed(certificate)), Some(fingerprint)))
+        }
+    }
+}
+
+/// Raises the soft limit of open files, which select(2) keeps at 1024: every connection needs a descriptor.
+fn raise_descriptor_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        log::warn!("raise the limit of open files: {error}");
+    }
+}
+
+/// Warns of a login over HTTP in clear. A proxy in front is expected to terminate TLS.
+pub(crate) fn warn_of_passwords_in_clear(config: &Config, bound: &[(Bind, Role)]) {
+    let is_public = |(bind, role): &(Bind, Role)| match bind {
+        Bind::Tcp(address) => *role == Role::Plain && !address.ip().is_loopback(),
+        Bind::Unix(_) => false,
+    };
+    if config.login.is_some() && config.proxies.is_empty() && bound.iter().any(is_public) {
+        log::warn!("passwords are sent in clear; add --tls-cert or --tls-self-signed");
+    }
+}
+
+/// Prints the folder and its URLs to standard error.
+pub(crate) fn announce(config: &Config, urls: &[String], fingerprint: Option<&str>, color: Color) {
+    if config.startup_output.quiet {
+        return;
+    }
+    // The absolute path, because "." is ambiguous.
+    let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
+    let text = if io::stderr().is_terminal() {
+        let text = banner::banner(&root, urls, fingerprint, color.applies_to(&io::stderr()));
+        if config.startup_output.qr { text + &banner::qr(urls) } else { text }
+    } else {
+        let fingerprint = fingerprint.map_or(String::new(), |text| format!("httpd: certificate SHA-256 {text}\n"));
+        let root = common::SafeText(root.as_os_str().as_encoded_bytes());
+        format!("{fingerprint}httpd: serving {root} at {}\n", urls.join(" "))
+    };
+    // A closed standard error does not prevent serving; eprint! would panic.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Notifies systemd (`sd_notify(3)`); a failure is only logged.
+pub(crate) fn notify(state: &str) {
+    if let Err(error) = listener::notify(state) {
+        log::warn!("notify systemd of {state}: {}", common::error::reason(&error));
+    }
+}
