@@ -151,7 +151,7 @@ fn options_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn an_output_that_takes_nothing_is_told_with_a_code_that_the_help_names() {
+fn an_output_that_takes_nothing_is_reported_with_a_code_that_the_help_names() {
     let mut command = smtp_send(&["--to", "bob@example.com", "--body", "x", "--dry-run"]);
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = command.stdout(full).output().unwrap();

@@ -44,7 +44,7 @@ fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
 }
 
 #[test]
-fn a_folder_stands_for_its_letters_in_their_order() {
+fn a_folder_sends_its_messages_in_order() {
     let server = Server::start(Script::default());
     let folder = folder(12);
     write(folder.path(), "notes.txt", "no message");
@@ -55,7 +55,7 @@ fn a_folder_stands_for_its_letters_in_their_order() {
 }
 
 #[test]
-fn a_maildir_stands_for_what_is_new_and_what_was_seen() {
+fn a_maildir_sends_new_and_seen_messages() {
     let server = Server::start(Script::default());
     let maildir = TempDir::new().unwrap();
     for part in ["cur", "new", "tmp"] {
@@ -107,7 +107,12 @@ fn a_letter_with_the_line_of_a_mailbox_file_is_one_message() {
 fn what_cannot_be_sent_stops_everything_or_is_left_out() {
     let server = Server::start(Script::default());
     let folder = folder(4);
-    write(folder.path(), "0001.eml", "From: me@example.org\n\nto nobody\n");
+    write(
+        folder.path(),
+        "0001.eml",
+        "From: me@example.org\n\nwithout recipient
+",
+    );
     assert_fails(&send(&server, folder.path(), &[]), 65, &["0001.eml", "no recipient"]);
     assert_eq!(server.lines(), Vec::<String>::new());
     let finished = send(&server, folder.path(), &["--keep-going"]);
@@ -170,7 +175,7 @@ fn a_message_that_breaks_connections_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_server_that_takes_nobody_is_asked_over_one_connection_only() {
+fn a_server_that_accepts_no_recipient_gets_one_connection_only() {
     let server = Server::start(Script::default().reply("CONNECT", "554 5.7.1 Go away"));
     let folder = folder(20);
     let finished = send(&server, folder.path(), &["--connections", "5"]);
@@ -210,7 +215,7 @@ fn no_further_try_begins_behind_its_time() {
 }
 
 #[test]
-fn a_rate_below_the_patience_of_a_server_keeps_no_message_waiting_for_its_end() {
+fn a_rate_slower_than_the_server_timeout_delays_no_report() {
     // The end of a message would wait for the next one, if the two were to leave together.
     let server = Server::start(Script::default());
     let folder = folder(2);

@@ -42,7 +42,7 @@ fn auto_uses_starttls_when_it_is_offered_and_says_so_in_the_report() {
 
 #[test]
 fn auto_encrypts_to_this_machine_without_asking_who_it_is() {
-    let server = Server::start_tls(Script::default(), &Authority::new(), "somebody.example.com");
+    let server = Server::start_tls(Script::default(), &Authority::new(), "other.example.com");
     let finished = send(&server, &["--json"], b"x\n");
     assert_sent(&finished);
     assert!(finished.stdout.contains(r#""certificate_checked":false"#), "{finished:?}");
@@ -68,7 +68,7 @@ fn a_certificate_for_another_name_ends_the_session() {
 }
 
 #[test]
-fn a_certificate_whose_time_is_over_ends_the_session_and_its_last_day_is_told() {
+fn an_expired_certificate_ends_the_session_and_its_last_day_is_reported() {
     let authority = Authority::new();
     let server = Server::start_expired(Script::default(), &authority, "127.0.0.1");
     let finished = send(&server, &["--tls", "starttls", "--tls-ca", &ca(&authority)], b"x\n");
@@ -182,7 +182,7 @@ fn a_large_message_arrives_under_tls() {
 }
 
 #[test]
-fn a_refusal_during_the_upload_is_heard_under_tls_too() {
+fn a_refusal_during_the_upload_is_noticed_under_tls_too() {
     let authority = Authority::new();
     let script = Script::default().refuse_after_bytes(100_000, "552 5.3.4 Enough");
     let server = Server::start_tls(script, &authority, "127.0.0.1");

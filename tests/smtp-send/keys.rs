@@ -1,4 +1,4 @@
-//! Who the other side is by its key (pins), and who we are by ours (client certificates).
+//! Pins of server keys, and client certificates.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -99,22 +99,22 @@ fn a_server_that_does_not_know_us_says_why() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_used_is_told_before_anything_is_sent() {
+fn a_certificate_that_cannot_be_used_is_reported_before_anything_is_sent() {
     let authority = Authority::new();
     let (certificate, key) = authority.client("one.example.com");
     let (other, _) = authority.client("two.example.com");
     let server = Server::start(Script::default());
-    let told = |args: &[&str], code: i32, words: &[&str]| assert_fails(&send(&server, args, b"x\n"), code, words);
+    let refused = |args: &[&str], code: i32, words: &[&str]| assert_fails(&send(&server, args, b"x\n"), code, words);
     let with = |certificate: &Path, key: &Path, code: i32, words: &[&str]| {
-        told(&["--tls-client-cert", text(certificate), "--tls-client-key", text(key)], code, words);
+        refused(&["--tls-client-cert", text(certificate), "--tls-client-key", text(key)], code, words);
     };
     with(&other, &key, 78, &["--tls-client-cert", "does not belong to this certificate"]);
     with(Path::new("/nonexistent"), &key, 66, &["--tls-client-cert /nonexistent", "No such file"]);
     with(&certificate, Path::new("/nonexistent"), 66, &["--tls-client-key /nonexistent"]);
     with(&certificate, &certificate.with_extension("none"), 66, &["--tls-client-key"]);
     with(&key, &key, 78, &["no certificate in PEM form"]);
-    told(&["--tls-client-key", text(&key)], 64, &["--tls-client-cert"]);
-    told(&["--tls-client-cert", text(&certificate), "--tls", "off"], 64, &["--tls-client-cert", "--tls off"]);
+    refused(&["--tls-client-key", text(&key)], 64, &["--tls-client-cert"]);
+    refused(&["--tls-client-cert", text(&certificate), "--tls", "off"], 64, &["--tls-client-cert", "--tls off"]);
     let closed = |name: &str, content: &[u8]| {
         let path = key.with_file_name(name);
         fs::write(&path, content).unwrap();
