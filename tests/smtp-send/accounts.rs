@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::unistd::geteuid;
 use tempfile::TempDir;
 use testkit::process::finish;
-use testkit::smtp::{Script, Server};
+use testkit::smtp::{Authority, Script, Server};
 
 use crate::home::{Home, inherit};
 use crate::support::{assert_fails, assert_sent};
@@ -48,7 +48,7 @@ fn xdg_config_home_moves_the_file() {
 
 #[test]
 fn what_is_typed_takes_precedence_over_the_account() {
-    let server = Server::start(Script::default());
+    let server = Server::start_tls(Script::default(), &Authority::new(), "127.0.0.1");
     let home = Home::new(&account("default", &server, "helo = 'a.example'\ntls = 'off'\nipv6 = true\nport = 1"));
     let port = server.address().port().to_string();
     let config = fs::read_to_string(home.file()).unwrap().replace(&format!(":{port}"), "");

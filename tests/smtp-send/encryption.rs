@@ -54,8 +54,17 @@ fn an_unknown_issuer_ends_the_session_and_the_cures_are_named() {
     let server = Server::start_tls(Script::default(), &Authority::new(), "127.0.0.1");
     let others = Authority::new();
     let finished = send(&server, &["--tls-ca", &ca(&others)], b"x\n");
-    assert_fails(&finished, 77, &["certificate of", "--tls-ca", "--tls off", "--insecure"]);
+    assert_fails(&finished, 77, &["certificate of", "--tls-pin sha256//", "--tls-ca", "--insecure"]);
     assert!(!server.lines().iter().any(|line| line.starts_with("MAIL")));
+}
+
+#[test]
+fn a_self_signed_certificate_that_tls_ca_names_is_trusted() {
+    let authority = Authority::new();
+    let server = Server::start_as_authority(Script::default(), &authority);
+    assert_fails(&send(&server, &["--tls", "starttls"], b"x\n"), 77, &["CA:TRUE", "--tls-pin sha256//"]);
+    assert_sent(&send(&server, &["--tls-ca", &ca(&authority)], b"x\n"));
+    assert_fails(&send(&server, &["--tls-ca", &ca(&Authority::new())], b"x\n"), 77, &["--tls-pin sha256//"]);
 }
 
 #[test]
@@ -72,7 +81,7 @@ fn an_expired_certificate_ends_the_session_and_its_last_day_is_reported() {
     let authority = Authority::new();
     let server = Server::start_expired(Script::default(), &authority, "127.0.0.1");
     let finished = send(&server, &["--tls", "starttls", "--tls-ca", &ca(&authority)], b"x\n");
-    assert_fails(&finished, 77, &["certificate of", "expired on 2020-01-01", "--insecure"]);
+    assert_fails(&finished, 77, &["certificate of", "expired on 2020-01-01", "--tls-pin sha256//"]);
     assert_eq!(server.mails(), []);
     assert_sent(&send(&server, &["--tls", "starttls", "--insecure"], b"x\n"));
 }
@@ -200,6 +209,6 @@ fn the_demand_for_tls_on_the_whole_way_is_passed_on_under_checked_tls_only() {
     assert_eq!(server.mail().from, "<me@example.org> REQUIRETLS");
     // Offered in clear it is worth nothing.
     let server = Server::start(script());
-    assert_fails(&send(&server, &["--require-tls"], b"x\n"), 69, &["REQUIRETLS"]);
+    assert_fails(&send(&server, &["--require-tls"], b"x\n"), 77, &["does not offer STARTTLS"]);
     assert_eq!(server.mails(), []);
 }

@@ -91,7 +91,7 @@ fn wrong_options_are_named_before_anything_is_sent() {
     assert_fails(&send(&server, &["--dsn-notify", "always"], b"x\n"), 64, &["--dsn-notify always", "never"]);
     assert_fails(&send(&server, &["--dsn-envid", "a\nb"], b"x\n"), 65, &["--dsn-envid"]);
     assert_fails(&send(&server, &["--require-tls", "--tls", "off"], b"x\n"), 64, &["--require-tls"]);
-    assert_fails(&send(&server, &["--require-tls"], b"x\n"), 69, &["REQUIRETLS"]);
+    assert_fails(&send(&server, &["--require-tls"], b"x\n"), 77, &["does not offer STARTTLS"]);
     assert!(server.mails().is_empty());
 }
 

@@ -125,3 +125,19 @@ fn options_of_a_login_without_a_user_are_a_mistake() {
         assert_fails(&crate::support::run(&[&common, args].concat(), b""), 64, &["--user"]);
     }
 }
+
+#[test]
+fn a_server_that_repeats_the_login_shows_it_nowhere() {
+    let echo = format!("500 5.5.1 unknown: AUTH PLAIN {PLAIN} {SECRET}");
+    let part = format!("535 5.7.8 bad line ...{}", &PLAIN[4..20]);
+    for reply in [echo.as_str(), part.as_str()] {
+        let (server, trust, _authority) = under_tls("PLAIN", &[reply]);
+        let trust: Vec<&str> = trust.iter().map(String::as_str).collect();
+        for options in [&["-v"][..], &["--json"]] {
+            let finished = log_in(&server, &[&trust[..], options].concat());
+            let shown = format!("{}{}", finished.stdout, finished.stderr);
+            assert!(shown.contains("[hidden]"), "{shown}");
+            assert!(!shown.contains(SECRET) && !shown.contains(&PLAIN[4..16]), "{shown}");
+        }
+    }
+}

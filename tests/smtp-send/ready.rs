@@ -81,7 +81,7 @@ fn what_is_wrong_is_named_before_anything_is_sent() {
     let good = file(&folder, "good.eml", PLAIN);
     let missing = folder.path().join("missing.eml").to_str().unwrap().to_owned();
     let cases: [(&str, &str, i32, &[&str]); 7] = [
-        ("nobody.eml", "From: a@example.org\n\nx\n", 65, &["nobody.eml", "no recipient", "--to"]),
+        ("no-recipient.eml", "From: a@example.org\n\nx\n", 65, &["no-recipient.eml", "no recipient", "--to"]),
         ("group.eml", "From: a@example.org\nTo: undisclosed-recipients:;\n\nx\n", 65, &["no recipient"]),
         ("broken.eml", "From: a@example.org\nCc: b@example.com, nonsense\n\nx\n", 65, &["broken.eml", "Cc: no '@'"]),
         ("author.eml", "From: nonsense\nTo: b@example.com\n\nx\n", 65, &["author.eml", "From: no '@'"]),

@@ -301,12 +301,12 @@ mod tests {
 
     #[test]
     fn a_line_from_has_a_date() {
-        for good in [
+        for valid in [
             "From a@b Wed Nov 25 12:00:00 2026",
             "From MAILER-DAEMON Wed Nov  5 12:00 2026",
             "From \"a b\"@c  Wed Nov 25 12:00:00 MET 2026 remote from x",
         ] {
-            assert!(is_from_line(good.as_bytes()), "{good}");
+            assert!(is_from_line(valid.as_bytes()), "{valid}");
         }
         for bad in
             ["From a@b", "From Wed Nov 25 12:00:00 2026", "from a@b Wed Nov 25 12:00:00 2026", "From a Wed Nov x 1"]
