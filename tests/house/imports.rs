@@ -92,7 +92,7 @@ const FLOORS: [(&str, &[Floor]); 3] = [
     (
         "ping",
         &[
-            &["proto", "cli", "exit_code", "family", "privilege", "probe_state", "random", "rtt", "signals", "stats"],
+            &["proto", "cli", "exit_code", "family", "privilege", "probe_state", "rtt", "signals", "stats"],
             &["clock", "json", "multi::target_spec", "output", "single::plan"],
             &["multi::target_set"],
             &["config"],

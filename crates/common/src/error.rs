@@ -20,16 +20,10 @@ pub enum Kind {
     BadData,
     /// A file or folder that cannot be read.
     NoInput,
-    /// A mailbox that does not exist.
-    UnknownUser,
     /// A host name that does not resolve.
     UnknownHost,
-    /// The peer refused, and will refuse again.
-    Refused,
     /// A retry may succeed: a timeout, a refused connection, a busy peer.
     Temporary,
-    /// The peer violated its protocol.
-    Protocol,
     /// Missing permission, wrong password, untrusted certificate.
     Denied,
     /// Any other error of the operating system.

@@ -13,15 +13,7 @@
 //! an input that panics as `crash-*` and replays it when given its name; the fix adds that input as a test of the parser.
 #![forbid(unsafe_code)]
 
-pub mod bulk;
-pub mod direct;
+pub mod common;
 pub mod httpd;
-pub mod local;
-pub mod login;
 pub mod ping;
-pub mod proxies;
-pub mod secure;
-pub mod sendmail;
-pub mod session;
 pub mod smtp_send;
-pub mod wire;

@@ -5,6 +5,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{Icmpv4Slice, Icmpv4Type, Icmpv6Slice, Icmpv6Type, Ipv4HeaderSlice};
+use ping::family::Family;
+use ping::multi::target_spec::{self, MAX_TARGETS, TargetSpec};
 use ping::proto::checksum::checksum;
 use ping::proto::extension::{self, LengthUnit, Object};
 use ping::proto::icmp_error::describe;
@@ -152,4 +154,25 @@ fn check_objects(bytes: &[u8]) {
             Object::Unknown(class, kind) => assert!((class, kind) != (1, 1)),
         }
     }
+}
+
+/// A block has at most `MAX_TARGETS` addresses, all unicast and of one family.
+pub fn target(data: &[u8]) {
+    let word = String::from_utf8_lossy(data);
+    let parsed = target_spec::parse(&word, None);
+    let (first, count) = match parsed {
+        Ok(TargetSpec::Address(first)) => (first, 1),
+        Ok(TargetSpec::Block { first, count }) => {
+            assert!(target_spec::is_block(&word));
+            (first, count)
+        }
+        Ok(TargetSpec::Name(name)) => return assert_eq!(name, word),
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    assert!((1..=MAX_TARGETS).contains(&count), "{count}");
+    let (one, other) = (target_spec::address(first), target_spec::address(first + u128::from(count - 1)));
+    assert!(!one.is_multicast() && !other.is_multicast());
+    assert_eq!(target_spec::number(one), first);
+    let families = [Family::V4, Family::V6].map(|family| target_spec::parse(&word, Some(family)).is_ok());
+    assert_eq!(families.iter().filter(|fits| **fits).count(), 1, "{word}: {families:?}");
 }

@@ -4,7 +4,7 @@
 //! - [`proto`], [`rtt`], [`probe_state`], [`stats`]: packets, round-trip times, states, statistics, without I/O
 //! - [`single`]: one target, the interface of iputils; [`multi`]: many targets
 //! - `socket`: ICMP sockets and their options; `resolve`: names; `privilege`: rights dropped before the first packet
-//! - `clock`, `signals`, `output`, `json`, `random`: clocks, signals, standard output, JSON records, random bytes
+//! - `clock`, `signals`, `output`, `json`: clocks, signals, standard output, JSON records
 
 pub mod cli;
 mod clock;
@@ -17,7 +17,6 @@ mod output;
 mod privilege;
 pub mod probe_state;
 pub mod proto;
-mod random;
 mod resolve;
 pub mod rtt;
 mod signals;

@@ -23,7 +23,7 @@ use std::thread;
 use std::time::Instant;
 
 use common::logger::{self, Color};
-use common::{Error, Kind};
+use common::{Error, Kind, random};
 
 use crate::config::multi::MultiConfig;
 use crate::exit_code::{ANSWERED, FAILED, UNANSWERED};
@@ -31,7 +31,6 @@ use crate::family::Family;
 use crate::output::Output;
 use crate::privilege;
 use crate::proto::payload_mac::PayloadMac;
-use crate::random::random;
 use crate::signals::Signals;
 use crate::socket::batch_socket::BatchSocket;
 use alive_set::AliveSet;
@@ -100,7 +99,7 @@ fn send_and_receive<W: Write>(
     let config = &settings.config;
     let gap = settings.gap(targets);
     let ring = ring(settings, targets, &mut sockets, gap)?;
-    let mac = PayloadMac::new(random()?);
+    let mac = PayloadMac::new(random::bytes()?);
     let (control, start) = (SenderControl::new()?, Instant::now());
     let (asked, again) = mpsc::channel();
     let (refused, refusals) = mpsc::channel();
@@ -187,7 +186,7 @@ fn ring(
     let first = match (datagram, settings.config.identifier) {
         (Some(identifier), _) | (None, Some(identifier)) => identifier,
         // The identifiers behind the first one must not wrap.
-        (None, None) => u16::from_be_bytes(random()?) & !3,
+        (None, None) => u16::from_be_bytes(random::bytes()?) & !3,
     };
     for socket in sockets.iter_mut() {
         socket.expect(first, identifiers);

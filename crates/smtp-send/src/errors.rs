@@ -14,8 +14,3 @@ pub fn unreadable(subject: impl Display, cause: io::Error) -> Error {
 pub fn malformed(subject: impl Display, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(Kind::BadData, "read", subject, cause)
 }
-
-/// A system without random numbers.
-pub fn no_random_numbers(cause: getrandom::Error) -> Error {
-    Error::new(Kind::System, "get", "random numbers", cause)
-}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use chrono::{DateTime, FixedOffset};
+use common::{Error, random};
 use nix::unistd::{User, gethostname, getuid};
 
 use crate::proto::address::is_domain;
@@ -61,10 +62,8 @@ pub fn xdg_folder(variable: &str, fallback: &str, accepts: impl Fn(&Path) -> boo
 }
 
 /// A Message-ID: the time, 96 random bits, the host.
-pub fn message_id(date: &DateTime<FixedOffset>, host: &str) -> Result<String, getrandom::Error> {
-    let mut random = [0; 12];
-    getrandom::fill(&mut random)?;
-    let random = random.map(|byte| format!("{byte:02x}")).concat();
+pub fn message_id(date: &DateTime<FixedOffset>, host: &str) -> Result<String, Error> {
+    let random = random::hex::<12>()?;
     Ok(format!("<{}.{random}@{host}>", date.format("%Y%m%d%H%M%S")))
 }
 

@@ -1,4 +1,4 @@
-//! The target [`fuzz::local::safe_text`].
+//! The target [`fuzz::common::safe_text`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::local::safe_text(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::common::safe_text(data));

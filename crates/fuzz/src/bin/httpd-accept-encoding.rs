@@ -1,4 +1,4 @@
-//! The target [`fuzz::httpd::accept_encoding`].
+//! The target [`fuzz::httpd::http::accept_encoding`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::accept_encoding(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::http::accept_encoding(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::local::archive`].
+//! The target [`fuzz::httpd::content::archive`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::local::archive(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::content::archive(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::login::credentials`].
+//! The target [`fuzz::httpd::authentication::credentials`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::login::credentials(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::authentication::credentials(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::httpd::date`].
+//! The target [`fuzz::httpd::http::date`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::date(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::http::date(data));

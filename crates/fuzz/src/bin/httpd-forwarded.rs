@@ -1,4 +1,4 @@
-//! The target [`fuzz::proxies::forwarded`].
+//! The target [`fuzz::httpd::proxy::forwarded`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::proxies::forwarded(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::proxy::forwarded(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::httpd::framing`].
+//! The target [`fuzz::httpd::http::framing`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::framing(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::http::framing(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::login::htpasswd`].
+//! The target [`fuzz::httpd::authentication::htpasswd`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::login::htpasswd(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::authentication::htpasswd(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::secure::url`].
+//! The target [`fuzz::httpd::tls::https_url`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::secure::url(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::tls::https_url(data));

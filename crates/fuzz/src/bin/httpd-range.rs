@@ -1,4 +1,4 @@
-//! The target [`fuzz::httpd::range`].
+//! The target [`fuzz::httpd::http::range`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::range(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::http::range(data));

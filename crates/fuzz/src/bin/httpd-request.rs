@@ -1,4 +1,4 @@
-//! The target [`fuzz::httpd::request`].
+//! The target [`fuzz::httpd::http::request`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::request(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::http::request(data));

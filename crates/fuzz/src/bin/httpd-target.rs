@@ -1,4 +1,4 @@
-//! The target [`fuzz::httpd::target`].
+//! The target [`fuzz::httpd::http::target`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::http::target(data));

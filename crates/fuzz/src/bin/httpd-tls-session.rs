@@ -1,4 +1,4 @@
-//! The target [`fuzz::secure::session`].
+//! The target [`fuzz::httpd::tls::session`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::secure::session(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::httpd::tls::session(data));

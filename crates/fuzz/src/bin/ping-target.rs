@@ -1,4 +1,4 @@
-//! The target [`fuzz::local::target`].
+//! The target [`fuzz::ping::target`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::local::target(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::ping::target(data));

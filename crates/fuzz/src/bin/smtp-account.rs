@@ -1,4 +1,4 @@
-//! The target [`fuzz::local::account`].
+//! The target [`fuzz::smtp_send::account::account`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::local::account(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::account::account(data));

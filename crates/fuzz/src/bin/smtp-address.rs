@@ -1,4 +1,4 @@
-//! The target [`fuzz::smtp_send::address`].
+//! The target [`fuzz::smtp_send::protocol::address`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::address(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::protocol::address(data));

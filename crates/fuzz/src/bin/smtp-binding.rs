@@ -1,4 +1,4 @@
-//! The target [`fuzz::wire::binding`].
+//! The target [`fuzz::smtp_send::connection::binding`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::wire::binding(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::connection::binding(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::session::challenge`].
+//! The target [`fuzz::smtp_send::session::challenge`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::session::challenge(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::session::challenge(data));

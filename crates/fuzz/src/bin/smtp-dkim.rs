@@ -1,4 +1,4 @@
-//! The target [`fuzz::direct::dkim`].
+//! The target [`fuzz::smtp_send::message::dkim`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::direct::dkim(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::message::dkim(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::direct::dns_answer`].
+//! The target [`fuzz::smtp_send::mx::dns_answer`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::direct::dns_answer(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::mx::dns_answer(data));

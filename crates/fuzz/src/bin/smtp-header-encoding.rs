@@ -1,4 +1,4 @@
-//! The target [`fuzz::smtp_send::header_encoding`].
+//! The target [`fuzz::smtp_send::message::header_encoding`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::header_encoding(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::message::header_encoding(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::smtp_send::html`].
+//! The target [`fuzz::smtp_send::message::html`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::html(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::message::html(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::bulk::mbox`].
+//! The target [`fuzz::smtp_send::bulk::mbox`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::bulk::mbox(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::bulk::mbox(data));

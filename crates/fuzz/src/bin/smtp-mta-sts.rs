@@ -1,4 +1,4 @@
-//! The target [`fuzz::direct::mta_sts`].
+//! The target [`fuzz::smtp_send::mx::mta_sts`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::direct::mta_sts(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::mx::mta_sts(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::sendmail::netrc`].
+//! The target [`fuzz::smtp_send::sendmail::netrc`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::sendmail::netrc(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::sendmail::netrc(data));

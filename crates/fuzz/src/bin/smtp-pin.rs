@@ -1,4 +1,4 @@
-//! The target [`fuzz::wire::pin`].
+//! The target [`fuzz::smtp_send::connection::pin`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::wire::pin(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::connection::pin(data));

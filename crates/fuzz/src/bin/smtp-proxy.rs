@@ -1,4 +1,4 @@
-//! The target [`fuzz::wire::proxy`].
+//! The target [`fuzz::smtp_send::connection::proxy`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::wire::proxy(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::connection::proxy(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::smtp_send::reply`].
+//! The target [`fuzz::smtp_send::protocol::reply`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::reply(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::protocol::reply(data));

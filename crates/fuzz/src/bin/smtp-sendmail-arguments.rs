@@ -1,4 +1,4 @@
-//! The target [`fuzz::sendmail::arguments`].
+//! The target [`fuzz::smtp_send::sendmail::arguments`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::sendmail::arguments(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::sendmail::arguments(data));

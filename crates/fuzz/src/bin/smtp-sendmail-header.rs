@@ -1,4 +1,4 @@
-//! The target [`fuzz::sendmail::header`].
+//! The target [`fuzz::smtp_send::sendmail::header`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::sendmail::header(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::sendmail::header(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::session::session`].
+//! The target [`fuzz::smtp_send::session::session`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::session::session(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::session::session(data));

@@ -1,4 +1,4 @@
-//! The target [`fuzz::bulk::template`].
+//! The target [`fuzz::smtp_send::bulk::template`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::bulk::template(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::bulk::template(data));

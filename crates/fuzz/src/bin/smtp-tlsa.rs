@@ -1,4 +1,4 @@
-//! The target [`fuzz::direct::tlsa`].
+//! The target [`fuzz::smtp_send::mx::tlsa`].
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::direct::tlsa(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::mx::tlsa(data));

@@ -1,4 +1,4 @@
-//! Second opinions: the same rules again, written for being obvious instead of fast.
+//! Second implementations: the same rules, written to be obvious instead of fast.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use httpd::proto::date;
 use httpd::proto::field::{self, Fields, Name};
 use httpd::proto::range::MAX_PARTS;
 
-/// The segments of a path and whether it names a folder; `None` when it must be refused.
+/// The segments of a path and whether it names a folder; `None` when it must be rejected.
 pub(super) fn path(raw: &[u8]) -> Option<(Vec<Vec<u8>>, bool)> {
     let mut segments = Vec::new();
     let mut last = Vec::new();
@@ -35,31 +35,31 @@ fn percent_decode(raw: &[u8]) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
-/// The octets that a Range field selects.
+/// The bytes that a Range field selects.
 pub(super) struct Ranges {
-    pub(super) octets: Vec<bool>,
+    pub(super) bytes: Vec<bool>,
     named: usize,
     runs: usize,
 }
 
 impl Ranges {
-    /// Whether the server may answer with the whole file although the field makes sense.
+    /// Whether the server may answer a valid field with the whole file.
     pub(super) fn is_wasteful(&self) -> bool {
         self.named > MAX_PARTS || self.runs > MAX_PARTS
     }
 }
 
-/// Reads a Range field for a file of `size` octets; `None` for what must be ignored.
+/// Reads a Range field for a file of `size` bytes; `None` for a field that must be ignored.
 pub(super) fn ranges(value: &[u8], size: u64) -> Option<Ranges> {
     let text = std::str::from_utf8(value).ok()?;
     let (unit, set) = text.split_once('=')?;
     if !unit.eq_ignore_ascii_case("bytes") {
         return None;
     }
-    // A comma within quotes separates nothing for the parser of lists, and quotes are junk in a range anyway.
+    // The list parser does not split at a comma within quotes; quotes are invalid in a range anyway.
     let specs: Vec<&str> =
         set.split(',').map(|spec| spec.trim_matches([' ', '\t'])).filter(|spec| !spec.is_empty()).collect();
-    let mut octets = vec![false; usize::try_from(size).ok()?];
+    let mut bytes = vec![false; usize::try_from(size).ok()?];
     for spec in &specs {
         let (first, last) = spec.split_once('-')?;
         let (start, end) = match (first, last) {
@@ -68,15 +68,15 @@ pub(super) fn ranges(value: &[u8], size: u64) -> Option<Ranges> {
             (start, end) if number(start)? <= number(end)? => (number(start)?, number(end)?.saturating_add(1)),
             _ => return None,
         };
-        for octet in start..end.min(size) {
-            octets[usize::try_from(octet).ok()?] = true;
+        for byte in start..end.min(size) {
+            bytes[usize::try_from(byte).ok()?] = true;
         }
     }
-    let runs = octets.chunk_by(|a, b| a == b).filter(|run| run[0]).count();
-    (!specs.is_empty()).then_some(Ranges { octets, named: specs.len(), runs })
+    let runs = bytes.chunk_by(|a, b| a == b).filter(|run| run[0]).count();
+    (!specs.is_empty()).then_some(Ranges { bytes, named: specs.len(), runs })
 }
 
-/// A number of digits; one that does not fit lies past the end of every file.
+/// A decimal number; one that overflows lies past the end of every file.
 fn number(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
@@ -112,7 +112,7 @@ impl Weights {
     }
 }
 
-/// `0.75` as 750; what is no weight counts as 0.
+/// `0.75` as 750; an invalid weight as 0.
 fn thousandths(text: &[u8]) -> u32 {
     let text = std::str::from_utf8(text).unwrap_or_default();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -133,16 +133,16 @@ pub(super) fn end_of_chunks(body: &[u8]) -> Option<usize> {
         at += usize::try_from(size).ok()?;
         at += body.get(at..)?.starts_with(b"\r\n").then_some(2)?;
     }
-    // Trailers are lines up to an empty one.
+    // Trailers end with an empty line.
     while !body.get(at..)?.starts_with(b"\r\n") {
         at += body[at..].windows(2).position(|pair| pair == b"\r\n")? + 2;
     }
     Some(at + 2)
 }
 
-/// The steps of RFC 9110 section 13.2.2 for a GET request.
+/// The steps of RFC 9110, section 13.2.2, for a GET request.
 pub(super) fn outcome(fields: &Fields, validators: Validators) -> Outcome {
-    let date = |name| fields.only(name).and_then(|value| date::parse(value));
+    let date = |name| fields.only(name).and_then(date::parse);
     let any = |name, weak: bool| {
         fields
             .list(name)

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
 
-use common::{Error, Kind};
+use common::{Error, Kind, random};
 use nix::libc;
 use socket2::{Domain, Protocol, SockRef, Type};
 
@@ -11,7 +11,6 @@ use super::{OpenError, options};
 use crate::config::Config;
 use crate::family::Family;
 use crate::proto::payload_mac::PayloadMac;
-use crate::random::random;
 
 /// Any port serves to ask the kernel for a route; nothing is sent.
 const ROUTE_PORT: u16 = 1025;
@@ -170,12 +169,12 @@ pub(super) fn bind(
 
 /// The configured identifier, or a random one.
 pub(super) fn identifier(config: &Config) -> Result<u16, Error> {
-    config.identifier.map_or_else(|| Ok(u16::from_ne_bytes(random()?)), Ok)
+    config.identifier.map_or_else(|| Ok(u16::from_ne_bytes(random::bytes()?)), Ok)
 }
 
 /// A MAC with a random key.
 pub(super) fn mac() -> Result<PayloadMac, Error> {
-    Ok(PayloadMac::new(random()?))
+    Ok(PayloadMac::new(random::bytes()?))
 }
 
 /// `target` with the configured flow label.
@@ -183,7 +182,7 @@ pub(super) fn with_flow_label(config: &Config, target: SocketAddr) -> Result<Soc
     let (SocketAddr::V6(mut v6), Some(wanted)) = (target, config.flow_label) else { return Ok(target) };
     let label = match wanted {
         // 0 means no label.
-        0 => (u32::from_ne_bytes(random()?) & MAX_FLOW_LABEL).max(1),
+        0 => (u32::from_ne_bytes(random::bytes()?) & MAX_FLOW_LABEL).max(1),
         label => label,
     };
     v6.set_flowinfo(label.to_be());

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-use common::{Error, Kind, SafeText};
+use common::{Error, Kind, SafeText, random};
 
 use super::entry::{AccountEntry, append};
 use super::file::PathBases;
@@ -142,7 +142,7 @@ fn discovered(wanted: &AccountNew, domain: &str, prompter: &mut Prompter) -> Res
             Err(LookupError::NoSuchName { .. }) => continue,
             Err(error) => return Err(error.into_error(&name)),
         };
-        match choose(&answer.records, random) {
+        match choose(&answer.records, random_up_to) {
             Offer::Unknown => {}
             Offer::Never => refused = true,
             Offer::At(host, port) => {
@@ -175,10 +175,9 @@ fn confirm(prompter: &mut Prompter, domain: &str, server: &str) -> Result<(), Er
 }
 
 /// A number from 0 to `most`.
-fn random(most: u32) -> u32 {
-    let mut bytes = [0; 4];
+fn random_up_to(most: u32) -> u32 {
     // Without random numbers the first server is used.
-    let drawn = getrandom::fill(&mut bytes).map(|()| u32::from_ne_bytes(bytes)).unwrap_or_default();
+    let drawn = random::bytes().map(u32::from_ne_bytes).unwrap_or_default();
     u32::try_from(u64::from(drawn) % (u64::from(most) + 1)).unwrap_or_default()
 }
 

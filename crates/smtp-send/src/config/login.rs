@@ -1,12 +1,11 @@
 //! The options of the login.
 
 use anyhow::{Result, ensure};
-use common::Error;
+use common::{Error, random};
 use zeroize::Zeroizing;
 
 use super::usage;
 use crate::cli::{Auth, LoginArgs};
-use crate::errors;
 use crate::proto::auth::{Login, Mechanism};
 use crate::secret::{Fallback, Secret, SecretSource};
 
@@ -51,8 +50,6 @@ impl Credentials {
     /// # Errors
     /// The system has no random numbers.
     pub fn begin(&self) -> Result<Login, Error> {
-        let mut random = [0; NONCE];
-        getrandom::fill(&mut random).map_err(errors::no_random_numbers)?;
         Ok(Login {
             user: self.user.clone(),
             secret: Zeroizing::new(self.secret.expose().to_owned()),
@@ -60,7 +57,7 @@ impl Credentials {
             mechanism: self.mechanism,
             in_clear: self.in_clear,
             binding: None,
-            nonce: random.map(|byte| format!("{byte:02x}")).concat(),
+            nonce: random::hex::<NONCE>()?,
         })
     }
 }

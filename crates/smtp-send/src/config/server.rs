@@ -48,6 +48,7 @@ impl Destination {
 
 /// Where messages go, and the rules of connection, session and retries.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent setting")]
 pub struct Route {
     /// The server, or the settings of mail exchangers.
     pub destination: Destination,

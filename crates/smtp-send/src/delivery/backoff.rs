@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use common::random;
+
 /// The pause before the first retry; it doubles with each retry.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause before a retry.
@@ -11,9 +13,8 @@ const JITTER: f64 = 0.25;
 
 /// The pause before retry number `tries`, from 1: about 1, 2, 4 ... 300 seconds.
 pub fn backoff(tries: u32) -> Duration {
-    let mut random = [0; 4];
     // Without random numbers the pause is the middle one.
-    let share = getrandom::fill(&mut random).map_or(0.5, |()| f64::from(u32::from_le_bytes(random)) / 2f64.powi(32));
+    let share = random::bytes().map_or(0.5, |bytes| f64::from(u32::from_le_bytes(bytes)) / 2f64.powi(32));
     pause(tries, share)
 }
 

@@ -7,6 +7,8 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use common::random;
+
 use crate::proto::dns::{self, DnsReply, DnsReplyError, RecordType};
 
 /// Buffer for a datagram; some servers exceed the [`dns::UDP_SIZE`] that the query announces.
@@ -70,8 +72,7 @@ struct Query<'a> {
 
 impl<'a> Query<'a> {
     fn new(name: &'a str, wanted: RecordType) -> Result<Self, QueryError> {
-        let mut id = [0; 2];
-        getrandom::fill(&mut id).map_err(|error| QueryError::Io(io::Error::other(error)))?;
+        let id = random::bytes().map_err(|error| QueryError::Io(io::Error::other(error)))?;
         Ok(Self { id: u16::from_be_bytes(id), name, wanted })
     }
 

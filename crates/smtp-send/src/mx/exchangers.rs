@@ -9,13 +9,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::sync::Mutex;
-use common::{Error, Kind};
+use common::{Error, Kind, random};
 
 use super::tls_policy::{DomainPolicy, TlsPolicy};
 use crate::config::{MxSettings, Route};
 use crate::delivery::{ConnectionResult, Connector, ServerConnection};
 use crate::dns::{Addresses, Families, LookupError, Resolver};
-use crate::errors;
 use crate::exit_code::REFUSED;
 use crate::net::address::{HostPort, Peer};
 use crate::net::tls::TlsMode;
@@ -297,9 +296,8 @@ fn exchanger(record: &Record) -> Option<Exchanger> {
 
 /// The lowest preference first, equals in random order (RFC 5321, section 5.1).
 fn sort(list: &mut [Exchanger]) -> Result<(), Error> {
-    let random = errors::no_random_numbers;
     for last in (1..list.len()).rev() {
-        let any = getrandom::u64().map_err(random)?;
+        let any = u64::from_le_bytes(random::bytes()?);
         let any = usize::try_from(any % (last as u64 + 1)).unwrap_or(last);
         list.swap(last, any);
     }

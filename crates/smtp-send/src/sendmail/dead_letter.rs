@@ -16,7 +16,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
-use common::SafeText;
+use common::{SafeText, random};
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg};
 use nix::unistd::{geteuid, linkat};
 
@@ -262,9 +262,7 @@ struct UnnamedFile {
 impl UnnamedFile {
     fn new(folder: &Path) -> io::Result<Self> {
         state_folder::create(folder)?;
-        let mut random = [0; 6];
-        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-        let random = random.map(|byte| format!("{byte:02x}")).concat();
+        let random = random::hex::<6>().map_err(io::Error::other)?;
         let stem = folder.join(format!("smtp-send-{}-{random}", Local::now().format("%Y%m%dT%H%M%S")));
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600);

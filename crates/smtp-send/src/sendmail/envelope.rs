@@ -6,7 +6,6 @@ use common::{Error, Kind};
 
 use super::arguments::Arguments;
 use super::qualify;
-use crate::errors;
 use crate::host;
 use crate::message::{Edits, ExistingMessage};
 use crate::proto::address::{Address, AddressError, Mailbox};
@@ -74,7 +73,7 @@ impl SenderIdentity {
     /// Missing fields are added, Bcc is removed.
     pub(super) fn edits(&self) -> Result<Edits, Error> {
         let date = chrono::Local::now().fixed_offset();
-        let message_id = host::message_id(&date, &self.domain).map_err(errors::no_random_numbers)?;
+        let message_id = host::message_id(&date, &self.domain)?;
         Ok(Edits { remove_bcc: true, from: Some(self.author.clone()), date: Some(date), message_id: Some(message_id) })
     }
 

@@ -25,8 +25,8 @@ impl SentSecrets {
         if let Ok(decoded) = STANDARD.decode(response) {
             let decoded = Zeroizing::new(decoded);
             // PLAIN separates its parts by NUL, OAuth by SOH and a blank; the secret is the last part of each.
-            let parts = decoded.split(|byte| matches!(byte, 0 | 1 | b' ')).filter(|part| part.len() >= MIN_SECRET);
-            if let Some(last) = parts.last() {
+            let mut parts = decoded.split(|byte| matches!(byte, 0 | 1 | b' ')).filter(|part| part.len() >= MIN_SECRET);
+            if let Some(last) = parts.next_back() {
                 self.add(last);
             }
         }
@@ -74,7 +74,9 @@ mod tests {
 
     fn masked(lines: &[&str], text: &str) -> String {
         let mut secrets = SentSecrets::default();
-        lines.iter().for_each(|line| secrets.add_line(line.as_bytes()));
+        for line in lines {
+            secrets.add_line(line.as_bytes());
+        }
         String::from_utf8(secrets.mask_bytes(text.as_bytes())).unwrap()
     }
 

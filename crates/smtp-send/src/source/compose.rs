@@ -41,7 +41,7 @@ fn compose(config: &mut Composed) -> Result<OutgoingMessage, Error> {
     let attachments = config.attachments.iter().map(|one| attach("attach", one)).collect::<Result<Vec<_>, _>>()?;
     let inline = config.inline.iter().map(|one| attach("inline", one)).collect::<Result<Vec<_>, _>>()?;
     let date = chrono::Local::now().fixed_offset();
-    let message_id = host::message_id(&date, &host::best_name()).map_err(errors::no_random_numbers)?;
+    let message_id = host::message_id(&date, &host::best_name())?;
     let html = config.html.as_ref().map(|source| read_html(source, inline, &message_id)).transpose()?;
     let (html, plain) = html.unzip();
     let text = match (&config.text, plain) {

@@ -1,6 +1,4 @@
-//! What smtp-send reads for many messages: mailbox files, tables, templates, journals, the tickets of its queue.
-//!
-//! Each function takes arbitrary bytes and panics when the parser does, or when a property that it must have is broken.
+//! Input of bulk runs: mbox files, CSV tables, templates, journals, control files of the queue.
 
 use std::io::Read;
 
@@ -13,8 +11,7 @@ use smtp_send::proto::header;
 use smtp_send::sendmail::queue::control_file::QueueControlFile;
 use smtp_send::source::csv_table::CsvTable;
 
-/// Messages lie one behind the other, each in front of the next; where blocks are cut changes nothing, and of a line at most
-/// one byte goes.
+/// Messages follow each other without overlap, however the file is split; unquoting removes at most one byte per line.
 pub fn mbox(data: &[u8]) {
     let Some((cut, data)) = data.split_first() else { return };
     let (first, second) = data.split_at(usize::from(*cut).min(data.len()));
@@ -37,8 +34,8 @@ pub fn mbox(data: &[u8]) {
     assert_eq!(data.len() - plain.len(), quoted.count());
 }
 
-/// A row that is read from its place is the one that was met when the table was gone through.
-pub fn table(data: &[u8]) {
+/// A row that is read by its offset is the same as in a sequential pass with the crate csv.
+pub fn csv_table(data: &[u8]) {
     let Some((separator, data)) = data.split_first() else { return };
     let separator = if separator.is_ascii_punctuation() && *separator != b'"' { *separator } else { b',' };
     let Ok((rows, bad)) = CsvTable::keep(data, separator) else { return };
@@ -53,7 +50,7 @@ pub fn table(data: &[u8]) {
     assert_eq!(rows.len(), expected.len(), "{bad:?}");
     for (number, expected) in expected.iter().enumerate() {
         let row = rows.read(number).expect("the row is there");
-        // A mark in front of a row is passed over when that is read alone; one in quotes is not.
+        // A byte order mark before a row is skipped when the row is read alone; one in quotes is not.
         let is_same = |(at, (field, expected)): (usize, (&String, &[u8]))| {
             let unmarked = expected.strip_prefix(b"\xef\xbb\xbf").filter(|_| at == 0);
             field.as_bytes() == expected || Some(field.as_bytes()) == unmarked
@@ -63,7 +60,7 @@ pub fn table(data: &[u8]) {
     }
 }
 
-/// No value gets a field of its own into a header, and what is filled can be sent.
+/// A value cannot add a header field, and the filled message can be sent.
 pub fn template(data: &[u8]) {
     let columns = Columns::new(["email", "name"].map(str::to_owned).to_vec());
     let Ok(template) = Template::parse(data, columns) else { return };
@@ -85,14 +82,14 @@ pub fn template(data: &[u8]) {
         assert_eq!(checked.is_ok(), filled.is_ok());
         let Ok(message) = filled else { continue };
         let names = fields(&message);
-        // A list without members is no field.
+        // An address list without members is left out.
         let own = known.get_or_insert_with(|| names.clone());
         assert!(names.len() == own.len() && !names.iter().any(|name| name == b"injected" && !own.contains(name)));
         let _ = ExistingMessage::own(message, &Edits::default());
     }
 }
 
-/// What is read is written as it was.
+/// Each line that can be read is written as it was.
 pub fn journal(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     for line in text.split('\n') {
@@ -105,8 +102,8 @@ pub fn journal(data: &[u8]) {
     }
 }
 
-/// A ticket that is good is so when it is written and read again, and holds no line that could end another one.
-pub fn ticket(data: &[u8]) {
+/// Writing and reading a control file gives the same values; none has a line break.
+pub fn control_file(data: &[u8]) {
     let Ok(ticket) = QueueControlFile::parse(data) else { return };
     let again = QueueControlFile::parse(ticket.json().as_bytes()).expect("what was written can be read");
     assert_eq!(again, ticket);

@@ -1,18 +1,18 @@
-//! What clients can send to the TLS of `httpd`, and the way from a request in clear to the https URL.
+//! TLS sessions and the redirect from http to https.
 
 use std::sync::{Arc, LazyLock};
 
-use httpd::proto::https_url::https_url;
+use httpd::proto::https_url::https_url as url_of;
 use httpd::proto::request::{Parsed, parse};
 use httpd::proto::target;
 use httpd::tls::session::{Records, Session};
 use httpd::tls::{CertificateReloader, config, self_signed};
 
-/// A URL has the host that was named and no other, holds no control characters, and its port is the one that was asked for.
-pub fn url(data: &[u8]) {
+/// The URL has the host, path and query of the request and the configured port, without control characters.
+pub fn https_url(data: &[u8]) {
     let Ok(Parsed::Complete(head, _)) = parse(data) else { return };
     for port in [None, Some(443), Some(8443)] {
-        let Some(url) = https_url(&head, port) else { continue };
+        let Some(url) = url_of(&head, port) else { continue };
         let rest = url.strip_prefix(b"https://").expect("the scheme");
         assert!(rest.iter().all(u8::is_ascii_graphic));
         let slash = rest.iter().position(|byte| *byte == b'/').expect("a path");
@@ -23,7 +23,6 @@ pub fn url(data: &[u8]) {
             Some(443) => assert!(authority.ends_with(b"]") || !authority.contains(&b':')),
             Some(port) => assert!(authority.ends_with(format!(":{port}").as_bytes())),
         }
-        // What is asked for over HTTPS is what was asked for in clear.
         if let Ok(target::Target::Resource { raw_path, query, .. }) = target::parse(head.target, head.method) {
             let expected = query.map_or_else(|| raw_path.to_vec(), |query| [raw_path, b"?", query].concat());
             assert_eq!(origin, expected);
@@ -31,7 +30,7 @@ pub fn url(data: &[u8]) {
     }
 }
 
-/// Any octets in any pieces neither panic nor come to another end than in one piece, and nothing is asked of what has failed.
+/// The result does not depend on how the bytes are split; a failed session is not used again.
 pub fn session(data: &[u8]) {
     static CONFIG: LazyLock<Arc<CertificateReloader>> = LazyLock::new(|| {
         let (identity, _) = self_signed(&["localhost".to_owned()], &[]).expect("a certificate");

@@ -1,6 +1,4 @@
-//! The dialogue of `smtp-send` as a whole: a server that says anything at any time, and challenges of a login (RFC 4954).
-//!
-//! Each function takes arbitrary bytes and panics when the code does, or when a property that it must have is broken.
+//! A whole SMTP session with an arbitrary server, and SASL exchanges (RFC 4954).
 
 use std::collections::BTreeMap;
 
@@ -12,10 +10,12 @@ use smtp_send::proto::dsn::Dsn;
 use smtp_send::proto::reply::{Reply, ReplyParser};
 use smtp_send::session::{Action, Envelope, Event, Framing, RecipientStatus, Session, Settings, StartTls};
 
-/// Messages that wait to be sent.
+/// Messages to send.
 const MESSAGES: usize = 3;
-/// Far more than a dialogue of so many messages has.
-const STEPS: usize = 2000;
+
+/// Far more steps than a session with that many messages has.
+const MAX_STEPS: usize = 2000;
+
 const SECRET: &str = "correct horse battery staple";
 
 fn login(is_token: bool) -> Login {
@@ -45,7 +45,7 @@ fn envelope() -> Envelope {
     }
 }
 
-/// What a server says, reply by reply, as long as it makes sense.
+/// The replies of a server, up to the first invalid one.
 struct Replies<'a> {
     parser: ReplyParser,
     bytes: &'a [u8],
@@ -59,26 +59,29 @@ impl Replies<'_> {
     }
 }
 
-/// Whatever a server says, the dialogue ends, each message has one result, nobody has a message that was not uploaded and
-/// taken with a 2xx, no command has a line of the server's making, and the password leaves under TLS only.
-pub fn session(data: &[u8]) {
-    let [mode, bytes @ ..] = data else { return };
-    let settings = Settings {
+fn settings(mode: u8) -> Settings {
+    Settings {
         helo: HeloName::parse("client.example").expect("a name"),
         starttls: [StartTls::Never, StartTls::Offered, StartTls::Required][usize::from(mode & 3).min(2)],
         lmtp: mode & 4 != 0,
         login: (mode & 8 != 0).then(|| login(mode & 16 != 0)),
         chunking: mode & 32 != 0,
         stop_after: None,
-    };
+    }
+}
+
+/// With any server the session ends and each message has one result. A recipient is accepted only with an upload and a 2xx
+/// reply, no command has a line break of the server, and the password is not in a plain command.
+pub fn session(data: &[u8]) {
+    let [mode, bytes @ ..] = data else { return };
     let mut tls = mode & 64 != 0;
-    let mut session = Session::new(settings, tls);
+    let mut session = Session::new(settings(*mode), tls);
     let mut replies = Replies { parser: ReplyParser::default(), bytes };
     let (mut given, mut uploads) = (0, 0);
     let mut statuses: BTreeMap<usize, Vec<RecipientStatus>> = BTreeMap::new();
     let mut event = Event::Connected;
     for step in 0.. {
-        assert!(step < STEPS, "a dialogue without end");
+        assert!(step < MAX_STEPS, "a session without end");
         let action = session.on(event);
         for result in session.take_finished() {
             assert!(result.number < given);
@@ -99,22 +102,22 @@ pub fn session(data: &[u8]) {
                 uploads += 1;
                 Event::Uploaded { chunks: usize::from(matches!(framing, Framing::Chunks { pipelined: true, .. })) }
             }
-            Action::Await(_) => heard(&mut replies),
+            Action::Await(_) => next_event(&mut replies),
             Action::Send(command, _) => {
                 let text = String::from_utf8(command).expect("commands are text");
                 for line in text.strip_suffix("\r\n").expect("whole lines").split("\r\n") {
                     assert!(!line.chars().any(char::is_control), "{line:?}");
                 }
                 assert!(!text.contains(SECRET));
-                heard(&mut replies)
+                next_event(&mut replies)
             }
             Action::SendSecret(..) => {
-                // Without TLS only what shows nothing: a proof, not the password itself.
-                heard(&mut replies)
+                // Without TLS this is a proof, not the password.
+                next_event(&mut replies)
             }
         };
     }
-    assert_eq!(statuses.len(), given, "a message without an result");
+    assert_eq!(statuses.len(), given, "a message without a result");
     for statuses in statuses.values() {
         assert_eq!(statuses.len(), envelope().recipients.len());
         for status in statuses {
@@ -126,11 +129,11 @@ pub fn session(data: &[u8]) {
 }
 
 /// The next reply, or the end of the connection.
-fn heard(replies: &mut Replies) -> Event {
+fn next_event(replies: &mut Replies) -> Event {
     replies.next().map_or(Event::Lost { complete: false }, Event::Reply)
 }
 
-/// No challenge gets more than the mechanism has to say, and a login by SCRAM is done only when the server has proved itself.
+/// A mechanism sends at most two responses, and SCRAM finishes only with a valid signature of the server.
 pub fn challenge(data: &[u8]) {
     let [which, challenges @ ..] = data else { return };
     let mechanisms =
@@ -146,6 +149,6 @@ pub fn challenge(data: &[u8]) {
         answered += 1;
     }
     assert!(answered <= 2);
-    // The proof is a hash that a fuzzer does not find.
+    // A fuzzer does not find the signature, a hash.
     assert_eq!(exchange.finish().is_ok(), !name.starts_with("SCRAM"));
 }

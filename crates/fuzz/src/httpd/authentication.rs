@@ -1,13 +1,11 @@
-//! The login of `httpd`: what a client sends as its credentials, and the file that says who may come in.
-//!
-//! Each function takes arbitrary bytes and panics when the parser does, or when a property that it must have is broken.
+//! Login: credentials of a request (RFC 7617) and password files in the format of htpasswd.
 
 use std::collections::HashSet;
 
 use httpd::auth::htpasswd::{HtpasswdError, MAX_COST, Users};
 use httpd::proto::credentials::{Basic, MAX_CREDENTIALS};
 
-/// A name holds no colon, neither part a control character, and both together are what was sent.
+/// The user has no colon, neither part a control character, and both together are the decoded credentials.
 pub fn credentials(data: &[u8]) {
     let Some(basic) = Basic::parse(data) else { return };
     assert!(!basic.user().contains(&b':'));
@@ -17,7 +15,7 @@ pub fn credentials(data: &[u8]) {
     assert_eq!(format!("{basic:?}"), "Basic(..)");
 }
 
-/// Every user stands once in a line of the file, with a hash that can be compared; a mistake names a line and shows no hash.
+/// Each user is listed once, with a valid bcrypt hash; an error names its line and shows no hash.
 pub fn htpasswd(data: &[u8]) {
     let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     match Users::parse(data) {
@@ -38,7 +36,7 @@ pub fn htpasswd(data: &[u8]) {
             assert!(!what.chars().any(char::is_control), "{what:?}");
             let mut parts = lines[line - 1].split(|byte| *byte == b':').map(String::from_utf8_lossy);
             let (name, hash) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-            // Anything may stand in the place of a hash, also words of the message, and in that of a name a hash.
+            // The text in place of a hash may also be a word of the message, and a user name may look like a hash.
             let is_hash = hash.len() >= 12 && hash.starts_with(['$', '{']) && !name.contains(&*hash);
             assert!(!is_hash || !what.contains(&*hash), "{what}");
         }

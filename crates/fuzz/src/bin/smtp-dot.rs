@@ -1,4 +1,0 @@
-//! The target [`fuzz::smtp_send::dot`].
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::dot(data));

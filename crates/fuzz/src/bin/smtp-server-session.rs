@@ -1,0 +1,4 @@
+//! The target [`fuzz::smtp_send::sendmail::server_session`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::smtp_send::sendmail::server_session(data));

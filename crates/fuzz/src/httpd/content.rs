@@ -1,0 +1,84 @@
+//! Content that is made from files: listings, tar archives, the page with the live-reload script.
+
+use httpd::content::archive::header::TarHeader as Header;
+use httpd::content::listing::{FolderEntry, ListingFormat, Order, write};
+use httpd::content::mime::MimeTypes;
+use httpd::live_reload::page;
+use httpd::proto::disposition::attachment;
+
+/// A file name adds no markup to the page, in any order, and the JSON listing has the same names.
+pub fn listing(data: &[u8]) {
+    let mut names = data.split(|byte| matches!(byte, 0 | b'/'));
+    let (order, form) = Order::from_query(names.next().unwrap_or_default());
+    let folder = names.next().unwrap_or_default();
+    let names: Vec<&[u8]> = names.filter(|name| !matches!(*name, b"" | b"." | b"..")).take(30).collect();
+    let page = |form, folder: &[u8], names: &[&[u8]]| {
+        let entry = |name: &&[u8]| FolderEntry {
+            name: name.to_vec(),
+            is_folder: name.len().is_multiple_of(3),
+            size: name.len() as u64 * 1_000_003,
+            modified: i64::try_from(name.len()).unwrap_or(0) * 100_000_007,
+        };
+        let mut out = Vec::new();
+        write(&mut out, form, folder, order, &mut names.iter().map(entry).collect::<Vec<_>>()).expect("memory");
+        String::from_utf8(out).expect("a listing is text")
+    };
+    let html = page(form.unwrap_or(ListingFormat::Html), folder, &names);
+    assert!(!html.chars().any(|one| one.is_control() && one != '\n'), "a control character");
+    let html = page(ListingFormat::Html, folder, &names);
+    // The same page with names of the same lengths that need no escaping.
+    let plain: Vec<Vec<u8>> = names.iter().map(|name| vec![b'x'; name.len()]).collect();
+    let plain: Vec<&[u8]> = plain.iter().map(Vec::as_slice).collect();
+    let plain = page(ListingFormat::Html, &vec![b'x'; folder.len()], &plain);
+    for mark in ['<', '>', '"', '\'', '\n'] {
+        assert_eq!(html.matches(mark).count(), plain.matches(mark).count(), "{mark:?} in {html}");
+    }
+    for link in html.split("href=\"").skip(1) {
+        assert!(
+            ["./", "../", "?sort=", "?download=tar"].iter().any(|start| link.starts_with(start)),
+            "an unexpected link: {link}"
+        );
+    }
+    let json: serde_json::Value = serde_json::from_str(&page(ListingFormat::Json, folder, &names)).expect("JSON");
+    let mut read: Vec<&str> = json.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
+    let mut names: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name)).collect();
+    read.sort_unstable();
+    names.sort_unstable();
+    assert_eq!(read, names);
+    let types = MimeTypes::default();
+    let content_type = types.of(data);
+    assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not a field value: {content_type}");
+}
+
+/// The script element is inserted before the last `</body`, or at the end; the page is otherwise unchanged.
+pub fn live_reload_page(data: &[u8]) {
+    let Some(injected) = page::inject(data, 5) else { return };
+    let element = page::script_element(5).into_bytes();
+    assert_eq!(injected.len(), data.len() + element.len());
+    let is_end = |at: &usize| data[*at..].get(..6).is_some_and(|tag| tag.eq_ignore_ascii_case(b"</body"));
+    let place = (0..data.len()).rev().find(is_end).unwrap_or(data.len());
+    assert_eq!(injected, [&data[..place], &element, &data[place..]].concat());
+}
+
+/// The crate tar reads the same values from the header; a name cannot leave its quotes in Content-Disposition.
+pub fn archive(data: &[u8]) {
+    let Some((numbers, name)) = data.split_first_chunk::<16>() else { return };
+    let (size, modified) = numbers.split_at(8);
+    let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+    let (size, modified) = (number(size) >> 1, number(modified) % (1 << 33));
+    let value = attachment(name);
+    assert!(value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && value.matches('"').count() == 2, "{value}");
+    if name.is_empty() || name.contains(&0) {
+        return;
+    }
+    let is_folder = name.ends_with(b"/");
+    let size = if is_folder { 0 } else { size };
+    let entry = Header { name, size, modified: modified.try_into().expect("33 bits"), executable: false };
+    let mut archive = Vec::new();
+    entry.write(&mut archive);
+    let mut archive = tar::Archive::new(archive.as_slice());
+    let read = archive.entries().expect("entries").next().expect("one").expect("a header");
+    assert_eq!(read.path_bytes().as_ref(), name);
+    assert_eq!((read.header().size().expect("a size"), read.header().mtime().expect("a time")), (size, modified));
+    assert_eq!(read.header().entry_type().is_dir(), is_folder);
+}
