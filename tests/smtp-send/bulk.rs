@@ -87,9 +87,22 @@ fn a_mailbox_file_is_sent_message_by_message_and_what_was_quoted_is_as_it_was() 
     for (number, mail) in mails.iter().enumerate() {
         let body = format!("Message {number}\r\n\r\nFrom here\r\n>From there\r\nFrom now on\r\n");
         let message = String::from_utf8(mail.message.clone()).unwrap();
-        assert!(message.starts_with("Content-Length: 1\r\nFrom: ") && message.ends_with(&body), "{message}");
+        assert!(message.starts_with("From: ") && message.ends_with(&body), "{message}");
     }
     assert!(finished.stdout.contains("mail.mbox message 3: to2@example.com: accepted"), "{finished:?}");
+}
+
+#[test]
+fn a_mailbox_file_with_unusual_dates_is_sent_message_by_message_and_a_doubtful_one_not_at_all() {
+    let server = Server::start(Script::default());
+    let folder = TempDir::new().unwrap();
+    let text = format!("From a@b 2026-11-25 12:00\n{}\nFrom MAILER-DAEMON\n{}", letter(0), letter(1));
+    assert_sent(&send(&server, &write(folder.path(), "mail.mbox", &text), &[]));
+    assert_eq!(recipients(&server.mails()), expected(2));
+    let doubtful = format!("From a@b 2026-11-25 12:00\n{}\nFrom now on\nNote: x\n", letter(0));
+    let finished = send(&server, &write(folder.path(), "doubtful.mbox", &doubtful), &[]);
+    assert_fails(&finished, 66, &["doubtful.mbox", "line ", "begins with 'From '"]);
+    assert_eq!(server.mails().len(), 2);
 }
 
 #[test]

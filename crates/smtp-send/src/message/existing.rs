@@ -319,6 +319,10 @@ impl Head {
             if self.remove_bcc && (field.is("Bcc") || field.is("Resent-Bcc")) {
                 continue;
             }
+            // The final delivery writes Return-Path (RFC 5321, section 4.4); Content-Length is for mailbox files.
+            if field.is("Return-Path") || field.is("Content-Length") {
+                continue;
+            }
             if field.raw.len() as u64 > MAX_LINE && !TextScanner::of(field.raw).has_short_lines() {
                 out.extend_from_slice(&header::folded(field.raw));
                 continue;

@@ -140,7 +140,7 @@ impl EmlFiles {
     }
 
     fn edits(&self) -> Edits {
-        Edits { remove_bcc: self.mail.recipients.is_none(), ..Edits::default() }
+        Edits { remove_bcc: true, ..Edits::default() }
     }
 
     /// Checks that a message has a header, and its envelope an author and recipients.
