@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerified;
 use rustls::pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, OtherError};
 
+use super::issuers::TrustedIssuers;
 use super::verifier::{CertificateRule, PresentedChain};
 use crate::proto::pin::Pin;
 
@@ -29,7 +29,7 @@ pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
 pub(super) struct Pinned {
     pub(super) pins: Vec<Pin>,
     /// Checks the issuers too, with `--tls-ca`.
-    pub(super) issuers: Option<Arc<WebPkiServerVerifier>>,
+    pub(super) issuers: Option<TrustedIssuers>,
 }
 
 impl CertificateRule for Pinned {
@@ -39,7 +39,7 @@ impl CertificateRule for Pinned {
             return Err(CertificateError::Other(OtherError(Arc::new(PinMismatch(pin)))).into());
         }
         match &self.issuers {
-            Some(issuers) => presented.verified_by(&**issuers, presented.host),
+            Some(issuers) => issuers.check(presented),
             None => Ok(ServerCertVerified::assertion()),
         }
     }
