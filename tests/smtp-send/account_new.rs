@@ -81,7 +81,7 @@ fn a_server_elsewhere_is_not_believed_without_a_word_of_the_user() {
 }
 
 #[test]
-fn a_domain_that_offers_nothing_or_cannot_be_asked_is_told_as_such() {
+fn a_domain_that_offers_nothing_or_cannot_be_asked_is_reported_as_such() {
     let home = home();
     let never = Zone::default().srv("_submission._tcp.example.org", 0, 0, 0, ".");
     assert_fails(&new_in(&home, never, &["ann@example.org"]), 68, &["example.org", "offers no submission"]);
@@ -99,7 +99,7 @@ fn a_domain_that_offers_nothing_or_cannot_be_asked_is_told_as_such() {
 }
 
 #[test]
-fn what_is_there_stays_and_a_second_account_gets_a_name_of_its_own() {
+fn what_is_there_stays_and_a_second_account_gets_another_name() {
     let home = Home::new("# mine\n[account.default]\nserver = 'x'\n");
     let args = ["--unchecked", "--server", "mail.example.org", "--full-name", ""];
     assert_sent(&new(&home, &[&args[..], &["ann@example.org"]].concat()));
@@ -141,7 +141,7 @@ fn the_server_is_tried_before_anything_is_written_and_the_account_works() {
     assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
     assert_sent(&home.send(&["--account", "work"]));
     assert_eq!(server.mails().len(), 1);
-    // A certificate of somebody else.
+    // The certificate of another host.
     let others = Authority::new();
     let args =
         ["ann@example.org", "--server", &address, "--tls-ca", others.file().to_str().unwrap(), "--name", "other"]

@@ -1,4 +1,4 @@
-//! Accounts in config.toml: what they add, what outweighs them, and what is said about mistakes.
+//! Accounts in config.toml: what they set, what takes precedence, and errors in the file.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::unistd::geteuid;
 use tempfile::TempDir;
 use testkit::process::finish;
-use testkit::smtp::{Script, Server};
+use testkit::smtp::{Authority, Script, Server};
 
 use crate::home::{Home, inherit};
 use crate::support::{assert_fails, assert_sent};
@@ -47,8 +47,8 @@ fn xdg_config_home_moves_the_file() {
 }
 
 #[test]
-fn what_is_typed_outweighs_the_account() {
-    let server = Server::start(Script::default());
+fn what_is_typed_takes_precedence_over_the_account() {
+    let server = Server::start_tls(Script::default(), &Authority::new(), "127.0.0.1");
     let home = Home::new(&account("default", &server, "helo = 'a.example'\ntls = 'off'\nipv6 = true\nport = 1"));
     let port = server.address().port().to_string();
     let config = fs::read_to_string(home.file()).unwrap().replace(&format!(":{port}"), "");
@@ -92,21 +92,21 @@ fn mistakes_name_file_line_and_key() {
         ("[account.default]\nserver = mail\n", "line 2: "),
         ("[acount.default]\nserver = 'mail'\n", "line 1: acount: unknown table"),
     ];
-    for (config, told) in cases {
+    for (config, words) in cases {
         let home = Home::new(config);
         let place = home.file().display().to_string();
-        assert_fails(&home.send(&[]), 78, &[&place, told]);
+        assert_fails(&home.send(&[]), 78, &[&place, words]);
     }
 }
 
 #[test]
 fn a_value_that_turns_out_wrong_later_names_its_line_too() {
-    for (config, code, told) in [
+    for (config, code, words) in [
         ("[account.default]\nserver = 'a b'\n", 64, "line 2: --server a b: not a host name"),
         ("[account.default]\nserver = 'x'\ntimeout = 0\n", 64, "line 3: --timeout: "),
-        ("[account.default]\nfrom = 'nobody'\nserver = 'x'\n", 65, "line 2: --from nobody: "),
+        ("[account.default]\nfrom = 'invalid'\nserver = 'x'\n", 65, "line 2: --from invalid: "),
     ] {
-        assert_fails(&Home::new(config).send(&[]), code, &["config.toml", told]);
+        assert_fails(&Home::new(config).send(&[]), code, &["config.toml", words]);
     }
 }
 
@@ -139,7 +139,7 @@ fn a_file_that_others_can_change_is_not_obeyed() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told() {
+fn a_file_that_cannot_be_read_is_reported() {
     let home = Home::new("");
     fs::remove_file(home.file()).unwrap();
     fs::create_dir(home.file()).unwrap();
@@ -150,9 +150,9 @@ fn a_file_that_cannot_be_read_is_told() {
 }
 
 #[test]
-fn a_file_that_is_closed_to_this_user_is_told_when_no_other_has_an_account() {
+fn a_file_that_is_closed_to_this_user_is_reported_when_no_other_has_an_account() {
     if !geteuid().is_root() {
-        eprintln!("skipped: only root can become another user");
+        testkit::skip("only root can become another user");
         return;
     }
     let home = Home::new("[account.default]\nserver = 'x'\n");
@@ -163,7 +163,7 @@ fn a_file_that_is_closed_to_this_user_is_told_when_no_other_has_an_account() {
         command
     };
     if !as_another().args(["test", "-x"]).arg(plain.get_program()).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: another user cannot reach the program");
+        testkit::skip_for_kernel("another user cannot reach the program");
         return;
     }
     let mut command = as_another();

@@ -44,7 +44,7 @@ fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
 }
 
 #[test]
-fn a_folder_stands_for_its_letters_in_their_order() {
+fn a_folder_sends_its_messages_in_order() {
     let server = Server::start(Script::default());
     let folder = folder(12);
     write(folder.path(), "notes.txt", "no message");
@@ -55,7 +55,7 @@ fn a_folder_stands_for_its_letters_in_their_order() {
 }
 
 #[test]
-fn a_maildir_stands_for_what_is_new_and_what_was_seen() {
+fn a_maildir_sends_new_and_seen_messages() {
     let server = Server::start(Script::default());
     let maildir = TempDir::new().unwrap();
     for part in ["cur", "new", "tmp"] {
@@ -87,9 +87,22 @@ fn a_mailbox_file_is_sent_message_by_message_and_what_was_quoted_is_as_it_was() 
     for (number, mail) in mails.iter().enumerate() {
         let body = format!("Message {number}\r\n\r\nFrom here\r\n>From there\r\nFrom now on\r\n");
         let message = String::from_utf8(mail.message.clone()).unwrap();
-        assert!(message.starts_with("Content-Length: 1\r\nFrom: ") && message.ends_with(&body), "{message}");
+        assert!(message.starts_with("From: ") && message.ends_with(&body), "{message}");
     }
     assert!(finished.stdout.contains("mail.mbox message 3: to2@example.com: accepted"), "{finished:?}");
+}
+
+#[test]
+fn a_mailbox_file_with_unusual_dates_is_sent_message_by_message_and_a_doubtful_one_not_at_all() {
+    let server = Server::start(Script::default());
+    let folder = TempDir::new().unwrap();
+    let text = format!("From a@b 2026-11-25 12:00\n{}\nFrom MAILER-DAEMON\n{}", letter(0), letter(1));
+    assert_sent(&send(&server, &write(folder.path(), "mail.mbox", &text), &[]));
+    assert_eq!(recipients(&server.mails()), expected(2));
+    let doubtful = format!("From a@b 2026-11-25 12:00\n{}\nFrom now on\nNote: x\n", letter(0));
+    let finished = send(&server, &write(folder.path(), "doubtful.mbox", &doubtful), &[]);
+    assert_fails(&finished, 66, &["doubtful.mbox", "line ", "begins with 'From '"]);
+    assert_eq!(server.mails().len(), 2);
 }
 
 #[test]
@@ -107,7 +120,12 @@ fn a_letter_with_the_line_of_a_mailbox_file_is_one_message() {
 fn what_cannot_be_sent_stops_everything_or_is_left_out() {
     let server = Server::start(Script::default());
     let folder = folder(4);
-    write(folder.path(), "0001.eml", "From: me@example.org\n\nto nobody\n");
+    write(
+        folder.path(),
+        "0001.eml",
+        "From: me@example.org\n\nwithout recipient
+",
+    );
     assert_fails(&send(&server, folder.path(), &[]), 65, &["0001.eml", "no recipient"]);
     assert_eq!(server.lines(), Vec::<String>::new());
     let finished = send(&server, folder.path(), &["--keep-going"]);
@@ -170,7 +188,7 @@ fn a_message_that_breaks_connections_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_server_that_takes_nobody_is_asked_over_one_connection_only() {
+fn a_server_that_accepts_no_recipient_gets_one_connection_only() {
     let server = Server::start(Script::default().reply("CONNECT", "554 5.7.1 Go away"));
     let folder = folder(20);
     let finished = send(&server, folder.path(), &["--connections", "5"]);
@@ -210,7 +228,7 @@ fn no_further_try_begins_behind_its_time() {
 }
 
 #[test]
-fn a_rate_below_the_patience_of_a_server_keeps_no_message_waiting_for_its_end() {
+fn a_rate_slower_than_the_server_timeout_delays_no_report() {
     // The end of a message would wait for the next one, if the two were to leave together.
     let server = Server::start(Script::default());
     let folder = folder(2);

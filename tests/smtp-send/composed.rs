@@ -39,7 +39,7 @@ fn a_message_with_everything_in_its_header() {
         ],
         ["--to", "Jörg Müller <joerg@example.com>, \"Last, First\" <first.last@example.com>"],
         ["--cc", "A. Long Name <a-rather-long-address-for-a-person@a-rather-long-domain.example.com>, c@example.com"],
-        ["--bcc", "nobody.sees.this@example.com"],
+        ["--bcc", "hidden.recipient@example.com"],
         ["--reply-to", "Answers <answers@example.org>"],
         ["--header", "X-Priority: 1"],
         ["--header", "X-Note: naïve"],

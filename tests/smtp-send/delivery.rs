@@ -1,4 +1,4 @@
-//! A message from the command line to the other side.
+//! A message from the command line to the server.
 
 use std::fs;
 

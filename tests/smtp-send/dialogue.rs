@@ -58,7 +58,7 @@ fn one_refused_recipient_does_not_stop_the_others() {
 }
 
 #[test]
-fn refused_for_now_is_75_and_refused_for_good_outweighs_it() {
+fn refused_for_now_is_75_and_refused_permanently_takes_precedence_over_it() {
     let busy = Behaviour::Reply("450 4.2.1 Try later".into());
     let server = Server::start(Script::default().at("RCPT", 1, busy.clone()));
     assert_fails(&send_to(&server, &THREE, b"x\n"), 75, &["450 4.2.1 Try later"]);
@@ -77,7 +77,7 @@ fn when_all_are_refused_and_354_comes_only_a_dot_is_sent() {
 }
 
 #[test]
-fn a_refused_sender_is_told_as_such() {
+fn a_refused_sender_is_reported_as_such() {
     let server = Server::start(Script::default().reply("MAIL", "553 5.1.8 Not from you"));
     let finished = send(&server, &[], b"x\n");
     assert_fails(&finished, 69, &["refused MAIL", "553 5.1.8 Not from you"]);
@@ -120,7 +120,7 @@ fn a_server_that_wants_tls_first_gets_its_cure_named() {
 }
 
 #[test]
-fn a_refusal_during_the_upload_is_heard_and_ends_it() {
+fn a_refusal_during_the_upload_is_noticed_and_ends_it() {
     let server = Server::start(Script::default().refuse_after_bytes(100_000, "552 5.3.4 Enough"));
     let finished = send(&server, &[], &b"a line of text\n".repeat(1_000_000));
     assert_fails(&finished, 69, &["552 5.3.4 Enough"]);
@@ -128,7 +128,7 @@ fn a_refusal_during_the_upload_is_heard_and_ends_it() {
 }
 
 #[test]
-fn a_probe_stops_where_it_was_told_and_delivers_nothing() {
+fn a_probe_stops_where_it_was_reported_and_delivers_nothing() {
     let last = [("connect", "QUIT"), ("ehlo", "QUIT"), ("mail", "QUIT"), ("rcpt", "QUIT")];
     let counts = last.map(|(step, end)| {
         let server = Server::start(Script::default());

@@ -175,7 +175,8 @@ fn a_ready_message_is_signed_as_it_is_sent() {
     let (server, key) = (Server::start(Script::default()), Key::ed25519());
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.eml");
-    let eml = "Received: by somebody\nFrom: me@example.org\nTo: bob@example.com\nBcc: secret@example.com\n\
+    let eml = "Received: by relay
+From: me@example.org\nTo: bob@example.com\nBcc: secret@example.com\n\
                Subject: a\n  folded   subject\nList-Unsubscribe: <https://example.org/u>\n\n Text\t here \n\n\n";
     fs::write(&path, eml).unwrap();
     let finished =
@@ -236,7 +237,7 @@ fn a_key_that_cannot_be_used_is_one_line() {
         run(&[&["--server", "127.0.0.1:1", "--to", "bob@example.com", "--body", "x"][..], &args].concat(), b"")
     };
     assert_fails(&tried(&folder.path().join("missing"), "example.org", "s"), 66, &["--dkim-key"]);
-    assert_fails(&tried(&open, "example.org", "s"), 78, &["everybody can read"]);
+    assert_fails(&tried(&open, "example.org", "s"), 78, &["other users can read it"]);
     assert_fails(&tried(&empty, "example.org", "s"), 78, &["no private key"]);
     assert_fails(&tried(&public, "example.org", "s"), 78, &["no private key"]);
     assert_fails(&tried(&sec1, "example.org", "s"), 78, &["another kind"]);

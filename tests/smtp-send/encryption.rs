@@ -42,7 +42,7 @@ fn auto_uses_starttls_when_it_is_offered_and_says_so_in_the_report() {
 
 #[test]
 fn auto_encrypts_to_this_machine_without_asking_who_it_is() {
-    let server = Server::start_tls(Script::default(), &Authority::new(), "somebody.example.com");
+    let server = Server::start_tls(Script::default(), &Authority::new(), "other.example.com");
     let finished = send(&server, &["--json"], b"x\n");
     assert_sent(&finished);
     assert!(finished.stdout.contains(r#""certificate_checked":false"#), "{finished:?}");
@@ -54,8 +54,17 @@ fn an_unknown_issuer_ends_the_session_and_the_cures_are_named() {
     let server = Server::start_tls(Script::default(), &Authority::new(), "127.0.0.1");
     let others = Authority::new();
     let finished = send(&server, &["--tls-ca", &ca(&others)], b"x\n");
-    assert_fails(&finished, 77, &["certificate of", "--tls-ca", "--tls off", "--insecure"]);
+    assert_fails(&finished, 77, &["certificate of", "--tls-pin sha256//", "--tls-ca", "--insecure"]);
     assert!(!server.lines().iter().any(|line| line.starts_with("MAIL")));
+}
+
+#[test]
+fn a_self_signed_certificate_that_tls_ca_names_is_trusted() {
+    let authority = Authority::new();
+    let server = Server::start_as_authority(Script::default(), &authority);
+    assert_fails(&send(&server, &["--tls", "starttls"], b"x\n"), 77, &["CA:TRUE", "--tls-pin sha256//"]);
+    assert_sent(&send(&server, &["--tls-ca", &ca(&authority)], b"x\n"));
+    assert_fails(&send(&server, &["--tls-ca", &ca(&Authority::new())], b"x\n"), 77, &["--tls-pin sha256//"]);
 }
 
 #[test]
@@ -68,11 +77,11 @@ fn a_certificate_for_another_name_ends_the_session() {
 }
 
 #[test]
-fn a_certificate_whose_time_is_over_ends_the_session_and_its_last_day_is_told() {
+fn an_expired_certificate_ends_the_session_and_its_last_day_is_reported() {
     let authority = Authority::new();
     let server = Server::start_expired(Script::default(), &authority, "127.0.0.1");
     let finished = send(&server, &["--tls", "starttls", "--tls-ca", &ca(&authority)], b"x\n");
-    assert_fails(&finished, 77, &["certificate of", "expired on 2020-01-01", "--insecure"]);
+    assert_fails(&finished, 77, &["certificate of", "expired on 2020-01-01", "--tls-pin sha256//"]);
     assert_eq!(server.mails(), []);
     assert_sent(&send(&server, &["--tls", "starttls", "--insecure"], b"x\n"));
 }
@@ -182,7 +191,7 @@ fn a_large_message_arrives_under_tls() {
 }
 
 #[test]
-fn a_refusal_during_the_upload_is_heard_under_tls_too() {
+fn a_refusal_during_the_upload_is_noticed_under_tls_too() {
     let authority = Authority::new();
     let script = Script::default().refuse_after_bytes(100_000, "552 5.3.4 Enough");
     let server = Server::start_tls(script, &authority, "127.0.0.1");
@@ -200,6 +209,6 @@ fn the_demand_for_tls_on_the_whole_way_is_passed_on_under_checked_tls_only() {
     assert_eq!(server.mail().from, "<me@example.org> REQUIRETLS");
     // Offered in clear it is worth nothing.
     let server = Server::start(script());
-    assert_fails(&send(&server, &["--require-tls"], b"x\n"), 69, &["REQUIRETLS"]);
+    assert_fails(&send(&server, &["--require-tls"], b"x\n"), 77, &["does not offer STARTTLS"]);
     assert_eq!(server.mails(), []);
 }

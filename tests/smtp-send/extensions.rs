@@ -1,4 +1,4 @@
-//! CHUNKING, LMTP, SMTPUTF8, DSN, REQUIRETLS: used when offered and needed, told when missing.
+//! CHUNKING, LMTP, SMTPUTF8, DSN, REQUIRETLS: used when offered and needed, an error when missing.
 
 use testkit::smtp::{Behaviour, Script, Server};
 
@@ -75,7 +75,7 @@ fn an_address_in_another_script_needs_smtputf8_and_its_domain_alone_does_not() {
 }
 
 #[test]
-fn wishes_for_delivery_reports_are_passed_on() {
+fn options_for_delivery_reports_are_passed_on() {
     let server = offering(&["DSN"]);
     let args = ["--dsn-notify", "success,delay", "--dsn-ret", "full", "--dsn-envid", "a+b"];
     assert_sent(&send(&server, &args, b"x\n"));
@@ -86,12 +86,12 @@ fn wishes_for_delivery_reports_are_passed_on() {
 }
 
 #[test]
-fn wrong_wishes_are_named_before_anything_is_sent() {
+fn wrong_options_are_named_before_anything_is_sent() {
     let server = offering(&["DSN"]);
     assert_fails(&send(&server, &["--dsn-notify", "always"], b"x\n"), 64, &["--dsn-notify always", "never"]);
     assert_fails(&send(&server, &["--dsn-envid", "a\nb"], b"x\n"), 65, &["--dsn-envid"]);
     assert_fails(&send(&server, &["--require-tls", "--tls", "off"], b"x\n"), 64, &["--require-tls"]);
-    assert_fails(&send(&server, &["--require-tls"], b"x\n"), 69, &["REQUIRETLS"]);
+    assert_fails(&send(&server, &["--require-tls"], b"x\n"), 77, &["does not offer STARTTLS"]);
     assert!(server.mails().is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! A home folder with a configuration of its own, and the program in it.
+//! A home folder with a configuration file.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -25,7 +25,7 @@ fn a_server_that_closes_is_a_temporary_failure_at_every_point() {
 }
 
 #[test]
-fn a_connection_lost_after_the_final_dot_is_an_outcome_of_its_own() {
+fn a_connection_lost_after_the_final_dot_is_reported_as_unknown() {
     let finished = send(&server("MESSAGE", Behaviour::Close), &["--json"], b"x\n");
     assert!(finished.stdout.contains(r#""status":"unknown""#), "{}", finished.stdout);
 }
@@ -67,13 +67,13 @@ fn max_time_bounds_the_whole_run() {
 fn a_resolver_that_never_answers_is_left_when_the_time_is_over() {
     let network = match Network::new(&["a"]) {
         Ok(network) => network,
-        Err(why) => return eprintln!("skipped: {why}"),
+        Err(why) => return testkit::skip(&why),
     };
     // Questions to this address go out and nothing comes back.
     network.ip("a", "route add 192.0.2.53/32 dev lo");
     let settings = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&settings, "nameserver 192.0.2.53\n").unwrap();
-    // Each command in a namespace has mounts of its own.
+    // Each command in a namespace has its own mounts.
     let script = "mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"";
     let mut command = network.command("a", "sh");
     command.args(["-c", script, "sh"]).arg(settings.path()).arg(env!("CARGO_BIN_EXE_smtp-send"));
@@ -85,7 +85,7 @@ fn a_resolver_that_never_answers_is_left_when_the_time_is_over() {
 }
 
 #[test]
-fn a_server_that_closes_or_falls_silent_in_the_middle_of_chunks_has_accepted_nobody() {
+fn a_server_that_closes_or_stops_replying_in_the_middle_of_chunks_has_accepted_no_recipient() {
     let text = b"line\n".repeat(400_000);
     for (behaviour, words) in [(Behaviour::Close, "the message"), (Behaviour::Silence, "within 0.3 s")] {
         let script = Script::default().extensions(&["CHUNKING"]).at("BDAT", 2, behaviour);
@@ -123,7 +123,7 @@ fn endless_replies_are_ended() {
 }
 
 #[test]
-fn a_greeting_that_refuses_is_told() {
+fn a_greeting_that_refuses_is_reported() {
     let finished = send(&server("CONNECT", Behaviour::Reply("554 5.7.1 No service".into())), &[], b"x\n");
     assert_fails(&finished, 69, &["the greeting", "554 5.7.1 No service"]);
 }
@@ -145,7 +145,7 @@ fn after_the_250_nothing_turns_success_into_failure() {
 
 #[test]
 fn a_hundred_recipients_are_refused_one_by_one_without_blocking() {
-    let many: Vec<_> = (0..1000).map(|number| format!("somebody{number}@example.com")).collect();
+    let many: Vec<_> = (0..1000).map(|number| format!("user{number}@example.com")).collect();
     let server = Server::start(Script::default().reply("RCPT", &format!("550 5.1.1 {}", "no ".repeat(150))));
     let finished = send_to(&server, &["--bcc", &many.join(",")], b"x\n");
     assert_fails(&finished, 67, &["1000 of 1000"]);
@@ -153,7 +153,7 @@ fn a_hundred_recipients_are_refused_one_by_one_without_blocking() {
 }
 
 #[test]
-fn a_server_that_skips_the_message_has_accepted_nobody() {
+fn a_server_that_skips_the_message_has_accepted_no_recipient() {
     for script in [
         Script::default().reply("DATA", "250 2.0.0 Ok"),
         Script::default().at("DATA", 1, Behaviour::Raw(b"354 Go on\r\n250 2.0.0 Ok\r\n".to_vec())),

@@ -58,7 +58,7 @@ fn each_alternative_has_the_encoding_that_suits_it() {
 }
 
 #[test]
-fn a_picture_is_named_when_it_is_missing_and_when_nobody_shows_it() {
+fn a_picture_is_named_when_it_is_missing_and_when_no_reference_uses_it() {
     let folder = TempDir::new().unwrap();
     let html = file(&folder, "news.html", HTML.as_bytes());
     let other = file(&folder, "other.png", b"x");
@@ -127,7 +127,7 @@ fn fields_take_what_may_stand_in_them() {
         ("In-Reply-To: ü", "ASCII"),
         ("Message-ID: x", "<unique@example.com>"),
         ("Date: today", "a date is written"),
-        ("Sender: nobody", "'@'"),
+        ("Sender: invalid", "'@'"),
     ] {
         assert_fails(&send(&server, &["--header", field], b""), 65, &["--header", why]);
     }

@@ -1,4 +1,4 @@
-//! A run that is stopped goes on where it was, and nobody gets a message twice.
+//! A stopped run continues, and no message is sent twice.
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -52,7 +52,7 @@ impl Run {
 /// How often each recipient has got a message.
 type Counted = Arc<Mutex<HashMap<String, usize>>>;
 
-/// A server that counts, and does not answer behind message number `stop` before it is told to.
+/// A server that counts messages and holds its reply after message `stop` until released.
 fn counting(stop: usize) -> (Server, Counted, Receiver<()>, mpsc::Sender<()>) {
     let counted = Counted::default();
     let ((reached, is_reached), (go, may_go)) = (mpsc::channel(), mpsc::channel());
@@ -72,7 +72,7 @@ fn counting(stop: usize) -> (Server, Counted, Receiver<()>, mpsc::Sender<()>) {
 }
 
 #[test]
-fn a_run_that_was_killed_goes_on_and_nobody_gets_a_message_twice() {
+fn a_run_that_was_killed_continues_and_sends_no_message_twice() {
     const ALL: usize = 300;
     for connections in ["1", "4"] {
         let (server, counted, is_reached, go) = counting(100);
@@ -88,9 +88,9 @@ fn a_run_that_was_killed_goes_on_and_nobody_gets_a_message_twice() {
             let counted = counted.lock().unwrap();
             (ALL - counted.len(), counted.values().filter(|count| **count > 1).count())
         };
-        assert_eq!(twice, 0, "nobody gets it twice");
+        assert_eq!(twice, 0, "no recipient gets it twice");
         assert!(missing < window, "{missing} of {ALL} are missing");
-        assert_eq!(finished.code(), 75, "the message that was not answered is told: {finished:?}");
+        assert_eq!(finished.code(), 75, "the message without a reply is reported: {finished:?}");
         assert!(finished.stderr.contains("possible duplicates, not sent again"), "{finished:?}");
         let again = order.send(&["--resend-unknown"]);
         assert_eq!(again.code(), 0, "{again:?}");
@@ -113,8 +113,8 @@ fn a_run_that_is_done_has_nothing_to_do() {
 
 #[test]
 fn what_was_refused_for_now_or_not_sent_is_sent_when_the_run_goes_on() {
-    let nobody = Run::new(5, ([127, 0, 0, 1], free_port()).into());
-    assert_eq!(nobody.send(&[]).code(), 75);
+    let unreachable = Run::new(5, ([127, 0, 0, 1], free_port()).into());
+    assert_eq!(unreachable.send(&[]).code(), 75);
     let busy = Behaviour::Reply("450 4.7.1 Greylisted".into());
     let gone = Behaviour::Reply("550 5.1.1 Gone".into());
     let server = Server::start(Script::default().at("RCPT", 2, busy).at("RCPT", 4, gone));
@@ -167,7 +167,7 @@ fn a_journal_of_another_run_is_refused_with_words() {
 }
 
 #[test]
-fn a_last_line_that_was_cut_off_is_dropped_and_damage_is_told() {
+fn a_last_line_that_was_cut_off_is_dropped_and_damage_is_reported() {
     let server = Server::start(Script::default());
     let order = Run::new(3, server.address());
     assert_sent(&order.send(&[]));

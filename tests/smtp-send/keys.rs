@@ -1,4 +1,4 @@
-//! Who the other side is by its key (pins), and who we are by ours (client certificates).
+//! Pins of server keys, and client certificates.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +32,7 @@ fn a_pin_takes_the_place_of_issuer_name_and_date() {
 }
 
 #[test]
-fn a_key_that_is_not_pinned_is_refused_and_told_even_on_this_machine() {
+fn a_key_that_is_not_pinned_is_refused_also_on_this_machine() {
     let authority = Authority::new();
     let server = Server::start_tls(Script::default(), &authority, "127.0.0.1");
     let other = pin_of(&Server::start_tls(Script::default(), &authority, "127.0.0.1"));
@@ -99,22 +99,22 @@ fn a_server_that_does_not_know_us_says_why() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_used_is_told_before_anything_is_sent() {
+fn a_certificate_that_cannot_be_used_is_reported_before_anything_is_sent() {
     let authority = Authority::new();
     let (certificate, key) = authority.client("one.example.com");
     let (other, _) = authority.client("two.example.com");
     let server = Server::start(Script::default());
-    let told = |args: &[&str], code: i32, words: &[&str]| assert_fails(&send(&server, args, b"x\n"), code, words);
+    let refused = |args: &[&str], code: i32, words: &[&str]| assert_fails(&send(&server, args, b"x\n"), code, words);
     let with = |certificate: &Path, key: &Path, code: i32, words: &[&str]| {
-        told(&["--tls-client-cert", text(certificate), "--tls-client-key", text(key)], code, words);
+        refused(&["--tls-client-cert", text(certificate), "--tls-client-key", text(key)], code, words);
     };
     with(&other, &key, 78, &["--tls-client-cert", "does not belong to this certificate"]);
     with(Path::new("/nonexistent"), &key, 66, &["--tls-client-cert /nonexistent", "No such file"]);
     with(&certificate, Path::new("/nonexistent"), 66, &["--tls-client-key /nonexistent"]);
     with(&certificate, &certificate.with_extension("none"), 66, &["--tls-client-key"]);
     with(&key, &key, 78, &["no certificate in PEM form"]);
-    told(&["--tls-client-key", text(&key)], 64, &["--tls-client-cert"]);
-    told(&["--tls-client-cert", text(&certificate), "--tls", "off"], 64, &["--tls-client-cert", "--tls off"]);
+    refused(&["--tls-client-key", text(&key)], 64, &["--tls-client-cert"]);
+    refused(&["--tls-client-cert", text(&certificate), "--tls", "off"], 64, &["--tls-client-cert", "--tls off"]);
     let closed = |name: &str, content: &[u8]| {
         let path = key.with_file_name(name);
         fs::write(&path, content).unwrap();
@@ -127,4 +127,44 @@ fn a_certificate_that_cannot_be_used_is_told_before_anything_is_sent() {
     fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
     with(&certificate, &key, 78, &["--tls-client-key", "others can read it"]);
     assert_eq!(server.lines(), Vec::<String>::new());
+}
+
+#[test]
+fn an_option_about_certificates_demands_tls() {
+    let authority = Authority::new();
+    let server = Server::start(Script::default());
+    let (certificate, key) = (authority.file(), "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    for args in [
+        &["--tls-ca", text(&certificate)][..],
+        &["--tls-server-name", "mail.example.com"],
+        &["--tls-pin", key],
+        &["--insecure"],
+        &["--require-tls"],
+    ] {
+        assert_fails(&send(&server, args, b"x\n"), 77, &["does not offer STARTTLS"]);
+    }
+    assert_eq!(server.mails(), [], "nothing leaves in clear");
+}
+
+#[test]
+fn requiretls_checks_the_certificate_also_on_this_machine() {
+    let server = Server::start_tls(Script::default().extensions(&["REQUIRETLS"]), &Authority::new(), "127.0.0.1");
+    assert_fails(
+        &send(&server, &["--require-tls"], b"x\n"),
+        77,
+        &["unknown certificate authority", "--tls-pin sha256//"],
+    );
+    assert_eq!(server.mails(), []);
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_reported_with_the_pin_to_copy() {
+    let server = Server::start_tls(Script::default(), &Authority::new(), "127.0.0.1");
+    let finished = send(&server, &["--tls", "starttls"], b"x\n");
+    assert_fails(
+        &finished,
+        77,
+        &["unknown certificate authority", &format!("--tls-pin {}", pin_of(&server)), "--tls-ca FILE"],
+    );
+    assert_sent(&send(&server, &["--tls-pin", &pin_of(&server)], b"x\n"));
 }

@@ -1,4 +1,4 @@
-//! Logging in: by which mechanism, when not at all, and that nobody sees the secret.
+//! Login: the mechanism, refusals, and secrets that appear nowhere.
 
 use testkit::process::{Finished, finish};
 use testkit::smtp::{Authority, Script, Server};
@@ -50,7 +50,7 @@ fn a_login_checks_the_certificate_even_on_this_machine() {
 }
 
 #[test]
-fn without_tls_nobody_logs_in_by_sending_the_password() {
+fn without_tls_no_login_sends_the_password() {
     let server = Server::start(offering("PLAIN LOGIN", &["235 2.7.0 Welcome"]));
     assert_fails(&log_in(&server, &[]), 77, &["does not offer STARTTLS", "--allow-cleartext-login"]);
     assert_fails(&log_in(&server, &["--tls", "off"]), 77, &["PLAIN without TLS", "--allow-cleartext-login"]);
@@ -59,7 +59,7 @@ fn without_tls_nobody_logs_in_by_sending_the_password() {
 }
 
 #[test]
-fn a_refused_login_is_told_and_not_tried_again_in_a_weaker_way() {
+fn a_refused_login_is_reported_and_not_tried_again_in_a_weaker_way() {
     let server = Server::start(offering("PLAIN LOGIN CRAM-MD5", &["535 5.7.8 Wrong password"]));
     let finished = log_in(&server, &["--allow-cleartext-login", "--retry", "3"]);
     assert_fails(&finished, 77, &["login of joe by PLAIN refused: 535 5.7.8 Wrong password"]);
@@ -73,7 +73,7 @@ fn a_login_that_is_refused_for_now_may_work_later() {
 }
 
 #[test]
-fn a_server_without_a_known_mechanism_is_told_as_such() {
+fn a_server_without_a_known_mechanism_is_reported_as_such() {
     let server = Server::start(offering("GSSAPI NTLM", &[]));
     assert_fails(&log_in(&server, &["--allow-cleartext-login"]), 77, &["no way to log in"]);
     let server = Server::start(Script::default());
@@ -123,5 +123,21 @@ fn options_of_a_login_without_a_user_are_a_mistake() {
     {
         let common = ["--server", "127.0.0.1:1", "--to", "bob@example.com", "--body", "x"];
         assert_fails(&crate::support::run(&[&common, args].concat(), b""), 64, &["--user"]);
+    }
+}
+
+#[test]
+fn a_server_that_repeats_the_login_shows_it_nowhere() {
+    let echo = format!("500 5.5.1 unknown: AUTH PLAIN {PLAIN} {SECRET}");
+    let part = format!("535 5.7.8 bad line ...{}", &PLAIN[4..20]);
+    for reply in [echo.as_str(), part.as_str()] {
+        let (server, trust, _authority) = under_tls("PLAIN", &[reply]);
+        let trust: Vec<&str> = trust.iter().map(String::as_str).collect();
+        for options in [&["-v"][..], &["--json"]] {
+            let finished = log_in(&server, &[&trust[..], options].concat());
+            let shown = format!("{}{}", finished.stdout, finished.stderr);
+            assert!(shown.contains("[hidden]"), "{shown}");
+            assert!(!shown.contains(SECRET) && !shown.contains(&PLAIN[4..16]), "{shown}");
+        }
     }
 }

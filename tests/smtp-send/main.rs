@@ -7,7 +7,7 @@ mod support;
 
 /// New accounts, and servers found by SRV records.
 mod account_new;
-/// Accounts in config.toml, and what outweighs them.
+/// Accounts in config.toml and what takes precedence.
 mod accounts;
 /// Files that go with the message.
 mod attachments;
@@ -17,7 +17,7 @@ mod bad_input;
 mod bulk;
 /// Composed messages as whole files.
 mod composed;
-/// A message from the command line to the other side: text, envelope, header.
+/// A message from the command line to the server: text, envelope, header.
 mod delivery;
 /// What is said and in which order: EHLO, HELO, pipelining, refusals, SIZE, 421.
 mod dialogue;
@@ -37,9 +37,9 @@ mod hostile_server;
 mod html;
 /// A run that is stopped goes on where it was.
 mod journal;
-/// Who the other side is by its key, and who we are by ours.
+/// Pins of server keys, and client certificates.
 mod keys;
-/// Mechanisms, and that nobody sees the secret.
+/// Login mechanisms; secrets appear nowhere.
 mod login;
 /// A message for each row of a table.
 mod merge;

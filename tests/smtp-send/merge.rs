@@ -84,13 +84,20 @@ fn what_is_wrong_is_named_before_anything_is_sent() {
             65,
             &["line 3: 2 fields", "nothing is sent"],
         ),
-        ("email,name,order\n\nnobody,A,1\n", TEMPLATE, 65, &["line 3: email: 'nobody': no '@'"]),
+        (
+            "email,name,order
+
+invalid,A,1\n",
+            TEMPLATE,
+            65,
+            &["line 3: email: 'invalid': no '@'"],
+        ),
     ];
     for (table, template, code, words) in cases {
         assert_fails(&Folder::new(table, template).send(&server, &[]), code, words);
     }
     let folder = Folder::new(table, TEMPLATE);
-    assert_fails(&folder.send(&server, &["--merge-to", "nobody"]), 65, &["no column has the name nobody"]);
+    assert_fails(&folder.send(&server, &["--merge-to", "missing"]), 65, &["no column has the name missing"]);
     assert_fails(&folder.send(&server, &["--merge-separator", "ab"]), 64, &["--merge-separator"]);
     assert_fails(&folder.send(&server, &["--to", "x@example.com"]), 64, &["--merge", "--to"]);
     fs::remove_file(folder.path("template.eml")).unwrap();
@@ -123,7 +130,7 @@ fn another_column_and_another_separator_can_be_named() {
 }
 
 #[test]
-fn an_address_that_comes_again_is_told() {
+fn an_address_that_comes_again_is_reported() {
     let server = Server::start(Script::default());
     let folder = Folder::new("email,name,order\na@example.com,A,1\nA@example.com,A,2\n", TEMPLATE);
     let finished = folder.send(&server, &[]);

@@ -10,25 +10,25 @@ use testkit::smtp::{Authority, Script, Server};
 use crate::home::Home;
 use crate::support::{assert_fails, assert_sent, run, send, smtp_send};
 
-/// A proxy for one connection: hears and answers as it was told, then connects to a server.
+/// A proxy for one connection: gives scripted answers, then connects to a server.
 struct Proxy {
     address: SocketAddr,
     holding: JoinHandle<Vec<Vec<u8>>>,
 }
 
 impl Proxy {
-    /// Answers what it hears with each of `answers` in turn; `beyond` is where it connects to after the last one.
+    /// Sends each of `answers` after a received block; connects to `beyond` after the last one.
     fn start(answers: &[&[u8]], beyond: Option<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let answers: Vec<Vec<u8>> = answers.iter().map(|answer| answer.to_vec()).collect();
         let holding = thread::spawn(move || {
             let (mut client, _) = listener.accept().unwrap();
-            let mut heard = Vec::new();
+            let mut received = Vec::new();
             for answer in answers {
                 let mut block = [0; 4096];
                 let length = client.read(&mut block).unwrap();
-                heard.push(block[..length].to_vec());
+                received.push(block[..length].to_vec());
                 client.write_all(&answer).unwrap();
             }
             if let Some(beyond) = beyond {
@@ -38,13 +38,13 @@ impl Proxy {
                 pass(client, server);
                 returning.join().unwrap();
             }
-            heard
+            received
         });
         Self { address, holding }
     }
 
-    /// What it heard before it connected.
-    fn heard(self) -> Vec<Vec<u8>> {
+    /// The blocks received before the connection to the server.
+    fn received(self) -> Vec<Vec<u8>> {
         self.holding.join().unwrap()
     }
 }
@@ -74,7 +74,7 @@ fn a_socks_proxy_gets_the_name_of_the_server_and_connects_us() {
     let finished = through("socks5", "", &proxy, &["--tls", "off"]);
     assert_sent(&finished);
     assert_eq!(server.mails().len(), 1);
-    assert_eq!(proxy.heard(), [b"\x05\x01\x00".to_vec(), b"\x05\x01\x00\x03\x10mail.example.com\x09\xdd".to_vec()]);
+    assert_eq!(proxy.received(), [b"\x05\x01\x00".to_vec(), b"\x05\x01\x00\x03\x10mail.example.com\x09\xdd".to_vec()]);
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn an_http_proxy_connects_us_and_a_greeting_behind_its_answer_counts() {
     let proxy = Proxy::start(&[answer], Some(server.address()));
     assert_sent(&through("http", "", &proxy, &["--tls", "off"]));
     assert_eq!(server.mails().len(), 1);
-    let heard = proxy.heard().concat();
-    assert_eq!(heard, b"CONNECT mail.example.com:2525 HTTP/1.1\r\nHost: mail.example.com:2525\r\n\r\n");
+    let received = proxy.received().concat();
+    assert_eq!(received, b"CONNECT mail.example.com:2525 HTTP/1.1\r\nHost: mail.example.com:2525\r\n\r\n");
     // The answer and the greeting in one packet.
     let together = [&answer[..], b"421 4.3.2 Closing\r\n"].concat();
     let proxy = Proxy::start(&[&together], None);
@@ -93,18 +93,18 @@ fn an_http_proxy_connects_us_and_a_greeting_behind_its_answer_counts() {
 }
 
 #[test]
-fn the_password_for_a_proxy_is_told_to_the_proxy_alone() {
+fn the_password_of_a_proxy_is_sent_to_the_proxy_alone() {
     let server = Server::start(Script::default());
     let proxy = Proxy::start(&[BY_PASSWORD, KNOWN, CONNECTED], Some(server.address()));
     let finished = through("socks5h", "joe@", &proxy, &["--tls", "off", "-v", "--json"]);
     assert_eq!(finished.code(), 0, "{finished:?}");
-    assert_eq!(proxy.heard()[1], b"\x01\x03joe\x0cpr0xy secret");
+    assert_eq!(proxy.received()[1], b"\x01\x03joe\x0cpr0xy secret");
     assert!(!format!("{finished:?}").contains("pr0xy"), "{finished:?}");
     let proxy = Proxy::start(&[b"HTTP/1.1 200 OK\r\n\r\n"], Some(server.address()));
     assert_sent(&through("http", "joe%40example.org@", &proxy, &["--tls", "off"]));
     // joe@example.org:pr0xy secret
     let login = "Proxy-Authorization: Basic am9lQGV4YW1wbGUub3JnOnByMHh5IHNlY3JldA==\r\n";
-    assert!(String::from_utf8(proxy.heard().concat()).unwrap().contains(login));
+    assert!(String::from_utf8(proxy.received().concat()).unwrap().contains(login));
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn the_proxy_and_its_password_may_stand_in_an_account() {
     let more = format!("proxy = 'socks5://joe@{}'\nproxy-password-file = '{secret}'\ntls = 'off'", proxy.address);
     let home = Home::with_account(&server, &more);
     assert_sent(&home.send(&[]));
-    assert_eq!(proxy.heard()[1], b"\x01\x03joe\x0bfrom a file");
+    assert_eq!(proxy.received()[1], b"\x01\x03joe\x0bfrom a file");
 }
 
 #[test]
-fn a_proxy_is_no_reason_to_trust_whoever_is_behind_it() {
-    // The server is on this machine, but nobody can know that through a proxy.
+fn behind_a_proxy_the_certificate_of_the_server_is_checked() {
+    // The server is on this machine, but through a proxy that is unknown.
     let server = Server::start_tls(Script::default(), &Authority::new(), "mail.example.com");
     let proxy = Proxy::start(&[FREE, CONNECTED], Some(server.address()));
     assert_fails(&through("socks5", "", &proxy, &[]), 77, &["certificate of mail.example.com:2525"]);
@@ -134,13 +134,13 @@ fn a_proxy_is_no_reason_to_trust_whoever_is_behind_it() {
 }
 
 #[test]
-fn who_refused_is_told_and_whether_it_is_for_good() {
+fn the_refusing_side_is_named_and_whether_the_refusal_is_permanent() {
     let cases: [(&[&[u8]], i32, &str); 7] = [
         (&[&[5, 255]], 77, "it demands a login"),
         (&[FREE, &[5, 2, 0, 1]], 77, "does not allow a connection to mail.example.com:2525"),
         (&[FREE, &[5, 4, 0, 1]], 75, "host unknown or unreachable"),
         (&[FREE, &[5, 5, 0, 1]], 75, "connection refused"),
-        (&[FREE, &[5, 7, 0, 1]], 76, "it does not connect to anybody"),
+        (&[FREE, &[5, 7, 0, 1]], 76, "it connects to no host"),
         (&[FREE, &[5, 0, 0]], 75, "it closed the connection instead of connecting"),
         (&[b"220 mail ESMTP\r\n"], 76, "it does not speak SOCKS5"),
     ];
@@ -166,8 +166,8 @@ fn who_refused_is_told_and_whether_it_is_for_good() {
 
 #[test]
 fn a_proxy_that_is_not_there_or_never_answers_is_a_matter_of_time() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("socks5://{nobody}");
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("socks5://{closed}");
     let args = ["--server", "mail.example.com", "--to", "bob@example.com", "--body", "x", "--proxy", &url];
     assert_fails(&run(&args, b""), 75, &["connect to proxy", "Connection refused"]);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -178,14 +178,14 @@ fn a_proxy_that_is_not_there_or_never_answers_is_a_matter_of_time() {
 }
 
 #[test]
-fn wrong_proxies_are_told_before_anything_is_sent_and_no_password_is_repeated() {
+fn wrong_proxies_are_reported_before_anything_is_sent_and_no_password_is_repeated() {
     let common = ["--server", "mail.example.com", "--to", "bob@example.com", "--body", "x"];
-    let told = |args: &[&str], words: &[&str]| assert_fails(&run(&[&common, args].concat(), b""), 64, words);
-    told(&["--proxy", "proxy.example.com"], &["--proxy", "socks5://HOST:PORT"]);
-    told(&["--proxy", "https://proxy.example.com:3128"], &["--proxy", "http://HOST:PORT"]);
-    told(&["--proxy-password-command", "echo x"], &["requires --proxy"]);
-    told(&["--proxy-client", "192.0.2.1"], &["requires --proxy-protocol"]);
-    told(&["--proxy-protocol", "v1", "--proxy-client", "x"], &["--proxy-client x", "IP address"]);
+    let refused = |args: &[&str], words: &[&str]| assert_fails(&run(&[&common, args].concat(), b""), 64, words);
+    refused(&["--proxy", "proxy.example.com"], &["--proxy", "socks5://HOST:PORT"]);
+    refused(&["--proxy", "https://proxy.example.com:3128"], &["--proxy", "http://HOST:PORT"]);
+    refused(&["--proxy-password-command", "echo x"], &["requires --proxy"]);
+    refused(&["--proxy-client", "192.0.2.1"], &["requires --proxy-protocol"]);
+    refused(&["--proxy-protocol", "v1", "--proxy-client", "x"], &["--proxy-client x", "IP address"]);
     let finished = run(&[&common[..], &["--proxy", "http://joe:hunter2@proxy.example.com:3128"]].concat(), b"");
     assert_fails(&finished, 64, &["SMTP_PROXY_PASSWORD"]);
     assert!(!finished.stderr.contains("hunter2"), "{finished:?}");

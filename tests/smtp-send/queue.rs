@@ -42,7 +42,7 @@ fn waiting() -> Home {
     let home = Home::new("");
     account(&home, format!("127.0.0.1:{}", free_port()));
     let finished = sendmail(&home, &["-i", "bob@example.com", "ann@example.com"]);
-    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""), "it is in good hands: {finished:?}");
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""), "it is in the queue: {finished:?}");
     assert_eq!((files(&home, "queue").len(), files(&home, "dead-letters").len()), (2, 0));
     home
 }
@@ -90,7 +90,7 @@ fn what_waits_is_listed_and_sent_when_its_time_has_come() {
 }
 
 #[test]
-fn each_recipient_is_served_once_and_who_was_refused_for_good_gets_a_dead_letter() {
+fn each_recipient_is_served_once_and_a_permanently_refused_recipient_leaves_a_dead_letter() {
     let busy = Behaviour::Reply("450 4.7.1 Greylisted".into());
     let gone = Behaviour::Reply("550 5.1.1 Gone".into());
     let server = Server::start(Script::default().at("RCPT", 1, busy).at("RCPT", 2, gone));
@@ -139,7 +139,7 @@ fn a_message_whose_program_was_killed_is_still_in_the_queue() {
     is_reached.recv().unwrap();
     let busy = queue(&home, &["drop", &id(&home)]);
     assert_fails(&busy, 66, &["it is being sent"]);
-    assert_eq!(queue(&home, &["run", "--all"]).stdout, "", "somebody is at work on it");
+    assert_eq!(queue(&home, &["run", "--all"]).stdout, "", "another process works on it");
     kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGKILL).unwrap();
     child.wait().unwrap();
     drop(go);
@@ -161,7 +161,7 @@ fn a_message_can_be_dropped() {
 }
 
 #[test]
-fn a_ticket_that_cannot_be_read_is_told_and_its_message_stays() {
+fn a_malformed_control_file_is_reported_and_its_message_stays() {
     let home = waiting();
     let ticket = files(&home, "queue").into_iter().find(|file| file.extension().unwrap() == "json").unwrap();
     let text = fs::read_to_string(&ticket).unwrap();

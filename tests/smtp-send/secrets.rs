@@ -19,7 +19,7 @@ use crate::support::{assert_fails, assert_sent};
 
 const LOGIN: [&str; 4] = ["--user", "me", "--allow-cleartext-login", "--from=me@example.org"];
 
-/// A server that lets everybody in.
+/// A server that accepts any login.
 fn server() -> Server {
     Server::start(Script::default().extensions(&["AUTH PLAIN", "8BITMIME"]).auth(&["235 2.7.0 Ok"]))
 }
@@ -76,7 +76,7 @@ fn a_password_file_that_others_can_read_is_refused() {
 #[test]
 fn a_password_file_of_another_user_is_refused() {
     if !geteuid().is_root() {
-        eprintln!("skipped: only root can give a file away");
+        testkit::skip("only root can give a file away");
         return;
     }
     let (home, server) = (Home::new(""), server());
@@ -86,7 +86,7 @@ fn a_password_file_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_password_file_that_holds_none_is_told() {
+fn a_password_file_that_holds_none_is_reported() {
     let (home, server) = (Home::new(""), server());
     let file = home.write("password", "\nsesame");
     assert_fails(&log_in(&home, &server, &[], &["--password-file", &file]), 78, &[&file, "empty"]);
@@ -134,7 +134,7 @@ fn a_command_prints_the_password_and_its_words_pass_through() {
 }
 
 #[test]
-fn a_command_that_fails_is_told_by_its_exit_code_and_not_by_its_text() {
+fn a_command_that_fails_is_reported_by_its_exit_code_and_not_by_its_text() {
     let (home, server) = (Home::new(""), server());
     let finished = log_in(&home, &server, &[], &["--password-command", "echo sesame; exit 3"]);
     assert_fails(&finished, 78, &["--password-command: exit code 3"]);
@@ -145,7 +145,7 @@ fn a_command_that_fails_is_told_by_its_exit_code_and_not_by_its_text() {
 }
 
 #[test]
-fn what_is_typed_outweighs_the_environment_and_that_the_account() {
+fn what_is_typed_takes_precedence_over_the_environment_and_that_the_account() {
     let server = server();
     let home = Home::with_account(&server, "user = 'me'\nallow-cleartext-login = true\npassword-command = 'echo file'");
     let environment = [("SMTP_PASSWORD", "environment")];
@@ -157,7 +157,7 @@ fn what_is_typed_outweighs_the_environment_and_that_the_account() {
 }
 
 #[test]
-fn a_failing_command_of_an_account_is_told_with_its_line() {
+fn a_failing_command_of_an_account_is_reported_with_its_line() {
     let server = server();
     let home = Home::with_account(&server, "user = 'me'\npassword-command = 'exit 4'");
     assert_fails(&home.send(&[]), 78, &["config.toml line 5: --password-command: exit code 4"]);

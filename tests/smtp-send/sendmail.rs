@@ -164,7 +164,7 @@ fn other_scripts_in_the_header_are_encoded_for_servers_without_smtputf8() {
 }
 
 #[test]
-fn a_wish_for_reports_is_no_obstacle_where_the_server_knows_none() {
+fn options_for_reports_are_dropped_for_a_server_without_dsn() {
     let server = Server::start(Script::default());
     let home = Home::with_account(&server, "");
     assert_silent(&sendmail(&home, &["-N", "failure", "-R", "hdrs", "-V", "x", "b@example.com"], MESSAGE), &home);
@@ -217,16 +217,16 @@ fn without_an_account_it_says_how_to_write_one_and_keeps_the_message() {
 }
 
 #[test]
-fn a_mistake_in_the_configuration_is_told_with_its_line_and_keeps_the_message() {
+fn a_mistake_in_the_configuration_is_reported_with_its_line_and_keeps_the_message() {
     let home = Home::new("[account.default]\nsever = 'x'\n");
     assert_fails(&sendmail(&home, &["-t"], MESSAGE), 78, &["config.toml line 2: sever", "'server'", "kept in"]);
-    let home = Home::new("[account.default]\nserver = 'x'\nfrom = 'nobody'\n");
-    assert_fails(&sendmail(&home, &["-t"], MESSAGE), 65, &["config.toml line 3: --from nobody", "kept in"]);
+    let home = Home::new("[account.default]\nserver = 'x'\nfrom = 'invalid'\n");
+    assert_fails(&sendmail(&home, &["-t"], MESSAGE), 65, &["config.toml line 3: --from invalid", "kept in"]);
     assert!(letter(&home).0.contains(" for those in its header: "));
 }
 
 #[test]
-fn without_a_terminal_nobody_is_asked_for_a_password() {
+fn without_a_terminal_no_password_is_asked_for() {
     let server = Server::start(Script::default());
     let home = Home::with_account(&server, "user = 'me'");
     let plain = home.sendmail(&["bob@example.com"]);
@@ -402,7 +402,7 @@ fn a_disk_without_room_does_not_keep_a_message_from_being_sent() {
 }
 
 #[test]
-fn a_message_that_can_neither_be_sent_nor_kept_is_told_with_the_code_of_the_sending() {
+fn a_message_that_can_neither_be_sent_nor_kept_is_reported_with_the_code_of_the_sending() {
     let home = nowhere();
     let text = format!("{MESSAGE}{}", "a line of text\n".repeat(5000));
     let finished = finish(&mut without_room(&home, &["-i", "bob@example.com"]), text.as_bytes());

@@ -109,7 +109,7 @@ fn only_the_recipients_that_were_refused_for_now_are_tried_again() {
 }
 
 #[test]
-fn what_is_refused_for_good_is_not_tried_again() {
+fn a_permanent_refusal_is_not_retried() {
     let server = Server::start(Script::default().reply("RCPT", "550 5.1.1 Gone"));
     assert_fails(&send(&server, &["--retry", "5"], b"x\n"), 67, &["550 5.1.1 Gone"]);
     assert!(server.commands().iter().all(|command| command.connection == 0));

@@ -59,7 +59,7 @@ fn several_messages_go_one_after_the_other_and_a_pipeline_is_answered_in_order()
 
 #[test]
 fn what_the_server_refuses_is_refused_and_nothing_is_kept() {
-    for (reply, code) in [("550 5.1.1 Nobody", "550"), ("451 4.7.1 Later", "451")] {
+    for (reply, code) in [("550 5.1.1 Unknown", "550"), ("451 4.7.1 Later", "451")] {
         let server = Server::start(Script::default().reply("RCPT", reply));
         let home = Home::with_account(&server, "");
         let finished = said(&home, &format!("{ENVELOPE}{MESSAGE}QUIT\n"));
@@ -73,7 +73,7 @@ fn what_the_server_refuses_is_refused_and_nothing_is_kept() {
 }
 
 #[test]
-fn when_some_have_it_the_others_get_a_letter_and_nobody_gets_it_twice() {
+fn when_some_have_it_the_others_get_a_letter_and_no_recipient_gets_it_twice() {
     let server = Server::start(Script::default().at("RCPT", 2, Behaviour::Reply("451 4.2.1 Later".into())));
     let home = Home::with_account(&server, "");
     let finished = said(&home, &format!("{ENVELOPE}RCPT TO:<ann@example.com>\n{MESSAGE}QUIT\n"));
@@ -83,7 +83,7 @@ fn when_some_have_it_the_others_get_a_letter_and_nobody_gets_it_twice() {
 }
 
 #[test]
-fn with_a_queue_what_is_refused_for_now_is_in_good_hands() {
+fn with_a_queue_a_temporary_refusal_is_queued() {
     let server = Server::start(Script::default().reply("MAIL", "451 4.7.1 Later"));
     let home = Home::with_account(&server, "");
     let finished = said_with(&home, &["-bs", "--queue"], &format!("{ENVELOPE}{MESSAGE}QUIT\n"));
@@ -105,7 +105,7 @@ fn a_bare_line_end_smuggles_nothing() {
         assert_eq!(codes(&finished)[4..], ["354", "550", "221"], "{input:?} {finished:?}");
         assert!(finished.stdout.contains("550 5.6.11 "), "{finished:?}");
     }
-    // A command with one is two to somebody else.
+    // Another server would read two commands.
     let input = format!("{}MAIL FROM:<a@example.org>\nRCPT TO:<b@example.com>\r\nQUIT\r\n", crlf("EHLO x\n"));
     let finished = finish(&mut home.sendmail(&["-bs"]), input.as_bytes());
     assert_eq!(codes(&finished), ["220", "250", "500", "503", "221"], "{finished:?}");
@@ -125,7 +125,7 @@ fn a_message_without_its_end_is_never_sent() {
 }
 
 #[test]
-fn a_broken_account_is_told_in_the_greeting() {
+fn a_broken_account_is_reported_in_the_greeting() {
     let home = Home::new("[account.default]\nsever = 'x'\n");
     let finished = said(&home, "QUIT\n");
     assert!(finished.stdout.starts_with("421 4.3.5 ") && finished.stdout.contains("line 2"), "{finished:?}");

@@ -103,14 +103,8 @@ fn send_and_receive<W: Write>(
     let (control, start) = (SenderControl::new()?, Instant::now());
     let (asked, again) = mpsc::channel();
     let (refused, refusals) = mpsc::channel();
-    let mut tracker = ProbeTracker::new(
-        targets,
-        &ring,
-        alive,
-        mac,
-        &config.payload,
-        config.plan.timeout.map_or(u64::MAX, nanoseconds),
-    );
+    let timeout = config.plan.timeout.map_or(u64::MAX, nanoseconds);
+    let mut tracker = ProbeTracker::new(targets, &ring, alive, mac, &config.payload, timeout);
     let sender = Sender {
         targets,
         ring: &ring,

@@ -49,7 +49,7 @@ pub use text::Text;
 pub enum Message {
     /// Made from options.
     Composed(Box<ComposedMessage>),
-    /// Written by somebody else.
+    /// An existing message.
     Existing(Box<ExistingMessage>),
     /// One of these, signed.
     Signed(Box<Signed>),
@@ -86,7 +86,7 @@ impl Message {
         }
     }
 
-    /// The Message-ID with its brackets; empty when a ready message has none.
+    /// The Message-ID with its brackets; empty when an existing message has none.
     pub fn message_id(&self) -> &str {
         match self {
             Self::Composed(message) => message.message_id(),
@@ -116,7 +116,7 @@ impl Message {
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
-    /// Files are read for it only where their bytes have to be encoded anew in quoted-printable.
+    /// Files are read only where their bytes have to be encoded in quoted-printable.
     pub fn size(&mut self, form: BodyForm) -> io::Result<u64> {
         match self {
             Self::Composed(message) => message.size(form),
@@ -125,7 +125,7 @@ impl Message {
         }
     }
 
-    /// Hands the message in one of its forms to `sink`, piece by piece, dots not stuffed.
+    /// Passes the message in one of its forms to `sink`, piece by piece, dots not stuffed.
     ///
     /// An error, also after the last piece, says that the message is not complete: a file was changed meanwhile.
     pub fn stream<E: From<io::Error>>(

@@ -26,6 +26,7 @@
 
 mod login;
 mod outcome;
+mod sent_secrets;
 mod settings;
 mod state;
 mod transaction;
@@ -40,6 +41,7 @@ use crate::proto::reply::Reply;
 use transaction::Transaction;
 
 pub use outcome::{RecipientStatus, SessionError, TransactionResult};
+pub use sent_secrets::SentSecrets;
 pub use settings::{Envelope, Settings, StartTls, StopAfter};
 pub use state::State;
 

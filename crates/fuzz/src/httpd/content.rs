@@ -46,18 +46,29 @@ pub fn listing(data: &[u8]) {
     names.sort_unstable();
     assert_eq!(read, names);
     let types = MimeTypes::default();
-    let content_type = types.of(data);
+    let content_type = types.of(data, Some(data));
     assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not a field value: {content_type}");
 }
 
-/// The script element is inserted before the last `</body`, or at the end; the page is otherwise unchanged.
+/// The script element is inserted before a `base` element, the last `</body` or the end of an HTML page, which is otherwise
+/// unchanged; a page in UTF-16 and XML without either are left alone.
 pub fn live_reload_page(data: &[u8]) {
-    let Some(injected) = page::inject(data, 5) else { return };
-    let element = page::script_element(5).into_bytes();
-    assert_eq!(injected.len(), data.len() + element.len());
-    let is_end = |at: &usize| data[*at..].get(..6).is_some_and(|tag| tag.eq_ignore_ascii_case(b"</body"));
-    let place = (0..data.len()).rev().find(is_end).unwrap_or(data.len());
-    assert_eq!(injected, [&data[..place], &element, &data[place..]].concat());
+    let element = page::script_element(5, "../");
+    let begins = |at: usize, tag: &str| {
+        data[at..].get(..tag.len()).is_some_and(|text| text.eq_ignore_ascii_case(tag.as_bytes()))
+    };
+    let end_of_body = (0..data.len()).rev().find(|at| begins(*at, "</body"));
+    for is_xml in [false, true] {
+        let Some(injected) = page::inject(data, &element, is_xml) else {
+            let is_utf_16 = data.starts_with(b"\xff\xfe") || data.starts_with(b"\xfe\xff");
+            assert!(is_utf_16 || is_xml && end_of_body.is_none());
+            continue;
+        };
+        let at_base = (0..data.len()).filter(|at| begins(*at, "<base"));
+        let at_end = end_of_body.or((!is_xml).then_some(data.len()));
+        let fits = |at: usize| injected == [&data[..at], element.as_bytes(), &data[at..]].concat();
+        assert!(at_base.chain(at_end).any(fits), "{}", String::from_utf8_lossy(&injected));
+    }
 }
 
 /// The crate tar reads the same values from the header; a name cannot leave its quotes in Content-Disposition.

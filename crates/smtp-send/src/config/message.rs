@@ -14,11 +14,13 @@ use crate::proto::address::{Address, Mailbox};
 use crate::session::StopAfter;
 
 /// Fields that have an option, or that the program writes itself.
-const OWN_FIELDS: [(&str, &str); 8] = [
+const OWN_FIELDS: [(&str, &str); 10] = [
     ("From", "use --from"),
     ("To", "use --to"),
     ("Cc", "use --cc"),
     ("Bcc", "use --bcc"),
+    ("Resent-Bcc", "use --bcc"),
+    ("Return-Path", "use --envelope-from"),
     ("Subject", "use --subject"),
     ("Reply-To", "use --reply-to"),
     ("MIME-Version", "it is always written"),

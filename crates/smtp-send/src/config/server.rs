@@ -48,6 +48,7 @@ impl Destination {
 
 /// Where messages go, and the rules of connection, session and retries.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent setting")]
 pub struct Route {
     /// The server, or the settings of mail exchangers.
     pub destination: Destination,
@@ -67,6 +68,8 @@ pub struct Route {
     pub dsn: Dsn,
     /// When messages must be delivered.
     pub deliver_by: Option<DeliverBy>,
+    /// Whether an option about certificates or keys demands TLS.
+    pub demands_tls: bool,
     /// Whether every server must use checked TLS.
     pub require_tls: bool,
     /// Whether CHUNKING is used if it is offered.
@@ -86,7 +89,8 @@ impl Route {
     pub fn new(cli: &Cli, logs_in: bool) -> Result<Self> {
         let (args, smtp) = (&cli.server, &cli.smtp);
         let mode = cli.tls.tls.unwrap_or_default();
-        let trust = trust(mode, &cli.tls, cli.login.user.is_some())?;
+        let trust = trust(mode, &cli.tls, cli.login.user.is_some() || smtp.require_tls)?;
+        let demands_tls = has_tls_option(&cli.tls);
         let helo = args.helo.as_deref().map_or_else(|| Ok(own_helo()), |typed| helo(typed).map(Some))?;
         let timeout = args.timeout.map(|time| positive("--timeout", time)).transpose()?;
         let max_time = args.max_time.map(|time| positive("--max-time", time)).transpose()?;
@@ -112,7 +116,8 @@ impl Route {
             },
             lmtp: smtp.lmtp || matches!(server, Some(Peer::Unix(_))),
             helo,
-            tls: tls_mode(mode, server),
+            tls: tls_mode(mode, demands_tls || smtp.require_tls, server),
+            demands_tls,
             trust,
             login: match server {
                 Some(peer) if logs_in => Credentials::new(&cli.login, peer.host())?,
@@ -131,10 +136,21 @@ impl Route {
     }
 }
 
-/// The meaning of `--tls` for this server: implicit TLS on the port of submissions.
-fn tls_mode(typed: Tls, server: Option<&Peer>) -> TlsMode {
+/// Whether an option about certificates or keys is given. It would protect nothing if a server could avoid TLS.
+fn has_tls_option(args: &TlsArgs) -> bool {
+    args.insecure
+        || args.tls_ca.is_some()
+        || args.tls_server_name.is_some()
+        || args.tls_pin.is_some()
+        || args.tls_client_cert.is_some()
+}
+
+/// The meaning of `--tls` for this server: implicit TLS on the port of submissions, a must if TLS is demanded.
+fn tls_mode(typed: Tls, demands_tls: bool, server: Option<&Peer>) -> TlsMode {
     match typed {
         Tls::Auto if matches!(server, Some(Peer::Tcp(server)) if server.port == SUBMISSIONS) => TlsMode::Implicit,
+        // For mail exchangers the policy of the domain is evaluated first.
+        Tls::Auto if demands_tls && server.is_some() => TlsMode::StartTls,
         Tls::Auto => TlsMode::Opportunistic,
         Tls::Starttls => TlsMode::StartTls,
         Tls::Implicit => TlsMode::Implicit,
@@ -207,7 +223,7 @@ fn positive(option: &'static str, time: Duration) -> Result<Duration> {
     Ok(time)
 }
 
-fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
+fn trust(mode: Tls, args: &TlsArgs, needs_check: bool) -> Result<Trust> {
     let (ca, server_name) = (args.tls_ca.clone(), args.tls_server_name.clone());
     let given = [
         (args.insecure, "--insecure"),
@@ -235,8 +251,10 @@ fn trust(mode: Tls, args: &TlsArgs, login: bool) -> Result<Trust> {
     let identity = certificate.map(|file| ClientCertificate::load(file, args.tls_client_key.as_deref())).transpose()?;
     let check = match (args.insecure, mode) {
         (true, _) => Check::Never,
-        // Loopback connections may be unencrypted, unless they carry a secret.
-        (false, Tls::Auto) if ca.is_none() && server_name.is_none() && pins.is_empty() && !login => Check::OffLoopback,
+        // Loopback connections may be unencrypted, unless they carry a secret or TLS is demanded.
+        (false, Tls::Auto) if ca.is_none() && server_name.is_none() && pins.is_empty() && !needs_check => {
+            Check::OffLoopback
+        }
         _ => Check::Always,
     };
     Ok(Trust { ca, server_name, check, pins, identity, dane: None })

@@ -12,7 +12,7 @@ use crate::message::Message;
 use crate::net::tls::Trust;
 use crate::net::transport::{ConnectionError, Encryption, Transport, WriteError};
 use crate::proto::reply::Reply;
-use crate::session::{Action, Envelope, Event, Session, State, TransactionResult};
+use crate::session::{Action, Envelope, Event, SentSecrets, Session, State, TransactionResult};
 
 use data::LAST_REPLY_TIMEOUT;
 
@@ -63,7 +63,13 @@ pub fn run(
     options: &TlsOptions,
 ) -> Result<(), ConnectionError> {
     report_encryption(session, &transport, queue);
-    let mut connection = Connection { transport, out: Vec::new(), end_of_message: None, results: Vec::new() };
+    let mut connection = Connection {
+        transport,
+        out: Vec::new(),
+        end_of_message: None,
+        results: Vec::new(),
+        secrets: SentSecrets::default(),
+    };
     let mut event = Event::Connected;
     loop {
         let action = session.on(event);
@@ -147,6 +153,8 @@ struct Connection {
     end_of_message: Option<usize>,
     /// Results that were not reported yet.
     results: Vec<TransactionResult>,
+    /// What replies must not repeat.
+    secrets: SentSecrets,
 }
 
 impl Connection {
@@ -158,6 +166,7 @@ impl Connection {
     /// Writes a secret at once: it is not logged, and no buffer keeps it.
     fn send_secret(&mut self, bytes: &[u8], state: State) -> Result<(), ConnectionLost> {
         log::info!("-> ({}, not shown)", state.name());
+        self.secrets.add_line(bytes);
         self.transport.send(bytes, state.reply_timeout()).map_err(|unwritten| unwritten.error.into())
     }
 
@@ -179,15 +188,25 @@ impl Connection {
 
     fn read_reply(&mut self, state: State, queue: &mut dyn MessageQueue) -> Result<Event, ConnectionLost> {
         if let Some(reply) = self.flush(state)? {
-            log_reply(&reply);
-            return Ok(Event::Reply(reply));
+            return Ok(self.received(reply, state));
         }
         // The server is working: report and prefetch now.
         self.report_finished(queue);
         queue.prefetch();
         let reply = self.transport.reply(state.reply_timeout(), state.name())?;
+        Ok(self.received(reply, state))
+    }
+
+    /// Logs a reply and masks secrets in it. A challenge stays as it is and is not logged: with the proof that
+    /// follows, it would allow a dictionary attack on the password.
+    fn received(&self, reply: Reply, state: State) -> Event {
+        if state == State::Auth && reply.is_intermediate() {
+            log::info!("<- {} (challenge, not shown)", reply.code());
+            return Event::Reply(reply);
+        }
+        let reply = self.secrets.mask(reply);
         log_reply(&reply);
-        Ok(Event::Reply(reply))
+        Event::Reply(reply)
     }
 
     /// Writes the buffer. Returns the reply of a server that has closed the connection, which often says why.

@@ -20,14 +20,14 @@ use super::spool::{self, SpoolError};
 /// Bytes read at once: whole lines of base64, about 48 KiB.
 const BLOCK: usize = 840 * BASE64_LINE;
 
-/// What somebody wants to attach: `FILE[;type=T][;name=N]`.
+/// An `--attach` argument: `FILE[;type=T][;name=N]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The file; `-` is standard input.
     pub path: PathBuf,
-    /// The media type, when it shall not follow from the name.
+    /// The media type; `None`: by the file name.
     pub media_type: Option<String>,
-    /// The name for the recipient, when it shall not be that of the file.
+    /// The name for the recipient; `None`: that of the file.
     pub name: Option<String>,
 }
 
@@ -149,7 +149,7 @@ impl Attachment {
         lines * ENCODED_LINE as u64 + last
     }
 
-    /// Hands the file to `sink`, block by block, from its start: as it is, or in base64.
+    /// Passes the file to `sink`, block by block, from its start: as it is, or in base64.
     pub(super) fn stream<E: From<io::Error>>(
         &mut self,
         binary: bool,
@@ -191,7 +191,7 @@ impl Attachment {
 
 fn guessed_type(name: &str) -> String {
     let guess = mime_guess::from_path(name).first_or_octet_stream();
-    // A ready message inside a message would have to be sent as it is; as a file it keeps its bytes.
+    // A existing message inside a message would have to be sent as it is; as a file it keeps its bytes.
     if matches!(guess.type_().as_str(), "message" | "multipart") {
         return "application/octet-stream".to_owned();
     }
@@ -252,8 +252,8 @@ mod tests {
         for change in [10, 2000] {
             let mut attachment = attachment(&[1; 1000], "log.txt");
             attachment.file.set_len(change).unwrap();
-            let told = streamed(&mut attachment).unwrap_err().to_string();
-            assert!(told.contains("log.txt changed its size"), "{told}");
+            let error = streamed(&mut attachment).unwrap_err().to_string();
+            assert!(error.contains("log.txt changed its size"), "{error}");
         }
     }
 
@@ -261,8 +261,8 @@ mod tests {
     fn a_file_that_is_written_over_is_never_completed() {
         let mut attachment = attachment(&[1; 1000], "state.db");
         attachment.file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        let told = streamed(&mut attachment).unwrap_err().to_string();
-        assert!(told.contains("state.db was changed"), "{told}");
+        let error = streamed(&mut attachment).unwrap_err().to_string();
+        assert!(error.contains("state.db was changed"), "{error}");
     }
 
     #[test]

@@ -16,14 +16,14 @@ use super::text::Text;
 use crate::proto::address::Mailbox;
 use crate::proto::command::BodyForm;
 
-/// What somebody wants to send, before it has a form.
+/// The parts of a message to compose.
 #[derive(Debug)]
 pub struct Draft {
     /// The author.
     pub from: Mailbox,
-    /// Where answers shall go, if not to the author.
+    /// Reply-To; `None`: the author.
     pub reply_to: Vec<Mailbox>,
-    /// Recipients that everybody sees.
+    /// Recipients named in the header.
     pub to: Vec<Mailbox>,
     /// More of those.
     pub cc: Vec<Mailbox>,
@@ -105,7 +105,7 @@ impl ComposedMessage {
         }
     }
 
-    /// Hands the message in one of its forms to `sink`, piece by piece, dots not stuffed.
+    /// Passes the message in one of its forms to `sink`, piece by piece, dots not stuffed.
     pub fn stream<E: From<io::Error>>(
         &mut self,
         form: BodyForm,

@@ -1,4 +1,4 @@
-//! A message with a signature of its own domain in front (DKIM, RFC 6376).
+//! A message with a DKIM-Signature field in front (RFC 6376).
 //!
 //! It is read twice, in the form in which it will be sent: once for the digest of its body, once on its way. Memory does not
 //! grow with it, and what is not the same both times is not completed.
@@ -31,7 +31,7 @@ impl Signed {
         &self.message
     }
 
-    /// The message itself, which nobody signs any more.
+    /// The message without the signature.
     pub fn into_message(self) -> Message {
         self.message
     }

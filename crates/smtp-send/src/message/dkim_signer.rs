@@ -22,9 +22,9 @@ use crate::proto::header::Field;
 
 /// A key in PEM form has a tenth of it.
 const MAX_KEY: u64 = 64 * 1024;
-/// Rights of everybody to read.
+/// The permission of other users to read.
 const READABLE_BY_ALL: u32 = 0o004;
-/// RFC 8301, section 3.2: a signer should use no shorter one, and nobody has to accept it.
+/// RFC 8301, section 3.2: signers should use no shorter key.
 const MIN_RSA: usize = 2048;
 
 /// Who signs.
@@ -70,7 +70,7 @@ impl Signer {
     /// Reads the key of this domain and selector: RSA or Ed25519, in PKCS#8, or RSA in PKCS#1, as PEM.
     ///
     /// # Errors
-    /// It cannot be read, everybody can read it, or it is no such key.
+    /// The file cannot be read, other users can read it, or it holds no such key.
     pub fn read(domain: &str, selector: &str, file: &Path) -> Result<Self, Error> {
         let option = "--dkim-key";
         let unreadable = |error| Error::io(option, file.display(), error).with_kind(Kind::NoInput);
@@ -81,7 +81,7 @@ impl Signer {
             return Err(wrong("not a file with a key"));
         }
         if facts.mode() & READABLE_BY_ALL != 0 {
-            return Err(wrong("everybody can read it, and sign in the name of the domain; chmod o-r helps"));
+            return Err(wrong("other users can read it; run chmod o-r"));
         }
         let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(facts.len()).unwrap_or(0) + 1));
         opened.read_to_end(&mut text).map_err(unreadable)?;

@@ -1,4 +1,4 @@
-//! Who sends and who receives a ready message, by its header (RFC 5322, sections 3.6.2, 3.6.3 and 3.6.6).
+//! Who sends and who receives an existing message, by its header (RFC 5322, sections 3.6.2, 3.6.3 and 3.6.6).
 //!
 //! A message that was sent again has blocks of Resent- fields in front, the newest first; only that one counts then.
 
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_in_to_cc_and_bcc_receives_once() {
+    fn recipients_in_to_cc_and_bcc_are_listed_once() {
         let header = "From: me@x\nBcc: d@x, a@x\nTo: A <a@x>,\n\tTeam: b@x;\nCC: c@x\nTo: e@x\n";
         assert_eq!(recipients(header), ["a@x", "b@x", "e@x", "c@x", "d@x"]);
         assert_eq!(recipients("To: undisclosed-recipients:;\n"), Vec::<String>::new());
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_broken_field_is_named_and_a_name_in_an_old_charset_is_not_broken() {
-        let error = origin("To: a@x\nCc: nobody\n").recipients.unwrap_err();
+        let error = origin("To: a@x\nCc: invalid\n").recipients.unwrap_err();
         assert_eq!((error.field, error.cause), ("Cc", AddressError::NoDomain));
         let latin1 = b"To: J\xf6rg <j@x>\n";
         assert!(HeaderEnvelope::of(&header::parse(latin1, true).unwrap()).recipients.is_ok());

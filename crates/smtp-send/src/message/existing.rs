@@ -1,4 +1,4 @@
-//! A ready message (RFC 5322) that somebody else wrote: from a file for `--eml`, from standard input for sendmail mode.
+//! An existing message (RFC 5322): from a file for `--eml`, from standard input in sendmail mode.
 //!
 //! It is read to its end once, before anything is sent, for its size, its envelope and the form of its parts; then it is
 //! streamed from where it is. A file is named, not held: ten thousand of them may wait. Bytes that need no change are not
@@ -30,7 +30,7 @@ use crate::proto::mime::Transfer;
 /// Bytes read at once.
 const BLOCK: usize = 48 * 1024;
 
-/// What is changed in the header of a ready message. The default changes nothing.
+/// What is changed in the header of an existing message. The default changes nothing.
 ///
 /// In any case a line `From ...` of a mailbox file in front of the header is dropped, a blank line that is missing between
 /// header and body is added, and a field with a line over 998 bytes is folded at its blanks.
@@ -67,7 +67,7 @@ impl Edits {
     }
 }
 
-/// Why a ready message cannot be sent.
+/// Why an existing message cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ExistingMessageError {
     /// It cannot be read, or not kept.
@@ -97,7 +97,7 @@ impl ExistingMessageError {
     }
 }
 
-/// A ready message.
+/// A existing message.
 #[derive(Debug)]
 pub struct ExistingMessage {
     source: Source,
@@ -195,12 +195,12 @@ impl ExistingMessage {
         if plan.endless { Err(ExistingMessageError::TooManyParts) } else { Ok(plan) }
     }
 
-    /// What tells whether its file is still the same; `None` when it has none of its own.
+    /// The version of its file; `None` when the message is not a whole file.
     pub fn version(&self) -> Option<&FileVersion> {
         self.source.version()
     }
 
-    /// Whether it begins with a header field. A text without any is a message for sendmail(8) and for nobody else.
+    /// Whether it begins with a header field. Only sendmail mode accepts a text without one.
     pub fn has_header(&self) -> bool {
         self.head.has_fields
     }
@@ -237,7 +237,7 @@ impl ExistingMessage {
 
     /// The size in bytes of one of the forms, as SIZE counts it (RFC 1870): with CRLF, without stuffed dots.
     ///
-    /// The message is read for it only when parts have to be encoded anew.
+    /// The message is read only when parts have to be re-encoded.
     pub fn size(&mut self, form: BodyForm) -> io::Result<u64> {
         if !self.plan.is_needed(form) {
             return Ok(self.head.sent.canonical_size + self.body.canonical_size);
@@ -255,7 +255,7 @@ impl ExistingMessage {
         Ok(if complete { size } else { size + 2 })
     }
 
-    /// Hands the message in one of its forms to `sink`, dots not stuffed.
+    /// Passes the message in one of its forms to `sink`, dots not stuffed.
     ///
     /// Parts that may not go as they are go in quoted-printable or base64: those with lines over 998 bytes in
     /// every form, those with bytes over 127 in the 7-bit form. A file that has changed since it was first read, or changes
@@ -270,7 +270,7 @@ impl ExistingMessage {
         }
         if self.plan.breaks_signature(form) {
             log::warn!(
-                "a signature in {} does not hold any more: a part had to be encoded anew for this server",
+                "a signature in {} is broken: a part was re-encoded for this server",
                 if self.message_id().is_empty() { "the message" } else { self.message_id() }
             );
         }
@@ -317,6 +317,10 @@ impl Head {
         let mut out = Vec::with_capacity(self.length + 256);
         for field in &header.fields {
             if self.remove_bcc && (field.is("Bcc") || field.is("Resent-Bcc")) {
+                continue;
+            }
+            // The final delivery writes Return-Path (RFC 5321, section 4.4); Content-Length is for mailbox files.
+            if field.is("Return-Path") || field.is("Content-Length") {
                 continue;
             }
             if field.raw.len() as u64 > MAX_LINE && !TextScanner::of(field.raw).has_short_lines() {

@@ -1,4 +1,4 @@
-//! Header fields that somebody adds by hand: what may stand in each (RFC 5322, section 3.6; RFC 2047, section 5).
+//! Header fields of `--header` and the values they may have (RFC 5322, section 3.6; RFC 2047, section 5).
 //!
 //! Encoded words are allowed in text and in the names of mailboxes, and nowhere else. A field that is neither takes ASCII as
 //! it is.

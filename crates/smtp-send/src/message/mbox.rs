@@ -1,9 +1,8 @@
-//! Mbox files (mbox, RFC 4155): messages one behind the other, each under a line `From SENDER DATE`.
+//! Mbox files (RFC 4155): messages in a row, each after a line `From SENDER DATE`.
 //!
-//! Such a line begins a message only at the start of the file or behind an empty line, and only when a date of the form
-//! `Wed Nov 25 12:00:00 2026` stands in it; a sentence that begins with "From " does not. Content-Length is not believed.
-//! Of a line `>From `, with any number of `>`, one `>` is taken away, as in the mboxrd and mboxo forms. The file is gone
-//! through once for the places of its messages; each is then read from where it is, never all of them.
+//! Such a line begins a message at the start of the file or after an empty line. With a date as asctime(3) writes it,
+//! that is certain. With another date or none, the line needs a sender and a header field after it; without a sender it
+//! is doubtful, and the file is refused. Content-Length is ignored. One `>` of a line `>From ` is removed (mboxrd, mboxo).
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -47,13 +46,16 @@ pub struct MessageSpan {
 }
 
 impl Mbox {
-    /// Looks for the messages in a file; `None` when it does not begin with a line `From SENDER DATE`.
+    /// Looks for the messages in a file; `None` when it does not begin with a line `From SENDER`.
+    ///
+    /// # Errors
+    /// Also when a line may begin a message or belong to a text.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
         let (file, facts) = open_regular(path)?;
         let mut start = [0; MAX_FROM_LINE];
         let length = file.read_at(&mut start, 0)?;
         let first = start[..length].split(|byte| *byte == b'\n').next().unwrap_or_default();
-        if !is_from_line(first) {
+        if !is_from_line(first) && !has_sender(first) {
             return Ok(None);
         }
         let version = FileVersion::of(&facts)?;
@@ -68,7 +70,15 @@ impl Mbox {
             let length = block.len();
             input.consume(length);
         }
+        if let Some(line) = places.doubtful() {
+            let why =
+                format!("line {line} begins with 'From ': write a date in it if it begins a message, else '>From '");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
         let places = places.finish();
+        if places.is_empty() {
+            return Ok(None);
+        }
         Ok(Some(Self { file: Arc::new(OpenFile { path: path.to_owned(), file, version }), places }))
     }
 
@@ -120,6 +130,20 @@ pub struct MboxScanner {
     text: Vec<u8>,
     /// Where the last empty line begins, when it was the line before this one.
     empty: Option<u64>,
+    /// Number of the current line, from 0.
+    number: u64,
+    /// A line `From ` without a date, when it was the line before this one.
+    candidate: Option<Candidate>,
+    /// Number of the first doubtful line, from 1.
+    doubtful: Option<u64>,
+}
+
+/// A line `From ` without a date of asctime(3).
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    /// End of the message before it.
+    end: u64,
+    has_sender: bool,
 }
 
 impl MboxScanner {
@@ -140,17 +164,42 @@ impl MboxScanner {
     }
 
     fn line_ended(&mut self) {
-        let first = self.found.is_empty();
         let text = self.text.trim_ascii_end();
-        if (first || self.empty.is_some()) && self.text.len() <= MAX_FROM_LINE && is_from_line(text) {
-            if let Some(last) = self.found.last_mut() {
-                last.end = self.empty.unwrap_or(self.line);
+        if let Some(candidate) = self.candidate.take()
+            && is_field(text)
+        {
+            if candidate.has_sender {
+                self.begin_message(candidate.end, self.line);
+            } else {
+                self.doubtful.get_or_insert(self.number);
             }
-            self.found.push(MessageSpan { start: self.at, end: self.at });
+        }
+        let text = self.text.trim_ascii_end();
+        let may_begin = self.line == 0 || self.empty.is_some();
+        if may_begin && self.text.len() <= MAX_FROM_LINE && text.starts_with(FROM) {
+            let end = self.empty.unwrap_or(self.line);
+            if is_from_line(text) {
+                self.begin_message(end, self.at);
+            } else {
+                self.candidate = Some(Candidate { end, has_sender: has_sender(text) });
+            }
         }
         self.empty = matches!(self.text.as_slice(), b"\n" | b"\r\n").then_some(self.line);
         self.line = self.at;
+        self.number += 1;
         self.text.clear();
+    }
+
+    fn begin_message(&mut self, end_of_last: u64, start: u64) {
+        if let Some(last) = self.found.last_mut() {
+            last.end = end_of_last;
+        }
+        self.found.push(MessageSpan { start, end: start });
+    }
+
+    /// Number of the first line, from 1, that may begin a message or belong to a text.
+    pub fn doubtful(&self) -> Option<u64> {
+        self.doubtful
     }
 
     /// The messages in their order.
@@ -178,6 +227,19 @@ pub fn is_from_line(line: &[u8]) -> bool {
 
 fn is_one_of(word: &[u8], names: &[u8]) -> bool {
     names.split(|byte| *byte == b' ').any(|name| name == word)
+}
+
+/// Whether the word after `From ` is a sender: an address, or a word used in its place.
+fn has_sender(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(FROM) else { return false };
+    let sender = rest.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
+    sender.contains(&b'@') || matches!(sender, b"MAILER-DAEMON" | b"-" | b"???" | b"root")
+}
+
+/// Whether a line is a header field (RFC 5322, section 2.2).
+fn is_field(line: &[u8]) -> bool {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    name.len() < line.len() && !name.is_empty() && name.iter().all(|byte| matches!(byte, b'!'..=b'9' | b';'..=b'~'))
 }
 
 /// `12:00` or `12:00:00`.
@@ -301,18 +363,41 @@ mod tests {
 
     #[test]
     fn a_line_from_has_a_date() {
-        for good in [
+        for valid in [
             "From a@b Wed Nov 25 12:00:00 2026",
             "From MAILER-DAEMON Wed Nov  5 12:00 2026",
             "From \"a b\"@c  Wed Nov 25 12:00:00 MET 2026 remote from x",
         ] {
-            assert!(is_from_line(good.as_bytes()), "{good}");
+            assert!(is_from_line(valid.as_bytes()), "{valid}");
         }
         for bad in
             ["From a@b", "From Wed Nov 25 12:00:00 2026", "from a@b Wed Nov 25 12:00:00 2026", "From a Wed Nov x 1"]
         {
             assert!(!is_from_line(bad.as_bytes()), "{bad}");
         }
+    }
+
+    fn starts(text: &str) -> (Vec<u64>, Option<u64>) {
+        let mut scanner = MboxScanner::default();
+        scanner.push(text.as_bytes());
+        let doubtful = scanner.doubtful();
+        (scanner.finish().iter().map(|span| span.start).collect(), doubtful)
+    }
+
+    #[test]
+    fn a_line_from_with_another_date_or_none_separates_messages() {
+        for second in ["From c@d 2026-11-25T12:00:00Z", "From c@d", "From MAILER-DAEMON", "From c@d Mi Nov 25 2026"] {
+            let text = format!("From a@b 25 Nov 2026\nTo: x\n\nhello\n\n{second}\nTo: y\n\nhello\n");
+            let (starts, doubtful) = starts(&text);
+            assert_eq!((starts.len(), doubtful), (2, None), "{second}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_is_text_and_one_before_a_field_is_doubtful() {
+        let mbox = |sentence: &str| starts(&format!("From a@b Wed Nov 25 12:00:00 2026\nTo: x\n\nhello\n\n{sentence}"));
+        assert_eq!(mbox("From there we went home.\nIt rained.\n"), (vec![34], None));
+        assert_eq!(mbox("From there we went home.\nNote: it rained.\n"), (vec![34], Some(6)));
     }
 
     #[test]

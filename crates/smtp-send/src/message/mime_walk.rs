@@ -21,13 +21,13 @@ pub(super) trait Visitor {
     fn end_leaf(&mut self);
     /// Bytes of a boundary line, with the line end before it.
     fn boundary(&mut self, bytes: &[u8]);
-    /// Bytes in front of the first part or behind the last, which nobody is shown.
+    /// Preamble or epilogue of a multipart (RFC 2046, section 5.1.1).
     fn preamble(&mut self, bytes: &[u8]);
 }
 
 /// What a header says about the body behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact")]
 pub(super) struct Entity {
     /// What the body is made of.
     pub(super) kind: Kind,
@@ -39,7 +39,7 @@ pub(super) struct Entity {
     pub(super) typed: bool,
     /// Whether it is a message, not a part of one.
     pub(super) message: bool,
-    /// Whether it is part of what somebody has signed (RFC 1847).
+    /// Whether it is within a signed part (RFC 1847).
     pub(super) signed: bool,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Entity {
 pub(super) enum Kind {
     /// Parts.
     Multipart,
-    /// A message with a header of its own.
+    /// An enclosed message.
     Message,
     /// Content.
     Leaf,

@@ -1,8 +1,7 @@
-//! Where the bytes of a ready message are: in a file that is opened for each reading, in a piece of a mailbox file, or kept
+//! Where the bytes of an existing message are: in a file that is opened for each reading, in a piece of a mailbox file, or kept
 //! from a stream.
 //!
-//! A file that is not the same at the end of a reading as when it was first seen fails the reading, so that a message
-//! which somebody is still writing is never completed.
+//! A file that changes while it is read is an error, so that a message still being written is never completed.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -64,7 +63,7 @@ impl Source {
         Ok(Self::Kept(spool))
     }
 
-    /// What tells whether a file is still the same; `None` for what is no file of its own.
+    /// The version of a file; `None` for a part of a file.
     pub(super) fn version(&self) -> Option<&FileVersion> {
         match self {
             Self::File(named) => Some(&named.seen),

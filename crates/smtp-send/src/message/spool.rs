@@ -1,6 +1,6 @@
 //! Input that is read once and kept, in memory or in a temporary file.
 //!
-//! Reading and keeping fail for different reasons and with different cures, so the two are told apart here.
+//! Errors of reading and of storing are distinct, because their remedies differ.
 
 use std::fmt::Display;
 use std::io::{self, Read, Write};

@@ -1,7 +1,7 @@
-//! A ready message with places in its header and its texts, which each row of a table fills.
+//! A message with placeholders in header and texts, filled by each row of a table.
 //!
-//! What has no place stays byte for byte as it is. A field with one is written anew, its values encoded as its kind needs
-//! (RFC 2047, quoted names); a text with one is decoded, filled, in HTML escaped, and encoded again in UTF-8. Date and
+//! Parts without placeholders keep their bytes. A field with placeholders is rewritten and encoded (RFC 2047, quoted
+//! names); a text is decoded, filled, escaped in HTML, and encoded in UTF-8. Date and
 //! Message-ID belong to one message, so the template's are dropped.
 
 mod decode;
@@ -65,10 +65,10 @@ pub enum TemplateError {
     /// A field or text with a mistake in it.
     #[error("{0}: {1}")]
     Text(String, TemplateTextError),
-    /// Something with a place in a charset that is not read.
+    /// Something with a placeholder in a charset that is not read.
     #[error("{0} has a {{column}} and is in another charset than UTF-8 or Latin-1; save it in UTF-8")]
     Charset(String),
-    /// A place in what somebody has signed.
+    /// A placeholder within a signed part.
     #[error("a {{column}} stands in a signed part, and no signature would hold")]
     Signed,
     /// A field that names further recipients.
@@ -217,12 +217,12 @@ impl Reader<'_> {
         if let Some(copies) = COPIES.iter().find(|copies| field.is(copies)) {
             return Err(TemplateError::Copies(copies));
         }
-        let is_written_anew = !name.to_ascii_lowercase().starts_with("content-");
+        let is_rewritten = !name.to_ascii_lowercase().starts_with("content-");
         let raw = field.unfolded();
         let value = String::from_utf8(raw).ok().and_then(|value| decode::words(&value));
         let has_brace = |text: &str| text.contains(['{', '}']);
         match value {
-            Some(value) if is_written_anew && has_brace(&value) => {
+            Some(value) if is_rewritten && has_brace(&value) => {
                 let wrong = |error| TemplateError::Text(name.clone(), error);
                 if ADDRESSES.iter().any(|known| field.is(known)) {
                     let members = mailboxes::parse(&value, self.columns).map_err(wrong)?;
@@ -232,7 +232,7 @@ impl Reader<'_> {
                     self.segments.push(Segment::Text(name, text));
                 }
             }
-            None if is_written_anew && field.raw.contains(&b'{') => return Err(TemplateError::Charset(name)),
+            None if is_rewritten && field.raw.contains(&b'{') => return Err(TemplateError::Charset(name)),
             _ if DROPPED.iter().any(|dropped| field.is(dropped)) => {}
             _ => self.raw(field.raw),
         }

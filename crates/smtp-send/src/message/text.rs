@@ -59,7 +59,7 @@ impl Text {
         Ok(Self { spool, facts: scan.finish(), charset: None })
     }
 
-    /// Hands the text block by block to `sink`, from its start.
+    /// Passes the text block by block to `sink`, from its start.
     pub fn blocks<E: From<io::Error>>(&mut self, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         self.spool.seek(SeekFrom::Start(0))?;
         let mut block = vec![0; BLOCK];

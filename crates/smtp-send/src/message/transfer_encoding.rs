@@ -1,4 +1,4 @@
-//! A ready message in a form that its server takes: parts with bytes over 127, NUL or lines over 998 bytes get another
+//! A existing message in a form that its server takes: parts with bytes over 127, NUL or lines over 998 bytes get another
 //! transfer encoding (RFC 2045, section 6; RFC 6152, section 3), everything else stays as it is.
 //!
 //! The message is gone through twice: once to learn what each part needs, once to write. A signature over a changed part
@@ -12,7 +12,7 @@ use crate::proto::command::BodyForm;
 use crate::proto::header::Header;
 use crate::proto::mime::Transfer;
 
-/// Preamble that nobody is shown is broken into lines of this length when it has longer ones.
+/// Longer lines of a preamble are broken at this length.
 const PROSE_LINE: usize = 900;
 /// More parts are no mail.
 const MAX_PARTS: usize = 100_000;
@@ -148,7 +148,7 @@ impl Visitor for EncodingPlanner {
     }
 }
 
-/// The second visit: writes the message anew.
+/// The second pass: writes the re-encoded message.
 #[derive(Debug)]
 pub(super) struct Recoder<'a> {
     plan: &'a EncodingPlan,

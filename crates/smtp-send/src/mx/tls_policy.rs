@@ -68,6 +68,9 @@ impl DomainPolicy {
         if route.require_tls {
             return Ok(required(checked, "TLS with a checked certificate, for REQUIRETLS"));
         }
+        if route.demands_tls {
+            return Ok(required(route.trust.clone(), "TLS, because an option about certificates or keys is given"));
+        }
         let trust = Trust { check: Check::Never, ..checked };
         Ok(TlsPolicy {
             tls: TlsMode::Opportunistic,

@@ -6,10 +6,11 @@
 
 mod client_certificate;
 mod dane;
+mod issuers;
 mod pin;
 mod verifier;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -26,6 +27,7 @@ use crate::exit_code::PROTOCOL;
 use crate::proto::auth::binding::Binding;
 use crate::proto::pin::Pin;
 use crate::proto::tlsa::Association;
+use issuers::{TrustedIssuers, Untrusted};
 use pin::{PinMismatch, Pinned};
 use verifier::{AnyCertificate, RuleVerifier};
 
@@ -90,7 +92,7 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
         let check = dane::Dane::new(records, Some(domain), Arc::clone(&provider));
         builder.dangerous().with_custom_certificate_verifier(RuleVerifier::new(check, provider))
     } else if checked {
-        builder.with_root_certificates(roots(trust)?)
+        builder.dangerous().with_custom_certificate_verifier(RuleVerifier::new(issuers(trust, &provider)?, provider))
     } else {
         builder.dangerous().with_custom_certificate_verifier(RuleVerifier::new(AnyCertificate, provider))
     };
@@ -108,7 +110,7 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
 
 /// The pin of the server's key.
 pub fn pin_of(connection: &ClientConnection) -> Option<Pin> {
-    pin::pin_of(connection.peer_certificates()?.first()?)
+    verifier::pin_of(connection.peer_certificates()?.first()?)
 }
 
 /// The channel binding for a login: a secret of TLS 1.3, before that the certificate of the server.
@@ -121,42 +123,50 @@ pub fn binding(connection: &ClientConnection) -> Option<Binding> {
 }
 
 fn pinned(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Pinned, Error> {
-    let issuers = match trust.ca {
-        Some(_) => {
-            let roots = Arc::new(roots(trust)?);
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
-            Some(verifier.map_err(|error| Error::of(Kind::System, "TLS", error))?)
-        }
-        None => None,
-    };
+    let issuers = trust.ca.is_some().then(|| issuers(trust, provider)).transpose()?;
     Ok(Pinned { pins: trust.pins.clone(), issuers })
 }
 
-fn roots(trust: &Trust) -> Result<RootCertStore, Error> {
+fn issuers(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<TrustedIssuers, Error> {
     let mut roots = RootCertStore::empty();
-    let Some(file) = &trust.ca else {
+    let named = match &trust.ca {
+        Some(file) => certificates(file)?,
+        None => Vec::new(),
+    };
+    if trust.ca.is_some() {
+        roots.add_parsable_certificates(named.clone());
+    } else {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
             log::debug!("trusted certificates of this system: {error}");
         }
         roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            let why = "this system has none (package ca-certificates), and --tls-ca is not given";
-            return Err(Error::config("trusted certificates", why));
-        }
-        return Ok(roots);
-    };
+    }
+    if roots.is_empty() {
+        let why = "this system has none (package ca-certificates), and --tls-ca is not given";
+        return Err(Error::config("trusted certificates", why));
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|error| Error::of(Kind::System, "TLS", error))?;
+    Ok(TrustedIssuers { verifier, named })
+}
+
+/// The certificates of a PEM file, at least one.
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let unusable = |why: String| Error::new(Kind::NoInput, "--tls-ca", file.display(), why);
     let text =
         std::fs::read(file).map_err(|error| Error::io("--tls-ca", file.display(), error).with_kind(Kind::NoInput))?;
+    let mut certificates = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+        RootCertStore::empty().add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
+        certificates.push(certificate);
     }
-    if roots.is_empty() {
+    if certificates.is_empty() {
         return Err(unusable("no certificate in PEM form in this file".into()));
     }
-    Ok(roots)
+    Ok(certificates)
 }
 
 /// A date such as `2026-11-25`.
@@ -167,47 +177,12 @@ fn day(time: UnixTime) -> String {
 
 /// The error of a handshake with `peer`, with the option that helps.
 pub fn explain(peer: &str, error: &rustls::Error) -> Error {
-    let cure = "; --tls-ca FILE names an issuer to trust, --insecure accepts any certificate, --tls off sends in clear";
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            let why = "unknown certificate authority; give it with --tls-ca FILE; --insecure accepts any certificate, \
-                       --tls off sends in clear";
-            Error::new(Kind::Denied, "certificate of", peer, why)
-        }
-        rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => {
-            // rustls formats each as `DnsName("mail.example.com")`.
-            let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
-            let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
-            let names = if names.is_empty() { "no name".to_owned() } else { names };
-            let expected = expected.to_str();
-            let why = format!("it is for {names}, not for {expected}; --tls-server-name NAME expects another name");
-            Error::new(Kind::Denied, "certificate of", peer, why)
-        }
-        // rustls has no variant for this error of many self-signed certificates.
-        rustls::Error::InvalidCertificate(CertificateError::Other(other))
-            if other.0.to_string() == "CaUsedAsEndEntity" =>
-        {
-            let why = "signed by itself and marked as an authority (CA:TRUE), which no server's own certificate may be; \
-                       --insecure accepts any certificate, --tls off sends in clear";
-            Error::new(Kind::Denied, "certificate of", peer, why)
-        }
         rustls::Error::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<PinMismatch>() => {
             Error::new(Kind::Denied, "certificate of", peer, other.0.to_string())
         }
-        rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
-            let why = format!("expired on {}; the operator of the server must renew it{cure}", day(*not_after));
-            Error::new(Kind::Denied, "certificate of", peer, why)
-        }
-        rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
-            let why = format!("not valid before {}; check the clock of this machine{cure}", day(*not_before));
-            Error::new(Kind::Denied, "certificate of", peer, why)
-        }
-        rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
-            let why = "it does not match the TLSA records of the server (DANE)";
-            Error::new(Kind::Denied, "certificate of", peer, why)
-        }
         rustls::Error::InvalidCertificate(wrong) => {
-            Error::new(Kind::Denied, "certificate of", peer, format!("{wrong}{cure}"))
+            Error::new(Kind::Denied, "certificate of", peer, untrusted(wrong, None))
         }
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             let why = "it answers without TLS; use --tls starttls, or --tls off to send in clear";
@@ -218,6 +193,47 @@ pub fn explain(peer: &str, error: &rustls::Error) -> Error {
             None => Error::new(PROTOCOL, "start TLS with", peer, error.to_string()),
         },
         _ => Error::new(PROTOCOL, "start TLS with", peer, error.to_string()),
+    }
+}
+
+/// Why a certificate is not trusted, and the options that trust it: first the pin of its key, to copy.
+fn untrusted(wrong: &CertificateError, pin: Option<Pin>) -> String {
+    let cure = match pin {
+        Some(pin) => format!("if this is the right server, trust its key with --tls-pin {pin}"),
+        None => "if this is the right server, trust its key with --tls-pin".to_owned(),
+    };
+    let rest = "or its issuer with --tls-ca FILE; --insecure accepts any certificate";
+    match wrong {
+        CertificateError::Other(other) => {
+            if let Some(Untrusted { pin, cause }) = other.0.downcast_ref() {
+                return untrusted(cause, *pin);
+            }
+            match other.0.downcast_ref() {
+                Some(webpki::Error::CaUsedAsEndEntity) => {
+                    format!("signed by itself and marked as an authority (CA:TRUE); {cure}, {rest}")
+                }
+                _ => format!("{wrong}; {cure}, {rest}"),
+            }
+        }
+        CertificateError::UnknownIssuer => format!("unknown certificate authority; {cure}, {rest}"),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            // rustls formats each as `DnsName("mail.example.com")`.
+            let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+            let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
+            let names = if names.is_empty() { "no name".to_owned() } else { names };
+            let expected = expected.to_str();
+            format!("it is for {names}, not for {expected}; expect that name with --tls-server-name, or {cure}")
+        }
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("expired on {}; the operator of the server must renew it; {cure}", day(*not_after))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("not valid before {}; check the clock of this machine; {cure}", day(*not_before))
+        }
+        CertificateError::ApplicationVerificationFailure => {
+            "it does not match the TLSA records of the server (DANE)".to_owned()
+        }
+        _ => format!("{wrong}; {cure}, {rest}"),
     }
 }
 

@@ -44,9 +44,71 @@ pub enum AddressError {
     /// Brackets or quotes that do not match.
     #[error("unbalanced quotes or brackets")]
     Unbalanced,
+    /// A comment between two words.
+    #[error("a comment within a word; write the address without it")]
+    Comment,
+    /// `"user@host"`.
+    #[error("the whole address is in quotes; remove them")]
+    QuotedWhole,
     /// Words behind `<a@b>`.
     #[error("text behind the address; separate addresses by commas")]
     Trailing,
+}
+
+/// Marks the place of a comment in an addr-spec; control characters are refused before.
+const COMMENT: char = '\0';
+
+/// Removes comments and blanks beside `.` and `@` (RFC 5322, sections 3.2.2 and 4.4).
+///
+/// # Errors
+/// A comment or blank between two atoms: joining them would name another mailbox.
+fn without_comments(text: &str) -> Result<String, AddressError> {
+    let (mut out, mut is_quoted, mut depth) = (String::with_capacity(text.len()), false, 0_usize);
+    // The gap since the last character: none, blanks, or a comment.
+    let mut gap = None;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if depth > 0 => drop(characters.next()),
+            '(' if !is_quoted => depth = depth.saturating_add(1),
+            ')' if depth > 0 => {
+                depth = depth.saturating_sub(1);
+                gap = Some(AddressError::Comment);
+            }
+            _ if depth > 0 => {}
+            COMMENT => gap = Some(AddressError::Comment),
+            ' ' | '\t' if !is_quoted => gap = gap.or(Some(AddressError::LocalPart)),
+            _ => {
+                let is_joint = out.is_empty() || out.ends_with(['.', '@']) || matches!(character, '.' | '@');
+                if let Some(error) = gap.take().filter(|_| !is_joint) {
+                    return Err(error);
+                }
+                out.push(character);
+                match character {
+                    '"' => is_quoted = !is_quoted,
+                    '\\' if is_quoted => out.extend(characters.next()),
+                    _ => {}
+                }
+            }
+        }
+    }
+    if depth > 0 { Err(AddressError::Unbalanced) } else { Ok(out) }
+}
+
+/// Drops a source route `@relay,@relay:` (RFC 5321, appendix C).
+fn without_route(text: &str) -> &str {
+    match text.split_once(':') {
+        Some((route, rest)) if route.starts_with('@') && rest.contains('@') => rest,
+        _ => text,
+    }
+}
+
+/// A local part with dots at its ends or in a row, as a quoted string; `None` for any other.
+fn quoted_dots(local_part: &str) -> Option<String> {
+    let atoms = || local_part.split('.');
+    let is_plain = atoms().flat_map(str::bytes).all(|byte| is_atom_byte(byte) || !byte.is_ascii());
+    let has_text = atoms().any(|atom| !atom.is_empty());
+    (is_plain && has_text && atoms().any(str::is_empty)).then(|| format!("\"{local_part}\""))
 }
 
 /// `local-part@domain`.
@@ -65,9 +127,23 @@ impl Address {
         if text.chars().any(char::is_control) {
             return Err(AddressError::Control);
         }
+        Self::parse_spec(text)
+    }
+
+    /// Parses an addr-spec in which [`COMMENT`] marks a comment; obsolete forms are normalised (RFC 5322, section 4.4).
+    fn parse_spec(text: &str) -> Result<Self, AddressError> {
+        let text = without_comments(text)?;
+        let text = without_route(&text);
         let at = text.rfind('@').ok_or(AddressError::NoDomain)?;
+        if is_quoted_string(text) {
+            return Err(AddressError::QuotedWhole);
+        }
         let (local_part, domain) = text.split_at_checked(at).ok_or(AddressError::NoDomain)?;
         let domain = domain.strip_prefix('@').unwrap_or(domain);
+        // The final dot of an absolute name is not part of SMTP (RFC 5321, section 2.3.5).
+        let domain = domain.strip_suffix('.').unwrap_or(domain);
+        let quoted = quoted_dots(local_part);
+        let local_part = quoted.as_deref().unwrap_or(local_part);
         let domain = if domain.is_ascii() { domain.to_owned() } else { a_labels(domain)? };
         let length = local_part.len().saturating_add(domain.len());
         if local_part.len() > MAX_LOCAL_PART || domain.len() > MAX_DOMAIN || length >= MAX_ADDRESS {
@@ -79,7 +155,7 @@ impl Address {
         if !is_domain(&domain) {
             return Err(AddressError::Domain);
         }
-        Ok(Self { text: format!("{local_part}@{domain}"), at })
+        Ok(Self { at: local_part.len(), text: format!("{local_part}@{domain}") })
     }
 
     /// The part behind the `@`.
@@ -150,9 +226,18 @@ impl AddressScanner<'_> {
         let mut route: Option<String> = None;
         while let Some(character) = self.rest.next() {
             match character {
-                ',' => break,
+                ',' | ';' => break,
+                // The name of a group (RFC 5322, section 3.4); its members follow.
+                ':' if route.is_none() && !bare.contains('@') => {
+                    words.clear();
+                    bare.clear();
+                    comment.clear();
+                }
                 '"' => self.quoted(&mut words, &mut bare)?,
-                '(' => self.comment(&mut comment)?,
+                '(' => {
+                    self.comment(&mut comment)?;
+                    bare.push(COMMENT);
+                }
                 '<' if route.is_none() => route = Some(self.until_bracket()?),
                 '<' | '>' | ')' => return Err(AddressError::Unbalanced),
                 _ if route.is_some() && !character.is_whitespace() => return Err(AddressError::Trailing),
@@ -165,9 +250,9 @@ impl AddressScanner<'_> {
         let name =
             |text: &str| Some(text.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|name| !name.is_empty());
         match route {
-            Some(address) => Ok(Some(Mailbox { name: name(&words), address: Address::parse(address.trim())? })),
-            None if bare.trim().is_empty() => Ok(None),
-            None => Ok(Some(Mailbox { name: name(&comment), address: Address::parse(bare.trim())? })),
+            Some(address) => Ok(Some(Mailbox { name: name(&words), address: Address::parse_spec(address.trim())? })),
+            None if bare.chars().all(|character| character.is_whitespace() || character == COMMENT) => Ok(None),
+            None => Ok(Some(Mailbox { name: name(&comment), address: Address::parse_spec(bare.trim())? })),
         }
     }
 
@@ -207,9 +292,14 @@ impl AddressScanner<'_> {
 
     fn until_bracket(&mut self) -> Result<String, AddressError> {
         let (mut address, mut quoted, mut escaped) = (String::new(), false, false);
-        for character in self.rest.by_ref() {
+        while let Some(character) = self.rest.next() {
             match character {
                 '>' if !quoted => return Ok(address),
+                '(' if !quoted => {
+                    self.comment(&mut String::new())?;
+                    address.push(COMMENT);
+                    continue;
+                }
                 '"' if !escaped => quoted = !quoted,
                 _ => {}
             }
@@ -268,7 +358,7 @@ pub fn is_domain(text: &str) -> bool {
 
 fn is_label(label: &str) -> bool {
     (1..=MAX_LABEL).contains(&label.len())
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         && !label.starts_with('-')
         && !label.ends_with('-')
 }
@@ -289,15 +379,41 @@ mod tests {
     }
 
     #[test]
+    fn obsolete_forms_are_normalised() {
+        for (text, address) in [
+            ("a . b @ example . com", "a.b@example.com"),
+            ("a(x).b@(y)example.com(z)", "a.b@example.com"),
+            ("@relay.example,@other.example:a@b.example", "a@b.example"),
+            ("a@example.com.", "a@example.com"),
+            ("a@under_score.example", "a@under_score.example"),
+            ("a..b@docomo.example", "\"a..b\"@docomo.example"),
+            ("a.@docomo.example", "\"a.\"@docomo.example"),
+            (".a@docomo.example", "\".a\"@docomo.example"),
+        ] {
+            let parsed = Address::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(parsed.as_str(), address, "{text}");
+            assert_eq!(Address::parse(parsed.as_str()).as_ref(), Ok(&parsed));
+            assert!(!parsed.domain().contains('@'), "{text}");
+        }
+        let list =
+            parse_list("Friends: A (x) <a@b.example>, <@r.example:c@d.example>;, e(f)@g.example, none:;").unwrap();
+        let seen: Vec<_> = list.iter().map(|one| one.address.as_str()).collect();
+        assert_eq!(seen, ["a@b.example", "c@d.example", "e@g.example"]);
+        assert_eq!(parse_list("a(comment)b@x.example"), Err(AddressError::Comment));
+    }
+
+    #[test]
     fn what_is_wrong_with_an_address_is_named() {
         let cases = [
             ("", AddressError::Empty),
             ("root", AddressError::NoDomain),
-            ("a..b@example.com", AddressError::LocalPart),
             ("a b@example.com", AddressError::LocalPart),
             ("@example.com", AddressError::LocalPart),
             ("a@", AddressError::Domain),
-            ("a@b_c", AddressError::Domain),
+            ("a(comment)b@example.com", AddressError::Comment),
+            ("a @b c", AddressError::LocalPart),
+            ("\"user@host\"", AddressError::QuotedWhole),
+            ("..@example.com", AddressError::LocalPart),
             ("a@-b.example", AddressError::Domain),
             ("a@[300.1.1.1]", AddressError::Domain),
             ("a@\u{2028}x.example", AddressError::Idn),

@@ -35,6 +35,13 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// The reply with each line replaced.
+    #[must_use]
+    pub fn map_lines(mut self, replace: impl Fn(&[u8]) -> Vec<u8>) -> Self {
+        self.lines.iter_mut().for_each(|line| *line = replace(line));
+        self
+    }
+
     /// The three-digit code, 200 to 599.
     pub fn code(&self) -> u16 {
         self.code

@@ -2,7 +2,7 @@
 //!
 //! One try with one mechanism: a second, weaker one after a refusal would be what an attacker in between hopes for.
 
-use super::{Action, Session, SessionError, State, StopAfter};
+use super::{Action, SentSecrets, Session, SessionError, State, StopAfter};
 use crate::proto::auth::{self, AuthError, Exchange, Wiped};
 use crate::proto::command::Command;
 use crate::proto::reply::Reply;
@@ -37,7 +37,8 @@ impl Session {
             return match exchange.respond(&challenge) {
                 Ok(response) => {
                     if exchange.mechanism().takes_token() {
-                        self.login_detail = auth::readable(&challenge, MAX_DETAIL);
+                        self.login_detail =
+                            auth::readable(&challenge, MAX_DETAIL).map(|detail| self.without_secret(&detail));
                     }
                     self.exchange = Some(exchange);
                     self.say_secret(response)
@@ -63,6 +64,15 @@ impl Session {
         let (mechanism, detail) = (exchange.mechanism(), self.login_detail.take());
         self.error = Some(SessionError::LoginRefused { user, mechanism, reply, detail });
         self.quit()
+    }
+
+    /// A text of the server without the secret of the login.
+    fn without_secret(&self, text: &str) -> String {
+        let mut secrets = SentSecrets::default();
+        if let Some(login) = &self.settings.login {
+            secrets.add(login.secret.as_bytes());
+        }
+        String::from_utf8_lossy(&secrets.mask_bytes(text.as_bytes())).into_owned()
     }
 
     /// `*` in place of a response ends a login (RFC 4954, section 4).

@@ -72,7 +72,7 @@ impl EmlFiles {
         for source in files.mail.files.clone() {
             match source {
                 FileSource::Stdin => {
-                    let message = ExistingMessage::read(stdin(), &files.edits());
+                    let message = ExistingMessage::read(stdin(), &Self::edits());
                     let outgoing = files.outgoing(files.checked(message, STDIN)?);
                     let place = EmlPlace::Stdin(Box::new(SingleMessage::new(outgoing)));
                     files.items.push(EmlItem { place, recipients: Box::default() });
@@ -93,7 +93,7 @@ impl EmlFiles {
         let mbox =
             if is_eml { None } else { Mbox::open(&path).map_err(|error| errors::unreadable(path.display(), error))? };
         let Some(mbox) = mbox else {
-            let checked = self.checked(ExistingMessage::open(&path, &self.edits()), &path.display().to_string());
+            let checked = self.checked(ExistingMessage::open(&path, &Self::edits()), &path.display().to_string());
             if let Some(checked) = self.unless_skipped(checked, keep_going)?
                 && let Some(version) = checked.message.version().cloned()
             {
@@ -134,13 +134,13 @@ impl EmlFiles {
         let (path, file) = &self.mboxes[mbox];
         let name = mbox_name(path, number);
         match file.extract(number) {
-            Some(message) => self.checked(ExistingMessage::extract(message, &self.edits()), &name),
+            Some(message) => self.checked(ExistingMessage::extract(message, &Self::edits()), &name),
             None => Err(Error::new(Kind::NoInput, "read", name, "no such message")),
         }
     }
 
-    fn edits(&self) -> Edits {
-        Edits { remove_bcc: self.mail.recipients.is_none(), ..Edits::default() }
+    fn edits() -> Edits {
+        Edits { remove_bcc: true, ..Edits::default() }
     }
 
     /// Checks that a message has a header, and its envelope an author and recipients.
@@ -210,7 +210,7 @@ impl MessageSource for EmlFiles {
         let checked = match &self.item(number)?.place {
             EmlPlace::Stdin(kept) => return Ok(kept.open()),
             EmlPlace::File(path, version) => {
-                let message = ExistingMessage::open(path, &self.edits());
+                let message = ExistingMessage::open(path, &Self::edits());
                 if message.as_ref().is_ok_and(|message| message.version() != Some(version)) {
                     let why = "the file has changed since it was first read";
                     return Err(Error::new(Kind::Temporary, "read", path.display(), why));

@@ -49,6 +49,15 @@ impl Server {
         Self::listen(address, script, tls.map(|(authority, name)| authority.server_config(name)), None)
     }
 
+    /// Starts a server with STARTTLS that uses the certificate of `authority` itself: self-signed, marked as an
+    /// authority, without a host name.
+    ///
+    /// # Panics
+    /// When the server cannot listen.
+    pub fn start_as_authority(script: Script, authority: &Authority) -> Self {
+        Self::start_on_free_port(script.extensions(&["STARTTLS"]), Some(authority.own_config()))
+    }
+
     /// Starts a server with STARTTLS and an expired certificate for `name` by `authority`.
     ///
     /// # Panics

@@ -55,6 +55,12 @@ impl Authority {
         self.sign(&CertificateParams::new(vec![name.to_owned()]).expect("a name"))
     }
 
+    /// The TLS settings of a server that uses the certificate of this authority itself.
+    pub(super) fn own_config(&self) -> Arc<ServerConfig> {
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.issuer.key().serialize_der()));
+        server_config(self.issuer.der().clone(), key)
+    }
+
     /// The TLS settings of a server whose certificate expired on 2020-01-01.
     pub(super) fn expired_config(&self, name: &str) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");

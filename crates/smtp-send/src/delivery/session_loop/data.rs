@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Error, Kind};
 
-use super::{Connection, ConnectionLost, MessageQueue, log_reply};
+use super::{Connection, ConnectionLost, MessageQueue};
 use crate::delivery::progress::UploadProgress;
 use crate::message::{Message, Piece};
 use crate::net::transport::ConnectionError;
@@ -70,16 +70,10 @@ pub(super) fn send(
             queue.upload_complete().map_err(ConnectionLost::incomplete)?;
             Ok(Event::Uploaded { chunks })
         }
-        Err(UploadError::EarlyReply(reply)) => {
-            log_reply(&reply);
-            Ok(Event::Reply(reply))
-        }
+        Err(UploadError::EarlyReply(reply)) => Ok(connection.received(reply, State::Upload)),
         Err(UploadError::Connection(error)) => {
             match connection.transport.reply(LAST_REPLY_TIMEOUT, State::Upload.name()) {
-                Ok(reply) => {
-                    log_reply(&reply);
-                    Ok(Event::Reply(reply))
-                }
+                Ok(reply) => Ok(connection.received(reply, State::Upload)),
                 Err(_) => Err(ConnectionLost::incomplete(error)),
             }
         }

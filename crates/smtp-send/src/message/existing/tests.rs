@@ -98,7 +98,7 @@ fn the_size_is_that_of_what_is_sent() {
 }
 
 #[test]
-fn a_header_in_another_script_is_told_unless_it_is_removed() {
+fn a_header_in_another_script_is_reported_unless_it_is_removed() {
     assert!(ready("Subject: ü\n\n".as_bytes(), &Edits::default()).needs_smtputf8());
     assert!(!ready("Subject: u\n\nü".as_bytes(), &Edits::default()).needs_smtputf8());
     let edits = Edits { remove_bcc: true, ..Edits::default() };
@@ -107,7 +107,7 @@ fn a_header_in_another_script_is_told_unless_it_is_removed() {
 
 #[test]
 fn a_line_of_the_header_that_no_server_takes_is_folded() {
-    let list = vec!["somebody@example.com"; 60].join(", ");
+    let list = vec!["recipient@example.com"; 60].join(", ");
     let sent = text(&mut ready(format!("X: y\nTo: {list}\n\nx").as_bytes(), &Edits::default()));
     assert!(sent.lines().all(|line| line.len() <= 78), "{sent}");
     assert_eq!(sent.replace("\r\n ", " "), format!("X: y\r\nTo: {list}\r\n\r\nx"));
@@ -130,8 +130,8 @@ fn a_file_that_changes_after_it_was_looked_at_is_not_completed() {
     let mut ready = ExistingMessage::open(&path, &Edits::default()).unwrap();
     assert!(text(&mut ready).ends_with("text\r\n"));
     fs::write(&path, "To: a@x\n\ntext and more\n").unwrap();
-    let told = sent(&mut ready, BodyForm::EightBit).unwrap_err().to_string();
-    assert!(told.contains("mail.eml: the file has changed"), "{told}");
+    let error = sent(&mut ready, BodyForm::EightBit).unwrap_err().to_string();
+    assert!(error.contains("mail.eml: the file has changed"), "{error}");
     fs::remove_file(&path).unwrap();
     assert!(sent(&mut ready, BodyForm::EightBit).unwrap_err().to_string().contains("mail.eml: No such file"));
 }

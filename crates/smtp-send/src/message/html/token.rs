@@ -224,7 +224,7 @@ pub(super) fn content_ids(html: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// The bytes that a part of a URL stands for.
+/// Percent-decodes a part of a URL.
 pub(super) fn percent_decode(text: &str) -> Vec<u8> {
     let (mut out, mut bytes) = (Vec::with_capacity(text.len()), text.as_bytes().iter());
     while let Some(byte) = bytes.next() {
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_and_texts_are_told_apart() {
+    fn tags_and_texts_are_distinguished() {
         let html = "a<!-- <b> --><p title=\"x>y\">1 < 2</p><!doctype html><br/>&amp;<";
         let seen: Vec<_> = tokens(html).collect();
         assert_eq!(

@@ -28,7 +28,7 @@ pub(super) fn body(encoded: &[u8], transfer: Transfer) -> Option<Vec<u8>> {
     }
 }
 
-/// Text in one of the few charsets that can be told apart from nothing: UTF-8, ASCII, Latin-1.
+/// Text in one of the supported charsets: UTF-8, ASCII, Latin-1.
 pub(super) fn text(bytes: Vec<u8>, charset: Option<&str>) -> Option<String> {
     match charset.map(str::to_ascii_lowercase).as_deref() {
         None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => String::from_utf8(bytes).ok(),

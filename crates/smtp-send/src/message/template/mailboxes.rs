@@ -1,4 +1,4 @@
-//! Address fields with places in them: `{name} <{email}>, ann@example.com`.
+//! Address fields with placeholders: `{name} <{email}>, ann@example.com`.
 //!
 //! The list is cut into its members before anything is filled in, so a value can make a name or an address wrong, but never
 //! add one.
@@ -6,7 +6,7 @@
 use super::text::{Columns, TemplateText, TemplateTextError};
 use crate::proto::address::{Address, AddressError, Mailbox};
 
-/// A mailbox with places in it.
+/// A mailbox with placeholders.
 #[derive(Debug)]
 pub(super) struct ListMember {
     name: Option<TemplateText>,

@@ -58,7 +58,7 @@ fn what_has_no_place_stays_and_what_belongs_to_one_message_goes() {
 }
 
 #[test]
-fn mistakes_are_told_before_anything_is_filled() {
+fn mistakes_are_reported_before_anything_is_filled() {
     let error = |message: &str| template(message).unwrap_err().to_string();
     assert_eq!(error("Subject: {nam} {x}\n\n{nam}\n"), "no column is called nam, x; there are email, name, n");
     assert!(error("Subject: x\n\nHi { and\n").starts_with("the text: '{ and"), "{}", error("Subject: x\n\nHi { and\n"));

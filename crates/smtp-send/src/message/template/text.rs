@@ -1,4 +1,4 @@
-//! Text with places in it: `{column}` stands for what a row has in that column, `{{` and `}}` for a brace.
+//! Text with placeholders: `{column}` is the value of a row in that column, `{{` and `}}` are braces.
 //!
 //! A brace that is alone and closes nothing is text. In HTML so is everything between `<style>` or `<script>` and its end,
 //! where braces mean something else.
@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 /// Elements of HTML whose content is no text.
 const RAW_ELEMENTS: [&str; 2] = ["style", "script"];
-/// A longer name is none; somebody has forgotten to double a brace.
+/// A longer name is an error: a brace was not doubled.
 const MAX_NAME: usize = 200;
 
-/// A text with places in it.
+/// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateText {
     pieces: Vec<TemplatePiece>,
@@ -34,7 +34,7 @@ pub enum TemplateTextError {
     Control,
 }
 
-/// The columns of a table, and the names that were looked for in vain.
+/// The columns of a table, and the names not found in it.
 #[derive(Debug, Default)]
 pub struct Columns {
     names: Vec<String>,
@@ -96,7 +96,7 @@ impl TemplateText {
         Ok(Self { pieces })
     }
 
-    /// Whether there is any place in it.
+    /// Whether there is any placeholder in it.
     pub fn has_places(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, TemplatePiece::Column(_)))
     }
@@ -129,7 +129,7 @@ fn name_of(text: &str) -> Option<&str> {
     (rest[end..].starts_with('}') && !name.trim().is_empty() && name.len() <= MAX_NAME).then_some(name)
 }
 
-/// The length of what stands at the start of `text` and holds no places: an element as a whole, or one character.
+/// The length of what stands at the start of `text` and holds no placeholders: an element as a whole, or one character.
 fn raw_element(text: &str) -> usize {
     let starts = |name: &&&str| {
         let tag = text.get(1..=name.len()).is_some_and(|tag| tag.eq_ignore_ascii_case(name));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_is_told() {
+    fn what_is_no_placeholder_is_reported() {
         for text in ["{", "{}", "a { b", "{name", "{na{me}", "{na\nme}"] {
             assert!(matches!(filled(text, false), Err(TemplateTextError::Brace(_))), "{text}");
         }

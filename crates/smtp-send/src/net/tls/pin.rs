@@ -4,13 +4,11 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerified;
-use rustls::pki_types::CertificateDer;
-use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, OtherError};
 
-use super::verifier::{CertificateRule, PresentedChain};
+use super::issuers::TrustedIssuers;
+use super::verifier::{CertificateRule, PresentedChain, pin_of};
 use crate::proto::pin::Pin;
 
 /// The key of the server is not pinned.
@@ -18,18 +16,12 @@ use crate::proto::pin::Pin;
 #[error("its key is {0}, which --tls-pin does not list: another server, or a new key")]
 pub(super) struct PinMismatch(Pin);
 
-/// The pin of the key of a certificate.
-pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
-    let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    Some(Pin::of(&parsed.subject_public_key_info()))
-}
-
 /// Accepts a certificate with a pinned key.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pub(super) pins: Vec<Pin>,
     /// Checks the issuers too, with `--tls-ca`.
-    pub(super) issuers: Option<Arc<WebPkiServerVerifier>>,
+    pub(super) issuers: Option<TrustedIssuers>,
 }
 
 impl CertificateRule for Pinned {
@@ -39,7 +31,7 @@ impl CertificateRule for Pinned {
             return Err(CertificateError::Other(OtherError(Arc::new(PinMismatch(pin)))).into());
         }
         match &self.issuers {
-            Some(issuers) => presented.verified_by(&**issuers, presented.host),
+            Some(issuers) => issuers.check(presented),
             None => Ok(ServerCertVerified::assertion()),
         }
     }

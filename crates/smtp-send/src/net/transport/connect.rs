@@ -1,13 +1,14 @@
 //! Opens a connection: to the addresses of a host, each in turn, or to a unix socket.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Error, Kind};
+use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, getaddrinfo};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::deadline_stream::DeadlineStream;
@@ -204,27 +205,39 @@ fn addresses(
     limits: Limits,
 ) -> Result<Vec<SocketAddr>, Error> {
     let timeout = limits.until(RESOLVE_TIMEOUT).saturating_duration_since(Instant::now());
-    let (answer, answers) = mpsc::channel();
-    let wanted = (server.host.clone(), server.port);
+    let (sender, results) = mpsc::channel();
+    let host = server.host.clone();
     thread::spawn(move || {
-        // The receiver has exceeded its deadline.
-        let _ = answer.send(wanted.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
+        // The receiver may have exceeded its deadline.
+        let _ = sender.send(look_up(&host));
     });
-    let found = answers.recv_timeout(timeout).map_err(|_| {
+    let found = results.recv_timeout(timeout).map_err(|_| {
         let why = format!("the resolver did not answer within {}", seconds(timeout));
         Error::new(Kind::Temporary, role, &server.host, why)
     })?;
-    let found = found.map_err(|error| {
-        // std reports getaddrinfo(3) errors as text only.
-        let text = error.to_string();
-        let why = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned();
-        let kind = if why.contains("Temporary") { Kind::Temporary } else { Kind::UnknownHost };
-        Error::new(kind, role, &server.host, why)
-    })?;
+    let found = found.map_err(|(kind, why)| Error::new(kind, role, &server.host, why))?;
     let fits = |address: &SocketAddr| match (options.family, options.bind) {
         (Family::V4, _) | (Family::Any, Some(IpAddr::V4(_))) => address.is_ipv4(),
         (Family::V6, _) | (Family::Any, Some(IpAddr::V6(_))) => address.is_ipv6(),
         (Family::Any, None) => true,
     };
-    Ok(found.into_iter().filter(fits).collect())
+    let with_port = |mut address: SocketAddr| {
+        address.set_port(server.port);
+        address
+    };
+    Ok(found.into_iter().filter(fits).map(with_port).collect())
+}
+
+/// The addresses of a host by getaddrinfo(3); or the kind and the text of its error.
+fn look_up(host: &str) -> Result<Vec<SocketAddr>, (Kind, String)> {
+    let hints = AddrInfoHints { socktype: nix::libc::SOCK_STREAM, ..AddrInfoHints::default() };
+    let failed = |error: LookupError| {
+        let is_temporary = matches!(error.kind(), LookupErrorKind::Again);
+        let kind = if is_temporary { Kind::Temporary } else { Kind::UnknownHost };
+        let text = io::Error::from(error).to_string();
+        (kind, text.rsplit(": ").next().unwrap_or_default().to_owned())
+    };
+    let found = getaddrinfo(Some(host), None, Some(hints)).map_err(failed)?;
+    let found: io::Result<Vec<SocketAddr>> = found.map(|info| info.map(|info| info.sockaddr)).collect();
+    found.map_err(|error| (Kind::UnknownHost, common::error::reason(&error)))
 }

@@ -129,7 +129,7 @@ impl<'a> Socks5<'a> {
             4 => ProxyError::Unreachable(because("host unknown or unreachable")),
             5 => ProxyError::Unreachable(because("connection refused")),
             6 => ProxyError::Unreachable(because("packets lived too short")),
-            7 => ProxyError::Unable("it does not connect to anybody (SOCKS reply 7)".into()),
+            7 => ProxyError::Unable("it connects to no host (SOCKS reply 7)".into()),
             8 => ProxyError::Unable(format!("it does not take {} as an address (SOCKS reply 8)", self.target.host)),
             _ => ProxyError::Unreachable(because("no reason known")),
         }
