@@ -19,6 +19,7 @@
 //! - `sockets`: unix sockets, sockets that were open at the start
 //! - `proxies`: whose word about a client counts
 //! - `tls`: HTTPS, certificates, those who speak something else
+//! - `logging`: what the access log says, and where it goes
 //! - `login`: who is let in, what guessing costs, where passwords come from
 //! - `types`: content types, files that are stored compressed
 //! - `watching`: health, draining, metrics, the log for machines
@@ -36,6 +37,7 @@ mod freshness;
 mod limits;
 mod listing;
 mod live;
+mod logging;
 mod login;
 mod protocol;
 mod proxies;

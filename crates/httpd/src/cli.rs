@@ -136,9 +136,9 @@ pub struct Cli {
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     pub cache_memory: usize,
 
-    /// Where the access log goes: a file, - for standard output, or off.
-    #[arg(long, value_name = "FILE|-|off", default_value = "-")]
-    pub access_log: String,
+    /// Where the access log goes: a file, - for standard output, or off. Default: standard output, with -q off.
+    #[arg(long, value_name = "FILE|-|off")]
+    pub access_log: Option<String>,
 
     /// Form of the access log. Default: dev on a terminal, else combined.
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -189,6 +189,10 @@ pub struct Cli {
     #[arg(long, value_name = "PATH")]
     pub health: Option<String>,
 
+    /// Write health checks to the access log as well.
+    #[arg(long, requires = "health")]
+    pub log_health: bool,
+
     /// Answer this path with what was counted, in the text format of Prometheus.
     #[arg(long, value_name = "PATH")]
     pub metrics: Option<String>,
@@ -229,7 +233,7 @@ pub struct Cli {
     #[arg(long)]
     pub qr: bool,
 
-    /// Say less: no banner, errors only.
+    /// Say less: no banner, no access log on standard output, errors only.
     #[arg(short, long)]
     pub quiet: bool,
 

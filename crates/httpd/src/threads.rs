@@ -1,6 +1,6 @@
 //! The worker threads: started, supervised, and ended by signals.
 
-use std::io;
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -81,7 +81,7 @@ impl WorkerThreads {
         let limiter = ConnectionLimiter::new(config.max_connections, config.max_per_address);
         let (proxies, auth) = (Arc::new(std::mem::take(&mut config.proxies)), authenticator.clone());
         let factory = WorkerFactory {
-            color: color.applies_to(&io::stdout()),
+            color: sink.as_ref().is_some_and(|sink| sink.is_colored(color)),
             started,
             cache: CacheBudget::split(config.cache_memory, workers, site.compress),
             metrics: Arc::new(Metrics::new(workers, Arc::clone(&limiter), Arc::clone(&shutdown), auth.clone())),
@@ -134,7 +134,13 @@ impl WorkerThreads {
                 None if self.threads.iter().any(JoinHandle::is_finished) => return self.join(),
                 None => self.certificate.iter().for_each(|certificate| certificate.check()),
                 Some(Signal::SIGHUP) => self.reload(),
-                Some(_) => return self.stop(),
+                Some(signal) => {
+                    if signal == Signal::SIGINT && io::stderr().is_terminal() {
+                        // The terminal has echoed ^C.
+                        let _ = io::stderr().write_all(b"\n");
+                    }
+                    return self.stop();
+                }
             }
         }
     }

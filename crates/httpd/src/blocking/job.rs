@@ -58,7 +58,7 @@ fn send(
         ResponseWriter::new(&mut connection.stream, connection.bucket.as_mut(), min_rate, shutdown, chunked);
     let result = writer.write(&ready, body);
     if let Some(entry) = &mut log_entry {
-        entry.bytes = writer.body_bytes();
+        entry.bytes += writer.body_bytes();
     }
     let peer = connection.peer;
     match (&result, &log_entry) {
