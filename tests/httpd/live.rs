@@ -233,17 +233,17 @@ fn a_browser_is_opened_with_the_address_and_a_missing_one_is_a_warning() {
     let (browser, opened) = (folder.path().join("browser"), folder.path().join("opened"));
     fs::write(&browser, "#!/bin/sh\necho \"$@\" >\"${0%browser}opened\"\n").unwrap();
     fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
-    let start = |case: String| {
+    let start = |browsers: String| {
         let mut command = httpd();
-        command.args(["--open", "-b", "127.0.0.1", "-p", "0"]).arg(folder.path()).env("BROWSER", case).env("PATH", "");
+        command.args(["--open", "-b", "127.0.0.1", "-p", "0"]).arg(folder.path()).env("BROWSER", browsers).env("PATH", "");
         let running = Running::start(&mut command);
         // A warning about the browser also has the address.
         let said = |text: &str| listening_address(&text[text.find("httpd: serving")?..]);
         let address = running.wait_for_stderr(said);
         (running, address)
     };
-    for (case, arguments) in [("", ""), (" --new %s now", "--new ")] {
-        let (_running, address) = start(format!("/nowhere/at-all:{}{case}", browser.display()));
+    for (options, arguments) in [("", ""), (" --new %s now", "--new ")] {
+        let (_running, address) = start(format!("/nowhere/at-all:{}{options}", browser.display()));
         let end = Instant::now() + WAIT_TIMEOUT;
         while !fs::read_to_string(&opened).is_ok_and(|words| words.ends_with('\n')) {
             assert!(Instant::now() < end, "no browser was opened");
