@@ -235,7 +235,11 @@ fn a_browser_is_opened_with_the_address_and_a_missing_one_is_a_warning() {
     fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
     let start = |browsers: String| {
         let mut command = httpd();
-        command.args(["--open", "-b", "127.0.0.1", "-p", "0"]).arg(folder.path()).env("BROWSER", browsers).env("PATH", "");
+        command
+            .args(["--open", "-b", "127.0.0.1", "-p", "0"])
+            .arg(folder.path())
+            .env("BROWSER", browsers)
+            .env("PATH", "");
         let running = Running::start(&mut command);
         // A warning about the browser also has the address.
         let said = |text: &str| listening_address(&text[text.find("httpd: serving")?..]);
