@@ -174,7 +174,7 @@ fn a_file_that_shrinks_ends_the_connection_and_one_that_grows_is_cut() {
 }
 
 #[test]
-fn the_listing_has_a_link_to_the_archive() {
+fn the_listing_has_a_button_for_the_archive() {
     let server = Server::with_files(&[("d/a", b"a")]);
-    assert!(server.get("/d/").text().contains("<a href=\"?download=tar\""));
+    assert!(server.get("/d/").text().contains("<button name=\"download\" value=\"tar\">"));
 }

@@ -71,7 +71,7 @@ fn a_page_has_the_script_in_it_and_is_neither_kept_nor_sent_in_parts() {
     let mut client = server.connect();
     let page = client.get("/", "Accept-Encoding: gzip\r\nRange: bytes=0-3\r\n");
     assert_eq!((page.status, page.field("Content-Encoding")), (200, None));
-    let start = "<!doctype html><title>t</title><body>text<script src=\".httpd/live-reload.js\" data-since=";
+    let start = "<!doctype html><title>t</title><body>text<script src=\"./.httpd/live-reload.js\" data-since=";
     let script = page.text().strip_prefix(start).unwrap();
     assert!(script.ends_with("</script>\n</body></html>"), "{script}");
     assert_eq!((page.field("Cache-Control"), page.field("Last-Modified")), (Some("no-store"), None));
@@ -117,7 +117,7 @@ fn every_html_page_of_the_server_has_the_script_by_a_relative_reference() {
         ("/a/x.xhtml", 200, "src=\"../.httpd/live-reload.js\""),
         ("/a/c/", 200, "src=\"../../.httpd/live-reload.js\""),
         ("//nothing", 404, "src=\"../.httpd/live-reload.js\""),
-        ("/nothing", 404, "src=\".httpd/live-reload.js\""),
+        ("/nothing", 404, "src=\"./.httpd/live-reload.js\""),
         ("/%zz/", 400, "src=\"../.httpd/live-reload.js\""),
     ] {
         let page = client.get(target, "Accept: text/html\r\n");

@@ -19,6 +19,7 @@
 //! - `sockets`: unix sockets, inherited sockets
 //! - `proxies`: the client as reported by trusted proxies
 //! - `tls`: HTTPS, certificates, clients without TLS
+//! - `logging`: the content of the access log, and where it is written
 //! - `login`: access, the cost of guesses, sources of passwords
 //! - `types`: content types, files that are stored compressed
 //! - `watching`: health, draining, metrics, the JSON log
@@ -36,6 +37,7 @@ mod freshness;
 mod limits;
 mod listing;
 mod live;
+mod logging;
 mod login;
 mod protocol;
 mod proxies;

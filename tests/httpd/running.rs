@@ -234,19 +234,44 @@ fn requests_that_had_arrived_before_a_stop_are_answered() {
     assert_eq!(server.running.finish().code(), 0);
 }
 
-#[test]
-fn a_second_signal_does_not_wait() {
-    let big = vec![b'x'; 30_000_000];
-    let server = Server::with_files(&[("big", &big)]);
-    let mut busy = server.connect();
-    busy.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    sleep(Duration::from_millis(50));
+/// A server with a download that the client does not read, and what is in the access log after the stop.
+fn stop_during_download(options: &[&str], signals: &[Signal]) -> (i32, String, String, Duration) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let options = [options, &["--access-log", log.path().to_str().unwrap()]].concat();
+    let server = Server::with_options(&[("big", &vec![b'x'; 30_000_000])], &options);
+    let mut stalled = server.connect();
+    stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(stalled.response_to_head().status, 200);
     let start = Instant::now();
-    server.running.signal(Signal::SIGINT);
-    sleep(Duration::from_millis(50));
-    server.running.signal(Signal::SIGINT);
-    assert_eq!(server.running.finish().code(), 0);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    for signal in signals {
+        server.running.signal(*signal);
+        // The program takes one signal of a kind at a time.
+        sleep(Duration::from_millis(50));
+    }
+    let finished = server.running.finish();
+    (finished.code(), finished.stderr.clone(), fs::read_to_string(log.path()).unwrap(), start.elapsed())
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_the_exit_code_is_3_if_a_response_was_cut() {
+    let (code, stderr, _, elapsed) = stop_during_download(&[], &[Signal::SIGINT, Signal::SIGINT]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+}
+
+#[test]
+fn a_download_that_takes_longer_than_the_stop_timeout_is_cut_and_logged() {
+    for workers in ["1", "2"] {
+        let options = ["--stop-timeout", "200ms", "--workers", workers];
+        let (code, stderr, log, elapsed) = stop_during_download(&options, &[Signal::SIGTERM]);
+        assert_eq!(code, 3, "{stderr}");
+        assert!(elapsed < Duration::from_secs(8), "{elapsed:?}");
+        assert!(stderr.contains("response cut at the stop after ") && stderr.contains("GET /big HTTP/1.1"), "{stderr}");
+        assert!(stderr.contains("responses cut at the stop: 1; give them more time with --stop-timeout"), "{stderr}");
+        let bytes = log.split("\" 200 ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        let bytes: u64 = bytes.parse().unwrap();
+        assert!((1..30_000_000).contains(&bytes), "the log has the bytes that were sent: {log}");
+    }
 }
 
 #[test]
@@ -312,22 +337,43 @@ fn an_idle_connection_keeps_nothing_of_a_head_that_came_in_pieces() {
 }
 
 #[test]
-fn connections_over_the_limit_are_told_to_come_back() {
+fn connections_over_the_limit_get_503_while_the_others_are_busy() {
     for option in ["--max-connections", "--max-per-ip"] {
         let server = Server::with_options(&[("a", b"a")], &[option, "2", "--header", "X-Team: web"]);
-        let mut first = server.connect();
-        assert_eq!(first.get("/a", "").text(), "a");
-        let mut second = server.connect();
-        assert_eq!(second.get("/a", "").text(), "a");
-        let mut third = server.connect();
-        let refusal = third.response();
+        let mut busy = [server.connect(), server.connect()];
+        for client in &mut busy {
+            client.send("GET /a HTTP/1.1\r\n");
+        }
+        // A head that has begun to arrive is no idle connection.
+        let mut refusal = server.get("/a");
+        testkit::wait_until(WAIT_TIMEOUT, || {
+            refusal = server.get("/a");
+            refusal.status == 503
+        });
         assert_eq!((refusal.status, refusal.field("Retry-After")), (503, Some("1")));
         assert!(refusal.field("Date").is_some(), "{}", refusal.head);
         assert_eq!(refusal.field("X-Content-Type-Options"), Some("nosniff"));
         assert_eq!(refusal.field("X-Team"), Some("web"));
-        drop(first);
-        sleep(Duration::from_millis(100));
-        assert_eq!(server.get("/a").text(), "a");
+        for client in &mut busy {
+            client.send("Host: h\r\n\r\n");
+            assert_eq!(client.response().text(), "a");
+        }
+    }
+}
+
+#[test]
+fn at_the_limit_idle_connections_give_way_to_new_ones() {
+    for (option, workers) in [("--max-connections", "1"), ("--max-per-ip", "1"), ("--max-connections", "3")] {
+        let server = Server::with_options(&[("a", b"a")], &[option, "4", "--workers", workers]);
+        let mut clients = Vec::new();
+        for number in 0..40 {
+            let mut client = server.connect();
+            assert_eq!(client.get("/a", "").text(), "a", "{option} {workers}: client {number}");
+            clients.push(client);
+        }
+        let last = clients.len() - 1;
+        assert_eq!(clients[last].get("/a", "").text(), "a", "the newest connection is kept");
+        assert!(clients[0].is_closed());
     }
 }
 
@@ -348,16 +394,6 @@ fn on_a_single_core_a_client_that_reads_nothing_does_not_stop_the_others() {
     let start = Instant::now();
     assert_eq!(server.get("/a").text(), "a");
     assert!(start.elapsed() < Duration::from_secs(5));
-}
-
-#[test]
-fn a_stop_ends_a_single_worker_in_the_middle_of_a_download_too() {
-    let server = Server::with_options(&[("big", &vec![b'x'; 30_000_000])], &["--workers", "1"]);
-    let mut stalled = server.connect();
-    stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    sleep(Duration::from_millis(100));
-    server.running.signal(Signal::SIGTERM);
-    assert_eq!(server.running.finish().code(), 0);
 }
 
 #[test]

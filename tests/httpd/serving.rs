@@ -44,7 +44,7 @@ fn a_single_worker_serves_everything() {
     let mut client = server.connect();
     assert!(client.get("/big", "").body == big);
     assert_eq!(client.get("/small", "").body, b"s");
-    assert!(client.get("/sub/", "").text().contains("<table>"));
+    assert!(client.get("/sub/", "").text().contains("This folder is empty."));
     assert!(client.get("/big", "Range: bytes=-10\r\n").body == big[..10]);
 }
 
@@ -106,7 +106,9 @@ fn what_is_missing_is_404_with_the_page_of_the_site_if_it_has_one() {
     let plain = server.get("/nothing");
     assert_eq!((plain.status, plain.field("Content-Type")), (404, Some("text/plain; charset=utf-8")));
     let html = server.connect().get("/nothing", "Accept: text/html\r\n");
-    assert!(html.text().contains("<h1>404 Not Found</h1>"));
+    assert!(html.text().contains("<main><h1>404 Not Found</h1>"));
+    let deep = server.connect().get("/a/b/c?x", "Accept: text/html\r\n");
+    assert!(deep.text().contains("<a href=\"../../\">Start page</a><a href=\"./\">Folder above</a>"));
     assert!(html.field("Content-Security-Policy").is_some());
     let server = Server::with_files(&[("404.html", b"our own page")]);
     let own = server.get("/nothing/at/all");

@@ -73,9 +73,15 @@ fn metrics_count_responses() {
     for other in &mut crowd {
         assert_eq!(other.get("/a", "").text(), "aaa");
     }
+    // Requests that have begun, so that no connection is idle and gives way.
+    for other in &mut crowd {
+        other.send("GET /a HTTP/1.1\r\n");
+    }
+    client.send("GET /-/metrics HTTP/1.1\r\n");
     let mut refused = server.connect();
     assert_eq!(refused.response().status, 503);
-    let answer = client.get("/-/metrics", "");
+    client.send("Host: h\r\n\r\n");
+    let answer = client.response();
     assert_eq!(answer.field("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let text = answer.text();
     assert_eq!(value(text, "httpd_requests_total{status=\"200\",lane=\"memory\"}"), Some(5), "{text}");

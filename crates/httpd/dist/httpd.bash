@@ -23,7 +23,7 @@ _httpd() {
 
     case "${cmd}" in
         httpd)
-            opts="-p -b -q -v -h -V --root --port --bind --socket-mode --tls-cert --tls-key --tls-self-signed --redirect-http --public-port --index --no-listing --spa --clean-urls --hidden --symlinks --header --cors --cross-origin-isolated --cache --mime --default-type --encoded --no-precompressed --compress --cache-memory --access-log --log-format --max-connections --max-per-ip --header-timeout --idle-timeout --min-rate --trust-proxy --proxy-protocol --auth-file --auth --health --metrics --drain --limit-rate --workers --user --no-sandbox --live-reload --open --qr --quiet --verbose --color --help --version"
+            opts="-p -b -q -v -h -V --root --port --bind --socket-mode --tls-cert --tls-key --tls-self-signed --redirect-http --public-port --index --no-listing --spa --clean-urls --hidden --symlinks --header --cors --cross-origin-isolated --cache --mime --default-type --encoded --no-precompressed --compress --cache-memory --access-log --log-format --max-connections --max-per-ip --header-timeout --idle-timeout --min-rate --trust-proxy --proxy-protocol --auth-file --auth --health --log-health --metrics --drain --stop-timeout --limit-rate --workers --user --no-sandbox --live-reload --open --qr --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -154,6 +154,10 @@ _httpd() {
                     return 0
                     ;;
                 --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -17,7 +17,7 @@ complete -c httpd -l mime -d 'Content type by extension, file name or glob, such
 complete -c httpd -l default-type -d 'Content type of files whose type is unknown. Default: application/octet-stream' -r
 complete -c httpd -l encoded -d 'Files that end in .br, .gz or .zst and are sent as what they contain, with Content-Encoding, such as \'Build/**\' of Unity; may be repeated' -r
 complete -c httpd -l cache-memory -d 'Memory for small files and compressed text, in MiB' -r
-complete -c httpd -l access-log -d 'Where the access log goes: a file, - for standard output, or off' -r
+complete -c httpd -l access-log -d 'Where the access log goes: a file, - for standard output, or off. Default: standard output, with -q off' -r
 complete -c httpd -l log-format -d 'Form of the access log. Default: dev on a terminal, else combined' -r -f -a "dev\t'Short, for people who watch'
 combined\t'Combined Log Format'
 common\t'Common Log Format'
@@ -33,6 +33,7 @@ complete -c httpd -l auth -d 'Ask for a login; this is the only user. The passwo
 complete -c httpd -l health -d 'Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login' -r
 complete -c httpd -l metrics -d 'Answer this path with what was counted, in the text format of Prometheus' -r
 complete -c httpd -l drain -d 'Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first' -r
+complete -c httpd -l stop-timeout -d 'Time for responses to finish after a stop was requested; what takes longer is cut and logged, and the exit code is 3' -r
 complete -c httpd -l limit-rate -d 'Bytes a second each connection is sent at most, such as 500K or 2M (K, M and G count by 1024). Default: no limit' -r
 complete -c httpd -l workers -d 'Workers. Default: as many as cores; with 1, requests are handled strictly one at a time' -r
 complete -c httpd -l user -d 'User to become once the port is bound and the log is open: a name or number, with `:GROUP` for another group' -r
@@ -48,11 +49,12 @@ complete -c httpd -l cross-origin-isolated -d 'Isolate the pages from other orig
 complete -c httpd -l no-precompressed -d 'Do not use .br, .zst and .gz files that lie beside a file'
 complete -c httpd -l compress -d 'Compress text of 1 KiB to 8 MiB by gzip, once for each version of a file; compressed files beside it win'
 complete -c httpd -l proxy-protocol -d 'Those proxies begin each connection with a PROXY header, version 1 or 2; nobody else may connect'
+complete -c httpd -l log-health -d 'Write health checks to the access log as well'
 complete -c httpd -l no-sandbox -d 'Do not confine the process to the root by Landlock'
 complete -c httpd -l live-reload -d 'Reload pages in the browser when a file below the root changes'
 complete -c httpd -l open -d 'Open the site in a browser ($BROWSER, else xdg-open)'
 complete -c httpd -l qr -d 'On a terminal, show a QR code of an address under which other machines reach this one'
-complete -c httpd -s q -l quiet -d 'Say less: no banner, errors only'
+complete -c httpd -s q -l quiet -d 'Say less: no banner, no access log on standard output, errors only'
 complete -c httpd -s v -l verbose -d 'Say more; may be repeated'
 complete -c httpd -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c httpd -s V -l version -d 'Print version'

@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use common::logger::Color;
+use common::values;
 
 /// Serves a folder over HTTP.
 ///
@@ -18,9 +20,10 @@ use common::logger::Color;
     httpd --spa --cors dist              a single-page application, read by other origins\n  \
     httpd --access-log access.log www    log in the combined format\n  \
     httpd --tls-self-signed www          HTTPS for a try\n\n\
-    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end; SIGHUP opens the log and reads certificate and \
+    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end, a second one ends at once; SIGHUP opens the log and reads certificate and \
     passwords again.\n\
-    Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start.")]
+    Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start, 3 responses \
+    were cut at a stop.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub struct Cli {
     /// Folder to serve, or one file.
@@ -133,9 +136,9 @@ pub struct Cli {
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     pub cache_memory: usize,
 
-    /// Where the access log goes: a file, - for standard output, or off.
-    #[arg(long, value_name = "FILE|-|off", default_value = "-")]
-    pub access_log: String,
+    /// Where the access log goes: a file, - for standard output, or off. Default: standard output, with -q off.
+    #[arg(long, value_name = "FILE|-|off")]
+    pub access_log: Option<String>,
 
     /// Form of the access log. Default: dev on a terminal, else combined.
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -154,7 +157,7 @@ pub struct Cli {
     pub header_timeout: u32,
 
     /// Seconds a connection may be idle between two requests.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 75)]
     pub idle_timeout: u32,
 
     /// Bytes a second a client must take of an answer, measured over 20 seconds.
@@ -186,6 +189,10 @@ pub struct Cli {
     #[arg(long, value_name = "PATH")]
     pub health: Option<String>,
 
+    /// Write health checks to the access log as well.
+    #[arg(long, requires = "health")]
+    pub log_health: bool,
+
     /// Answer this path with what was counted, in the text format of Prometheus.
     #[arg(long, value_name = "PATH")]
     pub metrics: Option<String>,
@@ -193,6 +200,10 @@ pub struct Cli {
     /// Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub drain: u32,
+
+    /// Time for responses to finish after a stop was requested; what takes longer is cut and logged, and the exit code is 3.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::duration)]
+    pub stop_timeout: Duration,
 
     /// Bytes a second each connection is sent at most, such as 500K or 2M (K, M and G count by 1024). Default: no limit.
     #[arg(long, value_name = "RATE")]
@@ -222,7 +233,7 @@ pub struct Cli {
     #[arg(long)]
     pub qr: bool,
 
-    /// Say less: no banner, errors only.
+    /// Say less: no banner, no access log on standard output, errors only.
     #[arg(short, long)]
     pub quiet: bool,
 

@@ -58,6 +58,8 @@ pub struct Config {
     pub monitoring: MonitoringPaths,
     /// Time of serving after a stop is requested.
     pub drain: Duration,
+    /// Time that responses may take after a stop is requested.
+    pub stop_timeout: Duration,
     /// Whether requests are handled strictly one at a time (`--workers 1`).
     pub one_at_a_time: bool,
     /// The user to become.
@@ -95,6 +97,8 @@ pub enum LogTarget {
     Off,
     /// Standard output.
     Stdout,
+    /// Standard error.
+    Stderr,
     /// A file.
     File(PathBuf),
 }
@@ -103,10 +107,12 @@ impl Config {
     /// Checks the command line.
     pub fn new(cli: Cli) -> Result<Self, Error> {
         let tls = network::tls(&cli)?;
-        let access_log = match cli.access_log.as_str() {
-            "off" => LogTarget::Off,
-            "-" => LogTarget::Stdout,
-            path => LogTarget::File(path.into()),
+        let access_log = match cli.access_log.as_deref() {
+            None if cli.quiet => LogTarget::Off,
+            Some("off") => LogTarget::Off,
+            None | Some("-" | "/dev/stdout") => LogTarget::Stdout,
+            Some("/dev/stderr") => LogTarget::Stderr,
+            Some(path) => LogTarget::File(path.into()),
         };
         Ok(Self {
             site: site::site(&cli)?,
@@ -128,6 +134,7 @@ impl Config {
             access_log,
             monitoring: site::monitoring_paths(&cli)?,
             drain: Duration::from_secs(cli.drain.into()),
+            stop_timeout: cli.stop_timeout,
             // Only on request: on a machine with one core, a slow client must not delay the others.
             one_at_a_time: cli.workers == Some(1),
             user: cli.user,
@@ -155,6 +162,7 @@ fn log_format(cli: &Cli, target: &LogTarget) -> LineFormat {
         Some(cli::LogFormat::Common) => LineFormat::Common,
         Some(cli::LogFormat::Json) => LineFormat::Json,
         None if *target == LogTarget::Stdout && io::stdout().is_terminal() => LineFormat::Dev,
+        None if *target == LogTarget::Stderr && io::stderr().is_terminal() => LineFormat::Dev,
         Some(cli::LogFormat::Combined) | None => LineFormat::Combined,
     }
 }

@@ -129,6 +129,7 @@ fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>, Error> {
     let sink = match target {
         LogTarget::Off => return Ok(None),
         LogTarget::Stdout => Sink::stdout().map_err(|error| Error::io("open access log", "standard output", error))?,
+        LogTarget::Stderr => Sink::stderr().map_err(|error| Error::io("open access log", "standard error", error))?,
         LogTarget::File(path) => Sink::file(path.clone())
             .map_err(|error| Error::io("open access log", path.display(), error).with_kind(Kind::Config))?,
     };

@@ -154,7 +154,8 @@ fn checked(option: &'static str, text: &str, pattern: PathPattern, hidden: bool)
 /// The paths of health check and metrics.
 pub(super) fn monitoring_paths(cli: &Cli) -> Result<MonitoringPaths, Error> {
     let path = |option, text: &Option<String>| text.as_deref().map(|text| own_path(option, text)).transpose();
-    let paths = MonitoringPaths { health: path("--health", &cli.health)?, metrics: path("--metrics", &cli.metrics)? };
+    let (health, metrics) = (path("--health", &cli.health)?, path("--metrics", &cli.metrics)?);
+    let paths = MonitoringPaths { health, metrics, log_health: cli.log_health };
     if let (Some(text), true) = (&cli.metrics, paths.health == paths.metrics) {
         return Err(usage("--metrics", text, "is already the path of --health"));
     }
