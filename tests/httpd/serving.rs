@@ -38,7 +38,7 @@ fn files_of_every_size_arrive_intact() {
 }
 
 #[test]
-fn a_single_worker_does_everything_itself() {
+fn a_single_worker_serves_everything() {
     let big = vec![b'x'; 3_000_000];
     let server = Server::with_options(&[("big", &big), ("small", b"s"), ("sub/", b"")], &["--workers", "1"]);
     let mut client = server.connect();
@@ -182,7 +182,7 @@ fn fields_can_be_added_to_every_answer() {
 }
 
 #[test]
-fn a_preflight_request_is_told_that_it_may() {
+fn a_preflight_request_is_allowed() {
     let ask = "OPTIONS /a HTTP/1.1\r\nHost: h\r\nOrigin: http://example.org\r\nAccess-Control-Request-Method: GET\r\n\
                Access-Control-Request-Headers: authorization, x-a\r\nAccess-Control-Request-Private-Network: true\r\n\r\n";
     let answer = Server::with_options(&[("a", b"a")], &["--cors"]).answer(ask);
