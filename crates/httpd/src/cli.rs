@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, ValueEnum};
+use common::Error;
 use common::logger::Color;
 use common::values;
 
@@ -251,12 +252,11 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Reads the command line and the environment.
-    pub fn read(args: &[OsString]) -> anyhow::Result<Self> {
+    /// The arguments, with options from the environment behind the program name.
+    pub fn with_environment(args: &[OsString]) -> Result<Vec<OsString>, Error> {
         let mut command = Self::command();
         command.build();
-        let args = environment::with_environment(&command, args, |name| std::env::var_os(name))?;
-        Ok(Self::try_parse_from(args)?)
+        environment::with_environment(&command, args, |name| std::env::var_os(name))
     }
 }
 

@@ -38,6 +38,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
+use clap::Parser;
 use common::{exit, logger};
 
 use auth::Login;
@@ -53,7 +54,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn serve(args: &[OsString]) -> Result<u8> {
     let started = Instant::now();
-    let cli = Cli::read(args)?;
+    let cli = Cli::try_parse_from(Cli::with_environment(args)?)?;
     let color = cli.color;
     logger::init("httpd", logger::level(cli.verbose, cli.quiet), color);
     let mut config = Config::new(cli)?;

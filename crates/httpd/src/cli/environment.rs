@@ -29,7 +29,7 @@ pub(super) fn with_environment(
     for arg in command.get_arguments() {
         let Some(long) = arg.get_long().filter(|_| !is_typed(arg)) else { continue };
         let name = format!("HTTPD_{}", long.to_ascii_uppercase().replace('-', "_"));
-        if let Some(value) = variable(&name).filter(|value| is_meant(value)) {
+        if let Some(value) = variable(&name).filter(|value| !is_ignored(value)) {
             complete.extend(options(arg, long, &name, &value)?);
         }
     }
@@ -37,8 +37,8 @@ pub(super) fn with_environment(
     Ok(complete)
 }
 
-fn is_meant(value: &OsStr) -> bool {
-    !value.is_empty() && !value.as_encoded_bytes().starts_with(SERVICE_LINK.as_bytes())
+fn is_ignored(value: &OsStr) -> bool {
+    value.is_empty() || value.as_encoded_bytes().starts_with(SERVICE_LINK.as_bytes())
 }
 
 /// The options for one variable.
