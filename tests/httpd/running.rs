@@ -29,6 +29,7 @@ fn bad_input_is_one_line_and_exit_code_2() {
         (&["--bind", "192.0.2.99"], "listen on 192.0.2.99:6789: Cannot assign requested address"),
         (&["--header", "nonsense"], "--header nonsense: has no colon"),
         (&["--workers", "0"], "--workers 0: must be at least 1"),
+        (&["--workers", "100000"], "--workers 100000: must be at most 1024; more workers than cores are of no use"),
         (&["--access-log", "/no/such/folder/log"], "open access log /no/such/folder/log: No such file or directory"),
         (&["a", "b"], "unexpected argument 'b'"),
     ] {
@@ -43,10 +44,60 @@ fn a_port_in_use_is_told_even_if_another_httpd_has_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let (code, line) = refused(&["--bind", "127.0.0.1", "--port", &port]);
-    assert_eq!((code, line), (2, format!("httpd: listen on 127.0.0.1:{port}: Address already in use\n")));
+    let expected =
+        format!("httpd: listen on 127.0.0.1:{port}: Address already in use; choose another port with --port\n");
+    assert_eq!((code, line), (2, expected));
     let server = Server::with_files(&[]);
     let port = server.address.port().to_string();
     assert!(refused(&["--bind", "127.0.0.1", "--port", &port]).1.contains("already in use"));
+}
+
+#[test]
+fn options_are_read_from_the_environment_and_the_command_line_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let mut command = httpd();
+    command.env("HTTPD_ROOT", folder.path()).env("HTTPD_BIND", "127.0.0.1").env("HTTPD_PORT", "1");
+    command.env("HTTPD_HEADER", "X-One: 1\nX-Two: 2").env("HTTPD_CORS", "true").env("HTTPD_TLS_CERT", "");
+    let running = Running::start(command.args(["--port", "0"]));
+    let address = running.wait_for_stderr(listening_address);
+    let response = testkit::http::Client::connect(address).get("/a", "");
+    assert_eq!((response.field("X-One"), response.field("X-Two")), (Some("1"), Some("2")));
+    assert_eq!(response.field("Access-Control-Allow-Origin"), Some("*"));
+    let mut command = httpd();
+    command.env("HTTPD_PORT", "tcp://10.96.0.7:80").env("HTTPD_AUTH_FILE", "/nowhere").env("HTTPD_SYMLINKS", "some");
+    let finished = finish(&mut command, b"");
+    assert_eq!(finished.code(), 2);
+    assert!(finished.stderr.contains("'some'") && finished.stderr.contains("--symlinks"), "{}", finished.stderr);
+    let finished = finish(httpd().env("HTTPD_CORS", "maybe"), b"");
+    assert_eq!(finished.stderr, "httpd: HTTPD_CORS maybe: is neither yes nor no\n");
+}
+
+#[test]
+fn limits_of_the_system_are_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = |options: &[&str]| {
+        let mut command = std::process::Command::new("prlimit");
+        command.args(["--nofile=64:64", "--", env!("CARGO_BIN_EXE_httpd"), "-b", "127.0.0.1", "-p", "0"]);
+        command.args(options).arg(folder.path());
+        command
+    };
+    let finished = finish(&mut limited(&["--workers", "100"]), b"");
+    assert_eq!(finished.code(), 2);
+    assert!(finished.stderr.contains("use fewer --workers, or raise the limit of open files"), "{}", finished.stderr);
+    let running = Running::start(&mut limited(&["--max-connections", "1000"]));
+    running.wait_for_stderr(listening_address);
+    let expected = "--max-connections 1000: the limit of open files is 64; raise it with ulimit -n or LimitNOFILE=";
+    assert!(running.stderr().contains(expected), "{}", running.stderr());
+    if nix::unistd::geteuid().is_root() {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--"]);
+        command.args([env!("CARGO_BIN_EXE_httpd"), "-b", "127.0.0.1", "-p", "81", "/"]);
+        let refused = finish(&mut command, b"");
+        let expected =
+            "listen on 127.0.0.1:81: Permission denied; choose a port above 1023, or start as root with --user";
+        assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ complete -c httpd -l log-format -d 'Form of the access log. Default: dev on a te
 combined\t'Combined Log Format'
 common\t'Common Log Format'
 json\t'One JSON object per line'"
-complete -c httpd -l max-connections -d 'Connections at once; more are answered with 503' -r
+complete -c httpd -l max-connections -d 'Connections at once; at the limit idle ones are closed, else new ones are answered with 503. Default: 16384' -r
 complete -c httpd -l max-per-ip -d 'Connections at once from one address. Default: 1024, loopback not counted' -r
 complete -c httpd -l header-timeout -d 'Seconds a client has for the head of a request' -r
 complete -c httpd -l idle-timeout -d 'Seconds a connection may be idle between two requests' -r

@@ -1,10 +1,13 @@
 //! The command line as it is typed. What it means is decided in `config`.
 
+mod environment;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum};
+use common::Error;
 use common::logger::Color;
 use common::values;
 
@@ -20,6 +23,8 @@ use common::values;
     httpd --spa --cors dist              a single-page application, read by other origins\n  \
     httpd --access-log access.log www    log in the combined format\n  \
     httpd --tls-self-signed www          HTTPS for a try\n\n\
+    Environment: each option has a variable, such as HTTPD_PORT for --port; options on the command line win. An option \
+    that may be repeated takes one value a line.\n\
     Signals: SIGINT and SIGTERM finish what is under way (10 s) and end, a second one ends at once; SIGHUP opens the log and reads certificate and \
     passwords again.\n\
     Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start, 3 responses \
@@ -144,9 +149,9 @@ pub struct Cli {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 
-    /// Connections at once; more are answered with 503.
-    #[arg(long, value_name = "N", default_value_t = 16384)]
-    pub max_connections: usize,
+    /// Connections at once; at the limit idle ones are closed, else new ones are answered with 503. Default: 16384.
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<usize>,
 
     /// Connections at once from one address. Default: 1024, loopback not counted.
     #[arg(long, value_name = "N")]
@@ -244,6 +249,15 @@ pub struct Cli {
     /// When to use colour.
     #[arg(long, value_enum, default_value_t)]
     pub color: Color,
+}
+
+impl Cli {
+    /// The arguments, with options from the environment behind the program name.
+    pub fn with_environment(args: &[OsString]) -> Result<Vec<OsString>, Error> {
+        let mut command = Self::command();
+        command.build();
+        environment::with_environment(&command, args, |name| std::env::var_os(name))
+    }
 }
 
 /// The values of `--symlinks`.

@@ -42,6 +42,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// Connections in total.
     pub max_connections: usize,
+    /// That number, if the command line names it.
+    pub named_max_connections: Option<usize>,
     /// Connections of one address.
     pub max_per_address: Option<usize>,
     /// Time limits and rates of connections.
@@ -125,7 +127,8 @@ impl Config {
             live_reload: cli.live_reload,
             listen: network::listen(&cli, tls.is_some())?,
             tls,
-            max_connections: network::at_least_one("--max-connections", cli.max_connections)?,
+            max_connections: network::max_connections(&cli)?,
+            named_max_connections: cli.max_connections,
             max_per_address: cli.max_per_ip.map(|limit| network::at_least_one("--max-per-ip", limit)).transpose()?,
             limits: network::limits(&cli)?,
             proxies: network::proxies(&cli)?,
@@ -226,6 +229,14 @@ mod tests {
         assert!(refused(&["--header", "Cache-Control: no-store"]).contains("use --cache"));
         assert!(refused(&["--header", "content-type: text/plain"]).contains("use --mime"));
         assert!(refused(&["--cors", "--header", "access-control-allow-origin: x"]).contains("--cors sets"));
+        let isolated = ["--cross-origin-isolated", "--header", "Cross-Origin-Opener-Policy: x"];
+        assert!(refused(&isolated).contains("--cross-origin-isolated sets"));
+        for name in ["Alt-Svc", "content-disposition", "Keep-Alive", "Trailer", "Upgrade", "WWW-Authenticate", "Vary"] {
+            assert!(
+                refused(&["--header", &format!("{name}: x")]).contains("the server sets this field itself"),
+                "{name}"
+            );
+        }
         assert!(config(&["--header", "Access-Control-Allow-Origin: https://example.org"]).is_ok());
         let site = config(&["--header", "X-A:b", "--cors"]).unwrap().site;
         let extra_headers = String::from_utf8(site.extra_headers).unwrap();
@@ -239,6 +250,8 @@ mod tests {
     fn zero_is_refused_where_at_least_one_is_required() {
         assert_eq!(refused(&["--workers", "0"]), "--workers 0: must be at least 1");
         assert!(refused(&["--max-connections", "0"]).contains("at least 1"));
+        let many = refused(&["--workers", "100000"]);
+        assert_eq!(many, "--workers 100000: must be at most 1024; more workers than cores are of no use");
     }
 
     #[test]

@@ -108,7 +108,10 @@ impl WorkerThreads {
         // After all workers are built: the first clients of one could take the descriptors that the next one needs.
         for (number, worker) in ready.into_iter().enumerate() {
             let builder = thread::Builder::new().name(format!("worker {number}"));
-            threads.push(builder.spawn(move || worker.run()).map_err(|error| Error::io("start", "a worker", error))?);
+            threads.push(builder.spawn(move || worker.run()).map_err(|error| {
+                let why = "use fewer --workers, or raise the limit of processes (TasksMax=, ulimit -u)";
+                Error::new(Kind::System, "start", "a worker", format!("{}; {why}", common::error::reason(&error)))
+            })?);
         }
         if let (Some(folder_watch), Some(live_reload)) = (folder_watch, &factory.live_reload) {
             let started = folder_watch.start(&site, Arc::clone(live_reload));

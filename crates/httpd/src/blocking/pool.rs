@@ -64,7 +64,8 @@ impl BlockingPool {
         let pool = Arc::clone(self);
         let started = thread::Builder::new().name("blocking".into()).stack_size(STACK_SIZE).spawn(move || pool.work());
         if let Err(error) = started {
-            log::warn!("cannot start another thread: {}", common::error::reason(&error));
+            let reason = common::error::reason(&error);
+            log::warn!("cannot start another thread: {reason}; raise the limit of processes (TasksMax=, ulimit -u)");
             self.thread_not_started();
         }
     }

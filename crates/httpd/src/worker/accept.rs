@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use socket2::Socket;
 
 use super::Worker;
-use super::handover::Accepted;
+use super::handover::AcceptedSocket;
 use super::slots::{FIRST_LISTENER, Slots};
 use crate::connection::{Connection, Phase};
 use crate::net::connection_limit::Limit;
@@ -107,7 +107,7 @@ impl Worker {
             match listener.accept() {
                 Ok((socket, peer)) => {
                     let role = listener.role;
-                    self.admit(Accepted { socket, peer, role, handovers: 0 });
+                    self.admit(AcceptedSocket { socket, peer, role, handovers: 0 });
                 }
                 Err(error) => {
                     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
@@ -127,7 +127,7 @@ impl Worker {
 
     /// Admits and serves a connection. At a limit, it closes an idle connection, else asks another worker to do so, else
     /// rejects the new one.
-    pub(super) fn admit(&mut self, accepted: Accepted) {
+    pub(super) fn admit(&mut self, accepted: AcceptedSocket) {
         let (peer, role) = (accepted.peer, accepted.role);
         let Some(has_proxy_header) = self.handler.expects_proxy_header(peer) else {
             return log::info!("{peer}: is no trusted proxy");

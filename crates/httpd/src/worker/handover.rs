@@ -14,7 +14,7 @@ const MAX_HANDOVERS: usize = 4;
 
 /// An accepted connection that no limit has admitted yet.
 #[derive(Debug)]
-pub(super) struct Accepted {
+pub(super) struct AcceptedSocket {
     pub(super) socket: Socket,
     pub(super) peer: Peer,
     pub(super) role: Role,
@@ -25,7 +25,7 @@ pub(super) struct Accepted {
 /// The connections that other workers have handed to one worker.
 #[derive(Debug)]
 pub struct HandoverQueue {
-    connections: Mutex<Vec<Accepted>>,
+    connections: Mutex<Vec<AcceptedSocket>>,
     waker: Arc<Waker>,
 }
 
@@ -50,12 +50,12 @@ impl Handover {
     }
 
     /// Takes all connections of this worker.
-    pub(super) fn take(&self) -> Vec<Accepted> {
+    pub(super) fn take(&self) -> Vec<AcceptedSocket> {
         self.queues.get(self.own).map(|queue| std::mem::take(&mut *queue.connections.lock())).unwrap_or_default()
     }
 
     /// Hands a connection to the next worker; returns it if every worker was asked.
-    pub(super) fn pass_on(&self, mut accepted: Accepted) -> Option<Accepted> {
+    pub(super) fn pass_on(&self, mut accepted: AcceptedSocket) -> Option<AcceptedSocket> {
         accepted.handovers += 1;
         if accepted.handovers >= self.queues.len() || accepted.handovers > MAX_HANDOVERS {
             return Some(accepted);
