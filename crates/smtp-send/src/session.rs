@@ -111,7 +111,7 @@ pub enum Framing {
 
 /// One session with one server.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most combinations occur")]
+#[expect(clippy::struct_excessive_bools, reason = "the flags are independent, and most combinations occur")]
 pub struct Session {
     settings: Settings,
     state: State,

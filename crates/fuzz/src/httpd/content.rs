@@ -16,7 +16,7 @@ pub fn listing(data: &[u8]) {
     assert!(!html.chars().any(|one| one.is_control() && one != '\n'), "a control character");
     // The same page with names of the same lengths and extensions that need no escaping.
     let plain_name = |name: &[u8]| -> Vec<u8> {
-        name.iter().map(|byte| if byte.is_ascii_alphanumeric() || *byte == b'.' { *byte } else { b'x' }).collect()
+        name.iter().map(|byte| if byte.is_ascii_alphanumeric() || *byte == b'.' { *byte } else { b'_' }).collect()
     };
     let plain: Vec<Vec<u8>> = names.iter().map(|name| plain_name(name)).collect();
     let plain: Vec<&[u8]> = plain.iter().map(Vec::as_slice).collect();
