@@ -56,8 +56,11 @@ impl Listening {
 
     /// The name of the next event; keep-alives are skipped.
     fn event(&mut self) -> String {
+        // Keep-alives arrive without end, so the timeout of a read does not suffice.
+        let end = Instant::now() + 2 * WAIT_TIMEOUT;
         loop {
             let text = self.paragraph();
+            assert!(Instant::now() < end, "no event arrives");
             if let Some(name) = text.strip_prefix("event: ") {
                 return name.split('\n').next().unwrap().to_owned();
             }

@@ -104,6 +104,11 @@ impl WorkerThreads {
             let worker = factory.worker(number, listeners, Arc::clone(waker), handover);
             ready.push(worker.map_err(|error| Error::io("create", "an epoll set", error))?);
         }
+        // Before the first response: a change between a page and the watch would be lost.
+        if let (Some(folder_watch), Some(live_reload)) = (folder_watch, &factory.live_reload) {
+            let started = folder_watch.start(&site, Arc::clone(live_reload));
+            started.map_err(|error| Error::io("start", "the folder watch", error))?;
+        }
         let mut threads = Vec::new();
         // After all workers are built: the first clients of one could take the descriptors that the next one needs.
         for (number, worker) in ready.into_iter().enumerate() {
@@ -112,10 +117,6 @@ impl WorkerThreads {
                 let why = "use fewer --workers, or raise the limit of processes (TasksMax=, ulimit -u)";
                 Error::new(Kind::System, "start", "a worker", format!("{}; {why}", common::error::reason(&error)))
             })?);
-        }
-        if let (Some(folder_watch), Some(live_reload)) = (folder_watch, &factory.live_reload) {
-            let started = folder_watch.start(&site, Arc::clone(live_reload));
-            started.map_err(|error| Error::io("start", "the folder watch", error))?;
         }
         let drain = factory.config.drain;
         Ok(Self { threads, wakers, root, shutdown, certificate, authenticator, sink, signals, drain })
