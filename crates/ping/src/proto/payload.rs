@@ -20,7 +20,7 @@ const FULL: usize = 24;
 pub enum Comparison {
     /// Equal.
     Whole,
-    /// Equal, but shorter.
+    /// Equal, but shorter; the MAC may be cut off.
     Truncated,
     /// The MAC is right or does not fit, and byte number `.0` differs.
     Changed(usize),
@@ -68,10 +68,13 @@ pub fn compare(sent: &[u8], code: [u8; MAC_LENGTH], received: &[u8]) -> Comparis
         Some((place, start)) => (Some(place), start),
         None => (None, 0),
     };
-    if let Some(place) = place
-        && received.get(place..place.saturating_add(MAC_LENGTH)) != Some(&code)
-    {
-        return Comparison::WithoutCode;
+    if let Some(place) = place {
+        match received.get(place..place.saturating_add(MAC_LENGTH)) {
+            Some(mac) if mac == code => {}
+            // The MAC itself is cut off.
+            None if received.len() < sent.len() => return Comparison::Truncated,
+            _ => return Comparison::WithoutCode,
+        }
     }
     let end = sent.len().min(received.len());
     // Comparing slices is much faster than comparing bytes.

@@ -33,7 +33,9 @@ impl SequenceStats {
                 self.in_flight += 1;
                 return;
             }
-            ProbeState::Lost if stamps && !probe.has_left => self.dropped_locally += 1,
+            // It reached the queue of the device and not the device itself. Without any stamp it waits for an answer to
+            // ARP or neighbour discovery, which is missing because the target is.
+            ProbeState::Lost if stamps && probe.is_queued() && !probe.has_left => self.dropped_locally += 1,
             ProbeState::Lost => self.lost += 1,
             ProbeState::NotSent | ProbeState::Failed | ProbeState::Retried => {}
         }
