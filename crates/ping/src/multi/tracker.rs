@@ -288,12 +288,12 @@ impl<'a> ProbeTracker<'a> {
         if integrity == Integrity::Checksum {
             return Some(EventKind::Answer(reply));
         }
-        let stats = &mut self.stats[slot.probe.target as usize];
+        let target_stats = &mut self.stats[slot.probe.target as usize];
         match class {
-            ReplyClass::Duplicate => add_one(&mut stats.duplicates),
+            ReplyClass::Duplicate => add_one(&mut target_stats.duplicates),
             ReplyClass::Late => {
-                add_one(&mut stats.late);
-                stats.lost -= 1;
+                add_one(&mut target_stats.late);
+                target_stats.lost -= 1;
                 self.counts.lost -= 1;
             }
             ReplyClass::Reply => {}
@@ -312,9 +312,9 @@ impl<'a> ProbeTracker<'a> {
 
     fn settle(&mut self, number: u64, probe: Probe, state: ProbeState) {
         self.ring.set_state(number, state);
-        let stats = self.stats_of(probe);
-        stats.sent += 1;
-        stats.is_up = state == ProbeState::Replied;
+        let target_stats = self.stats_of(probe);
+        target_stats.sent += 1;
+        target_stats.is_up = state == ProbeState::Replied;
     }
 
     fn stats_of(&mut self, probe: Probe) -> &mut TargetStats {
