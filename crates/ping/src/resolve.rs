@@ -3,6 +3,7 @@
 //! Forward look-ups use getaddrinfo of the C library (RFC 6724, hosts file, search list). Later look-ups run in
 //! threads, so that a slow server delays nothing. Names from DNS are escaped where they are printed.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -46,6 +47,7 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
             Err(Error::new(Kind::UnknownHost, "", host, "Address family for hostname not supported"))
         };
     }
+    let ascii = ascii_name(host)?;
     let hints = AddrInfoHints {
         flags: libc::AI_CANONNAME,
         address: match family {
@@ -56,7 +58,7 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         socktype: libc::SOCK_DGRAM,
         protocol: 0,
     };
-    let found = dns_lookup::getaddrinfo(Some(host), None, Some(hints)).map_err(|error| {
+    let found = dns_lookup::getaddrinfo(Some(&ascii), None, Some(hints)).map_err(|error| {
         let kind = match error.kind() {
             LookupErrorKind::Again => Kind::Temporary,
             _ => Kind::UnknownHost,
@@ -71,10 +73,24 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         let info = info.map_err(|cause| Error::io("resolve", host, cause))?;
         // The C library returns the canonical name with the first address only.
         canonical = canonical.or(info.canonname);
-        let name = canonical.clone().unwrap_or_else(|| host.to_owned());
+        let name = match &canonical {
+            // The canonical name is in ASCII.
+            Some(name) if host.is_ascii() => name.clone(),
+            Some(name) => idna::domain_to_unicode(name).0,
+            None => host.to_owned(),
+        };
         targets.push(Target { address: info.sockaddr, name, is_literal: false });
     }
     Ok(targets)
+}
+
+/// The name for the resolver: an internationalized name in its ASCII form (RFC 5891, section 4).
+fn ascii_name(host: &str) -> Result<Cow<'_, str>, Error> {
+    if host.is_ascii() {
+        return Ok(Cow::Borrowed(host));
+    }
+    let ascii = idna::domain_to_ascii(host);
+    ascii.map(Cow::Owned).map_err(|_| Error::new(Kind::UnknownHost, "", host, "not a valid domain name"))
 }
 
 /// An address argument; IPv6 may name its interface, `fe80::1%eth0`.
