@@ -18,6 +18,11 @@ fn refused(args: &[&str]) -> (i32, String) {
     (finished.code(), finished.stderr)
 }
 
+/// Waits for the first byte of a response, without reading it.
+fn wait_for_input(client: &testkit::http::Client) {
+    client.stream().peek(&mut [0]).unwrap();
+}
+
 #[test]
 fn bad_input_is_one_line_and_exit_code_2() {
     for (args, text) in [
@@ -40,7 +45,7 @@ fn bad_input_is_one_line_and_exit_code_2() {
 }
 
 #[test]
-fn a_port_in_use_is_told_even_if_another_httpd_has_it() {
+fn a_port_in_use_is_an_error_even_if_another_httpd_has_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let (code, line) = refused(&["--bind", "127.0.0.1", "--port", &port]);
@@ -119,8 +124,7 @@ fn without_options_ipv4_and_ipv6_reach_the_current_folder() {
     let v4 = (Ipv4Addr::LOCALHOST, port).into();
     assert_eq!(testkit::http::Client::connect(v4).get("/a", "").text(), "a");
     if TcpListener::bind("[::1]:0").is_err() {
-        println!("skipped: this host has no IPv6");
-        return;
+        return testkit::skip("this host has no IPv6");
     }
     let v6 = format!("[::1]:{port}").parse().unwrap();
     assert_eq!(testkit::http::Client::connect(v6).get("/a", "").text(), "a");
@@ -129,8 +133,7 @@ fn without_options_ipv4_and_ipv6_reach_the_current_folder() {
 #[test]
 fn both_unspecified_addresses_can_be_named_beside_each_other() {
     if TcpListener::bind("[::1]:0").is_err() {
-        println!("skipped: this host has no IPv6");
-        return;
+        return testkit::skip("this host has no IPv6");
     }
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();
@@ -186,7 +189,7 @@ fn every_line_of_the_json_log_is_json_whatever_was_asked() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_any_more_holds_up_no_answer() {
+fn a_log_without_a_reader_delays_no_response() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     nix::unistd::mkfifo(&log, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -211,11 +214,7 @@ fn the_log_is_opened_again_on_sighup() {
     server.get("/a");
     fs::rename(&first, &second).unwrap();
     server.running.signal(Signal::SIGHUP);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !first.exists() {
-        assert!(Instant::now() < deadline, "the log was not opened again");
-        sleep(Duration::from_millis(5));
-    }
+    testkit::wait_until(WAIT_TIMEOUT, || first.exists());
     server.get("/a");
     server.running.signal(Signal::SIGTERM);
     server.running.finish();
@@ -232,7 +231,7 @@ fn a_stop_lets_a_download_finish_and_closes_idle_connections() {
     idle.get("/nothing", "");
     let mut busy = server.connect();
     busy.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    sleep(Duration::from_millis(50));
+    wait_for_input(&busy);
     server.running.signal(Signal::SIGTERM);
     assert!(idle.is_closed());
     assert!(busy.response().body == big);
@@ -241,10 +240,9 @@ fn a_stop_lets_a_download_finish_and_closes_idle_connections() {
 }
 
 #[test]
-fn where_no_thread_can_be_started_a_download_is_ended_and_small_files_are_served() {
+fn where_no_thread_can_be_started_a_download_is_aborted_and_small_files_are_served() {
     if !nix::unistd::geteuid().is_root() {
-        println!("skipped: only root can become a user that has no other processes");
-        return;
+        return testkit::skip("only root can become a user that has no other processes");
     }
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -258,11 +256,7 @@ fn where_no_thread_can_be_started_a_download_is_ended_and_small_files_are_served
     let address = running.wait_for_stderr(listening_address);
     // Before both workers are there, one of them could still start a thread in place of the other.
     let status = || fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
-    let end = Instant::now() + WAIT_TIMEOUT;
-    while !status().contains("\nThreads:\t3\n") {
-        assert!(Instant::now() < end, "{}", status());
-        sleep(Duration::from_millis(2));
-    }
+    testkit::wait_until(WAIT_TIMEOUT, || status().contains("\nThreads:\t3\n"));
     let mut download = testkit::http::Client::connect(address);
     download.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     assert!(download.is_closed());
@@ -441,7 +435,7 @@ fn on_a_single_core_a_client_that_reads_nothing_does_not_stop_the_others() {
     sched_setaffinity(Pid::from_raw(0), &all).unwrap();
     let mut stalled = server.connect();
     stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    sleep(Duration::from_millis(50));
+    wait_for_input(&stalled);
     let start = Instant::now();
     assert_eq!(server.get("/a").text(), "a");
     assert!(start.elapsed() < Duration::from_secs(5));
@@ -461,15 +455,11 @@ fn without_free_descriptors_it_waits_and_says_so_once() {
     assert_eq!(running.stderr().matches("accepting pauses").count(), 1, "{}", running.stderr());
     drop(crowd);
     // Until the server has closed the last of the crowd there is a place for a connection, but none for a file.
-    let deadline = Instant::now() + WAIT_TIMEOUT;
-    while testkit::http::Client::connect(address).get("/a", "").status != 200 {
-        assert!(Instant::now() < deadline, "the descriptors do not come free");
-        sleep(Duration::from_millis(5));
-    }
+    testkit::wait_until(WAIT_TIMEOUT, || testkit::http::Client::connect(address).get("/a", "").status == 200);
 }
 
 #[test]
-fn a_deleted_root_is_told_because_what_comes_after_it_is_not_seen() {
+fn a_deleted_root_is_logged_because_a_new_folder_is_not_served() {
     let around = tempfile::tempdir().unwrap();
     let root = around.path().join("dist");
     fs::create_dir(&root).unwrap();
