@@ -27,7 +27,7 @@ end
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l to -d 'Recipient, `a@b` or `Name <a@b>`; repeatable' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l cc -d 'Recipient of a copy; repeatable' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l bcc -d 'Recipient of a blind copy, not named in the message; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l from -d 'Author [default: USER@HOST of this system]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l from -d 'Author [default: the user at this host]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l envelope-from -d 'Envelope sender, which receives bounces; \'\' for none [default: the address of --from]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s s -l subject -d 'Subject, in any script' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l body -d 'Text of the message' -r

@@ -115,7 +115,7 @@ pub struct EnvelopeArgs {
     /// Recipient of a blind copy, not named in the message; repeatable
     #[arg(long, value_name = "ADDRESS", hide_short_help = true)]
     pub bcc: Vec<String>,
-    /// Author [default: USER@HOST of this system]
+    /// Author [default: the user at this host]
     #[arg(long, value_name = "ADDRESS")]
     pub from: Option<String>,
     /// Envelope sender, which receives bounces; '' for none [default: the address of --from]
