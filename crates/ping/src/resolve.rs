@@ -44,7 +44,7 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         return if fits {
             Ok(vec![Target { address, name: host.to_owned(), is_literal: true }])
         } else {
-            Err(Error::new(Kind::UnknownHost, "", host, "Address family for hostname not supported"))
+            Err(wrong_family(host))
         };
     }
     let ascii = ascii_name(host)?;
@@ -60,6 +60,8 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
     };
     let found = dns_lookup::getaddrinfo(Some(&ascii), None, Some(hints)).map_err(|error| {
         let kind = match error.kind() {
+            // The name exists, without an address of this family.
+            _ if family.is_some() && has_address(&ascii) => return wrong_family(host),
             LookupErrorKind::Again => Kind::Temporary,
             _ => Kind::UnknownHost,
         };
@@ -82,6 +84,16 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         targets.push(Target { address: info.sockaddr, name, is_literal: false });
     }
     Ok(targets)
+}
+
+fn wrong_family(host: &str) -> Error {
+    Error::new(Kind::UnknownHost, "", host, "Address family for hostname not supported")
+}
+
+/// Whether the name has an address of any family.
+fn has_address(host: &str) -> bool {
+    let hints = AddrInfoHints { socktype: libc::SOCK_DGRAM, ..AddrInfoHints::default() };
+    dns_lookup::getaddrinfo(Some(host), None, Some(hints)).is_ok_and(|mut found| found.any(|info| info.is_ok()))
 }
 
 /// The name for the resolver: an internationalized name in its ASCII form (RFC 5891, section 4).

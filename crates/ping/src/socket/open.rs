@@ -125,9 +125,10 @@ pub(super) fn route(socket: &UdpSocket, config: &Config, target: SocketAddr) -> 
 
 /// The error of a target without a route.
 fn unreachable(config: &Config, target: SocketAddr, cause: io::Error) -> OpenError {
-    if cause.kind() == io::ErrorKind::PermissionDenied && !config.broadcast {
+    // IPv6 has no broadcast: permission is denied by a route or firewall.
+    if cause.kind() == io::ErrorKind::PermissionDenied && !config.broadcast && target.is_ipv4() {
         let hint = "Do you want to ping broadcast? Then -b. If not, check your local firewall rules";
-        return OpenError::from(Error::new(Kind::Denied, "", target.ip(), hint));
+        return OpenError::from(Error::new(Kind::Denied, "", "", hint));
     }
     if cause.kind() == io::ErrorKind::InvalidInput && needs_zone(target) {
         let hint = format!("a link-local address; add the interface: {}%INTERFACE or -I INTERFACE", target.ip());
