@@ -116,8 +116,8 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s V -l version -d 'Print version'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "sendmail" -d 'Read a message as sendmail does'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "queue" -d 'Manages the queue of sendmail mode'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "account" -d 'Manages the accounts of config.toml'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "queue" -d 'Manage the queue of sendmail mode'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "account" -d 'Manage the accounts of config.toml'
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s f -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s r -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s F -d 'Your name, for a message without From' -r

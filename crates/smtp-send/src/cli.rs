@@ -27,7 +27,12 @@ pub use dkim::DkimArgs;
 pub use options::{CommandLine, KeyError, OptionKind, option_kind, value_error};
 pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
 
-/// Sends mail by SMTP and reports the result for each recipient.
+/// The text of `--version` behind the program name.
+fn version() -> &'static str {
+    common::version::text(env!("CARGO_PKG_VERSION"), "TLS by rustls and aws-lc; DKIM, DANE, MTA-STS, SMTPUTF8")
+}
+
+/// Send mail by SMTP and report the result for each recipient
 ///
 /// Without --server the mail goes to the mail exchangers of the recipients' domains (MX records).
 ///
@@ -35,7 +40,7 @@ pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "smtp-send",
-    version,
+    version = version(),
     max_term_width = 100,
     styles = common::help::STYLES,
     override_usage = "smtp-send [--server HOST[:PORT]] --to ADDRESS [OPTIONS] < TEXT\n       \

@@ -5,9 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-/// Manages the accounts of config.toml.
+/// Manage the accounts of config.toml
 #[derive(Debug, Clone, Parser)]
-#[command(name = "smtp-send account", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "smtp-send account",
+    version = super::version(),
+    max_term_width = 100,
+    styles = common::help::STYLES,
+    disable_help_subcommand = true
+)]
 pub struct AccountCli {
     /// The action.
     #[command(subcommand)]
