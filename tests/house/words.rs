@@ -81,6 +81,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("nobody:", "the Unix user"),
     (".octets()", "the method of the standard library"),
     ("octet-stream", "the media type"),
+    ("octet\\-stream", "the media type in a man page"),
     ("octet_stream", "the media type"),
 ];
 

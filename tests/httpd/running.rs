@@ -29,7 +29,7 @@ fn bad_input_is_one_line_and_exit_code_2() {
         (&["--root", "/no/such/folder"][..], "open folder /no/such/folder: No such file or directory"),
         (&["--root", "/dev/null"], "open folder /dev/null: Not a directory"),
         (&["--prot", "1"], "did you mean '--port'?"),
-        (&["--port", "70000"], "invalid value '70000' for '--port <N>'"),
+        (&["--port", "70000"], "for '--port <PORT>': a port is a number from 0 to 65535"),
         (&["--bind", "example.com"], "--bind example.com: is not an IP address"),
         (&["--bind", "192.0.2.99"], "listen on 192.0.2.99:6789: Cannot assign requested address"),
         (&["--header", "nonsense"], "--header nonsense: has no colon"),

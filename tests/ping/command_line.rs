@@ -1,11 +1,15 @@
-//! Wrong input: one line on standard error that names what is wrong, nothing on standard output, code 2.
+//! Wrong input: one line on standard error that names what is wrong, nothing on standard output, code 2 (1 for an integer, as in iputils).
 
 use super::run_ping;
 
 fn refused(words: &str, line: &str) {
+    fails(words, line, 2);
+}
+
+fn fails(words: &str, line: &str, code: i32) {
     let finished = run_ping(words);
     assert_eq!(finished.stderr, format!("ping: {line}\n"), "ping {words}");
-    assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""), "ping {words}");
+    assert_eq!((finished.code(), finished.stdout.as_str()), (code, ""), "ping {words}");
 }
 
 #[test]
@@ -31,9 +35,9 @@ fn an_option_of_iputils_that_is_not_there_is_refused_not_ignored() {
 
 #[test]
 fn numbers_out_of_range() {
-    refused("-t 300 ::1", "invalid argument: -t '300': out of range: 1 <= value <= 255");
-    refused("-c 0 ::1", "invalid argument: -c '0': out of range: 1 <= value <= 9223372036854775807");
-    refused("-s 70000 ::1", "invalid argument: -s '70000': out of range: 0 <= value <= 65527");
+    fails("-t 300 ::1", "invalid argument: -t '300': out of range: 1 <= value <= 255", 1);
+    fails("-c 0 ::1", "invalid argument: -c '0': out of range: 1 <= value <= 9223372036854775807", 1);
+    fails("-s 70000 ::1", "invalid argument: -s '70000': out of range: 0 <= value <= 65527", 1);
     refused("-i -1 ::1", "invalid argument: -i '-1': not a number of seconds");
     refused("-W x ::1", "invalid argument: -W 'x': not a number of seconds");
     refused("-p xyz ::1", "patterns must be specified as hex digits: xyz");
@@ -59,7 +63,7 @@ fn values_that_are_none_of_the_few() {
     refused("-M often ::1", "invalid -M argument: often");
     refused("-T tsprespec 127.0.0.1", "invalid timestamp type: tsprespec");
     refused("-F 100000 ::1", "flow value is greater than 20 bits: 100000");
-    refused("--until-down=0 ::1", "invalid argument: --until-down '0': out of range: 1 <= value <= 65536");
+    fails("--until-down=0 ::1", "invalid argument: --until-down '0': out of range: 1 <= value <= 65536", 1);
     refused("--resolve-every 0.1 localhost", "invalid argument: --resolve-every '0.1': once a second at most");
     refused("--json --csv ::1", "'--json' cannot be combined with '--csv': see --help");
 }

@@ -1,4 +1,4 @@
-//! What becomes of a probe among many: the scenarios of the responder again, read from the JSON of a run of two targets.
+//! The events of probes to two targets, in the scenarios of the responder, read from the JSON output.
 
 use std::thread;
 
@@ -75,19 +75,19 @@ fn lost_late_and_doubled_answers_are_reported_as_such() {
 }
 
 #[test]
-fn broken_answers_are_corrupt_and_answer_nothing() {
+fn a_wrong_checksum_is_no_reply_and_a_changed_payload_is_a_corrupt_one() {
     second_is(&[
-        ("corrupt-checksum", &["corrupt: wrong checksum", "lost"]),
-        ("corrupt-payload", &["corrupt: changed payload", "lost"]),
+        ("corrupt-checksum", &["corrupt: checksum", "lost"]),
+        ("corrupt-payload", &["corrupt: payload byte 40"]),
         ("cut", &["lost"]),
         ("truncated", &["reply"]),
     ]);
 }
 
 #[test]
-fn forged_answers_are_foreign_and_answer_nothing() {
+fn forged_replies_are_foreign_and_counted_for_no_probe() {
     second_is(&[
-        ("forged-source", &["foreign: from another address", "lost"]),
+        ("forged-source", &["foreign: another address than the target", "lost"]),
         ("forged-identifier", &["lost"]),
         ("forged-sequence", &["lost"]),
         ("forged-time", &["reply"]),

@@ -229,6 +229,21 @@ fn a_name_is_followed_to_another_address() {
 }
 
 #[test]
+fn an_internationalized_name_is_resolved_in_its_ascii_form_and_shown_as_typed() {
+    let Ok(network) = Network::new(&["a"]) else { return testkit::skip("no network namespaces") };
+    let folder = tempfile::tempdir().unwrap();
+    let hosts = folder.path().join("hosts");
+    fs::write(&hosts, "127.0.0.7 xn--bcher-kva.test\n").unwrap();
+    let shell = "mount --bind \"$1\" /etc/hosts && exec \"$2\" -c 1 b\u{fc}cher.test";
+    let mut command = network.command("a", "unshare");
+    command.args(["--mount", "sh", "-c", shell, "sh"]).arg(&hosts).arg(env!("CARGO_BIN_EXE_ping"));
+    let finished = finish(&mut command, b"");
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""), "{finished:?}");
+    assert!(finished.stdout.starts_with("PING b\u{fc}cher.test (127.0.0.7) "), "{finished:?}");
+    assert!(finished.stdout.contains("64 bytes from b\u{fc}cher.test (127.0.0.7): icmp_seq=1 "), "{finished:?}");
+}
+
+#[test]
 fn names_are_still_found_when_all_rights_are_gone() {
     if can_reach("127.0.0.1") {
         // The look-up runs in the confined process; -H asks for it outside a terminal.

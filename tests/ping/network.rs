@@ -113,7 +113,7 @@ fn a_link_local_address_needs_its_link_and_takes_it_from_the_target_the_source_o
     );
     let finished = ping_in(&network, "a", "-c 1 fe80::b");
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
-    let line = "ping: fe80::b: holds on one link only, which fe80::b%INTERFACE or -I INTERFACE names\n";
+    let line = "ping: fe80::b: a link-local address; add the interface: fe80::b%INTERFACE or -I INTERFACE\n";
     assert_eq!(finished.stderr, line);
 }
 

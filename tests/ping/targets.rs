@@ -117,6 +117,31 @@ fn too_many_addresses_are_refused_with_their_number() {
 }
 
 #[test]
+fn a_target_that_is_no_host_is_refused_for_what_it_is() {
+    for (target, reason) in [
+        ("127.0.0.9-127.0.0.1", "the range ends before it begins"),
+        ("127.0.0.1-300", "the last byte of the range is not a number from 0 to 255"),
+        ("localhost:80", "a host with a port; ICMP has no ports"),
+        ("http://localhost/", "a URL; ping its host name"),
+    ] {
+        refused(&format!("--alive {target}"), &format!("{target}: {reason}"));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_at_the_start_of_a_file_is_not_part_of_the_target() {
+    if !can_reach("127.0.0.1") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("targets");
+    fs::write(&path, "\u{feff}127.0.0.1\r\n127.0.0.2\r\n").unwrap();
+    let finished = run_ping(&format!("--alive --targets {}", path.display()));
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""), "{finished:?}");
+    assert_eq!(finished.stdout.lines().count(), 2, "{finished:?}");
+}
+
+#[test]
 fn a_malformed_target_in_a_file_is_reported_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("targets");

@@ -136,7 +136,7 @@ impl Config {
             log_format: log_format(&cli, &access_log),
             access_log,
             monitoring: site::monitoring_paths(&cli)?,
-            drain: Duration::from_secs(cli.drain.into()),
+            drain: cli.drain,
             stop_timeout: cli.stop_timeout,
             // Only on request: on a machine with one core, a slow client must not delay the others.
             one_at_a_time: cli.workers == Some(1),

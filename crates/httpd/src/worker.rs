@@ -1,8 +1,8 @@
 //! The event loop of a worker (epoll(7)): wait for ready sockets, serve them, wait again.
 //!
 //! A worker has its own listeners and connections and shares no lock with other workers while it serves. It never waits
-//! for a client: what cannot be sent at once goes to the blocking pool, and the connection returns afterwards. [`accept`]
-//! admits connections, [`http1`] processes requests, [`server_sent_events`] sends events.
+//! for a client: what cannot be sent at once goes to the blocking pool, and the connection returns afterwards. `accept`
+//! admits connections, `http1` processes requests, `server_sent_events` sends events.
 
 mod accept;
 mod handover;

@@ -189,7 +189,7 @@ pub struct Config {
 impl Config {
     /// Checks the command line; `called_as` is the family that the program name chooses.
     pub fn new(cli: Cli, called_as: Option<Family>) -> Result<Self, Error> {
-        if cli.multi.targets.is_none() && cli.destinations.first().is_none_or(String::is_empty) {
+        if cli.multi.targets.is_none() && cli.destinations.is_empty() {
             return Err(Error::of(Kind::Exit(UNANSWERED), "usage error", "Destination address required"));
         }
         let (family, origin) = family_and_origin(&cli, called_as)?;

@@ -6,6 +6,8 @@ use common::Kind;
 pub const ANSWERED: u8 = 0;
 /// No reply arrived, or too few.
 pub const UNANSWERED: u8 = 1;
+/// An integer argument is malformed or out of range, as in iputils.
+pub const BAD_INTEGER: u8 = 1;
 /// Any other error.
 pub const FAILED: u8 = 2;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
+use crate::probe_state::{Integrity, ReplyClass};
 use crate::rtt::StampSource;
 
 /// The kind of a record.
@@ -42,6 +43,18 @@ pub(crate) enum Kind {
     Resolved,
     /// The end of the run, with all counters.
     Summary,
+}
+
+impl Kind {
+    /// The kind of a record about a reply.
+    pub(crate) fn of_reply(integrity: Integrity, class: ReplyClass) -> Self {
+        match class {
+            _ if integrity.is_corrupt() => Self::Corrupt,
+            ReplyClass::Reply => Self::Reply,
+            ReplyClass::Late => Self::Late,
+            ReplyClass::Duplicate => Self::Duplicate,
+        }
+    }
 }
 
 /// A time stamp: seconds since 1970, or RFC 3339 text in UTC.

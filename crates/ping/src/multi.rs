@@ -1,7 +1,7 @@
 //! Many targets in one run, as fping has them: lists, files, CIDR blocks and ranges.
 //!
 //! [`target_spec`], `target_set`, `target_stats`, `probe_ring`, `alive_set` and `tracker` decide without I/O. `sender`
-//! and `receiver` run in one thread each; `report` prints. [`run`] drops all privileges between opening the sockets and
+//! and `receiver` run in one thread each; `report` prints. `run` drops all privileges between opening the sockets and
 //! the first look-up of a name.
 
 mod alive_set;

@@ -10,6 +10,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::signals::{Request, Signals};
 
+/// `PIPE_BUF` of Linux (limits.h).
+const PIPE_BUF: usize = 4096;
+
 /// Standard output, abandoned when a signal requests the end while the pipe is full.
 pub(crate) struct Output<'a> {
     signals: &'a Signals,
@@ -47,8 +50,15 @@ impl<'a> Output<'a> {
 
 impl Write for Output<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.wait_for_room()?;
-        io::stdout().lock().write(bytes)
+        // A pipe that is ready for writing takes this much without blocking; a larger write could not be interrupted.
+        let piece = &bytes[..bytes.len().min(PIPE_BUF)];
+        loop {
+            self.wait_for_room()?;
+            match io::stdout().lock().write(piece) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return written,
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

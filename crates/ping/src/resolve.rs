@@ -3,6 +3,7 @@
 //! Forward look-ups use getaddrinfo of the C library (RFC 6724, hosts file, search list). Later look-ups run in
 //! threads, so that a slow server delays nothing. Names from DNS are escaped where they are printed.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -43,9 +44,10 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         return if fits {
             Ok(vec![Target { address, name: host.to_owned(), is_literal: true }])
         } else {
-            Err(Error::new(Kind::UnknownHost, "", host, "Address family for hostname not supported"))
+            Err(wrong_family(host))
         };
     }
+    let ascii = ascii_name(host)?;
     let hints = AddrInfoHints {
         flags: libc::AI_CANONNAME,
         address: match family {
@@ -56,8 +58,10 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         socktype: libc::SOCK_DGRAM,
         protocol: 0,
     };
-    let found = dns_lookup::getaddrinfo(Some(host), None, Some(hints)).map_err(|error| {
+    let found = dns_lookup::getaddrinfo(Some(&ascii), None, Some(hints)).map_err(|error| {
         let kind = match error.kind() {
+            // The name exists, without an address of this family.
+            _ if family.is_some() && has_address(&ascii) => return wrong_family(host),
             LookupErrorKind::Again => Kind::Temporary,
             _ => Kind::UnknownHost,
         };
@@ -71,10 +75,34 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         let info = info.map_err(|cause| Error::io("resolve", host, cause))?;
         // The C library returns the canonical name with the first address only.
         canonical = canonical.or(info.canonname);
-        let name = canonical.clone().unwrap_or_else(|| host.to_owned());
+        let name = match &canonical {
+            // The canonical name is in ASCII.
+            Some(name) if host.is_ascii() => name.clone(),
+            Some(name) => idna::domain_to_unicode(name).0,
+            None => host.to_owned(),
+        };
         targets.push(Target { address: info.sockaddr, name, is_literal: false });
     }
     Ok(targets)
+}
+
+fn wrong_family(host: &str) -> Error {
+    Error::new(Kind::UnknownHost, "", host, "Address family for hostname not supported")
+}
+
+/// Whether the name has an address of any family.
+fn has_address(host: &str) -> bool {
+    let hints = AddrInfoHints { socktype: libc::SOCK_DGRAM, ..AddrInfoHints::default() };
+    dns_lookup::getaddrinfo(Some(host), None, Some(hints)).is_ok_and(|mut found| found.any(|info| info.is_ok()))
+}
+
+/// The name for the resolver: an internationalized name in its ASCII form (RFC 5891, section 4).
+fn ascii_name(host: &str) -> Result<Cow<'_, str>, Error> {
+    if host.is_ascii() {
+        return Ok(Cow::Borrowed(host));
+    }
+    let ascii = idna::domain_to_ascii(host);
+    ascii.map(Cow::Owned).map_err(|_| Error::new(Kind::UnknownHost, "", host, "not a valid domain name"))
 }
 
 /// An address argument; IPv6 may name its interface, `fe80::1%eth0`.

@@ -1,4 +1,4 @@
-//! Signals that control a run: SIGINT and SIGTERM end it with a summary, SIGQUIT prints a status line.
+//! Signals that control a run: SIGINT, SIGTERM and SIGALRM end it with a summary, SIGQUIT prints a status line.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -21,7 +21,7 @@ pub(crate) struct Signals(signals::Signals);
 impl Signals {
     /// Blocks the signals and opens their descriptor.
     pub(crate) fn block() -> Result<Self, Error> {
-        signals::Signals::block(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGQUIT])
+        signals::Signals::block(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGALRM, Signal::SIGQUIT])
             .map(Self)
             .map_err(|cause| Error::io("receive", "signals", cause))
     }

@@ -24,51 +24,51 @@ function __fish_smtp_send_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l to -d 'Recipient, `a@b` or `Name <a@b>`; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l cc -d 'Recipient of a copy; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l bcc -d 'Recipient of a blind copy, not named in the message; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l from -d 'Author [default: USER@HOST of this system]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l envelope-from -d 'Envelope sender, which receives bounces; \'\' for none [default: the address of --from]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l to -d 'Recipient, `a@b` or `Name <a@b>`; repeatable' -r -f
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l cc -d 'Recipient of a copy; repeatable' -r -f
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l bcc -d 'Recipient of a blind copy, not named in the message; repeatable' -r -f
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l from -d 'Author [default: the user at this host]' -r -f
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l envelope-from -d 'Envelope sender, which receives bounces; \'\' for none [default: the address of --from]' -r -f
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s s -l subject -d 'Subject, in any script' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l body -d 'Text of the message' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l body-file -d 'File with the text; - for standard input' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l html -d 'File with the text in HTML' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l inline -d 'Image of the HTML text, referenced as `cid:NAME` (its file name); repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l attach -d 'File to attach; repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l attach -d 'File to attach; repeatable' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l header -d 'Additional header field; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l reply-to -d 'Address for replies; repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l reply-to -d 'Address for replies; repeatable' -r -f
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l eml -d 'Complete messages, sent to the recipients in their header' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l server -d 'Mail server [default: mail exchangers of each domain]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l server -d 'Mail server [default: mail exchangers of each domain]' -r -f -a "(__fish_print_hostnames)"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l port -d 'Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l account -d 'Account in config.toml [default: default]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l bind -d 'Local address to connect from' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy -d 'Proxy (SOCKS5 or HTTP CONNECT); the proxy resolves the name of the server, and -4, -6 and --bind apply to the connection to the proxy; `ALL_PROXY` and `HTTP_PROXY` are not read' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-password-file -d 'File whose first line is the password for the proxy, readable only by its owner [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or a prompt]' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-password-command -d 'Command that prints the password for the proxy' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-password-command -d 'Command that prints the password for the proxy' -r -f -a "(__fish_complete_command)"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-protocol -d 'Begin the connection with a PROXY protocol header, which servers behind a load balancer require' -r -f -a "v1\t'The text format'
 v2\t'The binary format'"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-client -d 'Client address in the PROXY protocol header [default: the local address]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l helo -d 'Name in EHLO [default: the full name of this host, else its address]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l helo -d 'Name in EHLO [default: the full name of this host, else its address]' -r -f -a "(__fish_print_hostnames)"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l timeout -d 'Timeout of one reply [default: 2 to 10 minutes, as RFC 5321 recommends]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l max-time -d 'Time limit of the whole run' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l retry -d 'Retries after temporary failures' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l retry-max-time -d 'Start no retry later than this after the start; without --retry, the number of retries is unlimited' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dns-server -d 'Name server for MX, address and TLSA records; repeatable, or separated by commas [default: those of /etc/resolv.conf]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dns-server -d 'Name server for MX, address and TLSA records; repeatable, or separated by commas [default: those of /etc/resolv.conf]' -r -f -a "(__fish_print_hostnames)"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l mta-sts-policy -d 'MTA-STS policy file of a domain; repeatable [default domain: every domain]' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls -d 'Use of TLS [default: auto]' -r -f -a "auto\t'Implicit on port 465, otherwise STARTTLS if the server offers it'
 starttls\t'Require STARTTLS'
 implicit\t'TLS from the first byte'
 off\t'Never'"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-ca -d 'File with the trusted certificates' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-server-name -d 'Name that the certificate must contain [default: the host of --server]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-server-name -d 'Name that the certificate must contain [default: the host of --server]' -r -f -a "(__fish_print_hostnames)"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-pin -d 'Required public key of the server, checked in place of issuer, name and validity; with --tls-ca, in addition to them; -v and --json show the key of the server; several are separated by ;' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-client-cert -d 'File with a client certificate' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-client-key -d 'File with the key of the client certificate, readable only by its owner [default: the file of --tls-client-cert]' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l user -d 'User name for authentication' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l password-file -d 'File with the password, readable only by its owner' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l password-fd -d 'Open file descriptor to read the password from' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l password-command -d 'Command that prints the password' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l token-command -d 'Command that prints an OAuth 2.0 access token, for xoauth2 and oauthbearer' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l password-command -d 'Command that prints the password' -r -f -a "(__fish_complete_command)"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l token-command -d 'Command that prints an OAuth 2.0 access token, for xoauth2 and oauthbearer' -r -f -a "(__fish_complete_command)"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l auth -d 'SASL mechanism [default: the strongest that the server offers]' -r -f -a "plain\t'RFC 4616; sends the password to the server'
 login\t'PLAIN in two steps, for old servers'
 cram-md5\t'RFC 2195; proves knowledge of the password without sending it'
@@ -116,8 +116,8 @@ complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s V -l version -d 'Print version'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "sendmail" -d 'Read a message as sendmail does'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "queue" -d 'Manages the queue of sendmail mode'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "account" -d 'Manages the accounts of config.toml'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "queue" -d 'Manage the queue of sendmail mode'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "account" -d 'Manage the accounts of config.toml'
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s f -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s r -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s F -d 'Your name, for a message without From' -r
@@ -147,11 +147,11 @@ complete -c smtp-send -n "__fish_seen_subcommand_from account; and not __fish_se
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and not __fish_seen_subcommand_from new" -f -a "new" -d 'Write a new account for an address; SRV records of its domain name the submission server'
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l name -d 'Name of the account [default: default, else the domain of the address]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l full-name -d 'Your own name, for From' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l server -d 'Submission server [default: the one in the SRV records]' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l server -d 'Submission server [default: the one in the SRV records]' -r -f -a "(__fish_print_hostnames)"
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l user -d 'User name [default: the address]' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l password-command -d 'Command that prints the password, written into the account and run at each use' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l password-command -d 'Command that prints the password, written into the account and run at each use' -r -f -a "(__fish_complete_command)"
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l tls-ca -d 'File with the trusted certificates, in place of those of this system' -r -F
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l dns-server -d 'Name server, in place of those of this system' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l dns-server -d 'Name server, in place of those of this system' -r -f -a "(__fish_print_hostnames)"
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l save-password -d 'Ask for the password and save it in a file beside config.toml, readable only by its owner'
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l unchecked -d 'Write the account without connecting to the server'
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Show the SMTP dialogue with times on standard error'

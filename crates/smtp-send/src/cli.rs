@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum, ValueHint};
 use common::values;
 
 use crate::session::StopAfter;
@@ -27,7 +27,12 @@ pub use dkim::DkimArgs;
 pub use options::{CommandLine, KeyError, OptionKind, option_kind, value_error};
 pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
 
-/// Sends mail by SMTP and reports the result for each recipient.
+/// The text of `--version` behind the program name.
+fn version() -> &'static str {
+    common::version::text(env!("CARGO_PKG_VERSION"), "TLS by rustls and aws-lc; DKIM, DANE, MTA-STS, SMTPUTF8")
+}
+
+/// Send mail by SMTP and report the result for each recipient
 ///
 /// Without --server the mail goes to the mail exchangers of the recipients' domains (MX records).
 ///
@@ -35,7 +40,7 @@ pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "smtp-send",
-    version,
+    version = version(),
     max_term_width = 100,
     styles = common::help::STYLES,
     override_usage = "smtp-send [--server HOST[:PORT]] --to ADDRESS [OPTIONS] < TEXT\n       \
@@ -107,19 +112,19 @@ pub struct EnvelopeArgs {
     /// Recipient, `a@b` or `Name <a@b>`; repeatable
     ///
     /// Several recipients are separated by commas; @FILE reads a file with one list per line
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub to: Vec<String>,
     /// Recipient of a copy; repeatable
-    #[arg(long, value_name = "ADDRESS", hide_short_help = true)]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress, hide_short_help = true)]
     pub cc: Vec<String>,
     /// Recipient of a blind copy, not named in the message; repeatable
-    #[arg(long, value_name = "ADDRESS", hide_short_help = true)]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress, hide_short_help = true)]
     pub bcc: Vec<String>,
-    /// Author [default: USER@HOST of this system]
-    #[arg(long, value_name = "ADDRESS")]
+    /// Author [default: the user at this host]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub from: Option<String>,
     /// Envelope sender, which receives bounces; '' for none [default: the address of --from]
-    #[arg(long, value_name = "ADDRESS", hide_short_help = true)]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress, hide_short_help = true)]
     pub envelope_from: Option<String>,
 }
 
@@ -134,12 +139,12 @@ pub struct MessageArgs {
     #[arg(long, value_name = "TEXT", conflicts_with = "body_file", allow_hyphen_values = true)]
     pub body: Option<String>,
     /// File with the text; - for standard input
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub body_file: Option<PathBuf>,
     /// File with the text in HTML
     ///
     /// A plain text is generated from it unless one is given
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub html: Option<PathBuf>,
     /// Image of the HTML text, referenced as `cid:NAME` (its file name); repeatable
     #[arg(
@@ -154,13 +159,13 @@ pub struct MessageArgs {
     ///
     /// The file name gives the content type and the name for the recipient unless they are given; - is standard input,
     /// together with --body, --body-file or --html
-    #[arg(long, value_name = "FILE[;type=T][;name=N]", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FILE[;type=T][;name=N]", value_hint = ValueHint::FilePath, allow_hyphen_values = true)]
     pub attach: Vec<String>,
     /// Additional header field; repeatable
     #[arg(long, value_name = "NAME: VALUE", hide_short_help = true)]
     pub header: Vec<String>,
     /// Address for replies; repeatable
-    #[arg(long, value_name = "ADDRESS", hide_short_help = true)]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress, hide_short_help = true)]
     pub reply_to: Vec<String>,
     /// Complete messages, sent to the recipients in their header
     ///
@@ -168,7 +173,7 @@ pub struct MessageArgs {
     /// *.eml, a Maildir, or - for standard input; repeatable
     #[arg(
         long,
-        value_name = "FILE",
+        value_name = "FILE", value_hint = ValueHint::FilePath,
         num_args = 1..,
         conflicts_with_all = ["subject", "body", "body_file", "html", "attach", "header", "reply_to"]
     )]
@@ -182,7 +187,7 @@ pub struct ServerArgs {
     /// Mail server [default: mail exchangers of each domain]
     ///
     /// An IPv6 address with a port is written in brackets; `lmtp:/path` is a Unix socket with LMTP
-    #[arg(long, value_name = "HOST[:PORT]")]
+    #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
     pub server: Option<String>,
     /// Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true)]
@@ -208,10 +213,10 @@ pub struct ServerArgs {
     pub proxy: Option<String>,
     /// File whose first line is the password for the proxy, readable only by its owner
     /// [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or a prompt]
-    #[arg(long, value_name = "FILE", group = "proxy_password", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "proxy_password", hide_short_help = true)]
     pub proxy_password_file: Option<PathBuf>,
     /// Command that prints the password for the proxy
-    #[arg(long, value_name = "COMMAND", group = "proxy_password", hide_short_help = true)]
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, group = "proxy_password", hide_short_help = true)]
     pub proxy_password_command: Option<String>,
     /// Begin the connection with a PROXY protocol header, which servers behind a load balancer require
     #[arg(long, value_name = "VERSION", value_enum, hide_short_help = true)]
@@ -220,7 +225,7 @@ pub struct ServerArgs {
     #[arg(long, value_name = "IP[:PORT]", hide_short_help = true)]
     pub proxy_client: Option<String>,
     /// Name in EHLO [default: the full name of this host, else its address]
-    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, hide_short_help = true)]
     pub helo: Option<String>,
     /// Timeout of one reply [default: 2 to 10 minutes, as RFC 5321 recommends]
     #[arg(long, value_name = "SECONDS", value_parser = values::duration, hide_short_help = true)]
@@ -248,20 +253,20 @@ pub struct TlsArgs {
     /// File with the trusted certificates
     ///
     /// They replace the trusted certificates of this system
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub tls_ca: Option<PathBuf>,
     /// Name that the certificate must contain [default: the host of --server]
-    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, hide_short_help = true)]
     pub tls_server_name: Option<String>,
     /// Required public key of the server, checked in place of issuer, name and validity; with --tls-ca, in addition to them;
     /// -v and --json show the key of the server; several are separated by ;
     #[arg(long, value_name = "sha256//BASE64|sha256:HEX", hide_short_help = true)]
     pub tls_pin: Option<String>,
     /// File with a client certificate
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub tls_client_cert: Option<PathBuf>,
     /// File with the key of the client certificate, readable only by its owner [default: the file of --tls-client-cert]
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub tls_client_key: Option<PathBuf>,
     /// Accept every certificate
     ///
@@ -282,16 +287,16 @@ pub struct LoginArgs {
     /// File with the password, readable only by its owner
     ///
     /// The password is the first line
-    #[arg(long, value_name = "FILE", group = "password", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "password", hide_short_help = true)]
     pub password_file: Option<PathBuf>,
     /// Open file descriptor to read the password from
     #[arg(long, value_name = "N", group = "password", hide_short_help = true)]
     pub password_fd: Option<i32>,
     /// Command that prints the password
-    #[arg(long, value_name = "COMMAND", group = "password")]
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, group = "password")]
     pub password_command: Option<String>,
     /// Command that prints an OAuth 2.0 access token, for xoauth2 and oauthbearer
-    #[arg(long, value_name = "COMMAND", group = "password", hide_short_help = true)]
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, group = "password", hide_short_help = true)]
     pub token_command: Option<String>,
     /// SASL mechanism [default: the strongest that the server offers]
     #[arg(long, value_name = "MECHANISM", value_enum, hide_short_help = true)]

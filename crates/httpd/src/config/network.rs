@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
 use common::{Error, values};
 
@@ -129,8 +128,8 @@ pub(super) fn tls(cli: &Cli) -> Result<Option<TlsConfig>, Error> {
 /// Time limits and rates of connections.
 pub(super) fn limits(cli: &Cli) -> Result<ConnectionLimits, Error> {
     Ok(ConnectionLimits {
-        header_timeout: Duration::from_secs(cli.header_timeout.into()),
-        idle_timeout: Duration::from_secs(cli.idle_timeout.into()),
+        header_timeout: cli.header_timeout,
+        idle_timeout: cli.idle_timeout,
         min_rate: cli.min_rate,
         max_rate: cli.limit_rate.as_deref().map(max_rate).transpose()?,
     })

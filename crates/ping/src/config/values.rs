@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use common::{Error, Kind, SafeText};
 
+use crate::exit_code::BAD_INTEGER;
+
 /// Longest pattern, as in iputils.
 const MAX_PATTERN: usize = 16;
 /// Longest duration of an option: ten years, far below what an `Instant` can hold.
@@ -33,12 +35,12 @@ pub(super) fn number(option: &str, text: &str, least: u64, most: u64) -> Result<
         None => (digits, 10),
     };
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
-        return Err(bad(option, text, &format!("not a number from {least} to {most}")));
+        return Err(bad_integer(option, text, &format!("not a number from {least} to {most}")));
     }
     match u64::from_str_radix(digits, radix) {
         Ok(value) if !is_negative && (least..=most).contains(&value) => Ok(value),
         Ok(0) if least == 0 => Ok(0),
-        _ => Err(bad(option, text, &format!("out of range: {least} <= value <= {most}"))),
+        _ => Err(bad_integer(option, text, &format!("out of range: {least} <= value <= {most}"))),
     }
 }
 
@@ -91,6 +93,10 @@ fn decimal_length(text: &str) -> usize {
 /// The error of a value that an option cannot have.
 pub(super) fn bad(option: &str, value: &str, reason: &str) -> Error {
     Error::new(Kind::Usage, "", format_args!("invalid argument: {option} '{value}'"), reason.to_owned())
+}
+
+fn bad_integer(option: &str, value: &str, reason: &str) -> Error {
+    bad(option, value, reason).with_kind(Kind::Exit(BAD_INTEGER))
 }
 
 /// A flow label: hexadecimal, 20 bits.

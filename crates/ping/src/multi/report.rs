@@ -5,7 +5,6 @@
 pub(crate) mod prometheus;
 mod table;
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -18,13 +17,13 @@ use serde::Serialize;
 use super::sender;
 use super::target_set::TargetSet;
 use super::target_stats::TargetStats;
-use super::tracker::{EventKind, NotSent, ProbeEvent, ProbeTracker};
+use super::tracker::{EventKind, ProbeEvent, ProbeTracker};
 use crate::config::multi::{MultiConfig, Style};
 
 use crate::clock;
 use crate::config::TimeStyle;
 use crate::json::{self, Kind, Record, Stamp, loss_percent};
-use crate::probe_state::ReplyClass;
+use crate::probe_state::{Integrity, ReplyClass};
 use crate::proto::icmp_error;
 use crate::proto::reply::Framing;
 
@@ -74,14 +73,13 @@ impl<'a, W: Write> MultiReport<'a, W> {
 
     /// Writes an event.
     pub(crate) fn tell(&mut self, event: &ProbeEvent, stats: &TargetStats) -> Result<(), Error> {
-        if let EventKind::NotSent(NotSent::Refused(errno)) = event.kind {
+        if let EventKind::NotSent(errno) = event.kind {
             self.refused(event.target, errno);
         }
         match self.settings.style {
             Style::Json => self.tell_event(event),
             Style::Alive => {
-                let is_first =
-                    matches!(event.kind, EventKind::Answer { class: ReplyClass::Reply | ReplyClass::Late, .. });
+                let is_first = matches!(&event.kind, EventKind::Answer(reply) if reply.class != ReplyClass::Duplicate);
                 if is_first && stats.received == 1 { self.line_of(event.target) } else { Ok(()) }
             }
             Style::Table | Style::Unreachable => Ok(()),
@@ -109,7 +107,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
         match self.settings.style {
             Style::Alive => {}
             Style::Unreachable => {
-                for index in (0..self.targets.count()).filter(|index| !tracker.stats(*index).is_alive()) {
+                for index in (0..self.targets.count()).filter(|index| is_unreachable(tracker.stats(*index))) {
                     self.line_of(index)?;
                 }
             }
@@ -152,6 +150,9 @@ impl<'a, W: Write> MultiReport<'a, W> {
     }
 
     fn tell_event(&mut self, event: &ProbeEvent) -> Result<(), Error> {
+        if self.settings.config.quiet {
+            return Ok(());
+        }
         let stamp = self.stamp()?;
         let (address, name) = (self.targets.address(event.target).0, self.targets.name(event.target));
         let text = address.to_string();
@@ -160,13 +161,13 @@ impl<'a, W: Write> MultiReport<'a, W> {
         record.seq = Some(event.sequence.into());
         record.reason = reason.as_deref();
         match event.kind {
-            EventKind::Answer { time, source, bytes, hops, is_truncated, .. } => {
-                record.from = Some(address);
-                record.bytes = Some(bytes);
-                record.ttl = hops;
-                record.rtt_ms = Some(Duration::from_nanos(time));
-                record.rtt_source = Some(source);
-                record.truncated = is_truncated;
+            EventKind::Answer(reply) => {
+                record.from = Some(reply.from);
+                record.bytes = Some(reply.bytes);
+                record.ttl = reply.hops;
+                record.rtt_ms = Some(Duration::from_nanos(reply.time));
+                record.rtt_source = Some(reply.source);
+                record.truncated = reply.integrity == Integrity::Truncated;
             }
             EventKind::Foreign { from, .. } => record.from = Some(from),
             EventKind::Error { from, kind, code, .. } => {
@@ -174,7 +175,7 @@ impl<'a, W: Write> MultiReport<'a, W> {
                 (record.icmp_type, record.icmp_code) = (Some(kind), Some(code));
             }
             EventKind::Dropped => record.count = Some(1),
-            EventKind::Corrupt(_) | EventKind::Lost | EventKind::NotSent(_) => {}
+            EventKind::Lost | EventKind::NotSent(_) => {}
         }
         json::write_line(&mut self.out, &record).map_err(Error::output)
     }
@@ -195,7 +196,12 @@ impl<'a, W: Write> MultiReport<'a, W> {
             received,
             late: stats.late.into(),
             duplicates: stats.duplicates.into(),
-            failures: stats.failures.into(),
+            lost: stats.lost.into(),
+            in_flight: stats.in_flight.into(),
+            corrupt: stats.corrupt.into(),
+            errors: stats.errors.into(),
+            not_sent: stats.not_sent.into(),
+            failures: stats.failures(),
             loss_percent: loss_percent(transmitted, received),
             min_ms: times.map(|times| milliseconds(times.minimum)),
             avg_ms: times.map(|times| milliseconds(times.average)),
@@ -275,6 +281,11 @@ struct Line<'a> {
     received: u64,
     late: u64,
     duplicates: u64,
+    lost: u64,
+    in_flight: u64,
+    corrupt: u64,
+    errors: u64,
+    not_sent: u64,
     /// ICMP errors, local send errors and corrupt replies.
     failures: u64,
     loss_percent: f64,
@@ -333,12 +344,14 @@ impl Totals {
     }
 }
 
+/// Whether a target was probed and did not answer; the run may have ended before its first probe.
+fn is_unreachable(stats: &TargetStats) -> bool {
+    stats.is_probed() && !stats.is_alive()
+}
+
 fn event_name(kind: &EventKind) -> Kind {
     match kind {
-        EventKind::Answer { class: ReplyClass::Reply, .. } => Kind::Reply,
-        EventKind::Answer { class: ReplyClass::Late, .. } => Kind::Late,
-        EventKind::Answer { class: ReplyClass::Duplicate, .. } => Kind::Duplicate,
-        EventKind::Corrupt(_) => Kind::Corrupt,
+        EventKind::Answer(reply) => Kind::of_reply(reply.integrity, reply.class),
         EventKind::Foreign { .. } => Kind::Foreign,
         EventKind::Error { .. } => Kind::Error,
         EventKind::Lost => Kind::Lost,
@@ -347,13 +360,13 @@ fn event_name(kind: &EventKind) -> Kind {
     }
 }
 
-fn reason(kind: &EventKind) -> Option<Cow<'static, str>> {
+fn reason(kind: &EventKind) -> Option<String> {
     match kind {
-        EventKind::Corrupt(reason) | EventKind::Foreign { reason, .. } => Some(Cow::Borrowed(*reason)),
-        EventKind::Error { from, kind, code, info } => Some(describe(*from, *kind, *code, *info).into()),
-        EventKind::NotSent(NotSent::Refused(errno)) => Some(sender::words(*errno).into()),
-        EventKind::NotSent(NotSent::Vanished) => Some("it never left this host".into()),
-        EventKind::Answer { .. } | EventKind::Lost | EventKind::Dropped => None,
+        EventKind::Answer(reply) => reply.integrity.reason(),
+        EventKind::Foreign { why, .. } => Some(why.reason().to_owned()),
+        EventKind::Error { from, kind, code, info } => Some(describe(*from, *kind, *code, *info)),
+        EventKind::NotSent(errno) => Some(sender::words(*errno)),
+        EventKind::Lost | EventKind::Dropped => None,
     }
 }
 

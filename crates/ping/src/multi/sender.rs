@@ -339,7 +339,9 @@ impl Sender<'_> {
 /// Why a packet could not be sent, in words.
 pub(crate) fn words(errno: i32) -> String {
     match errno {
-        libc::EACCES => "a broadcast address; ping it alone with -b".to_owned(),
+        libc::EACCES => {
+            "a broadcast address (ping it alone with -b), or prohibited by a route or firewall of this host".to_owned()
+        }
         _ => common::error::reason(&std::io::Error::from_raw_os_error(errno)),
     }
 }

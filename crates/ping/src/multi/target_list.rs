@@ -120,6 +120,8 @@ fn read_lines(mut input: impl BufRead, name: &str, collector: &mut TargetCollect
             return Err(wrong("a line without end".to_owned()));
         }
         let text = std::str::from_utf8(&line).map_err(|_| wrong("not UTF-8 text".to_owned()))?;
+        // A byte order mark, which editors of Windows write.
+        let text = text.strip_prefix('\u{feff}').filter(|_| number == 1).unwrap_or(text);
         let words = text.split('#').next().unwrap_or_default().split_whitespace();
         for word in words {
             let target = parse_target(word, collector.family).map_err(|failure| wrong(failure.to_string()))?;

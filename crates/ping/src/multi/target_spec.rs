@@ -36,9 +36,21 @@ pub enum BadTarget {
     /// The part before the slash.
     #[error("no address before the slash")]
     Block,
-    /// The last address is below the first, or of another family.
+    /// The last address is below the first.
     #[error("the range ends before it begins")]
     Range,
+    /// The addresses are of two families.
+    #[error("a range from one address family to the other")]
+    MixedRange,
+    /// A short range past the last byte.
+    #[error("the last byte of the range is not a number from 0 to 255")]
+    LastByte,
+    /// A URL.
+    #[error("a URL; ping its host name")]
+    Url,
+    /// A host and a port.
+    #[error("a host with a port; ICMP has no ports")]
+    Port,
     /// More addresses than a run supports.
     #[error("{0} addresses, more than the {MAX_TARGETS} that one run takes")]
     TooMany(String),
@@ -53,10 +65,12 @@ pub enum BadTarget {
 /// Parses an argument; `family` is the requested address family.
 pub fn parse(word: &str, family: Option<Family>) -> Result<TargetSpec, BadTarget> {
     let target = match word.split_once('/') {
+        _ if word.contains("://") => return Err(BadTarget::Url),
         Some((address, prefix)) => block(address, prefix)?,
         None => match (word.parse::<IpAddr>(), range(word)?) {
             (Ok(address), _) => TargetSpec::Address(number(this_host(address))),
             (_, Some(range)) => range,
+            _ if has_port(word) => return Err(BadTarget::Port),
             _ => return Ok(TargetSpec::Name(word.to_owned())),
         },
     };
@@ -102,6 +116,13 @@ fn this_host(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether the argument is `HOST:PORT` or `[ADDRESS]:PORT`.
+fn has_port(word: &str) -> bool {
+    let Some((host, port)) = word.rsplit_once(':') else { return false };
+    let is_host = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+    is_host && !host.is_empty() && port.parse::<u16>().is_ok()
+}
+
 fn is_group(address: IpAddr) -> bool {
     address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
@@ -139,10 +160,11 @@ fn range(word: &str) -> Result<Option<TargetSpec>, BadTarget> {
             let [a, b, c, _] = v4.octets();
             Ipv4Addr::new(a, b, c, last).into()
         }
+        (IpAddr::V4(_), ..) if last.bytes().all(|byte| byte.is_ascii_digit()) => return Err(BadTarget::LastByte),
         _ => return Ok(None),
     };
     if first.is_ipv4() != last.is_ipv4() {
-        return Err(BadTarget::Range);
+        return Err(BadTarget::MixedRange);
     }
     let (first, last) = (number(first), number(last));
     let steps = last.checked_sub(first).ok_or(BadTarget::Range)?;
@@ -194,7 +216,11 @@ mod tests {
         assert_eq!(refused("10.0.0.0-11.0.0.0"), format!("16777217 addresses, {most}"));
         assert_eq!(refused("::-ffff::"), format!("{} addresses, {most}", 0xffffu128 << 112 | 1));
         assert_eq!(refused("10.0.0.9-10.0.0.1"), "the range ends before it begins");
-        assert_eq!(refused("10.0.0.9-::1"), "the range ends before it begins");
+        assert_eq!(refused("10.0.0.9-::1"), "a range from one address family to the other");
+        assert_eq!(refused("10.0.0.1-300"), "the last byte of the range is not a number from 0 to 255");
+        assert_eq!(refused("http://localhost/"), "a URL; ping its host name");
+        assert_eq!(refused("localhost:80"), "a host with a port; ICMP has no ports");
+        assert_eq!(refused("[::1]:80"), "a host with a port; ICMP has no ports");
         assert_eq!(refused("10.0.0.0/33"), "no prefix length from 0 to 32 behind the slash");
         assert_eq!(refused("10.0.0.0/+8"), "no prefix length from 0 to 32 behind the slash");
         assert_eq!(refused("::1/x"), "no prefix length from 0 to 128 behind the slash");

@@ -1,31 +1,36 @@
-//! Statistics of one target in 32 bytes, because a run may have sixteen million targets.
-//!
-//! Minimum and maximum are kept in steps of 16 ns up to 68 s, the sum in nanoseconds.
+//! Statistics of one target in at most 64 bytes, because a run may have sixteen million targets.
 
 use std::time::Duration;
 
-/// Nanoseconds per step of minimum and maximum.
-const STEP: u64 = 16;
-
-/// Counts and round-trip times of one target.
+/// Counts and round-trip times of one target; counts of rare events stop at 65,535.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct TargetStats {
     /// Sum of the round-trip times in nanoseconds.
     sum: u64,
-    /// Settled probes.
+    minimum: u64,
+    maximum: u64,
+    /// Settled probes, and those in flight at the end.
     pub(crate) sent: u32,
     /// Answered probes, late replies included.
     pub(crate) received: u32,
-    minimum: u32,
-    maximum: u32,
-    /// Late replies, up to 65,535.
+    /// Probes without a reply or an error.
+    pub(crate) lost: u32,
+    /// Late replies.
     pub(crate) late: u16,
-    /// Duplicate replies, up to 65,535.
+    /// Duplicate replies.
     pub(crate) duplicates: u16,
+    /// ICMP errors.
+    pub(crate) errors: u16,
+    /// Sends that failed on this host.
+    pub(crate) not_sent: u16,
+    /// Replies with a wrong checksum or a changed payload.
+    pub(crate) corrupt: u16,
+    /// Probes in flight at the end.
+    pub(crate) in_flight: u16,
     /// ICMP type and code of the latest error; (0, 0) without one.
     pub(crate) error: (u8, u8),
-    /// ICMP errors, local send errors and corrupt replies, up to 65,535.
-    pub(crate) failures: u16,
+    /// Whether the latest settled probe was answered.
+    pub(crate) is_up: bool,
 }
 
 /// Round-trip times.
@@ -38,18 +43,28 @@ pub(crate) struct Times {
 
 impl TargetStats {
     /// Adds the first reply to a probe.
-    pub(crate) fn alive(&mut self, nanoseconds: u64) {
-        let step = u32::try_from(nanoseconds / STEP).unwrap_or(u32::MAX);
-        self.minimum = if self.received == 0 { step } else { self.minimum.min(step) };
-        self.maximum = self.maximum.max(step);
+    pub(crate) fn add_reply(&mut self, nanoseconds: u64) {
+        self.minimum = if self.received == 0 { nanoseconds } else { self.minimum.min(nanoseconds) };
+        self.maximum = self.maximum.max(nanoseconds);
         self.sum = self.sum.saturating_add(nanoseconds);
         self.received = self.received.saturating_add(1);
+        self.is_up = true;
     }
 
-    /// Adds an error, with ICMP type and code if it has them.
-    pub(crate) fn failed(&mut self, error: Option<(u8, u8)>) {
-        self.failures = self.failures.saturating_add(1);
-        self.error = error.unwrap_or(self.error);
+    /// Adds an ICMP error.
+    pub(crate) fn add_error(&mut self, kind: u8, code: u8) {
+        add_one(&mut self.errors);
+        self.error = (kind, code);
+    }
+
+    /// ICMP errors, local send errors and corrupt replies.
+    pub(crate) fn failures(&self) -> u64 {
+        u64::from(self.errors) + u64::from(self.not_sent) + u64::from(self.corrupt)
+    }
+
+    /// Whether a probe was sent and settled, so that the target can count as unreachable.
+    pub(crate) fn is_probed(&self) -> bool {
+        self.sent > u32::from(self.in_flight) + u32::from(self.not_sent)
     }
 
     /// Whether at least one reply arrived.
@@ -60,15 +75,14 @@ impl TargetStats {
     /// The round-trip times; `None` without a reply.
     pub(crate) fn times(&self) -> Option<Times> {
         let average = self.sum.checked_div(self.received.into())?;
-        let wide = |step: u32| u64::from(step) * STEP;
-        // With one reply all three are equal, to the nanosecond.
-        let (minimum, maximum) = match self.received {
-            1 => (average, average),
-            _ => (wide(self.minimum).min(average), wide(self.maximum).max(average)),
-        };
-        let [minimum, average, maximum] = [minimum, average, maximum].map(Duration::from_nanos);
+        let [minimum, average, maximum] = [self.minimum, average, self.maximum].map(Duration::from_nanos);
         Some(Times { minimum, average, maximum })
     }
+}
+
+/// Counts one more, up to the limit of the counter.
+pub(crate) fn add_one(count: &mut u16) {
+    *count = count.saturating_add(1);
 }
 
 #[cfg(test)]
@@ -76,15 +90,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_takes_32_bytes() {
-        assert_eq!(size_of::<TargetStats>(), 32);
+    fn a_target_takes_at_most_64_bytes() {
+        assert!(size_of::<TargetStats>() <= 64);
     }
 
     #[test]
     fn one_answer_is_all_times_to_the_nanosecond() {
         let mut stats = TargetStats::default();
         assert_eq!(stats.times(), None);
-        stats.alive(12_345);
+        stats.add_reply(12_345);
         let time = Duration::from_nanos(12_345);
         assert_eq!(stats.times(), Some(Times { minimum: time, average: time, maximum: time }));
     }
@@ -92,9 +106,9 @@ mod tests {
     #[test]
     fn times_of_a_minute_and_more_do_not_overflow() {
         let mut stats = TargetStats::default();
-        stats.alive(u64::MAX);
-        stats.alive(u64::MAX);
-        stats.alive(1);
+        stats.add_reply(u64::MAX);
+        stats.add_reply(u64::MAX);
+        stats.add_reply(1);
         let times = stats.times().unwrap();
         assert!(times.minimum < times.average && times.average <= times.maximum, "{times:?}");
     }

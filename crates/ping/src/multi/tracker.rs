@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use super::alive_set::AliveSet;
 use super::probe_ring::{Probe, ProbeRing};
 use super::target_set::TargetSet;
-use super::target_stats::TargetStats;
-use crate::probe_state::{ProbeState, ReplyClass};
+use super::target_stats::{TargetStats, add_one};
+use crate::probe_state::{Foreign, Integrity, ProbeState, ReplyClass, integrity_of};
 use crate::proto::ECHO_HEADER;
 use crate::proto::icmp_message::IcmpMessage;
-use crate::proto::payload::{self, Comparison};
+use crate::proto::payload;
 use crate::proto::payload_mac::PayloadMac;
 use crate::rtt::{self, SendTime, StampSource};
 
@@ -31,22 +31,34 @@ pub(crate) struct ProbeEvent {
 /// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventKind {
-    Answer { class: ReplyClass, time: u64, source: StampSource, bytes: usize, hops: Option<u8>, is_truncated: bool },
-    Corrupt(&'static str),
-    Foreign { from: IpAddr, reason: &'static str },
-    Error { from: IpAddr, kind: u8, code: u8, info: u32 },
+    Answer(ProbeReply),
+    Foreign {
+        from: IpAddr,
+        why: Foreign,
+    },
+    Error {
+        from: IpAddr,
+        kind: u8,
+        code: u8,
+        info: u32,
+    },
     Lost,
-    NotSent(NotSent),
+    /// The kernel refused the packet with this errno.
+    NotSent(i32),
     Dropped,
 }
 
-/// Why a probe was not sent.
+/// A reply matched to its probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotSent {
-    /// The kernel refused it with this errno.
-    Refused(i32),
-    /// The kernel accepted it and never handed it to the device.
-    Vanished,
+pub(crate) struct ProbeReply {
+    pub(crate) class: ReplyClass,
+    pub(crate) integrity: Integrity,
+    /// The sender, which differs from the target for an anycast address.
+    pub(crate) from: IpAddr,
+    pub(crate) time: u64,
+    pub(crate) source: StampSource,
+    pub(crate) bytes: usize,
+    pub(crate) hops: Option<u8>,
 }
 
 /// Totals of events over all targets.
@@ -82,8 +94,6 @@ pub(crate) struct ProbeTracker<'a> {
     mac: PayloadMac,
     pattern: &'a [u8],
     timeout: u64,
-    /// Whether send stamps are requested and have been seen.
-    expects_stamps: bool,
     stats: Vec<TargetStats>,
     pub(crate) counts: RunCounts,
     oldest: u64,
@@ -102,19 +112,7 @@ impl<'a> ProbeTracker<'a> {
     ) -> Self {
         let stats = vec![TargetStats::default(); targets.count() as usize];
         let counts = RunCounts::default();
-        Self {
-            targets,
-            ring,
-            alive,
-            mac,
-            pattern,
-            timeout,
-            expects_stamps: false,
-            stats,
-            counts,
-            oldest: 0,
-            last_drop: None,
-        }
+        Self { targets, ring, alive, mac, pattern, timeout, stats, counts, oldest: 0, last_drop: None }
     }
 
     /// The statistics of target `index`.
@@ -139,7 +137,6 @@ impl<'a> ProbeTracker<'a> {
 
     /// Records the kernel's send stamp of probe `number`.
     pub(crate) fn stamped(&mut self, number: u64, stamp: u64, now: u64) {
-        self.expects_stamps = true;
         let slot = self.ring.read(number);
         // A stamp before the send belongs to an older probe; one in the future comes from a clock step.
         if number < self.ring.next() && (slot.sent..=now).contains(&stamp) {
@@ -153,9 +150,12 @@ impl<'a> ProbeTracker<'a> {
             IcmpMessage::Reply { identifier, sequence, payload, hops, is_intact } => {
                 let number = self.ring.number(identifier, sequence)?;
                 let probe = self.ring.read(number).probe;
-                let kind = match self.flaw(number, identifier, payload, is_intact, arrived.from) {
-                    Some(flaw) => flaw,
-                    None => self.answer(number, arrived, payload, hops)?,
+                let kind = match self.integrity(number, identifier, payload, is_intact, arrived.from) {
+                    Ok(integrity) => self.answer(number, arrived, payload, hops, integrity)?,
+                    Err(why) => {
+                        self.counts.foreign += 1;
+                        EventKind::Foreign { from: arrived.from, why }
+                    }
                 };
                 Some(event(probe, kind))
             }
@@ -164,11 +164,12 @@ impl<'a> ProbeTracker<'a> {
                 let slot = self.ring.read(number);
                 (self.targets.address(slot.probe.target).0 == target).then_some(())?;
                 self.counts.errors += 1;
-                self.stats_of(slot.probe).failed(Some((kind, code)));
+                self.stats_of(slot.probe).add_error(kind, code);
                 match slot.state {
                     ProbeState::InFlight => self.settle(number, slot.probe, ProbeState::Failed),
                     ProbeState::Lost => {
                         self.counts.lost -= 1;
+                        self.stats_of(slot.probe).lost -= 1;
                         self.ring.set_state(number, ProbeState::Failed);
                     }
                     _ => {}
@@ -183,9 +184,9 @@ impl<'a> ProbeTracker<'a> {
         let slot = self.ring.read(number);
         (slot.state == ProbeState::InFlight).then_some(())?;
         self.counts.not_sent += 1;
-        self.stats_of(slot.probe).failed(None);
-        self.settle(number, slot.probe, ProbeState::Failed);
-        Some(event(slot.probe, EventKind::NotSent(NotSent::Refused(errno))))
+        add_one(&mut self.stats_of(slot.probe).not_sent);
+        self.settle(number, slot.probe, ProbeState::NotSent);
+        Some(event(slot.probe, EventKind::NotSent(errno)))
     }
 
     /// Declares the oldest expired probe lost; returns the event and the probe to send again, if any.
@@ -214,7 +215,9 @@ impl<'a> ProbeTracker<'a> {
             let slot = self.ring.read(self.oldest);
             if slot.state == ProbeState::InFlight {
                 self.counts.in_flight += 1;
-                self.stats_of(slot.probe).sent += 1;
+                let stats = self.stats_of(slot.probe);
+                stats.sent += 1;
+                add_one(&mut stats.in_flight);
             }
             self.advance();
         }
@@ -228,48 +231,35 @@ impl<'a> ProbeTracker<'a> {
             let again = Probe { tries: slot.probe.tries + 1, ..slot.probe };
             return (event(slot.probe, EventKind::Dropped), Some(again));
         }
-        if self.expects_stamps && !slot.is_stamped {
-            self.counts.not_sent += 1;
-            self.stats_of(slot.probe).failed(None);
-            self.settle(number, slot.probe, ProbeState::Failed);
-            return (event(slot.probe, EventKind::NotSent(NotSent::Vanished)), None);
-        }
+        // Also without an answer to ARP or neighbour discovery: the target does not answer.
         self.counts.lost += 1;
+        self.stats_of(slot.probe).lost += 1;
         self.settle(number, slot.probe, ProbeState::Lost);
         (event(slot.probe, EventKind::Lost), None)
     }
 
-    /// The reason why a reply does not count, if any.
-    fn flaw(
-        &mut self,
+    /// How much of a reply equals probe `number`; an error names why it does not belong to the probe.
+    fn integrity(
+        &self,
         number: u64,
         identifier: u16,
         payload: &[u8],
         is_intact: bool,
         from: IpAddr,
-    ) -> Option<EventKind> {
-        let target = self.ring.read(number).probe.target;
-        let address = self.targets.address(target).0;
-        let foreign = |reason| EventKind::Foreign { from, reason };
-        let code = self.mac.mac(address, identifier, number);
-        let flaw = match payload::compare(self.pattern, code, payload) {
-            _ if !is_intact => EventKind::Corrupt("wrong checksum"),
-            _ if from != address => foreign("from another address"),
-            Comparison::WithoutCode => foreign("without the code of this probe"),
-            Comparison::Changed(_) => EventKind::Corrupt("changed payload"),
-            Comparison::Whole | Comparison::Truncated => return None,
-        };
-        match flaw {
-            EventKind::Corrupt(_) => {
-                self.counts.corrupt += 1;
-                self.stats[target as usize].failed(None);
-            }
-            _ => self.counts.foreign += 1,
-        }
-        Some(flaw)
+    ) -> Result<Integrity, Foreign> {
+        let address = self.targets.address(self.ring.read(number).probe.target).0;
+        let mac = self.mac.mac(address, identifier, number);
+        integrity_of(payload::compare(self.pattern, mac, payload), is_intact, from == address, address.is_ipv6())
     }
 
-    fn answer(&mut self, number: u64, arrived: &Arrival<'_>, payload: &[u8], hops: Option<u8>) -> Option<EventKind> {
+    fn answer(
+        &mut self,
+        number: u64,
+        arrived: &Arrival<'_>,
+        payload: &[u8],
+        hops: Option<u8>,
+        integrity: Integrity,
+    ) -> Option<EventKind> {
         let slot = self.ring.read(number);
         let limit = arrived.now.saturating_sub(slot.sent);
         let sent = SendTime { stamp: slot.sent, is_kernel: slot.is_stamped };
@@ -281,32 +271,50 @@ impl<'a> ProbeTracker<'a> {
             // The repeated probe counts instead.
             ProbeState::Retried => return None,
         };
-        let stats = &mut self.stats[slot.probe.target as usize];
+        let reply = ProbeReply {
+            class,
+            integrity,
+            from: arrived.from,
+            time,
+            source,
+            bytes: ECHO_HEADER + payload.len(),
+            hops: hops.or(arrived.hops),
+        };
+        if integrity.is_corrupt() {
+            self.counts.corrupt += 1;
+            add_one(&mut self.stats_of(slot.probe).corrupt);
+        }
+        // As in iputils, a reply with a wrong checksum does not answer the probe.
+        if integrity == Integrity::Checksum {
+            return Some(EventKind::Answer(reply));
+        }
+        let target_stats = &mut self.stats[slot.probe.target as usize];
         match class {
-            ReplyClass::Duplicate => stats.duplicates = stats.duplicates.saturating_add(1),
+            ReplyClass::Duplicate => add_one(&mut target_stats.duplicates),
             ReplyClass::Late => {
-                stats.late = stats.late.saturating_add(1);
+                add_one(&mut target_stats.late);
+                target_stats.lost -= 1;
                 self.counts.lost -= 1;
             }
             ReplyClass::Reply => {}
-        }
-        if class != ReplyClass::Duplicate {
-            stats.alive(time);
-            self.alive.insert(slot.probe.target);
         }
         if slot.state == ProbeState::InFlight {
             self.settle(number, slot.probe, ProbeState::Replied);
         } else {
             self.ring.set_state(number, ProbeState::Replied);
         }
-        let is_truncated = payload.len() < self.pattern.len();
-        let bytes = ECHO_HEADER + payload.len();
-        Some(EventKind::Answer { class, time, source, bytes, hops: hops.or(arrived.hops), is_truncated })
+        if class != ReplyClass::Duplicate {
+            self.stats[slot.probe.target as usize].add_reply(time);
+            self.alive.insert(slot.probe.target);
+        }
+        Some(EventKind::Answer(reply))
     }
 
     fn settle(&mut self, number: u64, probe: Probe, state: ProbeState) {
         self.ring.set_state(number, state);
-        self.stats_of(probe).sent += 1;
+        let target_stats = self.stats_of(probe);
+        target_stats.sent += 1;
+        target_stats.is_up = state == ProbeState::Replied;
     }
 
     fn stats_of(&mut self, probe: Probe) -> &mut TargetStats {

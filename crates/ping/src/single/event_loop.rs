@@ -14,14 +14,14 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 
 use crate::clock;
 use crate::config::Config;
-use crate::probe_state::Integrity;
-use crate::proto::payload::{self, Comparison};
+use crate::probe_state::{Foreign, integrity_of};
+use crate::proto::payload;
 use crate::proto::reply::{self, Framing, MatchedMessage};
 use crate::proto::{ECHO_HEADER, Echo, extension, icmp_error, icmp4, icmp6};
 use crate::resolve::Reresolver;
 use crate::rtt::Timestamp;
 use crate::signals::{Request, Signals};
-use crate::single::report::{self, Event, Foreign, ReplyPacket, Report};
+use crate::single::report::{self, Event, ReplyPacket, Report};
 use crate::single::scheduler::{Action, Scheduler};
 use crate::socket::flood::{BATCH, Batch};
 use crate::socket::{Datagram, ErrorQueueEntry, Received, Socket};
@@ -238,16 +238,12 @@ impl<'a> EventLoop<'a> {
         };
         let expected = &self.socket.expected;
         let target = self.target_of(sequence);
-        if !is_from_target && (target == expected.target || packet.from.ip() != target) {
-            return self.foreign(Foreign::Address, packet);
-        }
+        let is_from_target = is_from_target || (target != expected.target && packet.from.ip() == target);
         let code = self.socket.mac.mac(target, expected.identifier, sequence);
-        let integrity = match payload::compare(&self.config.payload, code, packet.payload) {
-            _ if !is_intact => Integrity::Checksum,
-            Comparison::WithoutCode => return self.foreign(Foreign::Code, packet),
-            Comparison::Whole => Integrity::Whole,
-            Comparison::Truncated => Integrity::Truncated,
-            Comparison::Changed(index) => Integrity::Changed(index),
+        let compared = payload::compare(&self.config.payload, code, packet.payload);
+        let integrity = match integrity_of(compared, is_intact, is_from_target, target.is_ipv6()) {
+            Ok(integrity) => integrity,
+            Err(why) => return self.foreign(why, packet),
         };
         match self.scheduler.reply(sequence, now, stamp, integrity) {
             Some(answer) => self.report.event(&Event::Reply(&answer, *packet)),
@@ -288,7 +284,11 @@ impl<'a> EventLoop<'a> {
                     let Some(echo) = echo.filter(|echo| echo.identifier == self.socket.expected.identifier) else {
                         continue;
                     };
-                    if content == QueueContent::Nothing {
+                    // A firewall of this host may reject the newest probe with an ICMP error.
+                    let newest = self.scheduler.counts().transmitted;
+                    if self.scheduler.probe(echo.sequence) == Some(newest) {
+                        content = QueueContent::Refusal;
+                    } else if content == QueueContent::Nothing {
                         content = QueueContent::OldError;
                     }
                     let added = extensions.and_then(|place| bytes.get(place..)).unwrap_or_default();

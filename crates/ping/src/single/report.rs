@@ -22,6 +22,7 @@ use nix::libc;
 use self::numbers::Milliseconds;
 use crate::clock;
 use crate::config::{Config, Format};
+use crate::probe_state::Foreign;
 use crate::proto::extension::Object;
 use crate::resolve::{Names, Target};
 use crate::single::scheduler::{Answer, Scheduler};
@@ -42,17 +43,6 @@ pub(crate) struct ReplyPacket<'a> {
     pub(crate) payload: &'a [u8],
     /// The options of its IPv4 header.
     pub(crate) options: &'a [u8],
-}
-
-/// Why a reply does not belong to this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Foreign {
-    /// The source address is not that of the target.
-    Address,
-    /// The MAC in the payload is missing or wrong.
-    Code,
-    /// No remembered probe has its sequence.
-    Sequence,
 }
 
 /// An event of the run.

@@ -38,6 +38,11 @@ impl SentProbe {
         }
     }
 
+    /// Whether the kernel stamped its entry into a queue or its departure.
+    pub(super) fn is_queued(&self) -> bool {
+        self.is_stamped
+    }
+
     /// The round-trip time of a reply that the kernel stamped at `received`, read at `now` since the start of the run.
     pub(super) fn round_trip(&self, now: u64, received: Option<u64>) -> (Duration, StampSource) {
         let sent = SendTime { stamp: self.wall, is_kernel: self.is_stamped };

@@ -33,7 +33,9 @@ impl SequenceStats {
                 self.in_flight += 1;
                 return;
             }
-            ProbeState::Lost if stamps && !probe.has_left => self.dropped_locally += 1,
+            // The probe reached the queue of the device and not the device. A probe without any stamp waited for ARP or
+            // neighbour discovery, which fails when the target is down.
+            ProbeState::Lost if stamps && probe.is_queued() && !probe.has_left => self.dropped_locally += 1,
             ProbeState::Lost => self.lost += 1,
             ProbeState::NotSent | ProbeState::Failed | ProbeState::Retried => {}
         }
@@ -137,20 +139,24 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_never_stamped_did_not_leave_when_it_stamps_at_all() {
-        let mut stamped = SentProbe::new(0, 0);
-        stamped.stamp(5, true);
-        stamped.state = ProbeState::Lost;
-        let mut unstamped = SentProbe::new(0, 0);
-        unstamped.state = ProbeState::Lost;
+    fn a_probe_that_reached_the_queue_and_not_the_device_was_dropped_locally() {
+        let stamped = |has_left: Option<bool>| {
+            let mut probe = SentProbe::new(0, 0);
+            if let Some(has_left) = has_left {
+                probe.stamp(5, has_left);
+            }
+            probe.state = ProbeState::Lost;
+            probe
+        };
         let count = |stamps| {
             let mut sequence_stats = SequenceStats::default();
-            sequence_stats.take(&stamped, stamps);
-            sequence_stats.take(&unstamped, stamps);
+            for probe in [Some(true), Some(false), None].map(stamped) {
+                sequence_stats.take(&probe, stamps);
+            }
             (sequence_stats.lost(), sequence_stats.dropped_locally())
         };
-        assert_eq!(count(true), (1, 1));
-        assert_eq!(count(false), (2, 0));
+        assert_eq!(count(true), (2, 1));
+        assert_eq!(count(false), (3, 0));
     }
 
     #[test]

@@ -125,12 +125,13 @@ pub(super) fn route(socket: &UdpSocket, config: &Config, target: SocketAddr) -> 
 
 /// The error of a target without a route.
 fn unreachable(config: &Config, target: SocketAddr, cause: io::Error) -> OpenError {
-    if cause.kind() == io::ErrorKind::PermissionDenied && !config.broadcast {
+    // IPv6 has no broadcast: permission is denied by a route or firewall.
+    if cause.kind() == io::ErrorKind::PermissionDenied && !config.broadcast && target.is_ipv4() {
         let hint = "Do you want to ping broadcast? Then -b. If not, check your local firewall rules";
-        return OpenError::from(Error::new(Kind::Denied, "", target.ip(), hint));
+        return OpenError::from(Error::new(Kind::Denied, "", "", hint));
     }
     if cause.kind() == io::ErrorKind::InvalidInput && needs_zone(target) {
-        let hint = format!("holds on one link only, which {}%INTERFACE or -I INTERFACE names", target.ip());
+        let hint = format!("a link-local address; add the interface: {}%INTERFACE or -I INTERFACE", target.ip());
         return OpenError::from(Error::new(Kind::Usage, "", target.ip(), hint));
     }
     let is_unroutable = matches!(
@@ -141,7 +142,10 @@ fn unreachable(config: &Config, target: SocketAddr, cause: io::Error) -> OpenErr
 }
 
 fn needs_zone(target: SocketAddr) -> bool {
-    matches!(target, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
+    let SocketAddr::V6(v6) = target else { return false };
+    // ff01::/16 and ff02::/16 have interface-local and link-local scope (RFC 4291, section 2.7).
+    let is_local_group = v6.ip().is_multicast() && matches!(v6.ip().segments()[0] & 0xf, 1 | 2);
+    (v6.ip().is_unicast_link_local() || is_local_group) && v6.scope_id() == 0
 }
 
 /// Binds the socket where needed; returns the identifier: that of a raw socket, or the one the kernel chooses.

@@ -144,7 +144,8 @@ pub(super) fn set_all(socket: &socket2::Socket, config: &Config, family: Family)
     }
     optional("SO_RXQ_OVFL", setsockopt(socket, sockopt::RxqOvfl, &1));
     if config.debug {
-        setsockopt(socket, Debug, &true).map_err(named("SO_DEBUG"))?;
+        // It has no effect on the packets; iputils ignores a failure too.
+        optional("SO_DEBUG", setsockopt(socket, Debug, &true));
     }
     if config.no_route {
         setsockopt(socket, sockopt::DontRoute, &true).map_err(named("SO_DONTROUTE"))?;

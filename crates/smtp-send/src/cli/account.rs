@@ -3,11 +3,17 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
-/// Manages the accounts of config.toml.
+/// Manage the accounts of config.toml
 #[derive(Debug, Clone, Parser)]
-#[command(name = "smtp-send account", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "smtp-send account",
+    version = super::version(),
+    max_term_width = 100,
+    styles = common::help::STYLES,
+    disable_help_subcommand = true
+)]
 pub struct AccountCli {
     /// The action.
     #[command(subcommand)]
@@ -33,22 +39,22 @@ pub struct AccountNew {
     #[arg(long, value_name = "TEXT")]
     pub full_name: Option<String>,
     /// Submission server [default: the one in the SRV records]
-    #[arg(long, value_name = "HOST[:PORT]")]
+    #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
     pub server: Option<String>,
     /// User name [default: the address]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
     /// Command that prints the password, written into the account and run at each use
-    #[arg(long, value_name = "COMMAND", conflicts_with = "save_password")]
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, conflicts_with = "save_password")]
     pub password_command: Option<String>,
     /// Ask for the password and save it in a file beside config.toml, readable only by its owner
     #[arg(long)]
     pub save_password: bool,
     /// File with the trusted certificates, in place of those of this system
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tls_ca: Option<PathBuf>,
     /// Name server, in place of those of this system
-    #[arg(long, value_name = "IP[:PORT]")]
+    #[arg(long, value_name = "IP[:PORT]", value_hint = ValueHint::Hostname)]
     pub dns_server: Option<String>,
     /// Write the account without connecting to the server
     #[arg(long)]

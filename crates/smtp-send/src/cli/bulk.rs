@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use common::values;
 
 /// Several messages in one run.
@@ -40,7 +40,7 @@ pub struct BulkArgs {
     #[arg(long, help_heading = "Server", hide_short_help = true)]
     pub queue: bool,
     /// File that records the results, so that an interrupted run can be continued
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub journal: Option<PathBuf>,
     /// Send messages with an unknown result again
     #[arg(long, requires = "journal", hide_short_help = true)]
@@ -49,6 +49,6 @@ pub struct BulkArgs {
     #[arg(long, hide_short_help = true)]
     pub keep_going: bool,
     /// Report in CSV, one row for each recipient; - for standard output
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "dry_run", hide_short_help = true)]
     pub csv: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! The options for delivery without `--server`.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 /// Delivery to the mail exchangers of the recipients' domains.
 #[derive(Debug, Clone, Default, Args)]
@@ -8,7 +8,7 @@ use clap::Args;
 pub struct DirectArgs {
     /// Name server for MX, address and TLSA records; repeatable, or separated by commas [default: those of
     /// /etc/resolv.conf]
-    #[arg(long, value_name = "IP[:PORT]", value_delimiter = ',', hide_short_help = true)]
+    #[arg(long, value_name = "IP[:PORT]", value_hint = ValueHint::Hostname, value_delimiter = ',', hide_short_help = true)]
     pub dns_server: Vec<String>,
     /// Trust the AD bit of the name servers (DNSSEC), as that of local ones is trusted, and use TLSA records (DANE)
     #[arg(long, hide_short_help = true)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 /// Signing with the key of a domain.
 #[derive(Debug, Clone, Default, Args)]
@@ -15,6 +15,6 @@ pub struct DkimArgs {
     #[arg(long, value_name = "SELECTOR", hide_short_help = true)]
     pub dkim_selector: Option<String>,
     /// File with the private key in PEM format (RSA or Ed25519), not readable by others
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub dkim_key: Option<PathBuf>,
 }

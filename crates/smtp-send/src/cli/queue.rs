@@ -4,12 +4,13 @@ use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-/// Manages the queue of sendmail mode.
+/// Manage the queue of sendmail mode
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "smtp-send queue",
-    version,
+    version = super::version(),
     max_term_width = 100,
+    styles = common::help::STYLES,
     disable_help_subcommand = true,
     arg_required_else_help = false
 )]

@@ -57,11 +57,14 @@ impl TextFile {
 /// Name, type, help text and value of a metric.
 type Metric = (&'static str, &'static str, &'static str, fn(&TargetStats) -> Option<f64>);
 
-const METRICS: [Metric; 7] = [
-    ("ping_up", "gauge", "Whether the target has alive", |stats| Some(f64::from(u8::from(stats.is_alive())))),
-    ("ping_probes_total", "counter", "Probes whose fate is known", |stats| Some(stats.sent.into())),
-    ("ping_replies_total", "counter", "Probes that were alive", |stats| Some(stats.received.into())),
-    ("ping_failures_total", "counter", "ICMP errors, refusals and broken answers", |stats| Some(stats.failures.into())),
+const METRICS: [Metric; 8] = [
+    ("ping_up", "gauge", "Whether the latest settled probe was answered", |o| Some(f64::from(u8::from(o.is_up)))),
+    ("ping_probes_total", "counter", "Settled probes", |stats| Some(stats.sent.into())),
+    ("ping_replies_total", "counter", "Answered probes", |stats| Some(stats.received.into())),
+    ("ping_lost_total", "counter", "Probes without a reply or an error", |o| Some(o.lost.into())),
+    ("ping_failures_total", "counter", "ICMP errors, local send errors and corrupt replies", |o| {
+        Some(o.failures() as f64)
+    }),
     ("ping_rtt_min_seconds", "gauge", "Shortest round-trip time", |o| o.times().map(|times| seconds(times.minimum))),
     ("ping_rtt_avg_seconds", "gauge", "Mean round-trip time", |o| o.times().map(|times| seconds(times.average))),
     ("ping_rtt_max_seconds", "gauge", "Longest round-trip time", |o| o.times().map(|times| seconds(times.maximum))),

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use common::{Error, error};
 
-use super::{Event, Foreign, ReplyPacket, Report, ReportContext, refusal, wall};
+use super::{Event, ReplyPacket, Report, ReportContext, refusal, wall};
 use crate::config::TimeStyle;
 use crate::json::{Kind, Record, Stamp, Summary, loss_percent, write_line};
-use crate::probe_state::{Integrity, ReplyClass};
+use crate::probe_state::Integrity;
 use crate::single::scheduler::{Answer, Scheduler};
 
 /// Writes JSON lines.
@@ -84,13 +84,15 @@ pub(super) fn record<'a>(
     let of = |kind| blank(context, kind);
     Ok(Some(match happened {
         Event::Sent => return Ok(None),
-        Event::Reply(answer, packet) => reply(of(kind(answer))?, answer, packet, context.config.is_timed(), reason),
+        Event::Reply(answer, packet) => reply(
+            of(Kind::of_reply(answer.integrity, answer.class))?,
+            answer,
+            packet,
+            context.config.is_timed(),
+            reason,
+        ),
         Event::Foreign(why, packet) => {
-            reason.push_str(match why {
-                Foreign::Address => "another address than the target",
-                Foreign::Code => "without the code of the probe",
-                Foreign::Sequence => "no such probe",
-            });
+            reason.push_str(why.reason());
             Record { seq: Some(packet.wire.into()), ..packet_fields(of(Kind::Foreign)?, packet) }
         }
         Event::Error { sequence, from, kind, code, words, .. } => {
@@ -116,15 +118,6 @@ pub(super) fn record<'a>(
     }))
 }
 
-fn kind(answer: &Answer) -> Kind {
-    match (answer.integrity, answer.class) {
-        (Integrity::Checksum | Integrity::Changed(_), _) => Kind::Corrupt,
-        (_, ReplyClass::Reply) => Kind::Reply,
-        (_, ReplyClass::Late) => Kind::Late,
-        (_, ReplyClass::Duplicate) => Kind::Duplicate,
-    }
-}
-
 fn reply<'a>(
     blank: Record<'a>,
     answer: &Answer,
@@ -132,11 +125,7 @@ fn reply<'a>(
     is_timed: bool,
     reason: &mut String,
 ) -> Record<'a> {
-    match answer.integrity {
-        Integrity::Checksum => "checksum".clone_into(reason),
-        Integrity::Changed(index) => *reason = format!("payload byte {index}"),
-        Integrity::Whole | Integrity::Truncated => {}
-    }
+    reason.push_str(&answer.integrity.reason().unwrap_or_default());
     Record {
         seq: Some(answer.sequence),
         rtt_ms: is_timed.then_some(answer.time),
