@@ -16,8 +16,9 @@ import time
 
 GOOD, TWICE, FIRST_THRICE, LATE, CHANGED, BAD_CHECKSUM, HALF, OTHER_SOURCE, SILENT, LOSES_SECOND, SWAPS, OTHER_IDENTIFIER, \
     OTHER_SEQUENCE, LONGER, DIES, EMPTY = range(1, 17)
-LATE_SECONDS = 0.5
+LATE_SECONDS = 0.45
 SWAP_SECONDS = 0.15
+DUPLICATE_SECONDS = 0.05
 TTL = 61
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 
@@ -87,8 +88,8 @@ def replies(version, request):
                    code == BAD_CHECKSUM)
     count = 2 if code == TWICE else 3 if code == FIRST_THRICE and sequence == 1 else 1
     delay = LATE_SECONDS if code == LATE and sequence == 1 else SWAP_SECONDS if code == SWAPS and sequence == 1 else 0
-    for _ in range(count):
-        yield delay, reply
+    for number in range(count):
+        yield delay + number * DUPLICATE_SECONDS, reply
 
 
 def main():

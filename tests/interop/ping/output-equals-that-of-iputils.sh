@@ -22,7 +22,8 @@ world() {
     mkdir -p "/etc/netns/$client"
     cleanup "rm -rf '/etc/netns/$client'"
     cp hosts resolv.conf "/etc/netns/$client"
-    ip netns exec "$client" python3 "$HERE/ping/icmp-responder.py" >"$client.responder" 2>&1 &
+    : >"$client.responder"
+    ip netns exec "$client" python3 "$HERE/ping/icmp-responder.py" >>"$client.responder" 2>&1 &
     cleanup "end $!"
     wait_until 10 grep -q ready "$client.responder" || skip_for_kernel "no TUN device: $(<"$client.responder")"
     ip -n "$client" -batch - <<'END'
@@ -59,6 +60,8 @@ addr add fd00:2::1/64 dev far0 nodad
 link set far0 mtu 1400
 link set far0 up
 route add 10.0.3.0/24 via 10.0.1.9 dev near1
+route add 10.0.4.0/24 via 10.0.2.2
+route add fd00:4::/64 via fd00:2::2
 neigh add 10.0.1.9 lladdr 02:00:00:00:00:09 dev near1
 END
     ip -n "$server" -batch - <<'END'
@@ -73,7 +76,7 @@ route add default via fd00:2::1
 END
     # Address resolution of an absent neighbour fails after 300 ms.
     ip netns exec "$client" sysctl -qw net.ipv4.neigh.near0.retrans_time_ms=100 net.ipv6.neigh.near0.retrans_time_ms=100 \
-        net.ipv4.ping_group_range="0 2147483647"
+        net.ipv4.ping_group_range="65534 65534"
     ip netns exec "$router" sysctl -qw net.ipv4.neigh.far0.retrans_time_ms=100 net.ipv6.neigh.far0.retrans_time_ms=100 \
         net.ipv4.conf.all.send_redirects=1 net.ipv4.conf.near1.send_redirects=1
     ip netns exec "$router" nft -f - <<'END' || skip_for_kernel "no nftables"
@@ -114,6 +117,9 @@ table inet t {
     }
 }
 END
+    for address in 10.0.2.2 fd00:2::2 fe80::1%near0; do
+        wait_until 10 ip netns exec "$client" ping -q -c 1 -W 1 "$address" >"$client.log" 2>&1 || fail "$address: $(<"$client.log")"
+    done
 }
 
 cat >hosts <<'END'
@@ -137,4 +143,6 @@ for ((pair = 1; pair <= PAIRS; pair++)); do
         clients+=("${!client}")
     done
 done
-python3 "$HERE/ping/compare-with-iputils.py" "$HERE/ping/iputils-arguments.txt" "$BIN/ping" "${clients[@]}"
+# Every user can run the copy.
+cp "$BIN/ping" under-test
+python3 "$HERE/ping/compare-with-iputils.py" "$HERE/ping/iputils-arguments.txt" "$PWD/under-test" "${clients[@]}"
