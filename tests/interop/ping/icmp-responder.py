@@ -42,7 +42,7 @@ def packet(version, source, target, message, break_checksum=False):
 
 
 def error(version, kind, code, request):
-    """An ICMP error that quotes the request: an MTU of 1300, the address of another router or octet 20 as its value."""
+    """An ICMP error that quotes the request: an MTU of 1300, the address of another router or byte 20 as its value."""
     value = struct.pack("!I", 0)
     if version == 4 and kind == 5:
         value = socket.inet_aton("10.99.255.253")
