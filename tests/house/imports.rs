@@ -92,9 +92,9 @@ const FLOORS: [(&str, &[Floor]); 3] = [
     (
         "ping",
         &[
-            &["proto", "cli", "exit_code", "family", "privilege", "probe_state", "rtt", "signals", "stats"],
-            &["clock", "json", "multi::target_spec", "output", "single::plan"],
-            &["multi::target_set"],
+            &["proto", "cli", "exit_code", "family", "privilege", "rtt", "signals", "stats"],
+            &["clock", "multi::target_spec", "output", "probe_state", "single::plan"],
+            &["json", "multi::target_set"],
             &["config"],
             &["resolve", "socket"],
             &["multi", "single"],

@@ -26,6 +26,10 @@ impl File {
         without_tests(&code(&self.text))
     }
 
+    pub(crate) fn is_rust(&self) -> bool {
+        Path::new(&self.path).extension().is_some_and(|end| end == "rs")
+    }
+
     /// Whether the whole file is compiled for tests only.
     pub(crate) fn is_test(&self) -> bool {
         !self.path.starts_with("crates/") || self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
@@ -54,7 +58,7 @@ pub(crate) fn files(folders: &[&str]) -> Vec<File> {
 
 /// The Rust sources below these folders.
 pub(crate) fn rust(folders: &[&str]) -> Vec<File> {
-    files(folders).into_iter().filter(|file| Path::new(&file.path).extension().is_some_and(|end| end == "rs")).collect()
+    files(folders).into_iter().filter(File::is_rust).collect()
 }
 
 /// Fails with one offence a line, so that a run lists all of them.

@@ -97,6 +97,24 @@ fn on_a_terminal_a_default_port_in_use_gives_way_to_the_next_free_one() {
 }
 
 #[test]
+fn the_banner_has_local_and_network_urls_and_the_qr_code_comes_first() {
+    let (mut child, text) = start_on_terminal(&["--qr", "-p", "0"], "Ctrl-C");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let code = position_or_end(&text, "QR code").min(position_or_end(&text, "\u{2580}"));
+    assert!(code < position_or_end(&text, "httpd"), "{text}");
+    assert!(text.contains("    Local    http://localhost:"), "{text}");
+    let (mut child, text) = start_on_terminal(&["-b", "127.0.0.1", "-p", "0"], "Ctrl-C");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(text.contains("    Local    http://127.0.0.1:") && !text.contains("Network"), "{text}");
+}
+
+fn position_or_end(text: &str, part: &str) -> usize {
+    text.find(part).unwrap_or(text.len())
+}
+
+#[test]
 fn one_file_is_served_at_its_name() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a report.txt"), "report").unwrap();

@@ -92,10 +92,10 @@ fn tree(outside: &Path) -> TempDir {
 }
 
 #[test]
-fn dot_files_stay_out_and_links_are_followed_as_for_everybody() {
+fn dot_files_are_left_out_and_links_follow_the_policy() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "secret").unwrap();
-    // The link to the root shows everything once more, but not the folder in which it was met.
+    // The link to the root lists everything again, except the folder that has the link.
     let inside = ["d/", "d/file", "d/latest/", "d/latest/f", "d/loop/", "d/loop/v2/", "d/loop/v2/f"];
     let any = [&inside[..], &["d/out/", "d/out/secret"]].concat();
     let hidden = [&["d/", "d/.git/", "d/.git/config"], &inside[1..]].concat();
@@ -123,7 +123,7 @@ fn without_listings_there_are_no_archives_either() {
 }
 
 #[test]
-fn names_are_carried_whatever_octets_they_hold() {
+fn names_of_any_bytes_are_archived() {
     let server = Server::with_files(&[("d/", b"")]);
     let long = "long/".repeat(60) + &"n".repeat(200);
     let names: [&[u8]; 4] =
@@ -140,7 +140,7 @@ fn names_are_carried_whatever_octets_they_hold() {
 }
 
 #[test]
-fn rights_are_told_as_far_as_they_matter() {
+fn the_executable_bit_is_archived() {
     let server = Server::with_files(&[("d/run", b"#!"), ("d/text", b"t")]);
     fs::set_permissions(server.path("d/run"), fs::Permissions::from_mode(0o750)).unwrap();
     let body = server.get("/d/?download=tar").body;
@@ -174,7 +174,7 @@ fn a_file_that_shrinks_ends_the_connection_and_one_that_grows_is_cut() {
 }
 
 #[test]
-fn the_listing_has_a_link_to_the_archive() {
+fn the_listing_has_a_button_for_the_archive() {
     let server = Server::with_files(&[("d/a", b"a")]);
-    assert!(server.get("/d/").text().contains("<a href=\"?download=tar\""));
+    assert!(server.get("/d/").text().contains("<button name=\"download\" value=\"tar\">"));
 }

@@ -1,4 +1,4 @@
-//! `--compress`: text is compressed on the way out, and nothing about the answers becomes less true by that.
+//! `--compress`: the server compresses text; conditions, ranges and freshness stay correct.
 
 use std::fs;
 use std::io::Read;
@@ -23,14 +23,14 @@ fn unzipped(response: &Response) -> Vec<u8> {
     content
 }
 
-/// Files that have been there for a while, so that what is made of them is kept.
+/// Files with reliable time stamps, so that their compressed form is cached.
 fn serve(files: &[(&str, &[u8])], options: &[&str]) -> Server {
     let server = Server::with_options(files, &[&["--compress", "-vv"], options].concat());
     for (name, _) in files {
         let file = fs::File::options().write(true).open(server.path(name)).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
     }
-    // The time of change cannot be set, only waited for: after 40 ms the server trusts it.
+    // The change time cannot be set; the server relies on it after 40 ms.
     let changed = |(name, _): &(&str, &[u8])| {
         let metadata = fs::metadata(server.path(name)).unwrap();
         Duration::new(metadata.ctime().try_into().unwrap(), metadata.ctime_nsec().try_into().unwrap())
@@ -42,7 +42,7 @@ fn serve(files: &[(&str, &[u8])], options: &[&str]) -> Server {
     server
 }
 
-/// Whether exactly so many texts were compressed; what the server says may arrive a little later than its answers.
+/// Whether exactly this number of texts were compressed; the log may arrive later than the responses.
 fn has_compressed(server: &Server, count: usize) {
     let compressions = |text: &str| text.matches("compressed ").count();
     server.running.wait_for_stderr(|text| (compressions(text) >= count).then_some(()));
@@ -50,7 +50,7 @@ fn has_compressed(server: &Server, count: usize) {
 }
 
 #[test]
-fn text_is_sent_as_gzip_with_its_own_tag_to_those_who_accept_it() {
+fn text_is_sent_as_gzip_with_a_separate_tag_to_clients_that_accept_it() {
     let server = serve(&[("a.txt", &text(1))], &[]);
     let mut client = server.connect();
     let original = client.get("/a.txt", "");
@@ -80,7 +80,7 @@ fn without_the_option_or_memory_nothing_is_compressed() {
 }
 
 #[test]
-fn head_tells_the_length_of_the_compressed_text_before_anybody_fetched_it() {
+fn head_has_the_length_of_the_compressed_text_before_the_first_get() {
     let server = serve(&[("a.txt", &text(1))], &[]);
     let mut client = server.connect();
     let head = client.head("/a.txt", GZIP);
@@ -91,7 +91,7 @@ fn head_tells_the_length_of_the_compressed_text_before_anybody_fetched_it() {
 }
 
 #[test]
-fn a_text_is_compressed_once_also_when_many_ask_at_the_same_time() {
+fn a_text_is_compressed_once_for_many_requests_at_the_same_time() {
     let big = text(1).repeat(50);
     let server = serve(&[("big.txt", &big), ("a.txt", &text(2))], &["--workers", "4"]);
     std::thread::scope(|scope| {
@@ -113,7 +113,7 @@ fn a_text_is_compressed_once_also_when_many_ask_at_the_same_time() {
 }
 
 #[test]
-fn those_who_refuse_the_original_wait_for_the_compressed_text() {
+fn clients_that_reject_identity_wait_for_the_compressed_text() {
     let big = text(1).repeat(100);
     let server = serve(&[("big.txt", &big)], &[]);
     std::thread::scope(|scope| {
@@ -140,27 +140,27 @@ fn a_copy_in_either_form_is_not_sent_again_and_not_compressed_again() {
     }
     let response = client.get("/a.txt", &format!("If-None-Match: {zipped}\r\n"));
     assert_eq!((response.status, response.body), (200, text(1)), "the other form is no copy for one without gzip");
-    // Another server with the same file knows the tag without having compressed anything.
+    // Another server with the same file has the same tag without compressing.
     let other = serve(&[("a.txt", &text(1))], &[]);
     assert_eq!(other.connect().get("/a.txt", &format!("{GZIP}If-None-Match: {zipped}\r\n")).status, 304);
     has_compressed(&other, 0);
 }
 
 #[test]
-fn a_part_is_always_one_of_the_original() {
+fn a_range_always_selects_from_the_original() {
     let server = serve(&[("a.txt", &text(1))], &[]);
     let mut client = server.connect();
     let zipped = client.get("/a.txt", GZIP).field("ETag").unwrap().to_owned();
     let part = client.get("/a.txt", &format!("{GZIP}Range: bytes=10-19\r\n"));
     assert_eq!((part.status, part.body.as_slice()), (206, &text(1)[10..20]));
     assert_eq!(part.field("Content-Encoding"), None);
-    // Parts of one form are never put together with the other.
+    // Parts of the two forms are never mixed.
     let whole = client.get("/a.txt", &format!("{GZIP}Range: bytes=10-19\r\nIf-Range: {zipped}\r\n"));
     assert_eq!((whole.status, whole.body), (200, text(1)));
 }
 
 #[test]
-fn what_would_not_become_smaller_is_sent_as_it_is_and_that_is_remembered() {
+fn incompressible_text_is_sent_unchanged_and_not_compressed_again() {
     let mut state = 7u32;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -183,7 +183,7 @@ fn what_would_not_become_smaller_is_sent_as_it_is_and_that_is_remembered() {
 }
 
 #[test]
-fn a_compressed_file_beside_it_wins() {
+fn a_precompressed_file_wins() {
     let server = serve(&[("a.txt", &text(1)), ("a.txt.gz", b"ready"), ("b.txt", &text(2)), ("b.txt.br", b"br")], &[]);
     let mut client = server.connect();
     assert_eq!(client.get("/a.txt", GZIP).body, b"ready");
@@ -236,7 +236,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn one_at_a_time_it_works_as_well() {
+fn it_works_with_a_single_worker() {
     let server = serve(&[("a.txt", &text(1))], &["--workers", "1"]);
     for _ in 0..3 {
         assert_eq!(unzipped(&server.connect().get("/a.txt", GZIP)), text(1));

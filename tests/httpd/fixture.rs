@@ -1,4 +1,4 @@
-//! A site in a temporary folder, and a server for it; both are gone when the value is dropped.
+//! A site in a temporary folder and a server for it; both are removed on drop.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ impl Server {
         Self::with_options(files, &[])
     }
 
-    /// The same with further options on the command line.
+    /// Serves these files, with further options.
     pub(crate) fn with_options(files: &[(&str, &[u8])], options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in files {
@@ -44,7 +44,7 @@ impl Server {
         Self::start(folder, options)
     }
 
-    /// Serves a folder that the test has made itself.
+    /// Serves a folder that the test has made.
     pub(crate) fn start(folder: TempDir, options: &[&str]) -> Self {
         let mut command = httpd();
         command.args(["--bind", "127.0.0.1", "--port", "0"]).args(options).arg(folder.path());
@@ -57,17 +57,17 @@ impl Server {
         Client::connect(self.address)
     }
 
-    /// One GET request on a connection of its own.
+    /// One GET request on a new connection.
     pub(crate) fn get(&self, target: &str) -> Response {
         self.connect().get(target, "")
     }
 
-    /// Where a file of the site lies.
+    /// The path of a file of the site.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// What the server answers to these bytes on a connection of their own.
+    /// The response to these bytes on a new connection.
     pub(crate) fn answer(&self, bytes: impl AsRef<[u8]>) -> Response {
         let mut client = self.connect();
         client.send(bytes);

@@ -1,4 +1,4 @@
-//! Never a stale byte: every answer shows the file as it was at some moment after the request was sent.
+//! No stale bytes: every response is the file as it was at some moment after the request was sent.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,18 +8,18 @@ use testkit::process::WAIT_TIMEOUT;
 
 use crate::fixture::Server;
 
-/// The number that a version of the file consists of, repeated; `None` for an answer that is no version at all.
+/// The number of a version, of which the file consists; `None` for other content.
 fn version(body: &[u8]) -> Option<u64> {
     let line = std::str::from_utf8(body).ok()?.lines().next()?;
     (body == content(line.parse().ok()?).as_bytes()).then(|| line.parse().ok())?
 }
 
-/// A version has a length of its own, below the limit of what is kept in memory.
+/// Each version has a different length, below the limit of the cache.
 fn content(version: u64) -> String {
     format!("{version:010}\n").repeat(20 + usize::try_from(version % 50).unwrap())
 }
 
-/// What one answer shows: a whole version, nothing yet (an empty file), or no file at all.
+/// The content of one response: a whole version, an empty file, or no file.
 fn shown(response: &testkit::http::Response) -> Option<u64> {
     match (response.status, response.body.as_slice()) {
         (404, _) | (200, b"") => None,
@@ -28,7 +28,7 @@ fn shown(response: &testkit::http::Response) -> Option<u64> {
     }
 }
 
-/// Changes the file as fast as possible while four clients read it, and compares what they get with what was there.
+/// Changes the file as fast as possible while four clients read it, and compares responses with versions.
 ///
 /// `replace` may leave the file empty or missing for a moment when `may_be_absent`; a version never comes back.
 fn is_always_fresh(may_be_absent: bool, replace: impl Fn(&Server, u64) + Sync) {
@@ -39,13 +39,13 @@ fn is_always_fresh(may_be_absent: bool, replace: impl Fn(&Server, u64) + Sync) {
         scope.spawn(|| {
             let end = Instant::now() + WAIT_TIMEOUT;
             for number in 1.. {
-                // On a busy machine it takes longer until enough has happened to show anything.
+                // A busy machine needs more time for enough changes.
                 if Instant::now() > end || (number > 60 && answers.load(Ordering::Relaxed) > 500) {
                     break;
                 }
                 replace(&server, number);
                 written.store(number, Ordering::SeqCst);
-                // Some versions follow each other at once, others live for a while and get into memory.
+                // Some versions follow each other at once, others last long enough to be cached.
                 if number % 4 == 0 {
                     std::thread::sleep(Duration::from_millis(number % 60));
                 }
@@ -57,7 +57,7 @@ fn is_always_fresh(may_be_absent: bool, replace: impl Fn(&Server, u64) + Sync) {
             scope.spawn(move || {
                 let mut client = server.connect();
                 while !done.load(Ordering::SeqCst) {
-                    // One client connects anew each time, one sends the second request before the first is answered.
+                    // One client reconnects each time, one pipelines two requests.
                     if number == 2 {
                         client = server.connect();
                     }
@@ -72,7 +72,7 @@ fn is_always_fresh(may_be_absent: bool, replace: impl Fn(&Server, u64) + Sync) {
                     for before in before {
                         match shown(&client.response()) {
                             Some(got) => assert!(got >= before, "version {got} after version {before} was complete"),
-                            // The first folder has to go before a link can take its place.
+                            // A link can replace the first folder only after its removal.
                             None => assert!(may_be_absent || before == 0, "the file was there all the time"),
                         }
                         answers.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +95,7 @@ fn a_file_that_is_renamed_over_is_never_stale() {
 }
 
 #[test]
-fn a_file_that_is_deleted_and_made_anew_is_never_stale() {
+fn a_file_that_is_deleted_and_created_again_is_never_stale() {
     is_always_fresh(true, |server, number| {
         fs::remove_file(server.path("sub/f")).unwrap();
         fs::write(server.path("sub/new"), content(number)).unwrap();
@@ -138,7 +138,7 @@ fn a_file_rewritten_in_place_at_the_same_length_is_seen_at_once() {
         assert_eq!(client.get("/f", "").text(), text);
         assert_eq!(client.get("/f", "").text(), text);
         if number % 50 == 0 {
-            // Long enough for the file to count as settled and be answered from memory.
+            // Long enough for reliable time stamps, so that the cache answers.
             std::thread::sleep(Duration::from_millis(60));
             assert_eq!(client.get("/f", "").text(), text);
             assert_eq!(client.get("/f", "").text(), text);
@@ -172,7 +172,7 @@ fn a_file_that_shrinks_while_it_is_sent_ends_the_connection() {
 }
 
 #[test]
-fn a_file_that_grows_while_it_is_sent_comes_at_the_length_that_was_promised() {
+fn a_file_that_grows_while_it_is_sent_has_the_announced_length() {
     let server = Server::with_files(&[("f", &vec![b'x'; 8 << 20])]);
     let mut client = server.connect();
     client.send("GET /f HTTP/1.1\r\nHost: h\r\n\r\n");

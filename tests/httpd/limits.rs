@@ -1,4 +1,4 @@
-//! Clients by the hundred that want to do harm, and a system that runs out of descriptors: nobody else notices.
+//! Hundreds of hostile clients, and a system without free descriptors: other clients are served as before.
 
 use std::fs;
 use std::io::Write;
@@ -11,10 +11,10 @@ use testkit::process::Running;
 
 use crate::fixture::{Server, listening_address};
 
-/// How many clients attack at once.
+/// Number of attackers.
 const CROWD: usize = 300;
 
-/// Seconds of CPU time that a process has used, from proc(5).
+/// CPU time of a process in seconds, from proc(5).
 fn cpu_seconds(pid: u32) -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -23,7 +23,7 @@ fn cpu_seconds(pid: u32) -> f64 {
     f64::from(ticks) / TICKS_PER_SECOND
 }
 
-/// The most memory a process has ever had, in KiB, from proc(5).
+/// Peak memory of a process in KiB, from proc(5).
 fn peak_memory(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -39,23 +39,23 @@ fn crowd(server: &Server, request: &str) -> Vec<TcpStream> {
     (0..CROWD).map(connect).collect()
 }
 
-/// Others are served as if nothing were going on.
+/// Other clients are served without delay.
 fn others_are_served(server: &Server) {
     let start = Instant::now();
     for _ in 0..100 {
         assert_eq!(server.get("/a").text(), "a");
     }
-    // A stalled worker takes longer than a machine that is busy with other things.
+    // A stalled worker takes longer than a busy machine.
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]
-fn slow_heads_by_the_hundred_harm_nobody_and_end_at_their_deadline() {
+fn hundreds_of_slow_heads_delay_no_other_client_and_end_at_their_deadline() {
     let server = Server::with_options(&[("a", b"a")], &["--header-timeout", "1"]);
     let mut slow = crowd(&server, "GET /a HTTP/1.1\r\nHost: h\r\nX-Slow: ");
     let start = Instant::now();
     others_are_served(&server);
-    // A drop now and then keeps nobody in: the deadline is that of the whole head.
+    // A byte now and then does not help: the deadline applies to the whole head.
     while !slow.is_empty() {
         assert!(start.elapsed() < Duration::from_secs(10), "{} are still connected", slow.len());
         sleep(Duration::from_millis(200));
@@ -66,7 +66,7 @@ fn slow_heads_by_the_hundred_harm_nobody_and_end_at_their_deadline() {
 }
 
 #[test]
-fn clients_that_read_nothing_harm_nobody_by_the_hundred() {
+fn hundreds_of_clients_that_read_nothing_delay_no_other_client() {
     let server = Server::with_files(&[("a", b"a"), ("big", &vec![b'x'; 10_000_000]), ("sub/", b"")]);
     let stalled = crowd(&server, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     let before = cpu_seconds(server.running.id());
@@ -79,7 +79,7 @@ fn clients_that_read_nothing_harm_nobody_by_the_hundred() {
 }
 
 #[test]
-fn clients_that_ask_much_and_read_nothing_take_little_memory() {
+fn clients_that_request_much_and_read_nothing_take_little_memory() {
     const CLIENTS: u64 = 20;
     let server = Server::with_files(&[("a", b"a"), ("kept", &vec![b'x'; 100_000])]);
     let before = peak_memory(server.running.id());
@@ -99,7 +99,7 @@ fn clients_that_ask_much_and_read_nothing_take_little_memory() {
     drop(flooding);
 }
 
-/// A server that may have only so many descriptors.
+/// A server with a limit of descriptors.
 fn server_with_descriptors(limit: usize) -> (Running, std::net::SocketAddr, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();
@@ -119,7 +119,7 @@ fn without_descriptors_accepting_pauses_without_spinning_and_goes_on_later() {
     sleep(Duration::from_secs(1));
     let used = cpu_seconds(running.id()) - before;
     assert!(used < 0.2, "{used} s of CPU time in a second without descriptors");
-    // Everybody who waits is served when the others have gone.
+    // Waiting clients are served when the others have disconnected.
     let last = clients.split_off(180);
     drop(clients);
     for mut stream in last {
@@ -140,7 +140,7 @@ fn a_listing_of_ten_thousand_entries_takes_little_memory() {
     }
     let before = peak_memory(server.running.id());
     let page = server.get("/d/");
-    assert_eq!(page.text().matches("<tr>").count() - 1, COUNT + 1, "one for each, and one that leads up");
+    assert_eq!(page.text().matches("<tr>").count() - 1, COUNT, "one row for each entry");
     let grown = peak_memory(server.running.id()) - before;
-    assert!(page.body.len() > 2_000_000 && grown < 8 << 10, "{grown} KiB for {} octets", page.body.len());
+    assert!(page.body.len() > 2_000_000 && grown < 8 << 10, "{grown} KiB for {} bytes", page.body.len());
 }

@@ -1,4 +1,4 @@
-//! `--live-reload`: pages follow the files they are made of. And `--open`, for whoever works on them.
+//! `--live-reload` and `--open`.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -18,12 +18,12 @@ fn serve(files: &[(&str, &[u8])]) -> Server {
     Server::with_options(files, &["--live-reload"])
 }
 
-/// The generation that a page names.
+/// The generation in a page.
 fn generation(page: &str) -> String {
     page.split("data-since=\"").nth(1).expect("the page has the script").split('"').next().unwrap().to_owned()
 }
 
-/// A client that listens for events.
+/// A subscriber of events.
 struct Listening(BufReader<TcpStream>);
 
 impl Listening {
@@ -37,7 +37,7 @@ impl Listening {
         listening
     }
 
-    /// A client whose page is the current one.
+    /// A subscriber with the current page.
     fn now(server: &Server) -> Self {
         Self::since(server, &generation(server.get("/").text()))
     }
@@ -54,10 +54,13 @@ impl Listening {
         }
     }
 
-    /// The name of the next event; signs of life are passed over.
+    /// The name of the next event; keep-alives are skipped.
     fn event(&mut self) -> String {
+        // Keep-alives arrive without end, so the timeout of a read does not suffice.
+        let end = Instant::now() + 2 * WAIT_TIMEOUT;
         loop {
             let text = self.paragraph();
+            assert!(Instant::now() < end, "no event arrives");
             if let Some(name) = text.strip_prefix("event: ") {
                 return name.split('\n').next().unwrap().to_owned();
             }
@@ -71,7 +74,7 @@ fn a_page_has_the_script_in_it_and_is_neither_kept_nor_sent_in_parts() {
     let mut client = server.connect();
     let page = client.get("/", "Accept-Encoding: gzip\r\nRange: bytes=0-3\r\n");
     assert_eq!((page.status, page.field("Content-Encoding")), (200, None));
-    let start = "<!doctype html><title>t</title><body>text<script src=\".httpd/live-reload.js\" data-since=";
+    let start = "<!doctype html><title>t</title><body>text<script src=\"./.httpd/live-reload.js\" data-since=";
     let script = page.text().strip_prefix(start).unwrap();
     assert!(script.ends_with("</script>\n</body></html>"), "{script}");
     assert_eq!((page.field("Cache-Control"), page.field("Last-Modified")), (Some("no-store"), None));
@@ -98,7 +101,7 @@ fn error_page_and_listing_of_the_site_have_it_too() {
 }
 
 #[test]
-fn without_the_option_nothing_of_it_is_there() {
+fn without_the_option_there_is_no_script() {
     let server = Server::with_files(&[("index.html", PAGE.as_bytes())]);
     assert_eq!(server.get("/").text(), PAGE);
     assert_eq!(server.get("/.httpd/live-reload").status, 404);
@@ -117,7 +120,7 @@ fn every_html_page_of_the_server_has_the_script_by_a_relative_reference() {
         ("/a/x.xhtml", 200, "src=\"../.httpd/live-reload.js\""),
         ("/a/c/", 200, "src=\"../../.httpd/live-reload.js\""),
         ("//nothing", 404, "src=\"../.httpd/live-reload.js\""),
-        ("/nothing", 404, "src=\".httpd/live-reload.js\""),
+        ("/nothing", 404, "src=\"./.httpd/live-reload.js\""),
         ("/%zz/", 400, "src=\"../.httpd/live-reload.js\""),
     ] {
         let page = client.get(target, "Accept: text/html\r\n");
@@ -145,7 +148,7 @@ fn without_a_login_no_page_names_the_generation() {
 }
 
 #[test]
-fn who_listens_is_told_of_every_kind_of_change() {
+fn subscribers_get_every_kind_of_change() {
     let server = serve(&[("index.html", PAGE.as_bytes()), ("style.css", b"a{}"), ("sub/a.html", b"a")]);
     let mut listening = Listening::now(&server);
     fs::write(server.path("index.html"), "new").unwrap();
@@ -155,7 +158,7 @@ fn who_listens_is_told_of_every_kind_of_change() {
     fs::write(server.path("sub/new"), "n").unwrap();
     fs::rename(server.path("sub/new"), server.path("sub/a.html")).unwrap();
     assert_eq!(listening.event(), "reload");
-    // Folders that are made later, and what is in them by then.
+    // Folders that are created later, with their content.
     fs::create_dir_all(server.path("later/deep")).unwrap();
     assert_eq!(listening.event(), "reload");
     fs::write(server.path("later/deep/x.html"), "x").unwrap();
@@ -171,7 +174,7 @@ fn who_listens_is_told_of_every_kind_of_change() {
 }
 
 #[test]
-fn what_is_not_served_is_not_told() {
+fn changes_of_files_that_are_not_served_are_no_events() {
     let server = serve(&[("index.html", PAGE.as_bytes()), ("style.css", b"a{}"), (".git/index", b"g")]);
     let mut listening = Listening::now(&server);
     fs::write(server.path(".git/index"), "other").unwrap();
@@ -192,7 +195,7 @@ fn a_change_before_the_page_listens_is_not_lost() {
 }
 
 #[test]
-fn who_listens_is_neither_idle_nor_in_the_way_of_a_stop() {
+fn a_subscriber_is_not_idle_and_does_not_delay_a_stop() {
     let server = Server::with_options(&[("index.html", PAGE.as_bytes())], &["--live-reload", "--idle-timeout", "1"]);
     let mut listening = Listening::now(&server);
     let mut idle = server.connect();
@@ -208,7 +211,7 @@ fn who_listens_is_neither_idle_nor_in_the_way_of_a_stop() {
 }
 
 #[test]
-fn places_for_listeners_are_limited_and_come_free_again() {
+fn the_number_of_subscribers_is_limited_and_a_slot_is_freed_on_disconnect() {
     let server = serve(&[("index.html", PAGE.as_bytes())]);
     let mut listeners: Vec<_> = (0..256).map(|_| Listening::since(&server, "")).collect();
     let refused = server.get("/.httpd/live-reload");
@@ -228,22 +231,26 @@ fn places_for_listeners_are_limited_and_come_free_again() {
 }
 
 #[test]
-fn a_browser_is_opened_with_the_address_and_none_is_no_reason_not_to_serve() {
+fn a_browser_is_opened_with_the_address_and_a_missing_one_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let (browser, opened) = (folder.path().join("browser"), folder.path().join("opened"));
     fs::write(&browser, "#!/bin/sh\necho \"$@\" >\"${0%browser}opened\"\n").unwrap();
     fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
-    let start = |wish: String| {
+    let start = |browsers: String| {
         let mut command = httpd();
-        command.args(["--open", "-b", "127.0.0.1", "-p", "0"]).arg(folder.path()).env("BROWSER", wish).env("PATH", "");
+        command
+            .args(["--open", "-b", "127.0.0.1", "-p", "0"])
+            .arg(folder.path())
+            .env("BROWSER", browsers)
+            .env("PATH", "");
         let running = Running::start(&mut command);
-        // A warning about the browser names the address as well.
+        // A warning about the browser also has the address.
         let said = |text: &str| listening_address(&text[text.find("httpd: serving")?..]);
         let address = running.wait_for_stderr(said);
         (running, address)
     };
-    for (wish, arguments) in [("", ""), (" --new %s now", "--new ")] {
-        let (_running, address) = start(format!("/nowhere/at-all:{}{wish}", browser.display()));
+    for (options, arguments) in [("", ""), (" --new %s now", "--new ")] {
+        let (_running, address) = start(format!("/nowhere/at-all:{}{options}", browser.display()));
         let end = Instant::now() + WAIT_TIMEOUT;
         while !fs::read_to_string(&opened).is_ok_and(|words| words.ends_with('\n')) {
             assert!(Instant::now() < end, "no browser was opened");

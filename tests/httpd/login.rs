@@ -1,4 +1,4 @@
-//! The login: who is let in, what the others are told, and what it costs to guess.
+//! The login: access, error responses, and the cost of guesses.
 
 use std::fs;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ fn authorization(credentials: &str) -> String {
     format!("Authorization: Basic {}\r\n", STANDARD.encode(credentials))
 }
 
-/// The line of a user, with the least cost there is.
+/// The line of a user, with the minimum cost.
 fn user(name: &str, password: &str) -> String {
     user_with_cost(name, password, 4)
 }
@@ -73,7 +73,7 @@ fn refused(options: &[&str]) -> Finished {
 }
 
 #[test]
-fn the_right_password_lets_in_and_the_log_says_who() {
+fn the_right_password_gives_access_and_the_log_names_the_user() {
     let server = Guarded::new(&user("ann", "secret"), &[]);
     let mut client = server.connect();
     for _ in 0..3 {
@@ -96,7 +96,7 @@ fn the_right_password_lets_in_and_the_log_says_who() {
 }
 
 #[test]
-fn nothing_is_said_before_the_login_but_health() {
+fn only_health_is_served_before_the_login() {
     let server = Guarded::new(&user("ann", "secret"), &["--health", "/health", "--metrics", "/metrics", "--cors"]);
     for (request, status) in [
         ("GET /a", 401),
@@ -124,20 +124,20 @@ fn nothing_is_said_before_the_login_but_health() {
     let asked = "OPTIONS /x HTTP/1.1\r\nHost: h\r\nOrigin: http://o\r\nAccess-Control-Request-Method: GET\r\n\r\n";
     let mut client = server.connect();
     client.send(asked);
-    assert_eq!(client.response().status, 204, "a browser asks without credentials whether it may send them");
+    assert_eq!(client.response().status, 204, "a preflight request has no credentials");
     assert_eq!(server.get("/metrics", "ann:secret").status, 200);
     assert_eq!(server.get("/nothing", "ann:secret").status, 404);
 }
 
 #[test]
-fn credentials_that_are_malformed_are_asked_for_again() {
+fn malformed_credentials_are_401() {
     let server = Guarded::new(&user("ann", "secret"), &[]);
     for value in ["Basic", "Basic !", "Bearer YW5uOnNlY3JldA==", "Basic YW5u", "Digest username=\"ann\""] {
         let answer = server.connect().get("/a", &format!("Authorization: {value}\r\n"));
         assert_eq!(answer.status, 401, "{value}");
     }
     let twice = authorization("ann:secret").repeat(2);
-    assert_eq!(server.connect().get("/a", &twice).status, 401, "which of two counts is nobody's guess");
+    assert_eq!(server.connect().get("/a", &twice).status, 401, "two fields are ambiguous");
     assert_eq!(server.get("/a", "ann:secret").status, 200, "none of that was a failed login");
 }
 
@@ -173,7 +173,7 @@ fn with_one_worker_the_login_works_as_well() {
 }
 
 #[test]
-fn an_address_that_guesses_has_to_wait_and_who_is_inside_does_not() {
+fn an_address_that_guesses_is_slowed_and_verified_credentials_are_not() {
     let server = Guarded::new(&user("ann", "secret"), &["--metrics", "/metrics"]);
     assert_eq!(server.get("/a", "ann:secret").text(), "a");
     for number in 0..5 {
@@ -181,7 +181,7 @@ fn an_address_that_guesses_has_to_wait_and_who_is_inside_does_not() {
     }
     let slowed = server.get("/a", "eve:guess");
     assert_eq!((slowed.status, slowed.field("Retry-After")), (429, Some("1")));
-    assert_eq!(server.get("/a", "ann:guess3").status, 401, "what is known to be wrong teaches nobody anything");
+    assert_eq!(server.get("/a", "ann:guess3").status, 401, "a known wrong password is refused at once");
     assert_eq!(server.get("/a", "ann:secret").text(), "a");
     let metrics = server.get("/metrics", "ann:secret");
     assert!(metrics.text().contains("httpd_logins_total{outcome=\"wrong\"} 5\n"), "{}", metrics.text());
@@ -191,7 +191,7 @@ fn an_address_that_guesses_has_to_wait_and_who_is_inside_does_not() {
     assert_eq!(server.get("/a", "ann:guess7").field("Retry-After"), Some("2"));
 }
 
-/// The time on a processor that a process has had: what other programs do in the meantime does not count.
+/// The CPU time of a process, which does not depend on other programs.
 fn cpu_time(pid: u32) -> Duration {
     let pid = nix::unistd::Pid::from_raw(pid.try_into().unwrap());
     nix::time::clock_gettime(nix::time::clock_getcpuclockid(pid).unwrap()).unwrap().into()
@@ -211,7 +211,7 @@ fn an_unknown_user_costs_as_much_as_a_wrong_password() {
 }
 
 #[test]
-fn a_check_that_takes_long_holds_up_nobody_else() {
+fn a_slow_check_does_not_delay_other_clients() {
     let users = [user("ann", "secret"), user_with_cost("eve", "other", 10)].concat();
     let server = Guarded::new(&users, &[]);
     assert_eq!(server.get("/a", "ann:secret").text(), "a");
@@ -224,8 +224,8 @@ fn a_check_that_takes_long_holds_up_nobody_else() {
     }
     let last = waiting[3].stream();
     last.set_nonblocking(true).unwrap();
-    let told = last.peek(&mut [0]).map_err(|error| error.kind());
-    assert_eq!(told, Err(std::io::ErrorKind::WouldBlock), "others were served before the last check was over");
+    let state = last.peek(&mut [0]).map_err(|error| error.kind());
+    assert_eq!(state, Err(std::io::ErrorKind::WouldBlock), "other clients were served before the last check ended");
     last.set_nonblocking(false).unwrap();
     for client in &mut waiting {
         assert_eq!(client.response().status, 401);
@@ -244,7 +244,7 @@ fn a_request_that_waits_for_its_login_survives_a_stop() {
 }
 
 #[test]
-fn a_changed_file_counts_at_once_and_a_broken_one_changes_nothing() {
+fn a_changed_file_applies_at_once_and_an_invalid_one_changes_nothing() {
     let server = Guarded::new(&user("ann", "secret"), &[]);
     assert_eq!(server.get("/a", "ann:secret").text(), "a");
     let replace = |text: &str| {
@@ -306,7 +306,7 @@ fn one_user_gets_the_password_from_the_environment() {
 }
 
 #[test]
-fn without_a_password_or_with_a_bad_file_it_does_not_start() {
+fn it_does_not_start_without_a_password_or_with_an_invalid_file() {
     assert!(refused(&["--auth", "ann"]).stderr.contains("password of ann: is missing; set HTTPD_PASSWORD"));
     assert!(
         refused(&["--auth-file", "/no/such/file"]).stderr.contains("open password file /no/such/file: No such file")
@@ -327,12 +327,12 @@ fn a_password_file_in_the_folder_that_is_served_is_refused() {
     let path = folder.path().join("sub/.htpasswd");
     fs::write(&path, user("ann", "secret")).unwrap();
     let root = folder.path().to_str().unwrap();
-    let told = refused(&["--root", root, "--auth-file", path.to_str().unwrap()]).stderr;
-    assert!(told.contains("is inside the served folder; move it to another folder"), "{told}");
+    let message = refused(&["--root", root, "--auth-file", path.to_str().unwrap()]).stderr;
+    assert!(message.contains("is inside the served folder; move it to another folder"), "{message}");
 }
 
 #[test]
-fn passwords_over_an_open_network_are_warned_about() {
+fn passwords_in_clear_over_a_network_give_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let warning = "passwords are sent in clear; add --tls-cert or --tls-self-signed";
     for (address, warns) in [("127.0.0.1", false), ("0.0.0.0", true)] {
@@ -344,7 +344,7 @@ fn passwords_over_an_open_network_are_warned_about() {
 }
 
 #[test]
-fn nothing_that_the_system_shows_of_the_process_holds_the_password() {
+fn no_file_of_the_process_in_proc_shows_the_password() {
     let folder = tempfile::tempdir().unwrap();
     let options = ["-b", "127.0.0.1", "-p", "0", "--auth", "ann"];
     let mut command: Command = httpd();
@@ -374,7 +374,7 @@ fn a_hundred_requests_with_the_same_credentials_are_one_login() {
 }
 
 #[test]
-fn a_client_that_goes_away_while_its_login_is_checked_leaves_nothing_behind() {
+fn a_client_that_disconnects_during_its_login_frees_all_resources() {
     let server = Guarded::new(&user_with_cost("ann", "secret", 9), &[]);
     for number in 0..100 {
         server
@@ -383,7 +383,7 @@ fn a_client_that_goes_away_while_its_login_is_checked_leaves_nothing_behind() {
     }
     let deadline = Instant::now() + WAIT_TIMEOUT;
     while server.get("/a", "ann:secret").status != 200 {
-        assert!(Instant::now() < deadline, "no room for a login");
+        assert!(Instant::now() < deadline, "no capacity for a login");
         sleep(Duration::from_millis(100));
     }
 }

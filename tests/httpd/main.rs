@@ -1,4 +1,4 @@
-//! What `httpd` does, shown on the real binary over real sockets.
+//! The behaviour of the real `httpd` over real sockets.
 //!
 //! - `fixture`: a site in a temporary folder and a server for it
 //! - `serving`: files, folders, types, errors, HEAD, OPTIONS, compressed files, several clients
@@ -6,24 +6,25 @@
 //! - `conditions`: entity tags, dates, ranges
 //! - `addresses`: addresses and ports, one file instead of a folder
 //! - `archive`: a folder as one tar archive
-//! - `compression`: text compressed on the way out
-//! - `faults`: full and read-only disks, a kill in the middle, ten thousand connections
-//! - `limits`: attackers by the hundred, no descriptors left, large listings
-//! - `live`: pages that follow their files, a browser that is opened
-//! - `listing`: the page and the JSON for a folder
-//! - `freshness`: files that change, grow, shrink and vanish while they are served
-//! - `rate`: a limit to what a connection is sent
+//! - `compression`: text compressed by the server
+//! - `faults`: full and read-only disks, SIGKILL under load, ten thousand connections
+//! - `limits`: hundreds of attackers, no free descriptors, large listings
+//! - `live`: pages that reload, a browser that is opened
+//! - `listing`: the HTML and JSON listing of a folder
+//! - `freshness`: files that change, grow, shrink and disappear while they are served
+//! - `rate`: the rate limit of a connection
 //! - `root`: nothing outside, links, dot-files, odd names, FIFOs
 //! - `routing`: which file answers a URL
 //! - `running`: start, bad input, log, signals, limits
-//! - `sockets`: unix sockets, sockets that were open at the start
-//! - `proxies`: whose word about a client counts
-//! - `tls`: HTTPS, certificates, those who speak something else
-//! - `login`: who is let in, what guessing costs, where passwords come from
+//! - `sockets`: unix sockets, inherited sockets
+//! - `proxies`: the client as reported by trusted proxies
+//! - `tls`: HTTPS, certificates, clients without TLS
+//! - `logging`: the content of the access log, and where it is written
+//! - `login`: access, the cost of guesses, sources of passwords
 //! - `types`: content types, files that are stored compressed
-//! - `watching`: health, draining, metrics, the log for machines
-//! - `dist`: the man page and the completions are those of the options
-//! - `www`: the site of the quick start says nothing false about itself
+//! - `watching`: health, draining, metrics, the JSON log
+//! - `dist`: man page and completions match the options
+//! - `www`: the statements of the quick-start site are true
 
 mod addresses;
 mod archive;
@@ -36,6 +37,7 @@ mod freshness;
 mod limits;
 mod listing;
 mod live;
+mod logging;
 mod login;
 mod protocol;
 mod proxies;

@@ -1,4 +1,4 @@
-//! RFC 9112 on the wire: request line, fields, framing, persistence. The parser's own cases stand beside the parser.
+//! RFC 9112 on the wire: request line, fields, framing, persistence. Cases of the parser alone are unit tests.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -10,7 +10,7 @@ fn server() -> Server {
 }
 
 #[test]
-fn what_is_no_request_is_answered_and_ends_the_connection() {
+fn an_invalid_request_gets_a_response_and_ends_the_connection() {
     let server = server();
     let long = format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "x".repeat(20_000));
     let many = format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "A: b\r\n".repeat(101));
@@ -42,7 +42,7 @@ fn what_is_no_request_is_answered_and_ends_the_connection() {
 }
 
 #[test]
-fn a_bad_path_is_answered_and_the_connection_goes_on() {
+fn a_bad_path_gets_a_response_and_the_connection_goes_on() {
     let server = server();
     let mut client = server.connect();
     for (target, status) in [("/%zz", 400), ("/a%00", 400), ("/..", 400), ("/a%2Fb", 404), ("/nothing", 404)] {
@@ -72,7 +72,7 @@ fn a_single_worker_answers_pipelined_requests_without_end() {
     let mut client = server.connect();
     let mut sending = client.sending_half();
     let sender = std::thread::spawn(move || {
-        // HTTP/1.1 needs no more than this, and the shorter a request, the more of them wait at once.
+        // The shortest request of HTTP/1.1: as many as possible are pending at once.
         std::io::Write::write_all(&mut sending, "GET /sub/?format=json HTTP/1.1\nHost:h\n\n".repeat(COUNT).as_bytes())
     });
     for _ in 0..COUNT {
@@ -82,7 +82,7 @@ fn a_single_worker_answers_pipelined_requests_without_end() {
 }
 
 #[test]
-fn answers_to_pipelined_requests_do_not_pile_up_in_memory() {
+fn responses_to_pipelined_requests_do_not_accumulate_in_memory() {
     let server = Server::with_files(&[("page", &vec![b'x'; 16 * 1024])]);
     let mut client = server.connect();
     sleep(Duration::from_millis(50));
@@ -121,7 +121,7 @@ fn a_head_may_arrive_byte_by_byte() {
 }
 
 #[test]
-fn a_body_is_never_taken_for_a_request() {
+fn a_body_is_never_parsed_as_a_request() {
     let server = server();
     let mut client = server.connect();
     let inner = "GET /b HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -179,7 +179,7 @@ fn http_1_0_closes_unless_it_asks_to_stay() {
 }
 
 #[test]
-fn close_is_heard_in_a_list_and_in_any_case() {
+fn close_is_recognised_in_a_list_and_case_insensitively() {
     let server = server();
     let mut client = server.connect();
     let response = client.get("/a", "Connection: foo, CLOSE\r\n");
@@ -199,7 +199,7 @@ fn a_client_that_has_finished_sending_still_gets_its_answer() {
 }
 
 #[test]
-fn absolute_form_and_bare_line_feeds_are_understood() {
+fn absolute_form_and_bare_line_feeds_are_accepted() {
     let server = server();
     assert_eq!(server.answer("GET http://other.example/a HTTP/1.1\r\nHost: h\r\n\r\n").text(), "aaa");
     assert_eq!(server.answer("GET /a HTTP/1.1\nHost: h\n\n").text(), "aaa");

@@ -1,4 +1,4 @@
-//! Behind proxies: whose word about a client counts, and where that client then appears.
+//! The client as reported by trusted proxies, and where it appears.
 
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -10,10 +10,10 @@ use testkit::process::{Running, finish};
 
 use crate::fixture::{Server, httpd, listening_address};
 
-/// Everything on this machine comes from loopback, so that is where the proxy is.
+/// The proxy of the tests connects from loopback.
 const TRUST: [&str; 2] = ["--trust-proxy", "127.0.0.0/8"];
 
-/// A server that logs, and what its log says about who asked.
+/// A server with a log, and the clients in its log.
 struct Logged {
     server: Server,
     log: tempfile::NamedTempFile,
@@ -27,7 +27,7 @@ impl Logged {
         Self { server, log }
     }
 
-    /// Stops it and tells the first field of each line.
+    /// Stops the server and returns the first field of each line.
     fn clients(self) -> Vec<String> {
         self.server.running.signal(Signal::SIGTERM);
         assert_eq!(self.server.running.finish().code(), 0);
@@ -74,7 +74,7 @@ fn the_log_names_the_client_that_a_trusted_proxy_names() {
 }
 
 #[test]
-fn from_anybody_else_it_is_a_claim() {
+fn fields_of_an_untrusted_client_are_ignored() {
     let logged = Logged::new(&["--trust-proxy", "10.0.0.0/8"]);
     logged.server.connect().get("/a", "X-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.1\r\n");
     assert_eq!(logged.clients(), ["127.0.0.1"]);
@@ -98,7 +98,7 @@ fn a_proxy_header_of_either_version_names_the_client() {
 }
 
 #[test]
-fn a_header_may_come_byte_by_byte_and_no_byte_behind_it_is_lost() {
+fn a_header_may_arrive_byte_by_byte_and_no_following_byte_is_lost() {
     let logged = Logged::new(&[TRUST[0], TRUST[1], "--proxy-protocol"]);
     for header in [b"PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n".to_vec(), version_2("2001:db8::2".parse().unwrap())] {
         let mut client = logged.server.connect();
@@ -110,7 +110,7 @@ fn a_header_may_come_byte_by_byte_and_no_byte_behind_it_is_lost() {
 }
 
 #[test]
-fn a_connection_without_its_header_or_with_a_broken_one_is_closed() {
+fn a_connection_without_a_header_or_with_a_malformed_one_is_closed() {
     let logged = Logged::new(&[TRUST[0], TRUST[1], "--proxy-protocol", "--header-timeout", "1"]);
     assert!(logged.is_refused(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"));
     assert!(logged.is_refused(b"PROXY TCP4 192.0.2.1 127.0.0.1 1\r\nGET /a HTTP/1.1\r\n"));
@@ -126,7 +126,7 @@ fn a_connection_without_its_header_or_with_a_broken_one_is_closed() {
 }
 
 #[test]
-fn who_is_no_trusted_proxy_cannot_connect_where_headers_are_expected() {
+fn only_trusted_proxies_connect_where_headers_are_expected() {
     let logged = Logged::new(&["--trust-proxy", "10.0.0.0/8", "--proxy-protocol"]);
     assert!(logged.is_refused(b"PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n"));
     assert!(logged.clients().is_empty());
@@ -153,7 +153,7 @@ fn the_limit_for_an_address_is_that_of_the_client_in_the_field() {
     let options = [TRUST[0], TRUST[1], "--max-per-ip", "1", "--health", "/health"];
     let logged = Logged::new(&options);
     let field = "X-Forwarded-For: 192.0.2.1\r\n";
-    // A download that nobody reads keeps its connection busy.
+    // A download that is not read keeps its connection busy.
     let mut busy = logged.server.connect();
     busy.send(format!("GET /big HTTP/1.1\r\nHost: h\r\n{field}\r\n"));
     let mut byte = [0];
@@ -192,7 +192,7 @@ fn a_login_is_slowed_for_the_client_and_not_for_the_proxy() {
 }
 
 #[test]
-fn by_a_unix_socket_only_a_proxy_that_is_trusted_there_is_believed() {
+fn a_proxy_on_a_unix_socket_must_be_trusted_too() {
     for (trust, client) in [("unix", "192.0.2.1"), ("10.0.0.0/8", "unix:")] {
         let folder = tempfile::tempdir().unwrap();
         let (site, socket, log) = (folder.path().join("site"), folder.path().join("socket"), folder.path().join("log"));
@@ -222,7 +222,7 @@ fn a_stop_does_not_wait_for_a_header_that_has_not_begun() {
 }
 
 #[test]
-fn what_is_no_network_is_refused() {
+fn an_invalid_network_is_refused() {
     for (args, text) in [
         (&["--trust-proxy", "10.0.0.1/8"][..], "--trust-proxy 10.0.0.1/8: has bits set behind the first 8"),
         (&["--trust-proxy", "proxy.example.com"], "is not an IP address or a network such as 10.0.0.0/8"),
@@ -235,7 +235,7 @@ fn what_is_no_network_is_refused() {
 }
 
 #[test]
-fn a_trusted_address_is_found_also_where_ipv4_comes_by_a_dual_socket() {
+fn a_trusted_ipv4_address_matches_on_a_dual_stack_socket() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();
     let log = folder.path().join("log");

@@ -1,4 +1,4 @@
-//! `--limit-rate`: no connection is sent more than it, whatever is asked for and however it goes out.
+//! `--limit-rate`: no connection receives more, for any request and any way of sending.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use crate::fixture::{Server, httpd};
 /// 100 KiB a second.
 const RATE: usize = 102_400;
 
-/// What may be in flight beyond the rate: what was saved up, a step, and the head.
+/// Bytes that may arrive beyond the rate: the burst, a step, and the head.
 const SLACK: usize = 16_000;
 
-/// Reads `wanted` octets and checks at every moment that no more has come than the rate allows since `begun`.
+/// Reads `wanted` bytes and checks after each read that no more have arrived than the rate allows since `begun`.
 fn is_never_faster(mut stream: impl Read, wanted: usize, begun: Instant) -> Duration {
     let (mut total, mut buffer) = (0, [0; 4096]);
     while total < wanted {
@@ -21,7 +21,7 @@ fn is_never_faster(mut stream: impl Read, wanted: usize, begun: Instant) -> Dura
         assert!(count > 0, "closed after {total} of {wanted}");
         total += count;
         let allowed = begun.elapsed().as_millis() as usize * RATE / 1000 + SLACK;
-        assert!(total <= allowed, "{total} octets after {:?}", begun.elapsed());
+        assert!(total <= allowed, "{total} bytes after {:?}", begun.elapsed());
     }
     begun.elapsed()
 }
@@ -47,11 +47,11 @@ fn many_small_answers_on_one_connection_keep_to_the_rate_and_their_order() {
     let begun = Instant::now();
     for number in 0..30 {
         let (path, letter) = if number % 2 == 0 { ("/a", b'a') } else { ("/b", b'b') };
-        assert!(client.get(path, "").body.iter().all(|octet| *octet == letter));
+        assert!(client.get(path, "").body.iter().all(|byte| *byte == letter));
         let allowed = begun.elapsed().as_millis() as usize * RATE / 1000 + SLACK;
         assert!(number * 3000 <= allowed, "{number} answers after {:?}", begun.elapsed());
     }
-    // All requests at once do not help.
+    // All requests at once are not faster.
     let begun = Instant::now();
     client.send("GET /a HTTP/1.1\r\nHost: h\r\n\r\n".repeat(30));
     for _ in 0..30 {
@@ -61,7 +61,7 @@ fn many_small_answers_on_one_connection_keep_to_the_rate_and_their_order() {
 }
 
 #[test]
-fn each_connection_has_a_rate_of_its_own() {
+fn the_rate_applies_to_each_connection() {
     let server = serve(&[("big", &vec![b'x'; RATE])]);
     std::thread::scope(|scope| {
         for _ in 0..8 {
@@ -76,8 +76,8 @@ fn each_connection_has_a_rate_of_its_own() {
 }
 
 #[test]
-fn a_rate_below_the_minimum_rate_ends_nobody() {
-    // The time that the server waits by itself is not counted as the client's; over its window of 20 s that is tried by hand.
+fn a_rate_below_the_minimum_rate_closes_no_connection() {
+    // Time that the server waits for its own limit does not count against the client.
     let options = ["--limit-rate", "2K", "--min-rate", "1000000"];
     let server = Server::with_options(&[("a", &[b'a'; 2000])], &options);
     let mut client = server.connect();
@@ -87,7 +87,7 @@ fn a_rate_below_the_minimum_rate_ends_nobody() {
 }
 
 #[test]
-fn a_rate_that_is_none_is_refused_in_one_line() {
+fn an_invalid_rate_is_refused_in_one_line() {
     for (rate, why) in [
         ("fast", "does not begin with a number"),
         ("5X", "has an unknown unit; write K, M or G (powers of 1024) behind the number"),

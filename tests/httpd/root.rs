@@ -1,4 +1,4 @@
-//! Nothing outside the root, nothing hidden, nothing that is no regular file.
+//! Files outside the root, hidden files and special files are not served.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -23,7 +23,7 @@ fn server(options: &[&str]) -> (TempDir, Server) {
 }
 
 #[test]
-fn no_spelling_of_a_path_leads_outside() {
+fn no_form_of_a_path_leads_outside() {
     let (_around, server) = server(&[]);
     for target in [
         "/../secret",
@@ -50,7 +50,7 @@ fn no_spelling_of_a_path_leads_outside() {
 }
 
 #[test]
-fn links_follow_the_policy_in_answers_and_in_listings() {
+fn links_follow_the_policy_in_responses_and_listings() {
     let cases = [
         ("inside", [("/inside", true), ("/outside", false), ("/sub/up/secret", false)]),
         ("none", [("/inside", false), ("/outside", false), ("/sub/up/secret", false)]),
@@ -69,7 +69,7 @@ fn links_follow_the_policy_in_answers_and_in_listings() {
 }
 
 #[test]
-fn dot_files_are_missing_unless_asked_for() {
+fn dot_files_are_missing_without_the_option() {
     let (_around, closed) = server(&[]);
     assert_eq!(closed.get("/.env").status, 404);
     assert!(!closed.get("/").text().contains(".env"));
@@ -79,7 +79,7 @@ fn dot_files_are_missing_unless_asked_for() {
 }
 
 #[test]
-fn a_fifo_is_missing_and_blocks_nobody() {
+fn a_fifo_is_missing_and_blocks_no_thread() {
     let (_around, server) = server(&[]);
     nix::unistd::mkfifo(&server.path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     for _ in 0..4 {
@@ -89,7 +89,7 @@ fn a_fifo_is_missing_and_blocks_nobody() {
 }
 
 #[test]
-fn answers_name_no_path_of_the_file_system() {
+fn responses_have_no_path_of_the_file_system() {
     let (around, server) = server(&[]);
     let path = around.path().to_str().unwrap();
     for target in ["/", "/nothing", "/sub", "/sub/", "/%zz", "/a/b"] {
@@ -98,7 +98,7 @@ fn answers_name_no_path_of_the_file_system() {
     }
 }
 
-/// A site whose links lead to places that only the sandbox forbids.
+/// A site with links that only the sandbox forbids.
 fn server_with_links_to_proc(options: &[&str]) -> Server {
     let root = tempfile::tempdir().unwrap();
     symlink("/proc/self/environ", root.path().join("environ")).unwrap();
@@ -114,8 +114,7 @@ fn a_confined_process_cannot_read_outside_even_through_proc() {
     assert_eq!(open.get("/environ").status, 200, "without the sandbox the rules for links alone let this through");
     let confined = server_with_links_to_proc(&["--symlinks", "any", "-v"]);
     if confined.running.stderr().contains("not in this kernel") {
-        println!("skipped: this kernel has no Landlock");
-        return;
+        return testkit::skip_for_kernel("this kernel has no Landlock");
     }
     assert_eq!(confined.get("/environ").status, 403);
     assert_ne!(confined.get("/passwd").status, 200);
@@ -128,10 +127,9 @@ fn a_confined_process_cannot_read_outside_even_through_proc() {
 }
 
 #[test]
-fn root_becomes_another_user_for_good() {
+fn root_becomes_another_user_permanently() {
     if !nix::unistd::geteuid().is_root() {
-        println!("skipped: only root can become another user");
-        return;
+        return testkit::skip("only root can become another user");
     }
     let root = tempfile::tempdir().unwrap();
     fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
@@ -177,8 +175,8 @@ fn root_becomes_a_user_and_a_group_by_name_or_number() {
         };
         (line("Uid:"), line("Gid:"), line("Groups:"))
     };
-    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
-    let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
+    let unix_user = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let (uid, gid) = (unix_user.uid.as_raw(), unix_user.gid.as_raw());
     assert_eq!(start(&uid.to_string()), (vec![uid; 4], vec![gid; 4], vec![gid]));
     assert_eq!(start("nobody:daemon"), (vec![uid; 4], vec![1; 4], vec![1]));
     assert_eq!(start("54321:54322"), (vec![54321; 4], vec![54322; 4], vec![54322]));

@@ -18,17 +18,23 @@ fn refused(args: &[&str]) -> (i32, String) {
     (finished.code(), finished.stderr)
 }
 
+/// Waits for the first byte of a response, without reading it.
+fn wait_for_input(client: &testkit::http::Client) {
+    client.stream().peek(&mut [0]).unwrap();
+}
+
 #[test]
 fn bad_input_is_one_line_and_exit_code_2() {
     for (args, text) in [
         (&["--root", "/no/such/folder"][..], "open folder /no/such/folder: No such file or directory"),
         (&["--root", "/dev/null"], "open folder /dev/null: Not a directory"),
         (&["--prot", "1"], "did you mean '--port'?"),
-        (&["--port", "70000"], "invalid value '70000' for '--port <N>'"),
+        (&["--port", "70000"], "for '--port <PORT>': a port is a number from 0 to 65535"),
         (&["--bind", "example.com"], "--bind example.com: is not an IP address"),
         (&["--bind", "192.0.2.99"], "listen on 192.0.2.99:6789: Cannot assign requested address"),
         (&["--header", "nonsense"], "--header nonsense: has no colon"),
         (&["--workers", "0"], "--workers 0: must be at least 1"),
+        (&["--workers", "100000"], "--workers 100000: must be at most 1024; more workers than cores are of no use"),
         (&["--access-log", "/no/such/folder/log"], "open access log /no/such/folder/log: No such file or directory"),
         (&["a", "b"], "unexpected argument 'b'"),
     ] {
@@ -39,14 +45,64 @@ fn bad_input_is_one_line_and_exit_code_2() {
 }
 
 #[test]
-fn a_port_in_use_is_told_even_if_another_httpd_has_it() {
+fn a_port_in_use_is_an_error_even_if_another_httpd_has_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let (code, line) = refused(&["--bind", "127.0.0.1", "--port", &port]);
-    assert_eq!((code, line), (2, format!("httpd: listen on 127.0.0.1:{port}: Address already in use\n")));
+    let expected =
+        format!("httpd: listen on 127.0.0.1:{port}: Address already in use; choose another port with --port\n");
+    assert_eq!((code, line), (2, expected));
     let server = Server::with_files(&[]);
     let port = server.address.port().to_string();
     assert!(refused(&["--bind", "127.0.0.1", "--port", &port]).1.contains("already in use"));
+}
+
+#[test]
+fn options_are_read_from_the_environment_and_the_command_line_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a"), "a").unwrap();
+    let mut command = httpd();
+    command.env("HTTPD_ROOT", folder.path()).env("HTTPD_BIND", "127.0.0.1").env("HTTPD_PORT", "1");
+    command.env("HTTPD_HEADER", "X-One: 1\nX-Two: 2").env("HTTPD_CORS", "true").env("HTTPD_TLS_CERT", "");
+    let running = Running::start(command.args(["--port", "0"]));
+    let address = running.wait_for_stderr(listening_address);
+    let response = testkit::http::Client::connect(address).get("/a", "");
+    assert_eq!((response.field("X-One"), response.field("X-Two")), (Some("1"), Some("2")));
+    assert_eq!(response.field("Access-Control-Allow-Origin"), Some("*"));
+    let mut command = httpd();
+    command.env("HTTPD_PORT", "tcp://10.96.0.7:80").env("HTTPD_AUTH_FILE", "/nowhere").env("HTTPD_SYMLINKS", "some");
+    let finished = finish(&mut command, b"");
+    assert_eq!(finished.code(), 2);
+    assert!(finished.stderr.contains("'some'") && finished.stderr.contains("--symlinks"), "{}", finished.stderr);
+    let finished = finish(httpd().env("HTTPD_CORS", "maybe"), b"");
+    assert_eq!(finished.stderr, "httpd: HTTPD_CORS maybe: is neither yes nor no\n");
+}
+
+#[test]
+fn limits_of_the_system_are_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = |options: &[&str]| {
+        let mut command = std::process::Command::new("prlimit");
+        command.args(["--nofile=64:64", "--", env!("CARGO_BIN_EXE_httpd"), "-b", "127.0.0.1", "-p", "0"]);
+        command.args(options).arg(folder.path());
+        command
+    };
+    let finished = finish(&mut limited(&["--workers", "100"]), b"");
+    assert_eq!(finished.code(), 2);
+    assert!(finished.stderr.contains("use fewer --workers, or raise the limit of open files"), "{}", finished.stderr);
+    let running = Running::start(&mut limited(&["--max-connections", "1000"]));
+    running.wait_for_stderr(listening_address);
+    let expected = "--max-connections 1000: the limit of open files is 64; raise it with ulimit -n or LimitNOFILE=";
+    assert!(running.stderr().contains(expected), "{}", running.stderr());
+    if nix::unistd::geteuid().is_root() {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--"]);
+        command.args([env!("CARGO_BIN_EXE_httpd"), "-b", "127.0.0.1", "-p", "81", "/"]);
+        let refused = finish(&mut command, b"");
+        let expected =
+            "listen on 127.0.0.1:81: Permission denied; choose a port above 1023, or start as root with --user";
+        assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    }
 }
 
 #[test]
@@ -68,8 +124,7 @@ fn without_options_ipv4_and_ipv6_reach_the_current_folder() {
     let v4 = (Ipv4Addr::LOCALHOST, port).into();
     assert_eq!(testkit::http::Client::connect(v4).get("/a", "").text(), "a");
     if TcpListener::bind("[::1]:0").is_err() {
-        println!("skipped: this host has no IPv6");
-        return;
+        return testkit::skip("this host has no IPv6");
     }
     let v6 = format!("[::1]:{port}").parse().unwrap();
     assert_eq!(testkit::http::Client::connect(v6).get("/a", "").text(), "a");
@@ -78,8 +133,7 @@ fn without_options_ipv4_and_ipv6_reach_the_current_folder() {
 #[test]
 fn both_unspecified_addresses_can_be_named_beside_each_other() {
     if TcpListener::bind("[::1]:0").is_err() {
-        println!("skipped: this host has no IPv6");
-        return;
+        return testkit::skip("this host has no IPv6");
     }
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "a").unwrap();
@@ -135,7 +189,7 @@ fn every_line_of_the_json_log_is_json_whatever_was_asked() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_any_more_holds_up_no_answer() {
+fn a_log_without_a_reader_delays_no_response() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     nix::unistd::mkfifo(&log, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -160,11 +214,7 @@ fn the_log_is_opened_again_on_sighup() {
     server.get("/a");
     fs::rename(&first, &second).unwrap();
     server.running.signal(Signal::SIGHUP);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !first.exists() {
-        assert!(Instant::now() < deadline, "the log was not opened again");
-        sleep(Duration::from_millis(5));
-    }
+    testkit::wait_until(WAIT_TIMEOUT, || first.exists());
     server.get("/a");
     server.running.signal(Signal::SIGTERM);
     server.running.finish();
@@ -181,7 +231,7 @@ fn a_stop_lets_a_download_finish_and_closes_idle_connections() {
     idle.get("/nothing", "");
     let mut busy = server.connect();
     busy.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    sleep(Duration::from_millis(50));
+    wait_for_input(&busy);
     server.running.signal(Signal::SIGTERM);
     assert!(idle.is_closed());
     assert!(busy.response().body == big);
@@ -190,10 +240,9 @@ fn a_stop_lets_a_download_finish_and_closes_idle_connections() {
 }
 
 #[test]
-fn where_no_thread_can_be_started_a_download_is_ended_and_small_files_are_served() {
+fn where_no_thread_can_be_started_a_download_is_aborted_and_small_files_are_served() {
     if !nix::unistd::geteuid().is_root() {
-        println!("skipped: only root can become a user that has no other processes");
-        return;
+        return testkit::skip("only root can become a user that has no other processes");
     }
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -207,11 +256,7 @@ fn where_no_thread_can_be_started_a_download_is_ended_and_small_files_are_served
     let address = running.wait_for_stderr(listening_address);
     // Before both workers are there, one of them could still start a thread in place of the other.
     let status = || fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
-    let end = Instant::now() + WAIT_TIMEOUT;
-    while !status().contains("\nThreads:\t3\n") {
-        assert!(Instant::now() < end, "{}", status());
-        sleep(Duration::from_millis(2));
-    }
+    testkit::wait_until(WAIT_TIMEOUT, || status().contains("\nThreads:\t3\n"));
     let mut download = testkit::http::Client::connect(address);
     download.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     assert!(download.is_closed());
@@ -234,19 +279,44 @@ fn requests_that_had_arrived_before_a_stop_are_answered() {
     assert_eq!(server.running.finish().code(), 0);
 }
 
-#[test]
-fn a_second_signal_does_not_wait() {
-    let big = vec![b'x'; 30_000_000];
-    let server = Server::with_files(&[("big", &big)]);
-    let mut busy = server.connect();
-    busy.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    sleep(Duration::from_millis(50));
+/// A server with a download that the client does not read, and what is in the access log after the stop.
+fn stop_during_download(options: &[&str], signals: &[Signal]) -> (i32, String, String, Duration) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let options = [options, &["--access-log", log.path().to_str().unwrap()]].concat();
+    let server = Server::with_options(&[("big", &vec![b'x'; 30_000_000])], &options);
+    let mut stalled = server.connect();
+    stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(stalled.response_to_head().status, 200);
     let start = Instant::now();
-    server.running.signal(Signal::SIGINT);
-    sleep(Duration::from_millis(50));
-    server.running.signal(Signal::SIGINT);
-    assert_eq!(server.running.finish().code(), 0);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    for signal in signals {
+        server.running.signal(*signal);
+        // The program takes one signal of a kind at a time.
+        sleep(Duration::from_millis(50));
+    }
+    let finished = server.running.finish();
+    (finished.code(), finished.stderr.clone(), fs::read_to_string(log.path()).unwrap(), start.elapsed())
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_the_exit_code_is_3_if_a_response_was_cut() {
+    let (code, stderr, _, elapsed) = stop_during_download(&[], &[Signal::SIGINT, Signal::SIGINT]);
+    assert_eq!(code, 3, "{stderr}");
+    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+}
+
+#[test]
+fn a_download_that_takes_longer_than_the_stop_timeout_is_cut_and_logged() {
+    for workers in ["1", "2"] {
+        let options = ["--stop-timeout", "200ms", "--workers", workers];
+        let (code, stderr, log, elapsed) = stop_during_download(&options, &[Signal::SIGTERM]);
+        assert_eq!(code, 3, "{stderr}");
+        assert!(elapsed < Duration::from_secs(8), "{elapsed:?}");
+        assert!(stderr.contains("response cut at the stop after ") && stderr.contains("GET /big HTTP/1.1"), "{stderr}");
+        assert!(stderr.contains("responses cut at the stop: 1; give them more time with --stop-timeout"), "{stderr}");
+        let bytes = log.split("\" 200 ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        let bytes: u64 = bytes.parse().unwrap();
+        assert!((1..30_000_000).contains(&bytes), "the log has the bytes that were sent: {log}");
+    }
 }
 
 #[test]
@@ -312,22 +382,43 @@ fn an_idle_connection_keeps_nothing_of_a_head_that_came_in_pieces() {
 }
 
 #[test]
-fn connections_over_the_limit_are_told_to_come_back() {
+fn connections_over_the_limit_get_503_while_the_others_are_busy() {
     for option in ["--max-connections", "--max-per-ip"] {
         let server = Server::with_options(&[("a", b"a")], &[option, "2", "--header", "X-Team: web"]);
-        let mut first = server.connect();
-        assert_eq!(first.get("/a", "").text(), "a");
-        let mut second = server.connect();
-        assert_eq!(second.get("/a", "").text(), "a");
-        let mut third = server.connect();
-        let refusal = third.response();
+        let mut busy = [server.connect(), server.connect()];
+        for client in &mut busy {
+            client.send("GET /a HTTP/1.1\r\n");
+        }
+        // A head that has begun to arrive is no idle connection.
+        let mut refusal = server.get("/a");
+        testkit::wait_until(WAIT_TIMEOUT, || {
+            refusal = server.get("/a");
+            refusal.status == 503
+        });
         assert_eq!((refusal.status, refusal.field("Retry-After")), (503, Some("1")));
         assert!(refusal.field("Date").is_some(), "{}", refusal.head);
         assert_eq!(refusal.field("X-Content-Type-Options"), Some("nosniff"));
         assert_eq!(refusal.field("X-Team"), Some("web"));
-        drop(first);
-        sleep(Duration::from_millis(100));
-        assert_eq!(server.get("/a").text(), "a");
+        for client in &mut busy {
+            client.send("Host: h\r\n\r\n");
+            assert_eq!(client.response().text(), "a");
+        }
+    }
+}
+
+#[test]
+fn at_the_limit_idle_connections_give_way_to_new_ones() {
+    for (option, workers) in [("--max-connections", "1"), ("--max-per-ip", "1"), ("--max-connections", "3")] {
+        let server = Server::with_options(&[("a", b"a")], &[option, "4", "--workers", workers]);
+        let mut clients = Vec::new();
+        for number in 0..40 {
+            let mut client = server.connect();
+            assert_eq!(client.get("/a", "").text(), "a", "{option} {workers}: client {number}");
+            clients.push(client);
+        }
+        let last = clients.len() - 1;
+        assert_eq!(clients[last].get("/a", "").text(), "a", "the newest connection is kept");
+        assert!(clients[0].is_closed());
     }
 }
 
@@ -344,20 +435,10 @@ fn on_a_single_core_a_client_that_reads_nothing_does_not_stop_the_others() {
     sched_setaffinity(Pid::from_raw(0), &all).unwrap();
     let mut stalled = server.connect();
     stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    sleep(Duration::from_millis(50));
+    wait_for_input(&stalled);
     let start = Instant::now();
     assert_eq!(server.get("/a").text(), "a");
     assert!(start.elapsed() < Duration::from_secs(5));
-}
-
-#[test]
-fn a_stop_ends_a_single_worker_in_the_middle_of_a_download_too() {
-    let server = Server::with_options(&[("big", &vec![b'x'; 30_000_000])], &["--workers", "1"]);
-    let mut stalled = server.connect();
-    stalled.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    sleep(Duration::from_millis(100));
-    server.running.signal(Signal::SIGTERM);
-    assert_eq!(server.running.finish().code(), 0);
 }
 
 #[test]
@@ -374,15 +455,11 @@ fn without_free_descriptors_it_waits_and_says_so_once() {
     assert_eq!(running.stderr().matches("accepting pauses").count(), 1, "{}", running.stderr());
     drop(crowd);
     // Until the server has closed the last of the crowd there is a place for a connection, but none for a file.
-    let deadline = Instant::now() + WAIT_TIMEOUT;
-    while testkit::http::Client::connect(address).get("/a", "").status != 200 {
-        assert!(Instant::now() < deadline, "the descriptors do not come free");
-        sleep(Duration::from_millis(5));
-    }
+    testkit::wait_until(WAIT_TIMEOUT, || testkit::http::Client::connect(address).get("/a", "").status == 200);
 }
 
 #[test]
-fn a_deleted_root_is_told_because_what_comes_after_it_is_not_seen() {
+fn a_deleted_root_is_logged_because_a_new_folder_is_not_served() {
     let around = tempfile::tempdir().unwrap();
     let root = around.path().join("dist");
     fs::create_dir(&root).unwrap();

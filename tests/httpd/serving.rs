@@ -38,13 +38,13 @@ fn files_of_every_size_arrive_intact() {
 }
 
 #[test]
-fn a_single_worker_does_everything_itself() {
+fn a_single_worker_serves_everything() {
     let big = vec![b'x'; 3_000_000];
     let server = Server::with_options(&[("big", &big), ("small", b"s"), ("sub/", b"")], &["--workers", "1"]);
     let mut client = server.connect();
     assert!(client.get("/big", "").body == big);
     assert_eq!(client.get("/small", "").body, b"s");
-    assert!(client.get("/sub/", "").text().contains("<table>"));
+    assert!(client.get("/sub/", "").text().contains("This folder is empty."));
     assert!(client.get("/big", "Range: bytes=-10\r\n").body == big[..10]);
 }
 
@@ -106,7 +106,9 @@ fn what_is_missing_is_404_with_the_page_of_the_site_if_it_has_one() {
     let plain = server.get("/nothing");
     assert_eq!((plain.status, plain.field("Content-Type")), (404, Some("text/plain; charset=utf-8")));
     let html = server.connect().get("/nothing", "Accept: text/html\r\n");
-    assert!(html.text().contains("<h1>404 Not Found</h1>"));
+    assert!(html.text().contains("<main><h1>404 Not Found</h1>"));
+    let deep = server.connect().get("/a/b/c?x", "Accept: text/html\r\n");
+    assert!(deep.text().contains("<a href=\"../../\">Start page</a><a href=\"./\">Folder above</a>"));
     assert!(html.field("Content-Security-Policy").is_some());
     let server = Server::with_files(&[("404.html", b"our own page")]);
     let own = server.get("/nothing/at/all");
@@ -180,7 +182,7 @@ fn fields_can_be_added_to_every_answer() {
 }
 
 #[test]
-fn a_preflight_request_is_told_that_it_may() {
+fn a_preflight_request_is_allowed() {
     let ask = "OPTIONS /a HTTP/1.1\r\nHost: h\r\nOrigin: http://example.org\r\nAccess-Control-Request-Method: GET\r\n\
                Access-Control-Request-Headers: authorization, x-a\r\nAccess-Control-Request-Private-Network: true\r\n\r\n";
     let answer = Server::with_options(&[("a", b"a")], &["--cors"]).answer(ask);

@@ -1,4 +1,4 @@
-//! Where clients come in besides a TCP port of our own: unix sockets, and sockets that the process was started with.
+//! Unix sockets, and sockets that the process inherits.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use testkit::process::{Running, WAIT_TIMEOUT, finish};
 
 use crate::fixture::httpd;
 
-/// A server of a folder with one file, started by `command`, with these further options.
+/// A server of a folder with one file, started by `command` with further options.
 fn start(command: &mut Command, folder: &Path, options: &[&str]) -> Running {
     fs::write(folder.join("a"), "hello").unwrap();
     let running = Running::start(command.args(options).arg(folder));
@@ -23,7 +23,7 @@ fn start(command: &mut Command, folder: &Path, options: &[&str]) -> Running {
     running
 }
 
-/// Everything that is answered to one request over a unix socket.
+/// The response to one request over a unix socket.
 fn get(socket: &Path, target: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
@@ -38,7 +38,7 @@ fn unix(path: &Path) -> String {
 }
 
 #[test]
-fn a_unix_socket_serves_logs_and_is_gone_at_the_end() {
+fn a_unix_socket_serves_logs_and_is_removed_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
     let options = ["--bind", &unix(&socket), "--bind", "127.0.0.1", "--port", "0", "--log-format", "common"];
@@ -49,7 +49,7 @@ fn a_unix_socket_serves_logs_and_is_gone_at_the_end() {
     }
     let big = vec![b'x'; 3_000_000];
     fs::write(folder.path().join("big"), &big).unwrap();
-    assert!(get(&socket, "/big").ends_with(std::str::from_utf8(&big).unwrap()), "the blocking lane knows it too");
+    assert!(get(&socket, "/big").ends_with(std::str::from_utf8(&big).unwrap()), "also from the blocking pool");
     let metadata = fs::symlink_metadata(&socket).unwrap();
     assert!(metadata.file_type().is_socket());
     assert_eq!(metadata.permissions().mode() & 0o777, 0o666);
@@ -69,7 +69,7 @@ fn the_permissions_of_a_unix_socket_can_be_chosen() {
 }
 
 #[test]
-fn a_socket_that_is_left_over_is_replaced_and_nothing_else_is() {
+fn only_a_stale_socket_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
     drop(UnixListener::bind(&socket).unwrap());
@@ -77,7 +77,7 @@ fn a_socket_that_is_left_over_is_replaced_and_nothing_else_is() {
     let running = start(&mut httpd(), folder.path(), &["--bind", &unix(&socket)]);
     assert!(get(&socket, "/a").ends_with("hello"));
 
-    // A second server does not take the place of a running one.
+    // A second server does not replace a running one.
     let refused = finish(httpd().args(["--bind", &unix(&socket)]), b"");
     let line = format!("httpd: listen on unix:{}: another server listens on this socket\n", socket.display());
     assert_eq!((refused.code(), refused.stderr), (2, line));
@@ -93,7 +93,7 @@ fn a_socket_that_is_left_over_is_replaced_and_nothing_else_is() {
 }
 
 #[test]
-fn a_socket_that_stands_in_the_place_of_ours_is_left_alone() {
+fn a_socket_that_has_replaced_the_own_one_is_not_removed() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
     let running = start(&mut httpd(), folder.path(), &["--bind", &unix(&socket)]);
@@ -104,7 +104,7 @@ fn a_socket_that_stands_in_the_place_of_ours_is_left_alone() {
     assert!(socket.exists());
 }
 
-/// A command that starts the server with a socket that is open already, as systemd does it.
+/// A command that starts the server with an open socket, as systemd does.
 fn with_socket(socket: OwnedFd) -> Command {
     let mut command = Command::new("sh");
     let script = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
@@ -112,19 +112,19 @@ fn with_socket(socket: OwnedFd) -> Command {
     command
 }
 
-/// Like `Running::start`, with the standard input that `command` has.
+/// As `Running::start`, with the standard input of `command`.
 fn running(command: &mut Command) -> std::process::Child {
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 #[test]
-fn sockets_that_the_process_was_started_with_are_taken_over() {
+fn inherited_sockets_are_used() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "hello").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let mut child = running(with_socket(listener.into()).arg(folder.path()));
-    // The socket listens already, so nobody need wait for the server.
+    // The socket listens already, so the client need not wait for the server.
     let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(address)).collect();
     for client in &mut clients {
         assert_eq!(client.get("/a", "").text(), "hello");
@@ -134,7 +134,7 @@ fn sockets_that_the_process_was_started_with_are_taken_over() {
 }
 
 #[test]
-fn a_unix_socket_that_was_taken_over_stays_when_the_server_goes() {
+fn an_inherited_unix_socket_is_not_removed() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a"), "hello").unwrap();
     let path = folder.path().join("socket");
@@ -143,11 +143,11 @@ fn a_unix_socket_that_was_taken_over_stays_when_the_server_goes() {
     assert!(get(&path, "/a").ends_with("hello"));
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
     assert!(child.wait().unwrap().success());
-    assert!(path.exists(), "it belongs to whoever made it");
+    assert!(path.exists(), "its creator removes it");
 }
 
 #[test]
-fn sockets_that_cannot_be_taken_over_are_told() {
+fn unusable_inherited_sockets_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let datagram = UnixDatagram::unbound().unwrap();
     let (connected, _other) = UnixStream::pair().unwrap();
@@ -167,7 +167,7 @@ fn sockets_that_cannot_be_taken_over_are_told() {
 }
 
 #[test]
-fn sockets_meant_for_another_process_are_not_taken() {
+fn sockets_for_another_process_are_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = httpd();
     command.envs([("LISTEN_PID", "1"), ("LISTEN_FDS", "1")]);
@@ -176,12 +176,12 @@ fn sockets_meant_for_another_process_are_not_taken() {
 }
 
 #[test]
-fn the_service_manager_hears_of_start_and_end() {
+fn the_service_manager_is_notified_of_start_and_stop() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
     manager.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
-    let heard = || {
+    let notification = || {
         let mut state = [0; 100];
         let count = manager.recv(&mut state).unwrap();
         String::from_utf8(state[..count].to_vec()).unwrap()
@@ -189,8 +189,8 @@ fn the_service_manager_hears_of_start_and_end() {
     let mut command = httpd();
     command.env("NOTIFY_SOCKET", &path);
     let running = start(&mut command, folder.path(), &["--bind", "127.0.0.1", "--port", "0"]);
-    assert_eq!(heard(), "READY=1");
+    assert_eq!(notification(), "READY=1");
     running.signal(Signal::SIGTERM);
-    assert_eq!(heard(), "STOPPING=1");
+    assert_eq!(notification(), "STOPPING=1");
     assert_eq!(running.finish().code(), 0);
 }

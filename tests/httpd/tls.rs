@@ -1,4 +1,4 @@
-//! HTTPS: what is served over it, which certificate is shown, and what becomes of those who speak something else.
+//! HTTPS: responses, certificates, and clients without TLS.
 
 mod certificates;
 
@@ -68,14 +68,14 @@ fn files_of_every_size_come_over_both_versions_of_tls() {
         let (head, body) = client.get("/5000000", "Range: bytes=100-99999\r\n");
         assert!(head.starts_with("HTTP/1.1 206") && body == pattern(5_000_000)[100..100_000], "{head}");
         assert_eq!(client.0.conn.protocol_version(), Some(version.version));
-        // The end is announced; without that the client could not tell it from an attack.
+        // close_notify is sent; without it the client could not detect truncation.
         client.get("/a", "Connection: close\r\n");
         assert_eq!(client.0.read(&mut [0]).unwrap(), 0);
     }
 }
 
 #[test]
-fn a_client_that_reads_slowly_gets_every_pipelined_answer() {
+fn a_client_that_reads_slowly_gets_every_pipelined_response() {
     let pair = Pair::new();
     let server = start(&pair.options());
     let content = pattern(100_000);
@@ -83,7 +83,7 @@ fn a_client_that_reads_slowly_gets_every_pipelined_answer() {
     let mut client = server.connect();
     let count = 200;
     client.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n".repeat(count).as_bytes());
-    // Time to fill every buffer on the way.
+    // Time to fill every buffer on the path.
     sleep(Duration::from_millis(300));
     for number in 0..count {
         assert!(client.response().1 == content, "answer {number}");
@@ -91,7 +91,7 @@ fn a_client_that_reads_slowly_gets_every_pipelined_answer() {
 }
 
 #[test]
-fn a_file_that_shrinks_ends_without_the_announcement_of_an_end() {
+fn a_file_that_shrinks_ends_without_close_notify() {
     let pair = Pair::new();
     let server = start(&pair.options());
     let path = server.folder.path().join("big");
@@ -127,7 +127,7 @@ fn sessions_are_resumed_also_after_the_certificate_was_replaced() {
 }
 
 #[test]
-fn http_1_1_is_agreed_on_and_nothing_else() {
+fn alpn_selects_http_1_1_only() {
     let server = start(&["--tls-self-signed"]);
     let mut both = Secure::connect(&client(BOTH, &[b"h2", b"http/1.1"]), server.address);
     both.get("/a", "");
@@ -158,7 +158,7 @@ fn a_self_signed_certificate_names_this_host_and_its_fingerprint_is_printed() {
 }
 
 #[test]
-fn certificates_and_keys_that_do_not_fit_are_one_line_each() {
+fn mismatched_certificates_and_keys_are_one_line_each() {
     let (pair, other) = (Pair::new(), Pair::new());
     let folder = tempfile::tempdir().unwrap();
     let path = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
@@ -213,7 +213,7 @@ fn one_file_may_hold_certificate_and_key() {
 }
 
 #[test]
-fn a_certificate_out_of_its_time_serves_and_is_warned_about() {
+fn an_expired_or_future_certificate_is_served_with_a_warning() {
     let expired = Pair::with(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 2));
     let early = Pair::with(|params| params.not_before = rcgen::date_time_ymd(2099, 1, 2));
     for (pair, text) in [
@@ -227,27 +227,27 @@ fn a_certificate_out_of_its_time_serves_and_is_warned_about() {
 }
 
 #[test]
-fn a_certificate_that_runs_out_while_serving_serves_on_and_is_told_once() {
+fn a_certificate_that_expires_while_serving_is_reported_once() {
     let end = SystemTime::now() + Duration::from_secs(2);
     let since_epoch = end.duration_since(UNIX_EPOCH).unwrap();
     let pair = Pair::with(|params| params.not_after = rcgen::date_time_ymd(1970, 1, 1) + since_epoch);
     let server = start(&pair.options());
     let mut before = server.connect();
     assert_eq!(before.get("/a", "").1, b"hello");
-    let told = || server.running.stderr().matches("the certificate expired on").count();
+    let reports = || server.running.stderr().matches("the certificate expired on").count();
     let start = Instant::now();
-    while told() == 0 {
-        assert!(start.elapsed() < WAIT_TIMEOUT, "nothing is said\n{}", server.running.stderr());
+    while reports() == 0 {
+        assert!(start.elapsed() < WAIT_TIMEOUT, "no report\n{}", server.running.stderr());
         sleep(Duration::from_millis(50));
     }
     assert!(SystemTime::now() >= UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs()), "too early");
-    assert_eq!(before.get("/a", "").1, b"hello", "who is connected stays so");
+    assert_eq!(before.get("/a", "").1, b"hello", "open connections go on");
     assert_eq!(server.connect().get("/a", "").1, b"hello");
-    sleep(Duration::from_millis(1200)); // more than one further look at the dates
-    assert_eq!(told(), 1, "{}", server.running.stderr());
+    sleep(Duration::from_millis(1200)); // longer than the interval of the check
+    assert_eq!(reports(), 1, "{}", server.running.stderr());
 }
 
-/// Waits until new connections are shown this certificate.
+/// Waits until new connections get this certificate.
 fn wait_for_certificate(server: &Server, pair: &Pair) {
     let start = Instant::now();
     loop {
@@ -256,13 +256,13 @@ fn wait_for_certificate(server: &Server, pair: &Pair) {
         if client.certificate() == pair.der {
             return;
         }
-        assert!(start.elapsed() < WAIT_TIMEOUT, "the old certificate is still shown\n{}", server.running.stderr());
+        assert!(start.elapsed() < WAIT_TIMEOUT, "still the old certificate\n{}", server.running.stderr());
         sleep(Duration::from_millis(50));
     }
 }
 
 #[test]
-fn a_new_certificate_is_taken_up_by_itself_and_at_sighup_without_dropping_anybody() {
+fn a_new_certificate_is_loaded_on_change_and_at_sighup_without_closing_connections() {
     let (pair, second, third) = (Pair::new(), Pair::new(), Pair::new());
     let server = start(&pair.options());
     let mut old = server.connect();
@@ -276,7 +276,7 @@ fn a_new_certificate_is_taken_up_by_itself_and_at_sighup_without_dropping_anybod
 }
 
 #[test]
-fn half_written_files_change_nothing_and_are_told_until_they_fit() {
+fn incomplete_files_change_nothing_and_are_reported_until_they_match() {
     let (pair, new) = (Pair::new(), Pair::new());
     let server = start(&pair.options());
     let whole = fs::read_to_string(new.certificate()).unwrap();
@@ -292,7 +292,7 @@ fn half_written_files_change_nothing_and_are_told_until_they_fit() {
 }
 
 #[test]
-fn a_request_in_clear_is_told_where_to_go() {
+fn a_request_in_clear_gets_the_https_url() {
     let server = start(&["--tls-self-signed"]);
     let request = format!("GET /a?b=<c> HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\n\r\n", server.address);
     let answer = String::from_utf8(in_clear(server.address, request.as_bytes())).unwrap();
@@ -301,9 +301,9 @@ fn a_request_in_clear_is_told_where_to_go() {
     assert!(answer.ends_with(&format!("This port speaks HTTPS: https://{}/a?b=<c>\n", server.address)), "{answer}");
     assert!(in_clear(server.address, b"GET / HTTP/1.0\r\n\r\n").ends_with(b"This port speaks HTTPS.\n"));
     assert!(in_clear(server.address, b"nonsense\r\n\r\n").starts_with(b"HTTP/1.1 400 "));
-    // What is neither gets an alert of TLS.
+    // Other bytes get a TLS alert.
     assert_eq!(in_clear(server.address, b"\0\0\0\0\0\0\0\0")[..1], [21]);
-    // A record that holds only a part of a hello is no reason to fail, and neither is that the client leaves then.
+    // A record with a part of a ClientHello is no error, and neither is a client that disconnects then.
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream.write_all(b"\x16\x03\x01\0\x05\x01\0\x01\0\0").unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -312,7 +312,7 @@ fn a_request_in_clear_is_told_where_to_go() {
 }
 
 #[test]
-fn a_client_that_wants_tls_from_a_port_in_clear_is_answered_at_once() {
+fn a_client_that_starts_tls_on_a_port_in_clear_gets_a_response_at_once() {
     let plain = crate::fixture::Server::with_files(&[("a", b"a")]);
     let mut client = Secure::connect(&client(BOTH, &[]), plain.address);
     let start = Instant::now();
@@ -361,7 +361,7 @@ fn a_redirect_names_the_public_port() {
 }
 
 #[test]
-fn handshakes_that_do_not_come_to_an_end_are_ended() {
+fn incomplete_handshakes_time_out() {
     let server = start(&["--tls-self-signed", "--header-timeout", "1"]);
     let open = |bytes: &[u8]| {
         let mut stream = TcpStream::connect(server.address).unwrap();
@@ -370,7 +370,7 @@ fn handshakes_that_do_not_come_to_an_end_are_ended() {
         stream
     };
     let start = Instant::now();
-    // Nothing, a part of a hello, and many of them: others are served meanwhile.
+    // No bytes, a part of a ClientHello, and many of them: other clients are served meanwhile.
     let waiting: Vec<_> = (0..100).map(|number| open(&[22, 3, 1, 1, 0, 1][..number % 7])).collect();
     assert_eq!(server.connect().get("/a", "").1, b"hello");
     for mut stream in waiting {
@@ -400,19 +400,19 @@ fn idle_connections_hold_no_buffers() {
     let before = memory();
     idle.extend((0..COUNT).map(|_| connect()));
     let each = (memory().saturating_sub(before)) * 1024 / COUNT;
-    // Less than one record, and a quarter of what the buffers of a thread take.
-    assert!(each < 12 * 1024, "{each} octets for each");
+    // Less than one record, and a quarter of the buffers of a thread.
+    assert!(each < 12 * 1024, "{each} bytes for each");
 }
 
 #[test]
-fn answers_under_way_are_finished_and_the_end_is_announced_when_the_server_stops() {
+fn a_stopping_server_finishes_responses_and_sends_close_notify() {
     let pair = Pair::new();
     let server = start(&pair.options());
     let content = pattern(30_000_000);
     fs::write(server.folder.path().join("big"), &content).unwrap();
     let mut idle = server.connect();
     idle.get("/a", "");
-    // It has not even begun, so nobody waits for it.
+    // It has not begun, so the server does not wait for it.
     let _silent = TcpStream::connect(server.address).unwrap();
     let mut busy = server.connect();
     busy.send(b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -422,15 +422,14 @@ fn answers_under_way_are_finished_and_the_end_is_announced_when_the_server_stops
     assert_eq!(idle.0.read(&mut [0]).unwrap(), 0, "an idle connection ends properly");
     let mut rest = Vec::new();
     busy.0.read_to_end(&mut rest).unwrap();
-    assert!(rest.ends_with(&content[content.len() - 1000..]), "{} octets", rest.len());
+    assert!(rest.ends_with(&content[content.len() - 1000..]), "{} bytes", rest.len());
     assert_eq!(server.running.finish().code(), 0);
 }
 
 #[test]
-fn another_user_who_cannot_read_the_key_is_told_what_that_means() {
+fn a_key_that_the_new_user_cannot_read_is_a_warning_about_renewal() {
     if !nix::unistd::geteuid().is_root() {
-        println!("skipped: only root can become another user");
-        return;
+        return testkit::skip("only root can become another user");
     }
     let (pair, new) = (Pair::new(), Pair::new());
     let closed = |path: std::path::PathBuf| fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -453,7 +452,7 @@ fn another_user_who_cannot_read_the_key_is_told_what_that_means() {
 }
 
 #[test]
-fn a_proxy_header_comes_in_clear_before_the_handshake() {
+fn a_proxy_header_is_in_clear_before_the_handshake() {
     let pair = Pair::new();
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut options = pair.options().to_vec();
@@ -462,7 +461,7 @@ fn a_proxy_header_comes_in_clear_before_the_handshake() {
     options.extend(more.map(str::to_owned));
     let server = start(&options);
     let mut proxied = server.connect();
-    // The handshake begins with the first byte that is sent through TLS.
+    // The handshake begins with the first write through TLS.
     for piece in [&b"PROXY TCP4 192.0."[..], b"2.1 127.0.0.1 1 2\r\n"] {
         proxied.0.sock.write_all(piece).unwrap();
     }
@@ -472,7 +471,7 @@ fn a_proxy_header_comes_in_clear_before_the_handshake() {
     let mut bare = TcpStream::connect(server.address).unwrap();
     bare.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     bare.write_all(b"\x16\x03\x01\x00\x05hello").unwrap();
-    assert!(matches!(bare.read(&mut [0]), Ok(0) | Err(_)), "nothing is said to somebody without a header");
+    assert!(matches!(bare.read(&mut [0]), Ok(0) | Err(_)), "no response without a header");
     server.running.signal(Signal::SIGTERM);
     assert_eq!(server.running.finish().code(), 0);
     let text = fs::read_to_string(log.path()).unwrap();

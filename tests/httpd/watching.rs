@@ -1,4 +1,4 @@
-//! Watching the server: health, metrics, and the log for machines.
+//! Health, metrics, and the JSON log.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ fn value(metrics: &str, line: &str) -> Option<u64> {
 }
 
 #[test]
-fn health_is_ok_and_hides_no_other_path() {
+fn health_is_ok_and_other_paths_are_served() {
     let server = Server::with_options(&[("a", b"a"), ("health/x", b"x")], &["--health", "/health"]);
     let answer = server.get("/health");
     assert_eq!((answer.status, answer.text()), (200, "ok\n"));
@@ -25,11 +25,11 @@ fn health_is_ok_and_hides_no_other_path() {
     assert_eq!((head.status, head.field("Content-Length")), (200, Some("3")));
     assert_eq!(server.answer("DELETE /health HTTP/1.1\r\nHost: h\r\n\r\n").status, 405);
     assert_eq!(server.answer("OPTIONS /health HTTP/1.1\r\nHost: h\r\n\r\n").status, 204);
-    assert_eq!(server.get("/metrics").status, 404, "nobody asked for it");
+    assert_eq!(server.get("/metrics").status, 404, "only with the option");
 }
 
 #[test]
-fn while_it_drains_it_serves_and_tells_a_balancer_to_look_elsewhere() {
+fn while_it_drains_it_serves_and_health_is_unavailable() {
     let server = Server::with_options(&[("a", b"a")], &["--health", "/health", "--drain", "60"]);
     let mut client = server.connect();
     assert_eq!(client.get("/health", "").status, 200);
@@ -50,7 +50,7 @@ fn while_it_drains_it_serves_and_tells_a_balancer_to_look_elsewhere() {
 }
 
 #[test]
-fn when_the_time_for_draining_is_over_it_stops() {
+fn it_stops_after_the_drain_time() {
     let server = Server::with_options(&[], &["--drain", "1"]);
     let start = Instant::now();
     server.running.signal(Signal::SIGTERM);
@@ -59,7 +59,7 @@ fn when_the_time_for_draining_is_over_it_stops() {
 }
 
 #[test]
-fn metrics_count_what_was_answered() {
+fn metrics_count_responses() {
     let big = vec![b'x'; 500_000];
     let options = ["--metrics", "/-/metrics", "--max-per-ip", "3"];
     let server = Server::with_options(&[("a", b"aaa"), ("big", &big)], &options);
@@ -73,9 +73,15 @@ fn metrics_count_what_was_answered() {
     for other in &mut crowd {
         assert_eq!(other.get("/a", "").text(), "aaa");
     }
+    // Requests that have begun, so that no connection is idle and gives way.
+    for other in &mut crowd {
+        other.send("GET /a HTTP/1.1\r\n");
+    }
+    client.send("GET /-/metrics HTTP/1.1\r\n");
     let mut refused = server.connect();
     assert_eq!(refused.response().status, 503);
-    let answer = client.get("/-/metrics", "");
+    client.send("Host: h\r\n\r\n");
+    let answer = client.response();
     assert_eq!(answer.field("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let text = answer.text();
     assert_eq!(value(text, "httpd_requests_total{status=\"200\",lane=\"memory\"}"), Some(5), "{text}");
@@ -86,7 +92,7 @@ fn metrics_count_what_was_answered() {
     assert_eq!(value(text, "httpd_connections_refused_total{limit=\"address\"}"), Some(1), "{text}");
     let bytes = value(text, "httpd_response_body_bytes_total").unwrap();
     assert!((500_015..501_000).contains(&bytes), "{bytes}");
-    // A file that has just been written is read again until its stamps can be trusted.
+    // A file that has just been written is read again until its time stamps are reliable.
     let (hits, misses) = (value(text, "httpd_cache_hits_total"), value(text, "httpd_cache_misses_total"));
     assert_eq!(hits.unwrap() + misses.unwrap(), 5, "{text}");
     assert!(misses >= Some(1), "{text}");
@@ -97,7 +103,7 @@ fn metrics_count_what_was_answered() {
 }
 
 #[test]
-fn a_kept_file_is_a_hit_and_its_memory_is_told() {
+fn a_cached_file_is_a_hit_and_its_memory_is_counted() {
     let server = Server::with_options(&[("a", &[b'x'; 5000])], &["--metrics", "/m", "--workers", "2"]);
     let mut client = server.connect();
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -114,7 +120,7 @@ fn a_kept_file_is_a_hit_and_its_memory_is_told() {
 }
 
 #[test]
-fn the_json_log_tells_lane_cache_and_duration() {
+fn the_json_log_has_lane_cache_and_duration() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let options = ["--access-log", log.path().to_str().unwrap(), "--log-format", "json"];
     let server = Server::with_options(&[("a", b"aaa"), ("big", &vec![b'x'; 500_000])], &options);
@@ -126,8 +132,8 @@ fn the_json_log_tells_lane_cache_and_duration() {
     server.running.finish();
     let text = fs::read_to_string(log.path()).unwrap();
     let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told = |name| lines.iter().map(|line| line[name].as_str().unwrap_or("-")).collect::<Vec<_>>();
-    assert_eq!(told("lane"), ["memory", "blocking", "memory"], "{text}");
-    assert_eq!(told("cache"), ["miss", "-", "-"], "{text}");
+    let values = |name| lines.iter().map(|line| line[name].as_str().unwrap_or("-")).collect::<Vec<_>>();
+    assert_eq!(values("lane"), ["memory", "blocking", "memory"], "{text}");
+    assert_eq!(values("cache"), ["miss", "-", "-"], "{text}");
     assert!(lines.iter().all(|line| (0.0..10.0).contains(&line["duration"].as_f64().unwrap())), "{text}");
 }

@@ -1,4 +1,4 @@
-//! The site of the quick start: what its page says about its files is true.
+//! The quick-start site: the statements of its page about its files are true.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn www() -> (Running, Client) {
 }
 
 #[test]
-fn every_link_of_the_page_leads_somewhere() {
+fn every_link_of_the_page_is_served() {
     let (_running, mut client) = www();
     let page = client.get("/", "").text().to_owned();
     let mut checked = 0;
@@ -36,7 +36,7 @@ fn every_link_of_the_page_leads_somewhere() {
 }
 
 #[test]
-fn each_line_of_the_numbers_names_its_own_place() {
+fn each_line_of_the_numbers_has_its_byte_range() {
     let (_running, mut client) = www();
     let whole = client.get("/numbers.txt", "").text().to_owned();
     for number in [0, 20, 21, 255] {
@@ -49,16 +49,16 @@ fn each_line_of_the_numbers_names_its_own_place() {
 }
 
 #[test]
-fn the_page_tells_the_size_of_every_file_rightly() {
+fn the_page_has_the_right_size_of_every_file() {
     let (_running, mut client) = www();
     let page = client.get("/", "").text().to_owned();
     let rows: Vec<&str> = page.split("<th scope=\"row\"><a href=\"").skip(1).collect();
     for row in &rows {
         let link = row.split('"').next().unwrap();
-        let told = row.split("class=\"size\">").nth(1).unwrap().split('<').next().unwrap();
+        let size = row.split("class=\"size\">").nth(1).unwrap().split('<').next().unwrap();
         if !link.ends_with('/') {
             let length = client.get(&format!("/{link}"), "").body.len().to_string();
-            assert_eq!(told.replace(',', ""), length, "{link}");
+            assert_eq!(size.replace(',', ""), length, "{link}");
         }
     }
     assert!(rows.len() > 5, "the page has lost its table");

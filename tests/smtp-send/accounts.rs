@@ -84,7 +84,7 @@ fn another_server_gets_nothing_of_the_default_account() {
 fn mistakes_name_file_line_and_key() {
     let cases = [
         ("[account.default]\n\nsever = 'x'\n", "line 3: sever: no option has this name: did you mean 'server'?"),
-        ("[account.default]\ntls = 'on'\n", "line 2: tls: 'on' is none of auto, starttls, implicit, off"),
+        ("[account.default]\ntls = 'on'\n", "line 2: tls: 'on' is not one of auto, starttls, implicit, off"),
         ("[account.default]\nport = 'x'\n", "line 2: port: 'x': "),
         ("[account.default]\ninsecure = 1\n", "line 2: insecure: write true or false"),
         ("[account.default]\nsubject = 'x'\n", "line 2: subject: this option belongs to one message"),

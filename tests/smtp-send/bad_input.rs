@@ -151,10 +151,10 @@ fn options_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn an_output_that_takes_nothing_is_reported_with_a_code_that_the_help_names() {
+fn an_output_that_cannot_be_written_has_an_exit_code_that_the_help_lists() {
     let mut command = smtp_send(&["--to", "bob@example.com", "--body", "x", "--dry-run"]);
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = command.stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(71), "{output:?}");
-    assert!(run(&["--help"], b"").stdout.contains("71 this system refuses"));
+    assert!(run(&["--help"], b"").stdout.contains("71 system error"));
 }

@@ -23,7 +23,7 @@ _httpd() {
 
     case "${cmd}" in
         httpd)
-            opts="-p -b -q -v -h -V --root --port --bind --socket-mode --tls-cert --tls-key --tls-self-signed --redirect-http --public-port --index --no-listing --spa --clean-urls --hidden --symlinks --header --cors --cross-origin-isolated --cache --mime --default-type --encoded --no-precompressed --compress --cache-memory --access-log --log-format --max-connections --max-per-ip --header-timeout --idle-timeout --min-rate --trust-proxy --proxy-protocol --auth-file --auth --health --metrics --drain --limit-rate --workers --user --no-sandbox --live-reload --open --qr --quiet --verbose --color --help --version"
+            opts="-p -b -q -v -h -V --root --port --bind --socket-mode --tls-cert --tls-key --tls-self-signed --redirect-http --public-port --index --no-listing --spa --clean-urls --hidden --symlinks --header --cors --cross-origin-isolated --cache --mime --default-type --encoded --no-precompressed --compress --cache-memory --max-connections --max-per-ip --header-timeout --idle-timeout --min-rate --trust-proxy --proxy-protocol --auth-file --auth --health --log-health --metrics --drain --stop-timeout --limit-rate --workers --user --no-sandbox --live-reload --open --qr --access-log --log-format --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -54,11 +54,33 @@ _httpd() {
                     return 0
                     ;;
                 --tls-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --tls-key)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --redirect-http)
@@ -105,14 +127,6 @@ _httpd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --access-log)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "dev combined common json" -- "${cur}"))
-                    return 0
-                    ;;
                 --max-connections)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -138,7 +152,18 @@ _httpd() {
                     return 0
                     ;;
                 --auth-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
                     COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --auth)
@@ -157,6 +182,10 @@ _httpd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --stop-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -167,6 +196,25 @@ _httpd() {
                     ;;
                 --user)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --access-log)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "dev combined common json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

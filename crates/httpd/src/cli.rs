@@ -1,266 +1,352 @@
-//! The command line as it is typed. What it means is decided in `config`.
+//! The options. `config` decides their meaning.
+//!
+//! `-h` shows the common options; `hide_short_help` leaves the others to `--help`.
+
+mod environment;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum, ValueHint};
+use common::Error;
 use common::logger::Color;
+use common::values;
 
-/// Serves a folder over HTTP.
+const NETWORK: &str = "Network";
+const HTTPS: &str = "HTTPS";
+const CONTENT: &str = "Content";
+const FIELDS: &str = "Response fields";
+const ACCESS: &str = "Access";
+const LIMITS: &str = "Limits";
+const OPERATION: &str = "Operation";
+const DEVELOPMENT: &str = "Development";
+const OUTPUT: &str = "Output";
+
+const EXAMPLES: &str = "\
+Examples:
+  httpd --root www                     serve www at http://localhost:6789/
+  httpd -b 127.0.0.1 -p 8080 dist      on this machine only
+  httpd --spa --cors dist              a single-page application, read by other origins
+  httpd --access-log access.log www    log in the combined format
+  httpd --tls-self-signed www          HTTPS for a try";
+
+const DETAILS: &str = "\
+Environment: each option has a variable, such as HTTPD_PORT for --port; options on the command line win. An option that \
+may be repeated takes one value per line.
+
+Times are seconds, or have a unit (500ms, 10s, 5m, 2h). Sizes are bytes, or have a unit (500K, 2M, 1G; powers of 1024).
+
+Signals: SIGINT and SIGTERM finish responses (--stop-timeout) and exit, a second one exits at once; SIGHUP reopens the \
+log and reloads certificate and passwords.
+
+Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start, 3 responses were cut at a stop.";
+
+/// Serve a folder over HTTP
 ///
-/// `httpd` alone serves the current folder on port 6789. Files are never stale, never outside the folder, and
+/// `httpd` alone serves the current folder on port 6789. Responses are never stale, never from outside the folder, and
 /// dot-files are left out.
 #[derive(Debug, Parser)]
-#[command(name = "httpd", version, max_term_width = 100)]
-#[command(after_help = "Examples:\n  \
-    httpd --root www                     serve www at http://localhost:6789/\n  \
-    httpd -b 127.0.0.1 -p 8080 dist      on this machine only\n  \
-    httpd --spa --cors dist              a single-page application, read by other origins\n  \
-    httpd --access-log access.log www    log in the combined format\n  \
-    httpd --tls-self-signed www          HTTPS for a try\n\n\
-    Signals: SIGINT and SIGTERM finish what is under way (10 s) and end; SIGHUP opens the log and reads certificate and \
-    passwords again.\n\
-    Exit codes: 0 stopped by a signal, 1 failed while running, 2 could not start.")]
+#[command(
+    name = "httpd",
+    version = common::version::text(env!("CARGO_PKG_VERSION"), "TLS by rustls and aws-lc"),
+    max_term_width = 100,
+    styles = common::help::STYLES,
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{DETAILS}"),
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one option")]
 pub struct Cli {
-    /// Folder to serve, or one file.
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    /// Folder to serve, or one file
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::AnyPath, help_heading = CONTENT)]
+    #[arg(hide_short_help = true)]
     pub root: PathBuf,
 
-    /// The same as --root.
-    #[arg(value_name = "DIR", conflicts_with = "root")]
+    /// Folder to serve, or one file [default: .]
+    #[arg(value_name = "DIR", conflicts_with = "root", value_hint = ValueHint::AnyPath)]
     pub folder: Option<PathBuf>,
 
-    /// Port to listen on; 0 takes any free one and prints it. Default: 6789, or on a terminal the next free one.
-    #[arg(short, long, value_name = "N")]
+    /// Port, 0 for any free one [default: 6789]
+    ///
+    /// On a terminal, without the option, the server takes the next free port.
+    #[arg(short, long, value_name = "PORT", value_parser = values::port, help_heading = NETWORK)]
     pub port: Option<u16>,
 
-    /// Address to listen on: `IP`, `localhost`, `:PORT`, `ADDRESS:PORT`, `[IPv6]:PORT` or `unix:PATH`; may be repeated. Default:
-    /// all of IPv4 and IPv6, or the sockets of systemd socket activation.
-    #[arg(short, long, value_name = "ADDR")]
+    /// Address or unix:PATH; repeatable [default: all]
+    ///
+    /// `IP`, `localhost`, `:PORT`, `ADDRESS:PORT`, `[IPv6]:PORT` or `unix:PATH`. Without the option the server listens
+    /// on all IPv4 and IPv6 addresses, or on the sockets of systemd socket activation.
+    #[arg(short, long, value_name = "ADDR", help_heading = NETWORK)]
     pub bind: Vec<OsString>,
 
-    /// Permissions of unix sockets; connecting takes the right to write.
-    #[arg(long, value_name = "MODE", default_value = "666", value_parser = octal)]
+    /// Permissions of unix sockets; clients need write permission
+    #[arg(long, value_name = "MODE", default_value = "666", value_parser = octal, help_heading = NETWORK)]
+    #[arg(hide_short_help = true)]
     pub socket_mode: u32,
 
-    /// Serve HTTPS with the certificate in FILE (PEM, its issuers behind it), read again when it changes. Unix sockets stay in
-    /// clear. A browser that shall never come back in clear is told so by --header 'Strict-Transport-Security: max-age=31536000'.
-    #[arg(long, value_name = "FILE", conflicts_with = "tls_self_signed")]
+    /// Serve HTTPS with this certificate (PEM)
+    ///
+    /// The issuers follow the certificate.
+    /// It is loaded again when it changes. Unix sockets stay without TLS. To make browsers use HTTPS only, add
+    /// --header 'Strict-Transport-Security: max-age=31536000'.
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_self_signed", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = HTTPS)]
     pub tls_cert: Option<PathBuf>,
 
-    /// The private key of the certificate (PEM, not encrypted). Default: the file of --tls-cert.
-    #[arg(long, value_name = "FILE", conflicts_with = "tls_self_signed")]
+    /// Private key of the certificate, in PEM without a password [default: the file of --tls-cert]
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_self_signed", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = HTTPS, hide_short_help = true)]
     pub tls_key: Option<PathBuf>,
 
-    /// Serve HTTPS with a certificate made at the start for the names and addresses of this host; its fingerprint is printed.
-    #[arg(long)]
+    /// Make a certificate and print its fingerprint
+    ///
+    /// The certificate is for the names and addresses of this host.
+    #[arg(long, help_heading = HTTPS)]
     pub tls_self_signed: bool,
 
-    /// Answer HTTP on this port with a redirect to HTTPS.
-    #[arg(long, value_name = "PORT")]
+    /// Redirect HTTP on this port to HTTPS
+    #[arg(long, value_name = "PORT", value_parser = values::port, help_heading = HTTPS, hide_short_help = true)]
     pub redirect_http: Option<u16>,
 
-    /// The HTTPS port that clients see, if a router or a container maps it to another one; used in redirects.
-    #[arg(long, value_name = "PORT")]
+    /// HTTPS port in redirects, if a router or container maps it to another one
+    #[arg(long, value_name = "PORT", value_parser = values::port, help_heading = HTTPS, hide_short_help = true)]
     pub public_port: Option<u16>,
 
-    /// File that stands for its folder; may be repeated, the first one found wins.
-    #[arg(long, value_name = "NAME", default_value = "index.html")]
+    /// File that is served for its folder; repeatable, the first one found wins
+    #[arg(long, value_name = "NAME", default_value = "index.html", help_heading = CONTENT, hide_short_help = true)]
     pub index: Vec<String>,
 
-    /// Answer 404 instead of listing a folder.
-    #[arg(long)]
+    /// Respond with 404 instead of listing a folder
+    #[arg(long, help_heading = CONTENT)]
     pub no_listing: bool,
 
-    /// Answer unknown paths with FILE and 200, except those with the extension of a known file type. A name with a dot gets
-    /// it only if the client names text/html in Accept, as browsers do.
+    /// Serve FILE for unknown paths [default: index.html]
+    ///
+    /// Paths with the extension of a known file type stay 404. A name with a dot gets FILE only if the client names
+    /// text/html in Accept, as browsers do.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "index.html")]
+    #[arg(help_heading = CONTENT)]
     pub spa: Option<String>,
 
-    /// Serve about.html at /about, and redirect /about.html and /about/ to it.
-    #[arg(long)]
+    /// Serve about.html at /about, and redirect /about.html and /about/ to it
+    #[arg(long, help_heading = CONTENT, hide_short_help = true)]
     pub clean_urls: bool,
 
-    /// Also serve files whose names begin with a dot.
-    #[arg(long)]
+    /// Serve dot-files too
+    #[arg(long, help_heading = CONTENT)]
     pub hidden: bool,
 
-    /// Which symbolic links are followed.
-    #[arg(long, value_enum, default_value_t)]
+    /// Symbolic links to follow
+    #[arg(long, value_enum, default_value_t, help_heading = CONTENT, hide_short_help = true)]
     pub symlinks: Symlinks,
 
-    /// Add a field to every answer; may be repeated.
-    #[arg(long, value_name = "NAME: VALUE")]
+    /// Add a field to every response; repeatable
+    #[arg(long, value_name = "NAME: VALUE", help_heading = FIELDS, hide_short_help = true)]
     pub header: Vec<String>,
 
-    /// Let pages of other origins read everything.
-    #[arg(long)]
+    /// Let pages of other origins read everything
+    #[arg(long, help_heading = FIELDS, hide_short_help = true)]
     pub cors: bool,
 
-    /// Isolate the pages from other origins, as shared memory and precise timers need it.
-    #[arg(long)]
+    /// Isolate pages from other origins, for shared memory and precise timers
+    #[arg(long, help_heading = FIELDS, hide_short_help = true)]
     pub cross_origin_isolated: bool,
 
-    /// Cache-Control by path, such as '/assets/**=max-age=31536000, immutable'; may be repeated, the last one that fits
-    /// wins. Default: no-cache.
-    #[arg(long, value_name = "GLOB=VALUE")]
+    /// Cache-Control by path; repeatable, the last match wins [default: no-cache]
+    ///
+    /// For example '/assets/**=max-age=31536000, immutable'.
+    #[arg(long, value_name = "GLOB=VALUE", help_heading = FIELDS, hide_short_help = true)]
     pub cache: Vec<String>,
 
-    /// Content type by extension, file name or glob, such as 'foo=text/x-foo' or '*.d.ts=text/plain'; may be repeated, the last
-    /// one that fits wins.
-    #[arg(long, value_name = "EXT|GLOB=TYPE")]
+    /// Content type by extension, file name or glob; repeatable, the last match wins
+    ///
+    /// For example 'foo=text/x-foo' or '*.d.ts=text/plain'.
+    #[arg(long, value_name = "EXT|GLOB=TYPE", help_heading = FIELDS, hide_short_help = true)]
     pub mime: Vec<String>,
 
-    /// Content type of files whose type is unknown. Default: application/octet-stream.
-    #[arg(long, value_name = "TYPE")]
+    /// Content type of files of unknown type [default: application/octet-stream]
+    #[arg(long, value_name = "TYPE", help_heading = FIELDS, hide_short_help = true)]
     pub default_type: Option<String>,
 
-    /// Files that end in .br, .gz or .zst and are sent as what they contain, with Content-Encoding, such as 'Build/**' of Unity;
-    /// may be repeated.
-    #[arg(long, value_name = "GLOB")]
+    /// Send files that end in .br, .gz or .zst with Content-Encoding, such as 'Build/**' of Unity; repeatable
+    #[arg(long, value_name = "GLOB", help_heading = CONTENT, hide_short_help = true)]
     pub encoded: Vec<String>,
 
-    /// Do not use .br, .zst and .gz files that lie beside a file.
-    #[arg(long)]
+    /// Do not use the .br, .zst and .gz files beside a file
+    #[arg(long, help_heading = CONTENT, hide_short_help = true)]
     pub no_precompressed: bool,
 
-    /// Compress text of 1 KiB to 8 MiB by gzip, once for each version of a file; compressed files beside it win.
-    #[arg(long)]
+    /// Compress text by gzip
+    ///
+    /// Files of 1 KiB to 8 MiB, once for each version of a file; compressed files beside a file win.
+    #[arg(long, help_heading = CONTENT)]
     pub compress: bool,
 
-    /// Memory for small files and compressed text, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    /// Memory for small files and compressed text, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, help_heading = LIMITS, hide_short_help = true)]
     pub cache_memory: usize,
 
-    /// Where the access log goes: a file, - for standard output, or off.
-    #[arg(long, value_name = "FILE|-|off", default_value = "-")]
-    pub access_log: String,
+    /// Maximum number of connections [default: 16384]
+    ///
+    /// At the limit idle connections are closed; without one, a new connection gets 503.
+    #[arg(long, value_name = "N", help_heading = LIMITS, hide_short_help = true)]
+    pub max_connections: Option<usize>,
 
-    /// Form of the access log. Default: dev on a terminal, else combined.
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub log_format: Option<LogFormat>,
-
-    /// Connections at once; more are answered with 503.
-    #[arg(long, value_name = "N", default_value_t = 16384)]
-    pub max_connections: usize,
-
-    /// Connections at once from one address. Default: 1024, loopback not counted.
-    #[arg(long, value_name = "N")]
+    /// Maximum number of connections per address [default: 1024, none for loopback]
+    #[arg(long, value_name = "N", help_heading = LIMITS, hide_short_help = true)]
     pub max_per_ip: Option<usize>,
 
-    /// Seconds a client has for the head of a request.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub header_timeout: u32,
+    /// Time for the head of a request
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::duration, help_heading = LIMITS)]
+    #[arg(hide_short_help = true)]
+    pub header_timeout: Duration,
 
-    /// Seconds a connection may be idle between two requests.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub idle_timeout: u32,
+    /// Idle time of a connection between two requests
+    #[arg(long, value_name = "TIME", default_value = "75s", value_parser = values::duration, help_heading = LIMITS)]
+    #[arg(hide_short_help = true)]
+    pub idle_timeout: Duration,
 
-    /// Bytes a second a client must take of an answer, measured over 20 seconds.
-    #[arg(long, value_name = "BYTES", default_value_t = 256)]
+    /// Minimum rate at which a client must read a response, in bytes per second over 20 seconds
+    #[arg(long, value_name = "SIZE", default_value = "256", value_parser = values::size, help_heading = LIMITS)]
+    #[arg(hide_short_help = true)]
     pub min_rate: u64,
 
-    /// Address or network of proxies in front, or unix for those that come by a unix socket; may be repeated. The client that
-    /// they name in X-Forwarded-For, else Forwarded, is that of the log, the limits and the login.
-    #[arg(long, value_name = "CIDR")]
+    /// Trusted proxies: an address, a network, or unix; repeatable
+    ///
+    /// A trusted proxy names the client in X-Forwarded-For, else Forwarded; log, limits and login use that client. unix
+    /// means all connections of unix sockets.
+    #[arg(long, value_name = "CIDR", help_heading = ACCESS, hide_short_help = true)]
     pub trust_proxy: Vec<String>,
 
-    /// Those proxies begin each connection with a PROXY header, version 1 or 2; nobody else may connect.
-    #[arg(long, requires = "trust_proxy")]
+    /// Require a PROXY header (version 1 or 2) at the start of connections; only trusted proxies may connect
+    #[arg(long, requires = "trust_proxy", help_heading = ACCESS, hide_short_help = true)]
     pub proxy_protocol: bool,
 
-    /// Ask for a login; the users are those of this htpasswd file with bcrypt hashes, made by 'htpasswd -B'. It is read again
-    /// when it changes. bcrypt looks at the first 72 bytes of a password.
-    #[arg(long, value_name = "FILE", conflicts_with = "auth")]
+    /// Require a login; users in a htpasswd file
+    ///
+    /// Only bcrypt hashes are accepted, as made by 'htpasswd -B'. The file is loaded again when it changes. bcrypt uses
+    /// the first 72 bytes of a password.
+    #[arg(long, value_name = "FILE", conflicts_with = "auth", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = ACCESS)]
     pub auth_file: Option<PathBuf>,
 
-    /// Ask for a login; this is the only user.
-    #[arg(long, value_name = "USER")]
-    #[arg(
-        help = "Ask for a login; this is the only user. The password is that of HTTPD_PASSWORD, else it is asked for"
-    )]
+    /// Require a login of this user
+    ///
+    /// The password is in HTTPD_PASSWORD, else prompted for.
+    #[arg(long, value_name = "USER", value_hint = ValueHint::Username, help_heading = ACCESS)]
+    #[expect(clippy::doc_markdown, reason = "help has no backticks")]
     pub auth: Option<String>,
 
-    /// Answer this path with 200 while all is well, with 503 once a stop was asked for; open to everybody, also beside a login.
-    #[arg(long, value_name = "PATH")]
+    /// Path of the health check: 200, or 503 after a stop was requested; without a login
+    #[arg(long, value_name = "PATH", help_heading = OPERATION, hide_short_help = true)]
     pub health: Option<String>,
 
-    /// Answer this path with what was counted, in the text format of Prometheus.
-    #[arg(long, value_name = "PATH")]
+    /// Write health checks to the access log too
+    #[arg(long, requires = "health", help_heading = OPERATION, hide_short_help = true)]
+    pub log_health: bool,
+
+    /// Path of the metrics, in the text format of Prometheus
+    #[arg(long, value_name = "PATH", help_heading = OPERATION, hide_short_help = true)]
     pub metrics: Option<String>,
 
-    /// Seconds to go on serving after a stop was asked for, so that a balancer that asks for --health looks elsewhere first.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub drain: u32,
+    /// Time of serving after a stop was requested, in which --health is 503
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = values::duration, help_heading = OPERATION)]
+    #[arg(hide_short_help = true)]
+    pub drain: Duration,
 
-    /// Bytes a second each connection is sent at most, such as 500K or 2M (K, M and G count by 1024). Default: no limit.
-    #[arg(long, value_name = "RATE")]
+    /// Time for responses to finish after a stop was requested
+    ///
+    /// Responses that take longer are cut and logged, and the exit code is 3.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::duration, help_heading = OPERATION)]
+    #[arg(hide_short_help = true)]
+    pub stop_timeout: Duration,
+
+    /// Maximum rate of a connection, in bytes per second, such as 500K or 2M
+    #[arg(long, value_name = "RATE", help_heading = LIMITS, hide_short_help = true)]
     pub limit_rate: Option<String>,
 
-    /// Workers. Default: as many as cores; with 1, requests are handled strictly one at a time.
-    #[arg(long, value_name = "N")]
+    /// Number of workers; with 1, requests are handled one at a time [default: number of cores]
+    #[arg(long, value_name = "N", help_heading = LIMITS, hide_short_help = true)]
     pub workers: Option<usize>,
 
-    /// User to become once the port is bound and the log is open: a name or number, with `:GROUP` for another group.
-    #[arg(long, value_name = "USER[:GROUP]")]
+    /// User after the start, by name or number, with :GROUP for another group
+    #[arg(long, value_name = "USER[:GROUP]", value_hint = ValueHint::Username, help_heading = OPERATION, hide_short_help = true)]
     pub user: Option<String>,
 
-    /// Do not confine the process to the root by Landlock.
-    #[arg(long)]
+    /// Do not restrict the process to the root by Landlock
+    #[arg(long, help_heading = OPERATION, hide_short_help = true)]
     pub no_sandbox: bool,
 
-    /// Reload pages in the browser when a file below the root changes.
-    #[arg(long)]
+    /// Reload pages in browsers when a file changes
+    #[arg(long, help_heading = DEVELOPMENT)]
     pub live_reload: bool,
 
-    /// Open the site in a browser ($BROWSER, else xdg-open).
-    #[arg(long)]
+    /// Open the site in a browser ($BROWSER, else xdg-open)
+    #[arg(long, help_heading = DEVELOPMENT)]
     pub open: bool,
 
-    /// On a terminal, show a QR code of an address under which other machines reach this one.
-    #[arg(long)]
+    /// Show a QR code with an address for other devices
+    #[arg(long, help_heading = DEVELOPMENT)]
     pub qr: bool,
 
-    /// Say less: no banner, errors only.
-    #[arg(short, long)]
+    /// Access log; - is standard output [default: -]
+    ///
+    /// With -q the default is off.
+    #[arg(long, value_name = "FILE|-|off", value_hint = ValueHint::FilePath, help_heading = OUTPUT)]
+    pub access_log: Option<String>,
+
+    /// Format of the access log [default: dev on a terminal, else combined]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = OUTPUT, hide_short_help = true)]
+    pub log_format: Option<LogFormat>,
+
+    /// No banner, no access log on standard output, errors only
+    #[arg(short, long, help_heading = OUTPUT)]
     pub quiet: bool,
 
-    /// Say more; may be repeated.
-    #[arg(short, long, action = clap::ArgAction::Count)]
+    /// More messages; repeatable
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = OUTPUT)]
     pub verbose: u8,
 
-    /// When to use colour.
-    #[arg(long, value_enum, default_value_t)]
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t, help_heading = OUTPUT, hide_short_help = true)]
     pub color: Color,
+}
+
+impl Cli {
+    /// The arguments, with options from the environment behind the program name.
+    pub fn with_environment(args: &[OsString]) -> Result<Vec<OsString>, Error> {
+        let mut command = Self::command();
+        command.build();
+        environment::with_environment(&command, args, |name| std::env::var_os(name))
+    }
 }
 
 /// The values of `--symlinks`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Symlinks {
-    /// Those that stay beneath the root.
+    /// Links within the root
     #[default]
     Inside,
-    /// All of them, wherever they lead.
+    /// All links
     Any,
-    /// None: a path with a link in it does not exist.
+    /// No links: a path with a link is 404
     None,
 }
 
 /// The values of `--log-format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Short, for people who watch.
+    /// Short, for a terminal
     Dev,
-    /// Combined Log Format.
+    /// Combined Log Format
     Combined,
-    /// Common Log Format.
+    /// Common Log Format
     Common,
-    /// One JSON object per line.
+    /// One JSON object per line
     Json,
 }
 
-/// Permissions as chmod(1) takes them.
+/// Permissions in the form of chmod(1).
 fn octal(text: &str) -> Result<u32, &'static str> {
     match u32::from_str_radix(text, 8) {
         Ok(mode @ 0..=0o777) => Ok(mode),

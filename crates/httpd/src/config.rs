@@ -42,6 +42,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// Connections in total.
     pub max_connections: usize,
+    /// That number, if the command line names it.
+    pub named_max_connections: Option<usize>,
     /// Connections of one address.
     pub max_per_address: Option<usize>,
     /// Time limits and rates of connections.
@@ -58,6 +60,8 @@ pub struct Config {
     pub monitoring: MonitoringPaths,
     /// Time of serving after a stop is requested.
     pub drain: Duration,
+    /// Time that responses may take after a stop is requested.
+    pub stop_timeout: Duration,
     /// Whether requests are handled strictly one at a time (`--workers 1`).
     pub one_at_a_time: bool,
     /// The user to become.
@@ -95,6 +99,8 @@ pub enum LogTarget {
     Off,
     /// Standard output.
     Stdout,
+    /// Standard error.
+    Stderr,
     /// A file.
     File(PathBuf),
 }
@@ -103,10 +109,12 @@ impl Config {
     /// Checks the command line.
     pub fn new(cli: Cli) -> Result<Self, Error> {
         let tls = network::tls(&cli)?;
-        let access_log = match cli.access_log.as_str() {
-            "off" => LogTarget::Off,
-            "-" => LogTarget::Stdout,
-            path => LogTarget::File(path.into()),
+        let access_log = match cli.access_log.as_deref() {
+            None if cli.quiet => LogTarget::Off,
+            Some("off") => LogTarget::Off,
+            None | Some("-" | "/dev/stdout") => LogTarget::Stdout,
+            Some("/dev/stderr") => LogTarget::Stderr,
+            Some(path) => LogTarget::File(path.into()),
         };
         Ok(Self {
             site: site::site(&cli)?,
@@ -119,7 +127,8 @@ impl Config {
             live_reload: cli.live_reload,
             listen: network::listen(&cli, tls.is_some())?,
             tls,
-            max_connections: network::at_least_one("--max-connections", cli.max_connections)?,
+            max_connections: network::max_connections(&cli)?,
+            named_max_connections: cli.max_connections,
             max_per_address: cli.max_per_ip.map(|limit| network::at_least_one("--max-per-ip", limit)).transpose()?,
             limits: network::limits(&cli)?,
             proxies: network::proxies(&cli)?,
@@ -127,7 +136,8 @@ impl Config {
             log_format: log_format(&cli, &access_log),
             access_log,
             monitoring: site::monitoring_paths(&cli)?,
-            drain: Duration::from_secs(cli.drain.into()),
+            drain: cli.drain,
+            stop_timeout: cli.stop_timeout,
             // Only on request: on a machine with one core, a slow client must not delay the others.
             one_at_a_time: cli.workers == Some(1),
             user: cli.user,
@@ -155,6 +165,7 @@ fn log_format(cli: &Cli, target: &LogTarget) -> LineFormat {
         Some(cli::LogFormat::Common) => LineFormat::Common,
         Some(cli::LogFormat::Json) => LineFormat::Json,
         None if *target == LogTarget::Stdout && io::stdout().is_terminal() => LineFormat::Dev,
+        None if *target == LogTarget::Stderr && io::stderr().is_terminal() => LineFormat::Dev,
         Some(cli::LogFormat::Combined) | None => LineFormat::Combined,
     }
 }
@@ -218,6 +229,14 @@ mod tests {
         assert!(refused(&["--header", "Cache-Control: no-store"]).contains("use --cache"));
         assert!(refused(&["--header", "content-type: text/plain"]).contains("use --mime"));
         assert!(refused(&["--cors", "--header", "access-control-allow-origin: x"]).contains("--cors sets"));
+        let isolated = ["--cross-origin-isolated", "--header", "Cross-Origin-Opener-Policy: x"];
+        assert!(refused(&isolated).contains("--cross-origin-isolated sets"));
+        for name in ["Alt-Svc", "content-disposition", "Keep-Alive", "Trailer", "Upgrade", "WWW-Authenticate", "Vary"] {
+            assert!(
+                refused(&["--header", &format!("{name}: x")]).contains("the server sets this field itself"),
+                "{name}"
+            );
+        }
         assert!(config(&["--header", "Access-Control-Allow-Origin: https://example.org"]).is_ok());
         let site = config(&["--header", "X-A:b", "--cors"]).unwrap().site;
         let extra_headers = String::from_utf8(site.extra_headers).unwrap();
@@ -231,6 +250,8 @@ mod tests {
     fn zero_is_refused_where_at_least_one_is_required() {
         assert_eq!(refused(&["--workers", "0"]), "--workers 0: must be at least 1");
         assert!(refused(&["--max-connections", "0"]).contains("at least 1"));
+        let many = refused(&["--workers", "100000"]);
+        assert_eq!(many, "--workers 100000: must be at most 1024; more workers than cores are of no use");
     }
 
     #[test]

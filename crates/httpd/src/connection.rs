@@ -3,7 +3,10 @@
 //! An idle connection holds no buffer.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
+
+use nix::sys::socket::{MsgFlags, recv};
 
 use crate::live_reload::EventSubscriber;
 use crate::net::connection_limit::ConnectionPermit;
@@ -41,6 +44,10 @@ pub struct Connection {
     pub phase: Phase,
     /// When the wait ends, in seconds of uptime.
     pub deadline: u32,
+    /// Whether a request was answered.
+    pub served: bool,
+    /// The batch of the last answer, or of the accept.
+    pub last_used: u64,
     /// The rate limit, if there is one.
     pub bucket: Option<TokenBucket>,
     /// Its share of the connection limit, released on drop.
@@ -88,15 +95,39 @@ impl Connection {
         permit: ConnectionPermit,
         max_rate: Option<u64>,
         deadline: u32,
+        batch: u64,
     ) -> Self {
         let bucket = max_rate.map(|rate| TokenBucket::new(rate, Instant::now()));
         let phase = Phase::first(&stream);
-        Self { stream, peer, role, pending: Vec::new(), phase, deadline, bucket, permit }
+        Self {
+            stream,
+            peer,
+            role,
+            pending: Vec::new(),
+            phase,
+            deadline,
+            served: false,
+            last_used: batch,
+            bucket,
+            permit,
+        }
     }
 
     /// Counts the connection for `peer` from now on; whether the limit of `peer` allows it.
     pub fn count_for(&mut self, peer: Peer) -> bool {
         self.permit.count_for(peer)
+    }
+
+    /// The peer for which the connection is counted.
+    pub fn counted(&self) -> Peer {
+        self.permit.peer()
+    }
+
+    /// Whether the connection is idle and no byte has arrived that is not read yet.
+    pub fn is_silent(&self) -> bool {
+        let mut byte = [0];
+        let arrived = recv(self.stream.as_fd().as_raw_fd(), &mut byte, MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+        self.is_idle() && !matches!(arrived, Ok(1..))
     }
 
     /// Whether no request has begun, so that closing the connection interrupts nothing.

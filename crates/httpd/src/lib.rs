@@ -54,7 +54,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn serve(args: &[OsString]) -> Result<u8> {
     let started = Instant::now();
-    let cli = Cli::try_parse_from(args)?;
+    let cli = Cli::try_parse_from(Cli::with_environment(args)?)?;
     let color = cli.color;
     logger::init("httpd", logger::level(cli.verbose, cli.quiet), color);
     let mut config = Config::new(cli)?;
@@ -68,6 +68,7 @@ fn serve(args: &[OsString]) -> Result<u8> {
         sandbox::become_user(user)?;
         resources.check_access(&config, user)?;
     }
+    startup::warn_of_low_limits(&config);
     startup::warn_of_missing_pages(&config.site, &resources.root);
     let urls = startup::banner::urls(&resources.listeners.bound);
     // Before confinement, which a browser would inherit.

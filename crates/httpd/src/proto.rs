@@ -1,7 +1,7 @@
-//! HTTP/1.1 as RFC 9110 (semantics) and RFC 9112 (messages) define it, without any I/O.
+//! HTTP/1.1 as defined by RFC 9110 (semantics) and RFC 9112 (messages), without I/O.
 //!
-//! Every function here takes bytes and returns values: no sockets, files, clock or environment. What a stranger sends can
-//! neither panic nor allocate without bound, so indexing, unchecked arithmetic and `unwrap` are errors in this folder.
+//! Functions take bytes and return values: no sockets, files, clock or environment. Untrusted input can neither panic nor
+//! allocate without bound, so indexing, unchecked arithmetic and `unwrap` are errors in this folder.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
@@ -25,14 +25,13 @@ pub mod target;
 
 use response::Status;
 
-/// A request that cannot be served, with the status that says so (RFC 9110 section 15).
+/// A rejected request, with its status (RFC 9110, section 15).
 ///
-/// Whether the connection survives is not part of it: after a rejection the framing of what follows is unknown, and the
-/// connection is closed.
+/// The connection is closed after a rejection, because the framing of the following bytes is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{status}: {reason}")]
 pub struct Rejection {
-    /// The status of the answer.
+    /// The status of the response.
     pub status: Status,
     /// One short sentence for the error page and the log.
     pub reason: &'static str,

@@ -23,6 +23,7 @@ use crate::content::routing::Site;
 use crate::live_reload::watch::{self, FolderWatch};
 use crate::net::listener::{self, Bind, ListenConfig, Listeners, Role};
 use crate::shutdown;
+use crate::startup::banner::Url;
 use crate::telemetry::access_log::Sink;
 use crate::tls::{self, CertificateFiles, CertificateReloader};
 
@@ -129,6 +130,7 @@ fn open_log(target: &LogTarget) -> Result<Option<Arc<Sink>>, Error> {
     let sink = match target {
         LogTarget::Off => return Ok(None),
         LogTarget::Stdout => Sink::stdout().map_err(|error| Error::io("open access log", "standard output", error))?,
+        LogTarget::Stderr => Sink::stderr().map_err(|error| Error::io("open access log", "standard error", error))?,
         LogTarget::File(path) => Sink::file(path.clone())
             .map_err(|error| Error::io("open access log", path.display(), error).with_kind(Kind::Config))?,
     };
@@ -175,6 +177,15 @@ pub(crate) fn warn_of_passwords_in_clear(config: &Config, bound: &[(Bind, Role)]
     }
 }
 
+/// Warns if the limit of open files is below the limit of connections.
+pub(crate) fn warn_of_low_limits(config: &Config) {
+    let Ok((limit, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    if let Some(wanted) = config.named_max_connections.filter(|wanted| *wanted as u64 > limit) {
+        let hint = "raise it with ulimit -n or LimitNOFILE=";
+        log::warn!("--max-connections {wanted}: the limit of open files is {limit}; {hint}");
+    }
+}
+
 /// Warns of pages of the command line that do not exist; they may be created later.
 pub(crate) fn warn_of_missing_pages(site: &Site, root: &Root) {
     if site.only.is_some() {
@@ -196,7 +207,7 @@ pub(crate) fn warn_of_missing_pages(site: &Site, root: &Root) {
 /// Prints the folder and its URLs to standard error.
 pub(crate) fn announce(
     config: &Config,
-    urls: &[String],
+    urls: &[Url],
     fingerprint: Option<&str>,
     moved_from: Option<u16>,
     color: Color,
@@ -209,10 +220,11 @@ pub(crate) fn announce(
     let root = root.canonicalize().unwrap_or(root);
     let text = if io::stderr().is_terminal() {
         let text = banner::banner(&root, urls, fingerprint, moved_from, color.applies_to(&io::stderr()));
-        if config.startup_output.qr { text + &banner::qr(urls) } else { text }
+        if config.startup_output.qr { banner::qr(urls) + &text } else { text }
     } else {
         let fingerprint = fingerprint.map_or(String::new(), |text| format!("httpd: certificate SHA-256 {text}\n"));
         let root = common::SafeText(root.as_os_str().as_encoded_bytes());
+        let urls: Vec<&str> = urls.iter().map(|url| url.text.as_str()).collect();
         format!("{fingerprint}httpd: serving {root} at {}\n", urls.join(" "))
     };
     // A closed standard error does not prevent serving; eprint! would panic.

@@ -1,6 +1,6 @@
 //! The worker threads: started, supervised, and ended by signals.
 
-use std::io;
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,22 +15,26 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::content::compression::CacheBudget;
 use crate::content::files::Root;
+use crate::exit_code;
 use crate::handler::{AccessControl, Handler, HandlerParts, Monitoring, Recorder};
 use crate::live_reload::LiveReload;
 use crate::net::connection_limit::ConnectionLimiter;
 use crate::net::listener::Listener;
-use crate::shutdown::{GRACE_PERIOD, Shutdown};
+use crate::shutdown::Shutdown;
 use crate::startup::{self, Resources};
 use crate::telemetry::access_log::{AccessLog, Sink};
 use crate::telemetry::metrics::Metrics;
 use crate::tls::{self, CertificateReloader};
 use crate::waker::Waker;
-use crate::worker::{Worker, WorkerParts};
+use crate::worker::{Handover, HandoverQueue, Worker, WorkerParts};
 
 /// Time between two checks of files and threads.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two checks whether the workers have ended.
 const JOIN_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Time for responses to be cut and logged after a second signal.
+const CUT_AT_ONCE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The worker threads and what they share.
 pub(crate) struct WorkerThreads {
@@ -73,17 +77,17 @@ impl WorkerThreads {
     ) -> Result<Self, Error> {
         let Resources { root, sink, authenticator, certificate, signals, listeners, folder_watch, .. } = resources;
         let (site, root) = (Arc::new(std::mem::take(&mut config.site)), Arc::new(root));
-        let (shutdown, workers) = (Arc::new(Shutdown::default()), config.listen.workers);
+        let (shutdown, workers) = (Arc::new(Shutdown::new(config.stop_timeout)), config.listen.workers);
         let limiter = ConnectionLimiter::new(config.max_connections, config.max_per_address);
         let (proxies, auth) = (Arc::new(std::mem::take(&mut config.proxies)), authenticator.clone());
         let factory = WorkerFactory {
-            color: color.applies_to(&io::stdout()),
+            color: sink.as_ref().is_some_and(|sink| sink.is_colored(color)),
             started,
             cache: CacheBudget::split(config.cache_memory, workers, site.compress),
             metrics: Arc::new(Metrics::new(workers, Arc::clone(&limiter), Arc::clone(&shutdown), auth.clone())),
             access: AccessControl { authenticator: auth, proxies, limiter },
             live_reload: folder_watch.as_ref().map(|_| LiveReload::new()),
-            pool: (!config.one_at_a_time).then(|| BlockingPool::new(config.limits.min_rate)),
+            pool: (!config.one_at_a_time).then(|| BlockingPool::new(config.limits.min_rate, Arc::clone(&shutdown))),
             tls: certificate.as_ref().map(|certificate| tls::config(Arc::clone(certificate))).transpose()?,
             site: Arc::clone(&site),
             root: Arc::clone(&root),
@@ -91,25 +95,28 @@ impl WorkerThreads {
             shutdown: Arc::clone(&shutdown),
             config,
         };
-        let (mut wakers, mut ready) = (Vec::new(), Vec::new());
-        for (number, listeners) in listeners.by_worker.into_iter().enumerate() {
-            let waker = Waker::new().map_err(|error| Error::io("create", "an eventfd", error))?;
-            ready.push(
-                factory
-                    .worker(number, listeners, Arc::clone(&waker))
-                    .map_err(|error| Error::io("create", "an epoll set", error))?,
-            );
-            wakers.push(waker);
+        let wakers = (0..workers).map(|_| Waker::new()).collect::<io::Result<Vec<_>>>();
+        let wakers = wakers.map_err(|error| Error::io("create", "an eventfd", error))?;
+        let queues: Arc<[_]> = wakers.iter().map(|waker| HandoverQueue::new(Arc::clone(waker))).collect();
+        let mut ready = Vec::new();
+        for (number, (listeners, waker)) in listeners.by_worker.into_iter().zip(&wakers).enumerate() {
+            let handover = Handover::new(Arc::clone(&queues), number);
+            let worker = factory.worker(number, listeners, Arc::clone(waker), handover);
+            ready.push(worker.map_err(|error| Error::io("create", "an epoll set", error))?);
+        }
+        // Before the first response: a change between a page and the watch would be lost.
+        if let (Some(folder_watch), Some(live_reload)) = (folder_watch, &factory.live_reload) {
+            let started = folder_watch.start(&site, Arc::clone(live_reload));
+            started.map_err(|error| Error::io("start", "the folder watch", error))?;
         }
         let mut threads = Vec::new();
         // After all workers are built: the first clients of one could take the descriptors that the next one needs.
         for (number, worker) in ready.into_iter().enumerate() {
             let builder = thread::Builder::new().name(format!("worker {number}"));
-            threads.push(builder.spawn(move || worker.run()).map_err(|error| Error::io("start", "a worker", error))?);
-        }
-        if let (Some(folder_watch), Some(live_reload)) = (folder_watch, &factory.live_reload) {
-            let started = folder_watch.start(&site, Arc::clone(live_reload));
-            started.map_err(|error| Error::io("start", "the folder watch", error))?;
+            threads.push(builder.spawn(move || worker.run()).map_err(|error| {
+                let why = "use fewer --workers, or raise the limit of processes (TasksMax=, ulimit -u)";
+                Error::new(Kind::System, "start", "a worker", format!("{}; {why}", common::error::reason(&error)))
+            })?);
         }
         let drain = factory.config.drain;
         Ok(Self { threads, wakers, root, shutdown, certificate, authenticator, sink, signals, drain })
@@ -131,7 +138,13 @@ impl WorkerThreads {
                 None if self.threads.iter().any(JoinHandle::is_finished) => return self.join(),
                 None => self.certificate.iter().for_each(|certificate| certificate.check()),
                 Some(Signal::SIGHUP) => self.reload(),
-                Some(_) => return self.stop(),
+                Some(signal) => {
+                    if signal == Signal::SIGINT && io::stderr().is_terminal() {
+                        // The terminal has echoed ^C.
+                        let _ = io::stderr().write_all(b"\n");
+                    }
+                    return self.stop();
+                }
             }
         }
     }
@@ -150,22 +163,41 @@ impl WorkerThreads {
         }
     }
 
-    /// Drains, then lets responses finish within the grace period; a second signal ends the process at once.
+    /// Drains, then lets responses finish within the grace period; a second signal ends it at once.
     fn stop(self) -> Result<u8, Error> {
         startup::notify("STOPPING=1");
         if !self.drain.is_zero() && self.drain()? {
-            return Ok(exit::SUCCESS);
+            return self.stop_at_once();
         }
-        log::info!("stopping; responses may take {} s more", GRACE_PERIOD.as_secs());
+        log::info!("stopping; responses may take {} s more", self.shutdown.grace().as_secs());
         self.shutdown.request();
         self.wakers.iter().for_each(|waker| waker.wake());
         // Workers check the time themselves, but with --workers 1 a worker may block in a send.
-        while !self.threads.iter().all(JoinHandle::is_finished) && !self.shutdown.is_long_overdue() {
+        while !self.has_ended() && !self.shutdown.is_end_overdue() {
             if is_stop(self.wait(JOIN_INTERVAL)?) {
-                return Ok(exit::SUCCESS);
+                return self.stop_at_once();
+            }
+            if self.shutdown.is_overdue() {
+                self.shutdown.cut_sockets();
             }
         }
         self.join()
+    }
+
+    /// Cuts all responses; waits a moment so that they are logged.
+    fn stop_at_once(self) -> Result<u8, Error> {
+        self.shutdown.end_grace();
+        self.wakers.iter().for_each(|waker| waker.wake());
+        let end = Instant::now() + CUT_AT_ONCE_TIMEOUT;
+        while !self.has_ended() && Instant::now() < end {
+            self.shutdown.cut_sockets();
+            thread::sleep(JOIN_INTERVAL);
+        }
+        self.join()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
     }
 
     /// Serves while the health check fails, so that load balancers notice; whether a second signal arrived.
@@ -182,7 +214,7 @@ impl WorkerThreads {
         Ok(false)
     }
 
-    /// The result of the workers that have ended.
+    /// The result of the workers that have ended, and whether responses were cut.
     fn join(self) -> Result<u8, Error> {
         for thread in self.threads.into_iter().filter(JoinHandle::is_finished) {
             match thread.join() {
@@ -190,7 +222,13 @@ impl WorkerThreads {
                 Err(_) => return Err(Error::new(Kind::System, "run", "a worker", "panicked")),
             }
         }
-        Ok(exit::SUCCESS)
+        match self.shutdown.cut_responses() {
+            0 => Ok(exit::SUCCESS),
+            count => {
+                log::warn!("responses cut at the stop: {count}; give them more time with --stop-timeout");
+                Ok(exit_code::CUT)
+            }
+        }
     }
 }
 
@@ -199,7 +237,13 @@ fn is_stop(signal: Option<Signal>) -> bool {
 }
 
 impl WorkerFactory {
-    fn worker(&self, number: usize, listeners: Vec<Listener>, waker: Arc<Waker>) -> io::Result<Worker> {
+    fn worker(
+        &self,
+        number: usize,
+        listeners: Vec<Listener>,
+        waker: Arc<Waker>,
+        handover: Handover,
+    ) -> io::Result<Worker> {
         let monitoring = Monitoring {
             paths: self.config.monitoring.clone(),
             metrics: Arc::clone(&self.metrics),
@@ -224,6 +268,7 @@ impl WorkerFactory {
             listeners,
             handler,
             limiter: Arc::clone(&self.access.limiter),
+            handover,
             limits: self.config.limits.clone(),
             waker,
             pool: self.pool.clone(),

@@ -1,10 +1,11 @@
 //! The event loop of a worker (epoll(7)): wait for ready sockets, serve them, wait again.
 //!
 //! A worker has its own listeners and connections and shares no lock with other workers while it serves. It never waits
-//! for a client: what cannot be sent at once goes to the blocking pool, and the connection returns afterwards. [`accept`]
-//! admits connections, [`http1`] processes requests, [`server_sent_events`] sends events.
+//! for a client: what cannot be sent at once goes to the blocking pool, and the connection returns afterwards. `accept`
+//! admits connections, `http1` processes requests, `server_sent_events` sends events.
 
 mod accept;
+mod handover;
 mod http1;
 mod proxy_protocol;
 mod server_sent_events;
@@ -34,6 +35,8 @@ use http1::{Buffers, Http1};
 use server_sent_events::EventBroadcast;
 use slots::{FIRST_LISTENER, Slots, WAKER};
 
+pub use handover::{Handover, HandoverQueue};
+
 /// Events taken in one wake-up: enough for full load, few enough that the time read for them stays accurate.
 const MAX_EVENTS: usize = 256;
 /// Time for a client to read the last response and close, in seconds.
@@ -47,6 +50,9 @@ pub struct Worker {
     buffers: Buffers,
     events: EventBroadcast,
     limiter: Arc<ConnectionLimiter>,
+    handover: Handover,
+    /// The slot at which the search for an idle connection ended.
+    next_idle: usize,
     limits: ConnectionLimits,
     tls: Option<Arc<ServerConfig>>,
     /// `None` with `--workers 1`.
@@ -67,6 +73,8 @@ pub struct WorkerParts {
     pub handler: Handler,
     /// The connection limit.
     pub limiter: Arc<ConnectionLimiter>,
+    /// Hands connections to other workers.
+    pub handover: Handover,
     /// Time limits and rates.
     pub limits: ConnectionLimits,
     /// Wakes this worker.
@@ -82,7 +90,7 @@ pub struct WorkerParts {
 impl Worker {
     /// A worker that is ready to run.
     pub fn new(parts: WorkerParts) -> io::Result<Self> {
-        let WorkerParts { listeners, handler, limiter, limits, waker, pool, shutdown, tls } = parts;
+        let WorkerParts { listeners, handler, limiter, handover, limits, waker, pool, shutdown, tls } = parts;
         let slots = Slots::new(&waker)?;
         let acceptor = Acceptor::new(listeners);
         acceptor.watch(&slots)?;
@@ -93,6 +101,8 @@ impl Worker {
             buffers: Buffers::default(),
             events: EventBroadcast::default(),
             limiter,
+            handover,
+            next_idle: 0,
             limits,
             tls,
             pool,
@@ -115,7 +125,7 @@ impl Worker {
             self.handler.clock.tick();
             for event in &events[..ready] {
                 match event.data() {
-                    WAKER => self.drain_completions(),
+                    WAKER => self.handle_wake_up(),
                     listener if listener >= FIRST_LISTENER => _ = self.accept(listener),
                     slot => self.serve_slot(usize::try_from(slot).unwrap_or(usize::MAX)),
                 }
@@ -141,8 +151,11 @@ impl Worker {
         if !self.acceptor.is_empty() {
             self.stop_accepting();
         }
+        if self.shutdown.is_overdue() {
+            return self.offloaded == 0 || self.shutdown.is_cut_overdue();
+        }
         let is_busy = self.slots.iter().any(|connection| !connection.is_idle());
-        (!is_busy && self.offloaded == 0) || self.shutdown.is_overdue()
+        !is_busy && self.offloaded == 0
     }
 
     /// Serves the connection in a slot.
@@ -184,19 +197,29 @@ impl Worker {
 
     fn offload(&mut self, connection: Connection, job: Job) {
         self.offloaded += 1;
+        self.shutdown.response_started();
         if let Some(pool) = &self.pool {
             pool.submit(connection, job, &self.completions);
         } else {
             // Completed through the queue like any job: resuming here would recurse for every further request.
-            self.completions.push(run_job(connection, job, self.limits.min_rate));
+            self.completions.push(run_job(connection, job, self.limits.min_rate, &self.shutdown));
             // The job may have taken long, and the rest of this wake-up sets deadlines.
             self.handler.clock.tick();
+        }
+    }
+
+    /// Takes what other threads have queued for this worker.
+    fn handle_wake_up(&mut self) {
+        self.drain_completions();
+        for accepted in self.handover.take() {
+            self.admit(accepted);
         }
     }
 
     fn drain_completions(&mut self) {
         for completed in self.completions.take() {
             self.offloaded -= 1;
+            self.shutdown.response_ended(completed.is_cut);
             self.resume(completed);
         }
         self.events.send(&mut self.slots, &self.handler);

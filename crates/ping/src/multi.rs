@@ -1,7 +1,7 @@
 //! Many targets in one run, as fping has them: lists, files, CIDR blocks and ranges.
 //!
 //! [`target_spec`], `target_set`, `target_stats`, `probe_ring`, `alive_set` and `tracker` decide without I/O. `sender`
-//! and `receiver` run in one thread each; `report` prints. [`run`] drops all privileges between opening the sockets and
+//! and `receiver` run in one thread each; `report` prints. `run` drops all privileges between opening the sockets and
 //! the first look-up of a name.
 
 mod alive_set;
@@ -103,14 +103,8 @@ fn send_and_receive<W: Write>(
     let (control, start) = (SenderControl::new()?, Instant::now());
     let (asked, again) = mpsc::channel();
     let (refused, refusals) = mpsc::channel();
-    let mut tracker = ProbeTracker::new(
-        targets,
-        &ring,
-        alive,
-        mac,
-        &config.payload,
-        config.plan.timeout.map_or(u64::MAX, nanoseconds),
-    );
+    let timeout = config.plan.timeout.map_or(u64::MAX, nanoseconds);
+    let mut tracker = ProbeTracker::new(targets, &ring, alive, mac, &config.payload, timeout);
     let sender = Sender {
         targets,
         ring: &ring,

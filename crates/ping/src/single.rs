@@ -1,7 +1,7 @@
 //! One target: the interface of iputils.
 //!
 //! [`scheduler`] (with [`plan`] and [`sequence_stats`]) decides without I/O; `event_loop` sends and receives; `report`
-//! prints. [`run`] drops all privileges between opening the socket and reading the first packet.
+//! prints. `run` drops all privileges between opening the socket and reading the first packet.
 
 mod event_loop;
 pub mod plan;

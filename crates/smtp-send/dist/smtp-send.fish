@@ -24,75 +24,75 @@ function __fish_smtp_send_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l to -d 'Recipient, as `a@b` or `Name <a@b>`; comma lists, or @FILE with one list a line; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l cc -d 'Recipient of a copy; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l bcc -d 'Recipient of a copy whom the others do not see; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l from -d 'Author [default: your user name at this host]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l envelope-from -d 'Where bounces go; \'\' for nowhere [default: the address of --from]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l to -d 'Recipient, `a@b` or `Name <a@b>`; repeatable' -r -f
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l cc -d 'Recipient of a copy; repeatable' -r -f
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l bcc -d 'Recipient of a blind copy, not named in the message; repeatable' -r -f
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l from -d 'Author [default: the user at this host]' -r -f
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l envelope-from -d 'Envelope sender, which receives bounces; \'\' for none [default: the address of --from]' -r -f
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s s -l subject -d 'Subject, in any script' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l body -d 'The text itself' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l body -d 'Text of the message' -r
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l body-file -d 'File with the text; - for standard input' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l html -d 'File with the text in HTML; without a plain text of its own one is made from it' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l inline -d 'Picture for the HTML text, which names it as `cid:NAME` (its file name); repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l attach -d 'File to attach; its type and name for the recipient follow from its name unless they are given; - for standard input, together with --body, --body-file or --html; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l header -d 'Further header field; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l reply-to -d 'Where answers shall go; repeatable' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l eml -d 'Ready messages, sent as they are to the recipients in their header unless --to, --cc or --bcc is given: a file with one, a mailbox file, a folder with files *.eml, a Maildir, or - for standard input; repeatable' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l server -d 'Mail server; an IPv6 address with a port stands in brackets; `lmtp:/path` is a unix socket that speaks LMTP [default: those of the recipients\' domains]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l html -d 'File with the text in HTML' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l inline -d 'Image of the HTML text, referenced as `cid:NAME` (its file name); repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l attach -d 'File to attach; repeatable' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l header -d 'Additional header field; repeatable' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l reply-to -d 'Address for replies; repeatable' -r -f
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l eml -d 'Complete messages, sent to the recipients in their header' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l server -d 'Mail server [default: mail exchangers of each domain]' -r -f -a "(__fish_print_hostnames)"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l port -d 'Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l account -d 'Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml, whose keys are the long options [default: that of `SMTP_SEND_ACCOUNT`, else default]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l bind -d 'Address of this host to connect from' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy -d 'Proxy to go through, by SOCKS5 or by CONNECT of HTTP; it resolves the name of the server, and -4, -6 and --bind are for the way to it; `ALL_PROXY` and the like are not read' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-password-file -d 'File whose first line is the password for the proxy; nobody else may read it [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or a prompt]' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-password-command -d 'Command that prints the password for the proxy' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-protocol -d 'Begin with the header of the PROXY protocol, as servers behind a load balancer demand it' -r -f -a "v1\t'A line of text'
-v2\t'Binary'"
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-client -d 'Client to name in that header [default: this host]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l helo -d 'Name given in EHLO [default: the full name of this host, else its address]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l timeout -d 'Longest wait for one reply [default: as RFC 5321 recommends, 2 to 10 minutes]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l max-time -d 'Longest time for everything from connecting to the end' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l retry -d 'How often to try again what failed for now, after about 1, 2, 4... 300 seconds' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l retry-max-time -d 'Begin no further try later than this after the start; without --retry, try as often as that allows' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dns-server -d 'Name server to ask for the recipients\' servers; repeatable, or several with commas between them [default: those of /etc/resolv.conf]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l mta-sts-policy -d 'Policy of MTA-STS that holds for a domain, as it was fetched from there; repeatable [default domain: each]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls -d 'When to encrypt [default: auto]' -r -f -a "auto\t'From the first byte on port 465, elsewhere when the server offers STARTTLS'
-starttls\t'STARTTLS, or nothing is sent'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l account -d 'Account in config.toml [default: default]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l bind -d 'Local address to connect from' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy -d 'Proxy (SOCKS5 or HTTP CONNECT); the proxy resolves the name of the server, and -4, -6 and --bind apply to the connection to the proxy; `ALL_PROXY` and `HTTP_PROXY` are not read' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-password-file -d 'File whose first line is the password for the proxy, readable only by its owner [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or a prompt]' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-password-command -d 'Command that prints the password for the proxy' -r -f -a "(__fish_complete_command)"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-protocol -d 'Begin the connection with a PROXY protocol header, which servers behind a load balancer require' -r -f -a "v1\t'The text format'
+v2\t'The binary format'"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l proxy-client -d 'Client address in the PROXY protocol header [default: the local address]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l helo -d 'Name in EHLO [default: the full name of this host, else its address]' -r -f -a "(__fish_print_hostnames)"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l timeout -d 'Timeout of one reply [default: 2 to 10 minutes, as RFC 5321 recommends]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l max-time -d 'Time limit of the whole run' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l retry -d 'Retries after temporary failures' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l retry-max-time -d 'Start no retry later than this after the start; without --retry, the number of retries is unlimited' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dns-server -d 'Name server for MX, address and TLSA records; repeatable, or separated by commas [default: those of /etc/resolv.conf]' -r -f -a "(__fish_print_hostnames)"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l mta-sts-policy -d 'MTA-STS policy file of a domain; repeatable [default domain: every domain]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls -d 'Use of TLS [default: auto]' -r -f -a "auto\t'Implicit on port 465, otherwise STARTTLS if the server offers it'
+starttls\t'Require STARTTLS'
 implicit\t'TLS from the first byte'
 off\t'Never'"
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-ca -d 'File with the certificates to trust, instead of those of this system' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-server-name -d 'Name that the certificate must carry [default: the host of --server]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-pin -d 'Key that the server must have, in place of a trusted issuer, a name and a date; with --tls-ca besides them; -v and --json show the one that it has; several with ; between them' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-client-cert -d 'File with our own certificate, for servers that know their clients by it' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-client-key -d 'File with its key, which nobody else may read [default: that of --tls-client-cert]' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l user -d 'Name to log in with; the password comes from `SMTP_PASSWORD`, one of the options below, ~/.netrc or a prompt' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l password-file -d 'File whose first line is the password; nobody else may read it' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-ca -d 'File with the trusted certificates' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-server-name -d 'Name that the certificate must contain [default: the host of --server]' -r -f -a "(__fish_print_hostnames)"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-pin -d 'Required public key of the server, checked in place of issuer, name and validity; with --tls-ca, in addition to them; -v and --json show the key of the server; several are separated by ;' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-client-cert -d 'File with a client certificate' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l tls-client-key -d 'File with the key of the client certificate, readable only by its owner [default: the file of --tls-client-cert]' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l user -d 'User name for authentication' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l password-file -d 'File with the password, readable only by its owner' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l password-fd -d 'Open file descriptor to read the password from' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l password-command -d 'Command that prints the password' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l token-command -d 'Command that prints an OAuth 2.0 access token, for xoauth2 and oauthbearer' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l auth -d 'How to log in [default: the best that the server offers]' -r -f -a "plain\t'RFC 4616; the password goes to the server'
-login\t'The same in two steps, for old servers'
-cram-md5\t'RFC 2195; the password stays here, the server must know it'
-scram-sha-256\t'RFC 7677; the password stays here, the server proves that it knows it'
-scram-sha-256-plus\t'The same, worth nothing on any other TLS connection'
-xoauth2\t'An access token, as Google and Microsoft expect it'
-oauthbearer\t'RFC 7628; an access token'
-external\t'RFC 4422; the server knows us already, by a certificate or a socket'"
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dsn-notify -d 'When the server shall report on the delivery: never, or a list of success, failure, delay' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dsn-ret -d 'What a report shall hold: the whole message or its header' -r -f -a "full\t'The whole message'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l password-command -d 'Command that prints the password' -r -f -a "(__fish_complete_command)"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l token-command -d 'Command that prints an OAuth 2.0 access token, for xoauth2 and oauthbearer' -r -f -a "(__fish_complete_command)"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l auth -d 'SASL mechanism [default: the strongest that the server offers]' -r -f -a "plain\t'RFC 4616; sends the password to the server'
+login\t'PLAIN in two steps, for old servers'
+cram-md5\t'RFC 2195; proves knowledge of the password without sending it'
+scram-sha-256\t'RFC 7677; client and server prove knowledge of the password'
+scram-sha-256-plus\t'SCRAM-SHA-256 bound to the TLS connection'
+xoauth2\t'OAuth 2.0 access token, for Google and Microsoft'
+oauthbearer\t'RFC 7628; OAuth 2.0 access token'
+external\t'RFC 4422; the client certificate or the socket authenticates the client'"
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dsn-notify -d 'Events for which the server sends a delivery report: never, or a list of success, failure, delay' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dsn-ret -d 'Content of a delivery report: the whole message or its header' -r -f -a "full\t'The whole message'
 hdrs\t'Its header'"
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dsn-envid -d 'A name for this message that a report shall repeat' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l deliver-by -d 'When the message has to be delivered: after so many seconds it is reported as late, or comes back (DELIVERBY)' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l merge -d 'A message for each row of a table in CSV (- for standard input): the template with {column} in header fields and texts, to the address in the column email or to' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dsn-envid -d 'Identifier of the message, repeated in delivery reports' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l deliver-by -d 'Time limit of the delivery, after which the message is reported as delayed or returned (DELIVERBY)' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l merge -d 'A message for each row of a table' -r -F
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l merge-to -d 'The column with the address' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l merge-separator -d 'What stands between two columns: a character, or tab [default: ,]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l connections -d 'How many connections at once [default: 1]' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l rate -d 'Send no faster than this, over all connections: so many messages a second, or N/min, N/h' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l journal -d 'File that keeps what was done, so that a run that was stopped goes on where it was' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l csv -d 'Report in CSV, a row for each recipient; - for standard output' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dkim-domain -d 'Domain to sign for; all three options belong together' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dkim-selector -d 'Name of the key: its public half is published at SELECTOR._domainkey.DOMAIN' -r
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dkim-key -d 'File with the private key in PEM form, RSA or Ed25519; not for everybody to read' -r -F
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l stop-after -d 'End the session after this step; nothing is delivered' -r -f -a "connect\t''
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l merge-separator -d 'Separator of columns: a character, or tab [default: ,]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l connections -d 'Number of simultaneous connections [default: 1]' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l rate -d 'Maximum rate over all connections: messages per second, or N/min, N/h' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l journal -d 'File that records the results, so that an interrupted run can be continued' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l csv -d 'Report in CSV, one row for each recipient; - for standard output' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dkim-domain -d 'Signing domain; requires the other two options' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dkim-selector -d 'Selector: the public key is published at SELECTOR._domainkey.DOMAIN' -r
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dkim-key -d 'File with the private key in PEM format (RSA or Ed25519), not readable by others' -r -F
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l stop-after -d 'End the session after this step, without delivery' -r -f -a "connect\t''
 ehlo\t''
 tls\t''
 auth\t''
@@ -100,24 +100,24 @@ mail\t''
 rcpt\t''"
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s 4 -l ipv4 -d 'Use IPv4 only'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s 6 -l ipv6 -d 'Use IPv6 only'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dns-trust-ad -d 'Believe the name servers when they say that an answer is validated (DNSSEC), as those on this machine are believed; certificates named in DNS (DANE) then count'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l insecure -d 'Accept every certificate: encrypted, but with whom is not known'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l allow-cleartext-login -d 'Log in without TLS too, so that anybody on the way can read the password'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l lmtp -d 'Speak LMTP, which answers for each recipient after the message'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l require-tls -d 'Demand that every server on the way uses checked TLS (REQUIRETLS), or refuses'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l no-chunking -d 'Send by DATA even when the server offers CHUNKING, and files in base64 even when it offers BINARYMIME'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l queue -d 'In sendmail mode: keep what fails for now and try it again, by \'smtp-send queue run\''
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l resend-unknown -d 'Send again what may or may not have been delivered when a run was stopped'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l keep-going -d 'Leave out what cannot be sent, and send the rest; without this, nothing is sent then'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dns-trust-ad -d 'Trust the AD bit of the name servers (DNSSEC), as that of local ones is trusted, and use TLSA records (DANE)'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l insecure -d 'Accept every certificate'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l allow-cleartext-login -d 'Log in even without TLS; the password can then be read on the network'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l lmtp -d 'Use LMTP, which has a reply for each recipient after the message'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l require-tls -d 'Require authenticated TLS from every server that relays the message (REQUIRETLS)'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l no-chunking -d 'Do not use CHUNKING and BINARYMIME'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l queue -d 'In sendmail mode: queue messages after temporary failures, for \'smtp-send queue run\''
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l resend-unknown -d 'Send messages with an unknown result again'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l keep-going -d 'Skip messages that cannot be sent; without this option one such message stops the run before anything is sent'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l dry-run -d 'Print the message and send nothing'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l json -d 'Report as JSON, one object for each message'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s v -l verbose -d 'Show the dialogue with times on standard error'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -l json -d 'Report in JSON, one object for each message'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s v -l verbose -d 'Show the SMTP dialogue with times on standard error'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s q -l quiet -d 'Print errors only'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -s V -l version -d 'Print version'
 complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "sendmail" -d 'Read a message as sendmail does'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "queue" -d 'Look after the queue of sendmail mode'
-complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "account" -d 'Look after the accounts of config.toml'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "queue" -d 'Manage the queue of sendmail mode'
+complete -c smtp-send -n "not __fish_seen_subcommand_from sendmail queue account" -f -a "account" -d 'Manage the accounts of config.toml'
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s f -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s r -d 'Where bounces go; \'\' for nowhere [default: envelope-from or from of the account, else the author]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s F -d 'Your name, for a message without From' -r
@@ -131,28 +131,28 @@ complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -s v -d 'Show th
 complete -c smtp-send -n "__fish_seen_subcommand_from sendmail" -l queue -d 'Keep a message after a temporary failure and retry by smtp-send queue run; also a key of the account'
 complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -s h -l help -d 'Print help'
 complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -s V -l version -d 'Print version'
-complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -f -a "list" -d 'Show the messages that wait'
-complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -f -a "run" -d 'Try the messages whose time has come; a timer does this'
-complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -f -a "drop" -d 'Remove messages unsent'
+complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -f -a "list" -d 'List the queued messages'
+complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -f -a "run" -d 'Send the messages that are due; run by a timer'
+complete -c smtp-send -n "__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from list run drop" -f -a "drop" -d 'Remove messages without sending them'
 complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from run" -l give-up-after -d 'Turn what could not be sent for so many days into a dead letter' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from run" -l all -d 'Try all of them, whatever their time'
-complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Show the dialogue with times on standard error'
+complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from run" -l give-up-after -d 'Move a message to the dead letters after so many days in the queue' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from run" -l all -d 'Send all queued messages, also those not yet due'
+complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Show the SMTP dialogue with times on standard error'
 complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Print errors only'
 complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
-complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from drop" -l all -d 'All of them'
+complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from drop" -l all -d 'All messages'
 complete -c smtp-send -n "__fish_seen_subcommand_from queue; and __fish_seen_subcommand_from drop" -s h -l help -d 'Print help'
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and not __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and not __fish_seen_subcommand_from new" -s V -l version -d 'Print version'
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and not __fish_seen_subcommand_from new" -f -a "new" -d 'Write a new account for an address; its domain says by SRV records which server takes its mail'
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and not __fish_seen_subcommand_from new" -f -a "new" -d 'Write a new account for an address; SRV records of its domain name the submission server'
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l name -d 'Name of the account [default: default, else the domain of the address]' -r
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l full-name -d 'Your own name, for From' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l server -d 'Server, in place of the one that the domain names' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l user -d 'Name to log in with [default: the address]' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l password-command -d 'Command that prints the password; it is written into the account, and run whenever the account is used' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l tls-ca -d 'File with the certificates to trust, instead of those of this system' -r -F
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l dns-server -d 'Name server to ask, instead of those of this system' -r
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l save-password -d 'Ask for the password and keep it in a file beside config.toml that only you can read'
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l server -d 'Submission server [default: the one in the SRV records]' -r -f -a "(__fish_print_hostnames)"
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l user -d 'User name [default: the address]' -r
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l password-command -d 'Command that prints the password, written into the account and run at each use' -r -f -a "(__fish_complete_command)"
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l tls-ca -d 'File with the trusted certificates, in place of those of this system' -r -F
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l dns-server -d 'Name server, in place of those of this system' -r -f -a "(__fish_print_hostnames)"
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l save-password -d 'Ask for the password and save it in a file beside config.toml, readable only by its owner'
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -l unchecked -d 'Write the account without connecting to the server'
-complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Show the dialogue with times on standard error'
+complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Show the SMTP dialogue with times on standard error'
 complete -c smtp-send -n "__fish_seen_subcommand_from account; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'

@@ -1,4 +1,4 @@
-//! What can be typed on the command line. What it means is decided in `config`, nothing is checked here.
+//! The command line: options and their values. `config` checks what they mean together.
 //!
 //! One struct for each group of options; the groups are those of `--help`.
 
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum, ValueHint};
 use common::values;
 
 use crate::session::StopAfter;
@@ -27,292 +27,336 @@ pub use dkim::DkimArgs;
 pub use options::{CommandLine, KeyError, OptionKind, option_kind, value_error};
 pub use queue::{QueueAction, QueueCli, QueueDrop, QueueRun};
 
-/// Sends mail by SMTP and says for each recipient what became of it.
+/// The text of `--version` behind the program name.
+fn version() -> &'static str {
+    common::version::text(env!("CARGO_PKG_VERSION"), "TLS by rustls and aws-lc; DKIM, DANE, MTA-STS, SMTPUTF8")
+}
+
+/// Send mail by SMTP and report the result for each recipient
 ///
-/// Without --server the mail goes to the servers of the recipients' domains, which DNS names.
+/// Without --server the mail goes to the mail exchangers of the recipients' domains (MX records).
 ///
 /// The text is read from standard input unless --body, --body-file, --html or --eml is given.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "smtp-send",
-    version,
+    version = version(),
     max_term_width = 100,
+    styles = common::help::STYLES,
     override_usage = "smtp-send [--server HOST[:PORT]] --to ADDRESS [OPTIONS] < TEXT\n       \
                       smtp-send sendmail [OPTIONS OF SENDMAIL] ADDRESS... < MESSAGE\n       \
                       smtp-send queue list|run|drop\n       \
                       smtp-send account new [ADDRESS]",
     after_help = "\
+Examples:
+  echo Hello | smtp-send --server localhost --to bob@example.com
+  smtp-send --to bob@example.com --body 'See below.' --attach video.mp4
+  smtp-send --server mail.example.com --user ann --to bob@example.com < text
+  smtp-send --eml outgoing/*.eml
+  smtp-send --server mail.example.com --to bob@example.com --dry-run -v < text",
+    after_long_help = "\
 Exit codes:
-   0 every recipient accepted         69 refused for good, also in part
-  64 wrong command line               71 this system refuses something else
-  65 bad address or message           75 not now; try again later
-  66 a file cannot be read            76 the server breaks the protocol
+   0 every recipient accepted         69 refused permanently, also in part
+  64 wrong command line               71 system error, such as a failed write
+  65 bad address or message           75 temporary failure; try again later
+  66 a file cannot be read            76 the server violates the protocol
   67 unknown user                     77 login or certificate not accepted
-  68 unknown host                     78 configuration
+  68 unknown host                     78 configuration error
 
-Example:
-  echo 'It works.' | smtp-send --server localhost:2525 --to bob@example.com --subject Test
+Examples:
+  echo Hello | smtp-send --server localhost --to bob@example.com
+  smtp-send --to bob@example.com --body 'See below.' --attach video.mp4
+  smtp-send --server mail.example.com --user ann --to bob@example.com < text
+  smtp-send --eml outgoing/*.eml
+  smtp-send --server mail.example.com --to bob@example.com --dry-run -v < text
 
-'smtp-send sendmail --help' tells about the options of sendmail."
+'smtp-send sendmail --help' lists the options of sendmail mode."
 )]
 pub struct Cli {
-    /// From whom and to whom.
+    /// Sender and recipients.
     #[command(flatten)]
     pub envelope: EnvelopeArgs,
-    /// What is sent.
+    /// The message to send.
     #[command(flatten)]
     pub message: MessageArgs,
-    /// Where to send.
+    /// The server to send to.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// Where to send without a server.
+    /// Delivery without a server.
     #[command(flatten)]
     pub direct: DirectArgs,
-    /// How the connection is protected.
+    /// Encryption of the connection.
     #[command(flatten)]
     pub tls: TlsArgs,
-    /// Who we are to the server.
+    /// Authentication.
     #[command(flatten)]
     pub login: LoginArgs,
-    /// How the dialogue is held.
+    /// Extensions of SMTP.
     #[command(flatten)]
     pub smtp: SmtpArgs,
-    /// Many messages at once.
+    /// Several messages in one run.
     #[command(flatten)]
     pub bulk: BulkArgs,
-    /// How messages are signed.
+    /// Signing of messages.
     #[command(flatten)]
     pub dkim: DkimArgs,
-    /// What is shown.
+    /// Output.
     #[command(flatten)]
-    pub seeing: SeeingArgs,
+    pub output: OutputArgs,
 }
 
-/// From whom and to whom.
+/// Sender and recipients.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Envelope")]
 pub struct EnvelopeArgs {
-    /// Recipient, as `a@b` or `Name <a@b>`; comma lists, or @FILE with one list a line; repeatable
-    #[arg(long, value_name = "ADDRESS")]
+    /// Recipient, `a@b` or `Name <a@b>`; repeatable
+    ///
+    /// Several recipients are separated by commas; @FILE reads a file with one list per line
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub to: Vec<String>,
     /// Recipient of a copy; repeatable
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress, hide_short_help = true)]
     pub cc: Vec<String>,
-    /// Recipient of a copy whom the others do not see; repeatable
-    #[arg(long, value_name = "ADDRESS")]
+    /// Recipient of a blind copy, not named in the message; repeatable
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress, hide_short_help = true)]
     pub bcc: Vec<String>,
-    /// Author [default: your user name at this host]
-    #[arg(long, value_name = "ADDRESS")]
+    /// Author [default: the user at this host]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
     pub from: Option<String>,
-    /// Where bounces go; '' for nowhere [default: the address of --from]
-    #[arg(long, value_name = "ADDRESS")]
+    /// Envelope sender, which receives bounces; '' for none [default: the address of --from]
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress, hide_short_help = true)]
     pub envelope_from: Option<String>,
 }
 
-/// What is sent.
+/// The message to send.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Message")]
 pub struct MessageArgs {
     /// Subject, in any script
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
     pub subject: Option<String>,
-    /// The text itself
+    /// Text of the message
     #[arg(long, value_name = "TEXT", conflicts_with = "body_file", allow_hyphen_values = true)]
     pub body: Option<String>,
     /// File with the text; - for standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub body_file: Option<PathBuf>,
-    /// File with the text in HTML; without a plain text of its own one is made from it
-    #[arg(long, value_name = "FILE")]
+    /// File with the text in HTML
+    ///
+    /// A plain text is generated from it unless one is given
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub html: Option<PathBuf>,
-    /// Picture for the HTML text, which names it as `cid:NAME` (its file name); repeatable
-    #[arg(long, value_name = "FILE[;type=T][;name=N]", requires = "html", allow_hyphen_values = true)]
-    pub inline: Vec<String>,
-    /// File to attach; its type and name for the recipient follow from its name unless they are given;
-    /// - for standard input, together with --body, --body-file or --html; repeatable
-    #[arg(long, value_name = "FILE[;type=T][;name=N]", allow_hyphen_values = true)]
-    pub attach: Vec<String>,
-    /// Further header field; repeatable
-    #[arg(long, value_name = "NAME: VALUE")]
-    pub header: Vec<String>,
-    /// Where answers shall go; repeatable
-    #[arg(long, value_name = "ADDRESS")]
-    pub reply_to: Vec<String>,
-    /// Ready messages, sent as they are to the recipients in their header unless --to, --cc or --bcc is given: a file with
-    /// one, a mailbox file, a folder with files *.eml, a Maildir, or - for standard input; repeatable
+    /// Image of the HTML text, referenced as `cid:NAME` (its file name); repeatable
     #[arg(
         long,
-        value_name = "FILE",
+        value_name = "FILE[;type=T][;name=N]",
+        requires = "html",
+        allow_hyphen_values = true,
+        hide_short_help = true
+    )]
+    pub inline: Vec<String>,
+    /// File to attach; repeatable
+    ///
+    /// The file name gives the content type and the name for the recipient unless they are given; - is standard input,
+    /// together with --body, --body-file or --html
+    #[arg(long, value_name = "FILE[;type=T][;name=N]", value_hint = ValueHint::FilePath, allow_hyphen_values = true)]
+    pub attach: Vec<String>,
+    /// Additional header field; repeatable
+    #[arg(long, value_name = "NAME: VALUE", hide_short_help = true)]
+    pub header: Vec<String>,
+    /// Address for replies; repeatable
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress, hide_short_help = true)]
+    pub reply_to: Vec<String>,
+    /// Complete messages, sent to the recipients in their header
+    ///
+    /// --to, --cc or --bcc replace these recipients. FILE is a message file, an mbox file, a directory with files
+    /// *.eml, a Maildir, or - for standard input; repeatable
+    #[arg(
+        long,
+        value_name = "FILE", value_hint = ValueHint::FilePath,
         num_args = 1..,
         conflicts_with_all = ["subject", "body", "body_file", "html", "attach", "header", "reply_to"]
     )]
     pub eml: Vec<PathBuf>,
 }
 
-/// Where to send.
+/// The server to send to.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServerArgs {
-    /// Mail server; an IPv6 address with a port stands in brackets; `lmtp:/path` is a unix socket that speaks LMTP
-    /// [default: those of the recipients' domains]
-    #[arg(long, value_name = "HOST[:PORT]")]
+    /// Mail server [default: mail exchangers of each domain]
+    ///
+    /// An IPv6 address with a port is written in brackets; `lmtp:/path` is a Unix socket with LMTP
+    #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
     pub server: Option<String>,
     /// Port [default: 465 with --tls implicit, 587 with a login, 24 with --lmtp, else 25]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true)]
     pub port: Option<u16>,
-    /// Account of ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml, whose keys are the long options
-    /// [default: that of `SMTP_SEND_ACCOUNT`, else default]
+    /// Account in config.toml [default: default]
+    ///
+    /// The accounts are in ~/.config/smtp-send/config.toml or /etc/smtp-send/config.toml, and their keys are the long
+    /// options; `SMTP_SEND_ACCOUNT` names another default
     #[arg(long, value_name = "NAME")]
     pub account: Option<String>,
     /// Use IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    #[arg(short = '4', long, conflicts_with = "ipv6", hide_short_help = true)]
     pub ipv4: bool,
     /// Use IPv6 only
-    #[arg(short = '6', long)]
+    #[arg(short = '6', long, hide_short_help = true)]
     pub ipv6: bool,
-    /// Address of this host to connect from
-    #[arg(long, value_name = "IP")]
+    /// Local address to connect from
+    #[arg(long, value_name = "IP", hide_short_help = true)]
     pub bind: Option<IpAddr>,
-    /// Proxy to go through, by SOCKS5 or by CONNECT of HTTP; it resolves the name of the server, and -4, -6 and --bind are
-    /// for the way to it; `ALL_PROXY` and the like are not read
-    #[arg(long, value_name = "socks5|http://[USER@]HOST:PORT")]
+    /// Proxy (SOCKS5 or HTTP CONNECT); the proxy resolves the name of the server, and -4, -6 and --bind apply to the
+    /// connection to the proxy; `ALL_PROXY` and `HTTP_PROXY` are not read
+    #[arg(long, value_name = "socks5|http://[USER@]HOST:PORT", hide_short_help = true)]
     pub proxy: Option<String>,
-    /// File whose first line is the password for the proxy; nobody else may read it [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or
-    /// a prompt]
-    #[arg(long, value_name = "FILE", group = "proxy_password")]
+    /// File whose first line is the password for the proxy, readable only by its owner
+    /// [default: `SMTP_PROXY_PASSWORD`, ~/.netrc or a prompt]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "proxy_password", hide_short_help = true)]
     pub proxy_password_file: Option<PathBuf>,
     /// Command that prints the password for the proxy
-    #[arg(long, value_name = "COMMAND", group = "proxy_password")]
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, group = "proxy_password", hide_short_help = true)]
     pub proxy_password_command: Option<String>,
-    /// Begin with the header of the PROXY protocol, as servers behind a load balancer demand it
-    #[arg(long, value_name = "VERSION", value_enum)]
+    /// Begin the connection with a PROXY protocol header, which servers behind a load balancer require
+    #[arg(long, value_name = "VERSION", value_enum, hide_short_help = true)]
     pub proxy_protocol: Option<ProxyProtocol>,
-    /// Client to name in that header [default: this host]
-    #[arg(long, value_name = "IP[:PORT]")]
+    /// Client address in the PROXY protocol header [default: the local address]
+    #[arg(long, value_name = "IP[:PORT]", hide_short_help = true)]
     pub proxy_client: Option<String>,
-    /// Name given in EHLO [default: the full name of this host, else its address]
-    #[arg(long, value_name = "NAME")]
+    /// Name in EHLO [default: the full name of this host, else its address]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, hide_short_help = true)]
     pub helo: Option<String>,
-    /// Longest wait for one reply [default: as RFC 5321 recommends, 2 to 10 minutes]
-    #[arg(long, value_name = "SECONDS", value_parser = values::duration)]
+    /// Timeout of one reply [default: 2 to 10 minutes, as RFC 5321 recommends]
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration, hide_short_help = true)]
     pub timeout: Option<Duration>,
-    /// Longest time for everything from connecting to the end
-    #[arg(long, value_name = "SECONDS", value_parser = values::duration)]
+    /// Time limit of the whole run
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration, hide_short_help = true)]
     pub max_time: Option<Duration>,
-    /// How often to try again what failed for now, after about 1, 2, 4... 300 seconds
-    #[arg(long, value_name = "N")]
+    /// Retries after temporary failures
+    ///
+    /// The delays are about 1, 2, 4... 300 seconds
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub retry: Option<u32>,
-    /// Begin no further try later than this after the start; without --retry, try as often as that allows
-    #[arg(long, value_name = "SECONDS", value_parser = values::duration)]
+    /// Start no retry later than this after the start; without --retry, the number of retries is unlimited
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration, hide_short_help = true)]
     pub retry_max_time: Option<Duration>,
 }
 
-/// How the connection is protected.
+/// Encryption of the connection.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "TLS")]
 pub struct TlsArgs {
-    /// When to encrypt [default: auto]
+    /// Use of TLS [default: auto]
     #[arg(long, value_name = "MODE", value_enum)]
     pub tls: Option<Tls>,
-    /// File with the certificates to trust, instead of those of this system
-    #[arg(long, value_name = "FILE")]
+    /// File with the trusted certificates
+    ///
+    /// They replace the trusted certificates of this system
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub tls_ca: Option<PathBuf>,
-    /// Name that the certificate must carry [default: the host of --server]
-    #[arg(long, value_name = "NAME")]
+    /// Name that the certificate must contain [default: the host of --server]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, hide_short_help = true)]
     pub tls_server_name: Option<String>,
-    /// Key that the server must have, in place of a trusted issuer, a name and a date; with --tls-ca besides them; -v and --json show
-    /// the one that it has; several with ; between them
-    #[arg(long, value_name = "sha256//BASE64|sha256:HEX")]
+    /// Required public key of the server, checked in place of issuer, name and validity; with --tls-ca, in addition to them;
+    /// -v and --json show the key of the server; several are separated by ;
+    #[arg(long, value_name = "sha256//BASE64|sha256:HEX", hide_short_help = true)]
     pub tls_pin: Option<String>,
-    /// File with our own certificate, for servers that know their clients by it
-    #[arg(long, value_name = "FILE")]
+    /// File with a client certificate
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub tls_client_cert: Option<PathBuf>,
-    /// File with its key, which nobody else may read [default: that of --tls-client-cert]
-    #[arg(long, value_name = "FILE")]
+    /// File with the key of the client certificate, readable only by its owner [default: the file of --tls-client-cert]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub tls_client_key: Option<PathBuf>,
-    /// Accept every certificate: encrypted, but with whom is not known
+    /// Accept every certificate
+    ///
+    /// The connection is encrypted, the server is not authenticated
     #[arg(long)]
     pub insecure: bool,
 }
 
-/// Who we are to the server. A password is never an argument.
+/// Authentication. A password is never an argument.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Login")]
 pub struct LoginArgs {
-    /// Name to log in with; the password comes from `SMTP_PASSWORD`, one of the options below, ~/.netrc or a prompt
+    /// User name for authentication
+    ///
+    /// The password comes from `SMTP_PASSWORD`, one of the options below, ~/.netrc or a prompt
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
-    /// File whose first line is the password; nobody else may read it
-    #[arg(long, value_name = "FILE", group = "password")]
+    /// File with the password, readable only by its owner
+    ///
+    /// The password is the first line
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "password", hide_short_help = true)]
     pub password_file: Option<PathBuf>,
     /// Open file descriptor to read the password from
-    #[arg(long, value_name = "N", group = "password")]
+    #[arg(long, value_name = "N", group = "password", hide_short_help = true)]
     pub password_fd: Option<i32>,
     /// Command that prints the password
-    #[arg(long, value_name = "COMMAND", group = "password")]
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, group = "password")]
     pub password_command: Option<String>,
     /// Command that prints an OAuth 2.0 access token, for xoauth2 and oauthbearer
-    #[arg(long, value_name = "COMMAND", group = "password")]
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString, group = "password", hide_short_help = true)]
     pub token_command: Option<String>,
-    /// How to log in [default: the best that the server offers]
-    #[arg(long, value_name = "MECHANISM", value_enum)]
+    /// SASL mechanism [default: the strongest that the server offers]
+    #[arg(long, value_name = "MECHANISM", value_enum, hide_short_help = true)]
     pub auth: Option<Auth>,
-    /// Log in without TLS too, so that anybody on the way can read the password
-    #[arg(long)]
+    /// Log in even without TLS; the password can then be read on the network
+    #[arg(long, hide_short_help = true)]
     pub allow_cleartext_login: bool,
 }
 
-/// How the dialogue is held.
+/// Extensions of SMTP.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "SMTP")]
 pub struct SmtpArgs {
-    /// Speak LMTP, which answers for each recipient after the message
-    #[arg(long)]
+    /// Use LMTP, which has a reply for each recipient after the message
+    #[arg(long, hide_short_help = true)]
     pub lmtp: bool,
-    /// When the server shall report on the delivery: never, or a list of success, failure, delay
-    #[arg(long, value_name = "WHEN")]
+    /// Events for which the server sends a delivery report: never, or a list of success, failure, delay
+    #[arg(long, value_name = "WHEN", hide_short_help = true)]
     pub dsn_notify: Option<String>,
-    /// What a report shall hold: the whole message or its header
-    #[arg(long, value_name = "WHAT", value_enum)]
+    /// Content of a delivery report: the whole message or its header
+    #[arg(long, value_name = "WHAT", value_enum, hide_short_help = true)]
     pub dsn_ret: Option<DsnRet>,
-    /// A name for this message that a report shall repeat
-    #[arg(long, value_name = "ID")]
+    /// Identifier of the message, repeated in delivery reports
+    #[arg(long, value_name = "ID", hide_short_help = true)]
     pub dsn_envid: Option<String>,
-    /// When the message has to be delivered: after so many seconds it is reported as late, or comes back (DELIVERBY)
-    #[arg(long, value_name = "SECONDS[,notify|,return][,trace]")]
+    /// Time limit of the delivery, after which the message is reported as delayed or returned (DELIVERBY)
+    #[arg(long, value_name = "SECONDS[,notify|,return][,trace]", hide_short_help = true)]
     pub deliver_by: Option<String>,
-    /// Demand that every server on the way uses checked TLS (REQUIRETLS), or refuses
-    #[arg(long)]
+    /// Require authenticated TLS from every server that relays the message (REQUIRETLS)
+    #[arg(long, hide_short_help = true)]
     pub require_tls: bool,
-    /// Send by DATA even when the server offers CHUNKING, and files in base64 even when it offers BINARYMIME
-    #[arg(long)]
+    /// Do not use CHUNKING and BINARYMIME
+    #[arg(long, hide_short_help = true)]
     pub no_chunking: bool,
 }
 
-/// What is shown.
+/// Output.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Seeing")]
+#[command(next_help_heading = "Output")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that can be typed")]
-pub struct SeeingArgs {
+pub struct OutputArgs {
     /// Print the message and send nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// End the session after this step; nothing is delivered
-    #[arg(long, value_name = "STEP", value_parser = stop_after(), conflicts_with = "dry_run")]
+    /// End the session after this step, without delivery
+    #[arg(long, value_name = "STEP", value_parser = stop_after(), conflicts_with = "dry_run", hide_short_help = true)]
     pub stop_after: Option<StopAfter>,
-    /// Report as JSON, one object for each message
+    /// Report in JSON, one object for each message
     #[arg(long)]
     pub json: bool,
-    /// Show the dialogue with times on standard error
+    /// Show the SMTP dialogue with times on standard error
     #[arg(short, long)]
     pub verbose: bool,
     /// Print errors only
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", hide_short_help = true)]
     pub quiet: bool,
 }
 
 impl Cli {
-    /// Reads the arguments, the name of the program first.
+    /// Parses the arguments; the first is the name of the program.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Self::try_parse_from(arguments)
     }
@@ -321,10 +365,10 @@ impl Cli {
 /// The values of `--tls`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Tls {
-    /// From the first byte on port 465, elsewhere when the server offers STARTTLS
+    /// Implicit on port 465, otherwise STARTTLS if the server offers it
     #[default]
     Auto,
-    /// STARTTLS, or nothing is sent
+    /// Require STARTTLS
     Starttls,
     /// TLS from the first byte
     Implicit,
@@ -335,32 +379,32 @@ pub enum Tls {
 /// The values of `--proxy-protocol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProxyProtocol {
-    /// A line of text
+    /// The text format
     V1,
-    /// Binary
+    /// The binary format
     V2,
 }
 
-/// The values of `--auth`: the mechanisms of SASL.
+/// The values of `--auth`: SASL mechanisms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Auth {
-    /// RFC 4616; the password goes to the server
+    /// RFC 4616; sends the password to the server
     Plain,
-    /// The same in two steps, for old servers
+    /// PLAIN in two steps, for old servers
     Login,
-    /// RFC 2195; the password stays here, the server must know it
+    /// RFC 2195; proves knowledge of the password without sending it
     CramMd5,
-    /// RFC 7677; the password stays here, the server proves that it knows it
+    /// RFC 7677; client and server prove knowledge of the password
     #[value(name = "scram-sha-256")]
     ScramSha256,
-    /// The same, worth nothing on any other TLS connection
+    /// SCRAM-SHA-256 bound to the TLS connection
     #[value(name = "scram-sha-256-plus")]
     ScramSha256Plus,
-    /// An access token, as Google and Microsoft expect it
+    /// OAuth 2.0 access token, for Google and Microsoft
     Xoauth2,
-    /// RFC 7628; an access token
+    /// RFC 7628; OAuth 2.0 access token
     Oauthbearer,
-    /// RFC 4422; the server knows us already, by a certificate or a socket
+    /// RFC 4422; the client certificate or the socket authenticates the client
     External,
 }
 

@@ -13,7 +13,7 @@ mod server;
 use anyhow::{Result, ensure};
 use common::{Error, Kind};
 
-use crate::cli::{Cli, SeeingArgs, Tls};
+use crate::cli::{Cli, OutputArgs, Tls};
 use crate::message::dkim_signer::Signer;
 use crate::session::StopAfter;
 
@@ -60,7 +60,7 @@ pub enum ReportStyle {
 impl Config {
     /// Checks the options. Files with addresses are read here, the text is not.
     pub fn new(cli: Cli) -> Result<Self> {
-        let stop_after = cli.seeing.stop_after;
+        let stop_after = cli.output.stop_after;
         ensure!(
             stop_after != Some(StopAfter::Tls) || cli.tls.tls != Some(Tls::Off),
             usage("--stop-after tls", "cannot be combined with --tls off")
@@ -70,17 +70,17 @@ impl Config {
             stop_after != Some(StopAfter::Auth) || cli.login.user.is_some() || cli.login.auth.is_some(),
             usage("--stop-after auth", "requires --user NAME")
         );
-        let route = Route::new(&cli, !before_login && !cli.seeing.dry_run)?;
+        let route = Route::new(&cli, !before_login && !cli.output.dry_run)?;
         let bulk = Bulk::new(&cli)?;
         Ok(Self {
             route,
             bulk,
             mail: Mail::new(&cli.envelope, cli.message, &cli.bulk, stop_after)?,
             signer: signer(&cli.dkim)?,
-            dry_run: cli.seeing.dry_run,
+            dry_run: cli.output.dry_run,
             stop_after,
-            report: report_style(&cli.seeing),
-            verbose: cli.seeing.verbose,
+            report: report_style(&cli.output),
+            verbose: cli.output.verbose,
         })
     }
 }
@@ -99,8 +99,8 @@ fn bad(option: &'static str, typed: &str, error: impl std::error::Error + Send +
     Error::new(Kind::BadData, option, typed, error).into()
 }
 
-fn report_style(seeing: &SeeingArgs) -> ReportStyle {
-    match (seeing.json, seeing.quiet) {
+fn report_style(output: &OutputArgs) -> ReportStyle {
+    match (output.json, output.quiet) {
         (true, _) => ReportStyle::Json,
         (false, true) => ReportStyle::Quiet,
         (false, false) => ReportStyle::Lines,

@@ -1,8 +1,8 @@
 //! Delivers the messages of a run: several connections at once, a new connection when the server ends one, and another
 //! try for what was refused temporarily.
 //!
-//! `session` says what happened to each recipient; this module decides which results are final. [`scheduler`] holds the
-//! queues, [`worker`] runs one connection after the other, and a [`Connector`] knows where to connect.
+//! `session` says what happened to each recipient; this module decides which results are final. `scheduler` holds the
+//! queues, `worker` runs one connection after the other, and a [`Connector`] knows where to connect.
 
 mod backoff;
 mod connector;

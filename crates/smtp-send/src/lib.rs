@@ -106,7 +106,7 @@ fn queue(cli: &QueueCli) -> Result<u8> {
 }
 
 fn send(cli: Cli) -> Result<u8> {
-    logger::init("smtp-send", logger::level(u8::from(cli.seeing.verbose), cli.seeing.quiet), Color::Auto);
+    logger::init("smtp-send", logger::level(u8::from(cli.output.verbose), cli.output.quiet), Color::Auto);
     let Config { route, mail, signer, dry_run, bulk, stop_after, report, verbose } = Config::new(cli)?;
     let mut source = source::compose::open(mail, signer, bulk.keep_going)?;
     if dry_run {

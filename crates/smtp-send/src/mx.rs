@@ -1,7 +1,7 @@
 //! Delivers to the mail exchangers of each recipient's domain (RFC 5321, section 5.1).
 //!
 //! A message for several domains is sent once to each, one domain after the other, from the same files. [`MxHosts`] finds
-//! the exchangers of a domain when its messages are sent, [`tls_policy`] how connections to them are protected.
+//! the exchangers of a domain when its messages are sent, `tls_policy` how connections to them are protected.
 
 mod exchangers;
 mod tls_policy;

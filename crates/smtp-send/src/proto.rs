@@ -1,7 +1,7 @@
-//! The words of SMTP (RFC 5321): replies, commands, addresses, extensions and the data phase.
+//! SMTP (RFC 5321) and related protocols: replies, commands, addresses, extensions, the data phase.
 //!
-//! Everything here turns bytes into values or values into bytes. No I/O, no clock, no environment; whatever a server or a
-//! user supplies ends in a value or in an error, never in a panic.
+//! Functions convert bytes into values and values into bytes. No I/O, no clock, no environment. Any input gives a value
+//! or an error, never a panic.
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 

@@ -20,9 +20,9 @@
 //! Quit       QUIT           Closed                                Closed
 //! ```
 //!
-//! 421 ends the session in every state. With PIPELINING the next transaction, or QUIT, rides behind the end of a message, so
-//! replies can belong to the message that was `sent` or to the `current` one. No I/O, no clock: the caller reads, writes,
-//! waits and tells what happened.
+//! 421 ends the session in every state. With PIPELINING the next transaction, or QUIT, is sent directly behind the end
+//! of a message, so a reply may belong to the `sent` or the `current` message. No I/O, no clock: the caller reads,
+//! writes and waits.
 
 mod login;
 mod outcome;
@@ -45,52 +45,52 @@ pub use sent_secrets::SentSecrets;
 pub use settings::{Envelope, Settings, StartTls, StopAfter};
 pub use state::State;
 
-/// Bytes of commands sent before their replies are read: under every receive window, so neither side can block.
+/// Maximum number of bytes of pipelined commands: less than any receive window, so client and server do not block.
 const MAX_FLIGHT: usize = 4096;
 
-/// What happened.
+/// An event of the connection.
 #[derive(Debug)]
 pub enum Event {
-    /// The connection stands.
+    /// The connection is established.
     Connected,
-    /// A reply came.
+    /// A reply arrived.
     Reply(Reply),
-    /// The handshake is done; everything learned before it is void.
+    /// The TLS handshake is done; capabilities from before are discarded.
     TlsStarted,
     /// The next message, in answer to [`Action::Next`]; `None` when there is no other.
     Next(Option<Envelope>),
-    /// The same: there may be another one, but only after the message that has left has its answer.
+    /// Another message may follow after the reply to the sent message.
     Later,
-    /// The message is complete, final dot or last chunk included; it leaves with whatever is sent next.
+    /// The message is written with its final dot or last chunk, and sent together with the next command.
     Uploaded {
-        /// How many replies to chunks are still to come, without that to the last one.
+        /// Number of outstanding replies to chunks, without the reply to the last chunk.
         chunks: usize,
     },
-    /// The connection is gone, or can no longer be trusted to be in step.
+    /// The connection is lost, or out of step.
     Lost {
-        /// Whether the end of the last message may have left.
+        /// Whether the end of the last message may have been sent.
         complete: bool,
     },
 }
 
-/// What to do next.
+/// The next action of the caller.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
     /// Read one reply.
     Await(State),
     /// Write these bytes, then read one reply.
     Send(Vec<u8>, State),
-    /// The same with bytes that nobody may see.
+    /// As `Send`, for bytes that must not be logged.
     SendSecret(Wiped, State),
     /// Start TLS on the connection.
     StartTls,
-    /// Say which message is next by [`Event::Next`].
+    /// Return the next message by [`Event::Next`].
     Next,
-    /// Send the message that was the last to be next; then report [`Event::Uploaded`].
+    /// Send the latest message, then return [`Event::Uploaded`].
     Upload {
-        /// The form that MAIL declared.
+        /// The declared form of the message.
         form: BodyForm,
-        /// How its end is marked.
+        /// How the end of the message is marked.
         framing: Framing,
     },
     /// Close the connection.
@@ -100,47 +100,47 @@ pub enum Action {
 /// How the end of a message is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
-    /// Dots stuffed, a final dot (RFC 5321, section 4.5.2).
+    /// Dot-stuffing and a final dot (RFC 5321, section 4.5.2).
     Dot,
-    /// In chunks by BDAT (RFC 3030).
+    /// Chunks by BDAT (RFC 3030).
     Chunks {
-        /// Whether a chunk may be sent before the reply to the last one has come.
+        /// Whether a chunk may be sent before the reply to the previous one.
         pipelined: bool,
     },
 }
 
 /// One session with one server.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and most combinations occur")]
+#[expect(clippy::struct_excessive_bools, reason = "the flags are independent, and most combinations occur")]
 pub struct Session {
     settings: Settings,
     state: State,
     tls: bool,
     offered: Capabilities,
-    /// The login on its way.
+    /// The current SASL exchange.
     exchange: Option<Exchange>,
     logged_in: bool,
-    /// What a server said about a token before it refused it.
+    /// The error details of a server for a refused token.
     login_detail: Option<String>,
-    /// The message whose commands are being sent and answered.
+    /// The message of the current transaction.
     current: Option<Transaction>,
-    /// The message that has left and whose status is awaited.
+    /// The message that was sent and has no reply yet.
     sent: Option<Transaction>,
-    /// Messages taken from the caller.
+    /// Number of messages taken from the caller.
     taken: usize,
     no_more: bool,
-    /// A transaction came to nothing and must be forgotten before the next.
+    /// Whether a failed transaction must be reset before the next.
     needs_reset: bool,
-    /// Commands that are still to be sent.
+    /// Commands to send.
     unsent: VecDeque<State>,
-    /// Commands that were sent and whose replies are still to come, oldest first.
+    /// Commands that were sent and have no reply yet, oldest first.
     unanswered: VecDeque<State>,
     finished: Vec<TransactionResult>,
     error: Option<SessionError>,
 }
 
 impl Session {
-    /// A session that waits for [`Event::Connected`]. `tls` says that TLS is there from the first byte.
+    /// A session that waits for [`Event::Connected`]; `tls` means implicit TLS.
     pub fn new(settings: Settings, tls: bool) -> Self {
         Self {
             settings,
@@ -162,34 +162,34 @@ impl Session {
         }
     }
 
-    /// What a login can be bound to, now that TLS stands.
+    /// Sets the channel binding, once TLS is established.
     pub fn bind(&mut self, binding: Option<Binding>) {
         if let Some(login) = &mut self.settings.login {
             login.binding = binding;
         }
     }
 
-    /// The messages whose status has been decided since the last call.
+    /// The results of messages since the last call.
     pub fn take_finished(&mut self) -> Vec<TransactionResult> {
         std::mem::take(&mut self.finished)
     }
 
-    /// Why the session as a whole could not go on, if it could not.
+    /// Why the session ended early.
     pub fn error(&self) -> Option<&SessionError> {
         self.error.as_ref()
     }
 
-    /// Whether a message has left whose answer has not come.
+    /// Whether a message was sent and has no reply yet.
     pub fn awaits_answer(&self) -> bool {
         self.sent.is_some()
     }
 
-    /// Whether everything that matters is decided, so that a lost connection changes nothing.
+    /// Whether all results are known, so that a lost connection changes nothing.
     pub fn is_settled(&self) -> bool {
         matches!(self.state, State::Quit | State::Closed)
     }
 
-    /// Takes what happened and says what to do next.
+    /// Handles an event and returns the next action.
     pub fn on(&mut self, event: Event) -> Action {
         match event {
             Event::Connected => self.wait_in(State::Greeting),
@@ -238,7 +238,7 @@ impl Session {
 
     // Before the first transaction.
 
-    /// HELO knows neither STARTTLS nor AUTH, LMTP has none, and a server that spoke TLS a moment ago knows EHLO.
+    /// HELO has neither STARTTLS nor AUTH; LMTP has no HELO; a server with STARTTLS supports EHLO.
     fn may_use_helo(&self) -> bool {
         let plain = self.settings.starttls != StartTls::Required && self.settings.login.is_none();
         plain && !self.tls && !self.settings.lmtp
@@ -300,7 +300,7 @@ impl Session {
         self.quit()
     }
 
-    /// 421: the server is closing the connection, so there is nothing to send QUIT to.
+    /// 421: the server closes the connection, so QUIT is not sent.
     fn closing(&mut self, reply: Reply) -> Action {
         let state = self.state;
         let status = RecipientStatus::Refused(state, reply.clone());
@@ -313,7 +313,7 @@ impl Session {
         self.close()
     }
 
-    /// The reply makes no sense here, so none that follows can be trusted.
+    /// An unexpected reply: the session is out of step.
     fn out_of_step(&mut self, reply: Reply) -> Action {
         self.error = Some(SessionError::Unexpected { state: self.state, reply });
         self.close()
@@ -331,7 +331,7 @@ impl Session {
         self.send(State::Quit)
     }
 
-    /// The end of everything; what is still open now was not sent, or has a status that nobody knows.
+    /// Ends the session; open messages were not sent, or their status is unknown.
     fn close(&mut self) -> Action {
         self.decide_sent(&RecipientStatus::Unknown);
         if self.settings.stop_after.is_none() {

@@ -1,4 +1,4 @@
-//! Certificates for the tests, made when they are needed, and a client that trusts what a test tells it to.
+//! Certificates for the tests, made on demand, and a client that accepts any certificate.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use rustls::{
 use tempfile::TempDir;
 use testkit::process::WAIT_TIMEOUT;
 
-/// A certificate with its key in a folder of its own.
+/// A certificate and its key in a temporary folder.
 pub(super) struct Pair {
     folder: TempDir,
     pub(super) der: CertificateDer<'static>,
@@ -27,7 +27,7 @@ impl Pair {
         Self::with(|_| {})
     }
 
-    /// The same, with something changed.
+    /// As [`Self::new`], with changed parameters.
     pub(super) fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -47,13 +47,13 @@ impl Pair {
         self.folder.path().join("key.pem")
     }
 
-    /// What the server is told.
+    /// The options of the server.
     pub(super) fn options(&self) -> [String; 4] {
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
         ["--tls-cert".into(), text(self.certificate()), "--tls-key".into(), text(self.key())]
     }
 
-    /// Puts this pair in the place of another one, as tools do that renew certificates.
+    /// Replaces another pair by this one, as tools for renewal do.
     pub(super) fn replace(&self, other: &Pair) {
         for name in ["key.pem", "cert.pem"] {
             let new = other.folder.path().join("new");
@@ -63,14 +63,14 @@ impl Pair {
     }
 }
 
-/// A client that takes any certificate and remembers its sessions.
+/// A client that accepts any certificate and resumes sessions.
 pub(super) fn client(versions: &[&'static SupportedProtocolVersion], protocols: &[&[u8]]) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody))
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate))
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Arc::new(config)
@@ -88,7 +88,7 @@ impl Secure {
         Self(StreamOwned::new(connection, socket))
     }
 
-    /// The answer to a GET: its head and its body.
+    /// The response to a GET: head and body.
     pub(super) fn get(&mut self, target: &str, fields: &str) -> (String, Vec<u8>) {
         self.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes());
         self.response()
@@ -119,7 +119,7 @@ impl Secure {
     }
 }
 
-/// Everything that comes in clear after `bytes` were sent on a connection of their own.
+/// Everything that is received in clear for `bytes` on a new connection.
 pub(super) fn in_clear(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
@@ -129,17 +129,17 @@ pub(super) fn in_clear(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Writes a text of a test beside a pair.
+/// Writes a text file beside a pair.
 pub(super) fn file(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> String {
     fs::write(folder.join(name), text).unwrap();
     folder.join(name).to_str().unwrap().to_owned()
 }
 
-/// Trusts anybody: which certificate it was is looked at by the tests.
+/// Accepts any certificate; the tests compare it.
 #[derive(Debug)]
-struct Anybody;
+struct AnyCertificate;
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

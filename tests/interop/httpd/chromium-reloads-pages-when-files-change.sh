@@ -69,7 +69,17 @@ try:
         file.write("h1 { color: rgb(4, 5, 6) }")
     wait("the new colour is shown", lambda: browser.execute_script(COLOR) == "rgb(4, 5, 6)")
     assert browser.execute_script("return window.mark") == "not reloaded"
-    # The Content-Security-Policy of the listing allows the script by its hash.
+    # A page whose own policy allows scripts and connections of its origin only, below a base element.
+    policy = "<meta http-equiv='Content-Security-Policy' content=\"default-src 'self'\">"
+    write("policy.html", f"<!doctype html><title>one</title><head>{policy}<base href='/sub/'></head><body></body>")
+    browser.get(url + "/policy.html")
+    write("policy.html", f"<!doctype html><title>two</title><head>{policy}<base href='/sub/'></head><body></body>")
+    wait("the page with a policy is reloaded", lambda: browser.title == "two")
+    # A page that does not exist yet, as while a site is built.
+    browser.get(url + "/later.html")
+    write("later.html", page("built"))
+    wait("the missing page is shown once it is built", lambda: browser.title == "built")
+    # The Content-Security-Policy of the listing allows the script as part of the site.
     browser.get(url + "/sub/")
     with open("site/sub/later.txt", "w") as file:
         file.write("later")

@@ -13,7 +13,7 @@ equal "$(openssl s_client -connect "127.0.0.1:$PORT" </dev/null 2>/dev/null | op
     cut -d= -f2)" "$printed" "fingerprint"
 
 browse --ignore-certificate-errors-spki-list="$key" --dump-dom "http://127.0.0.1:$REDIRECT/hold/" >listing.html
-grep -q 'bill of lading.txt</a>' listing.html || fail "the listing lacks a file: $(cat listing.html)"
+grep -q '<bdi>bill of lading.txt</bdi>' listing.html || fail "the listing lacks a file: $(cat listing.html)"
 browse --ignore-certificate-errors-spki-list="$key" --screenshot=page.png --window-size=390,844 "https://127.0.0.1:$PORT/"
 [[ $(stat -c %s page.png) -gt 10000 ]] || fail "the screenshot is nearly empty"
 sleep 1.2

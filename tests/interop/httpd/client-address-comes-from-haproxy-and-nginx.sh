@@ -10,7 +10,7 @@ mkdir site
 echo hello >site/hello.txt
 head -c 3000000 /dev/urandom >site/big
 # Proxies connect from 127.0.0.1, clients from other loopback addresses.
-serve site --log-format common --trust-proxy 127.0.0.1 --proxy-protocol --health /-/health
+serve site --log-format common --trust-proxy 127.0.0.1 --proxy-protocol --health /-/health --log-health
 by_header=$PORT header_pid=$HTTPD_PID
 mv access.log header.log
 serve site --log-format common --trust-proxy 127.0.0.1

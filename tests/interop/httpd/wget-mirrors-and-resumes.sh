@@ -13,6 +13,12 @@ serve site
 wget -q --recursive --level=5 --no-parent --no-host-directories --reject 'index.html*' -P mirror "$URL/" ||
     fail "wget: exit code $?"
 diff -r --exclude index.html site mirror || fail "the mirror differs"
+# The server writes its log at least once a second.
+sleep 1.2
+grep -q 'GET [^ ]*?' access.log && fail "wget pressed a button of a listing: $(grep 'GET [^ ]*?' access.log)"
+for file in file%201.txt %C3%9Cmlaut.txt deep/100%25.bin; do
+    equal "$(grep -cF "\"GET /a%20folder/$file HTTP/1.1\"" access.log)" 1 "requests for $file"
+done
 
 head -c 100000 "site/a folder/deep/100%.bin" >100%.bin
 wget -q -c "$URL/a%20folder/deep/100%25.bin" && cmp 100%.bin "site/a folder/deep/100%.bin"

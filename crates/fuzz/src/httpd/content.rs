@@ -1,63 +1,76 @@
 //! Content that is made from files: listings, tar archives, the page with the live-reload script.
 
 use httpd::content::archive::header::TarHeader as Header;
-use httpd::content::listing::{FolderEntry, ListingFormat, Order, write};
+use httpd::content::listing::{FolderEntry, Heading, ListingFormat, ListingQuery, write};
 use httpd::content::mime::MimeTypes;
-use httpd::live_reload::page;
+use httpd::live_reload::page as live_reload;
 use httpd::proto::disposition::attachment;
 
-/// A file name adds no markup to the page, in any order, and the JSON listing has the same names.
+/// A file name adds no markup to the page, in any order and view, and the JSON listing has the same names.
 pub fn listing(data: &[u8]) {
     let mut names = data.split(|byte| matches!(byte, 0 | b'/'));
-    let (order, form) = Order::from_query(names.next().unwrap_or_default());
+    let Ok(query) = ListingQuery::parse(names.next().unwrap_or_default()) else { return };
     let folder = names.next().unwrap_or_default();
     let names: Vec<&[u8]> = names.filter(|name| !matches!(*name, b"" | b"." | b"..")).take(30).collect();
-    let page = |form, folder: &[u8], names: &[&[u8]]| {
-        let entry = |name: &&[u8]| FolderEntry {
-            name: name.to_vec(),
-            is_folder: name.len().is_multiple_of(3),
-            size: name.len() as u64 * 1_000_003,
-            modified: i64::try_from(name.len()).unwrap_or(0) * 100_000_007,
-        };
-        let mut out = Vec::new();
-        write(&mut out, form, folder, order, &mut names.iter().map(entry).collect::<Vec<_>>()).expect("memory");
-        String::from_utf8(out).expect("a listing is text")
-    };
-    let html = page(form.unwrap_or(ListingFormat::Html), folder, &names);
+    let html = page(query, ListingFormat::Html, folder, &names);
     assert!(!html.chars().any(|one| one.is_control() && one != '\n'), "a control character");
-    let html = page(ListingFormat::Html, folder, &names);
-    // The same page with names of the same lengths that need no escaping.
-    let plain: Vec<Vec<u8>> = names.iter().map(|name| vec![b'x'; name.len()]).collect();
+    // The same page with names of the same lengths and extensions that need no escaping.
+    let plain_name = |name: &[u8]| -> Vec<u8> {
+        name.iter().map(|byte| if byte.is_ascii_alphanumeric() || *byte == b'.' { *byte } else { b'_' }).collect()
+    };
+    let plain: Vec<Vec<u8>> = names.iter().map(|name| plain_name(name)).collect();
     let plain: Vec<&[u8]> = plain.iter().map(Vec::as_slice).collect();
-    let plain = page(ListingFormat::Html, &vec![b'x'; folder.len()], &plain);
+    let plain = page(query, ListingFormat::Html, &plain_name(folder), &plain);
     for mark in ['<', '>', '"', '\'', '\n'] {
         assert_eq!(html.matches(mark).count(), plain.matches(mark).count(), "{mark:?} in {html}");
     }
     for link in html.split("href=\"").skip(1) {
-        assert!(
-            ["./", "../", "?sort=", "?download=tar"].iter().any(|start| link.starts_with(start)),
-            "an unexpected link: {link}"
-        );
+        assert!(["./", "../", "#"].iter().any(|start| link.starts_with(start)), "an unexpected link: {link}");
     }
-    let json: serde_json::Value = serde_json::from_str(&page(ListingFormat::Json, folder, &names)).expect("JSON");
+    let json = page(query, ListingFormat::Json, folder, &names);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let mut read: Vec<&str> = json.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
     let mut names: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name)).collect();
     read.sort_unstable();
     names.sort_unstable();
     assert_eq!(read, names);
     let types = MimeTypes::default();
-    let content_type = types.of(data);
+    let content_type = types.of(data, Some(data));
     assert!(content_type.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not a field value: {content_type}");
 }
 
-/// The script element is inserted before the last `</body`, or at the end; the page is otherwise unchanged.
+fn page(query: ListingQuery, format: ListingFormat, folder: &[u8], names: &[&[u8]]) -> String {
+    let entry = |name: &&[u8]| FolderEntry {
+        name: name.to_vec(),
+        is_folder: name.len().is_multiple_of(3),
+        size: name.len() as u64 * 1_000_003,
+        modified: i64::try_from(name.len()).unwrap_or(0) * 100_000_007,
+    };
+    let heading = Heading { host: b"example.com", relative: folder, query, types: &MimeTypes::default() };
+    let mut out = Vec::new();
+    write(&mut out, format, &heading, names.iter().map(entry).collect()).expect("memory");
+    String::from_utf8(out).expect("a listing is text")
+}
+
+/// The script element is inserted before a `base` element, the last `</body` or the end of an HTML page, which is otherwise
+/// unchanged; a page in UTF-16 and XML without either are left alone.
 pub fn live_reload_page(data: &[u8]) {
-    let Some(injected) = page::inject(data, 5) else { return };
-    let element = page::script_element(5).into_bytes();
-    assert_eq!(injected.len(), data.len() + element.len());
-    let is_end = |at: &usize| data[*at..].get(..6).is_some_and(|tag| tag.eq_ignore_ascii_case(b"</body"));
-    let place = (0..data.len()).rev().find(is_end).unwrap_or(data.len());
-    assert_eq!(injected, [&data[..place], &element, &data[place..]].concat());
+    let element = live_reload::script_element(5, "../");
+    let begins = |at: usize, tag: &str| {
+        data[at..].get(..tag.len()).is_some_and(|text| text.eq_ignore_ascii_case(tag.as_bytes()))
+    };
+    let end_of_body = (0..data.len()).rev().find(|at| begins(*at, "</body"));
+    for is_xml in [false, true] {
+        let Some(injected) = live_reload::inject(data, &element, is_xml) else {
+            let is_utf_16 = data.starts_with(b"\xff\xfe") || data.starts_with(b"\xfe\xff");
+            assert!(is_utf_16 || is_xml && end_of_body.is_none());
+            continue;
+        };
+        let at_base = (0..data.len()).filter(|at| begins(*at, "<base"));
+        let at_end = end_of_body.or((!is_xml).then_some(data.len()));
+        let fits = |at: usize| injected == [&data[..at], element.as_bytes(), &data[at..]].concat();
+        assert!(at_base.chain(at_end).any(fits), "{}", String::from_utf8_lossy(&injected));
+    }
 }
 
 /// The crate tar reads the same values from the header; a name cannot leave its quotes in Content-Disposition.

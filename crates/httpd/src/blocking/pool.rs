@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::completions::Completions;
 use super::job::{CompletedJob, Job, run_job};
 use crate::connection::Connection;
+use crate::shutdown::Shutdown;
 
 /// Time that a thread waits for another job.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,6 +25,7 @@ const STACK_SIZE: usize = 128 * 1024;
 pub struct BlockingPool {
     /// Lowest rate at which a client must read, in bytes per second.
     min_rate: u64,
+    shutdown: Arc<Shutdown>,
     queue: Mutex<Queue>,
     job_added: Condvar,
 }
@@ -45,8 +47,8 @@ struct Queued {
 
 impl BlockingPool {
     /// A pool without threads.
-    pub fn new(min_rate: u64) -> Arc<Self> {
-        Arc::new(Self { min_rate, queue: Mutex::default(), job_added: Condvar::new() })
+    pub fn new(min_rate: u64, shutdown: Arc<Shutdown>) -> Arc<Self> {
+        Arc::new(Self { min_rate, shutdown, queue: Mutex::default(), job_added: Condvar::new() })
     }
 
     /// Submits a job; its result is added to `completions`.
@@ -62,7 +64,8 @@ impl BlockingPool {
         let pool = Arc::clone(self);
         let started = thread::Builder::new().name("blocking".into()).stack_size(STACK_SIZE).spawn(move || pool.work());
         if let Err(error) = started {
-            log::warn!("cannot start another thread: {}", common::error::reason(&error));
+            let reason = common::error::reason(&error);
+            log::warn!("cannot start another thread: {reason}; raise the limit of processes (TasksMax=, ulimit -u)");
             self.thread_not_started();
         }
     }
@@ -81,7 +84,7 @@ impl BlockingPool {
     fn work(&self) {
         let start = Instant::now();
         while let Some(Queued { connection, job, completions }) = self.next(start.elapsed() > MAX_LIFETIME) {
-            completions.push(run_job(connection, job, self.min_rate));
+            completions.push(run_job(connection, job, self.min_rate, &self.shutdown));
         }
     }
 

@@ -20,6 +20,7 @@ use crate::net::stream::ClientStream;
 use crate::net::token_bucket::TokenBucket;
 use crate::proto::framing::{LAST_CHUNK, chunk_start, write_chunk};
 use crate::proto::range::Part;
+use crate::shutdown::Shutdown;
 use crate::tls::session::{BURST, Records};
 
 /// Longest wait of one send, after which the rate is checked.
@@ -42,6 +43,7 @@ pub(super) struct ResponseWriter<'a> {
     records: Records,
     bucket: Option<&'a mut TokenBucket>,
     min_rate: u64,
+    shutdown: &'a Shutdown,
     window_start: Instant,
     sent_in_window: u64,
     /// Bytes of the body, including its framing.
@@ -57,6 +59,7 @@ impl<'a> ResponseWriter<'a> {
         stream: &'a mut ClientStream,
         bucket: Option<&'a mut TokenBucket>,
         min_rate: u64,
+        shutdown: &'a Shutdown,
         chunked: bool,
     ) -> Self {
         Self {
@@ -64,6 +67,7 @@ impl<'a> ResponseWriter<'a> {
             records: Records::default(),
             bucket,
             min_rate,
+            shutdown,
             window_start: Instant::now(),
             sent_in_window: 0,
             body_bytes: 0,
@@ -166,8 +170,8 @@ impl<'a> ResponseWriter<'a> {
             match sendfile64(self.stream.as_fd(), file, Some(&mut position), count) {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHRUNK)),
                 Ok(count) => {
-                    self.count_sent(count as u64)?;
                     self.body_bytes += count as u64;
+                    self.count_sent(count as u64)?;
                     offset += count as u64;
                     left -= count as u64;
                 }
@@ -234,6 +238,9 @@ impl<'a> ResponseWriter<'a> {
     }
 
     fn check_rate(&mut self) -> io::Result<()> {
+        if self.shutdown.is_overdue() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server stops"));
+        }
         let elapsed = self.window_start.elapsed();
         if elapsed < RATE_WINDOW {
             return Ok(());

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
 use common::{Error, values};
 
@@ -18,6 +17,11 @@ use crate::tls::CertificateFiles;
 
 /// The port without --port.
 const DEFAULT_PORT: u16 = 6789;
+
+/// Most workers: more than the cores of any machine.
+const MAX_WORKERS: usize = 1024;
+/// Connections in total without --max-connections.
+const MAX_CONNECTIONS: usize = 16384;
 
 /// Where the server listens.
 pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Error> {
@@ -46,7 +50,7 @@ pub(super) fn listen(cli: &Cli, has_tls: bool) -> Result<ListenConfig, Error> {
         // Another port is a surprise unless the banner names it.
         may_move: !names_port && !cli.quiet && io::stderr().is_terminal(),
         socket_mode: cli.socket_mode,
-        workers: cli.workers.map_or(Ok(cores), |workers| at_least_one("--workers", workers))?,
+        workers: cli.workers.map_or(Ok(cores), workers)?,
         tls: has_tls,
         redirect: cli.redirect_http,
         public_port: cli.public_port,
@@ -124,8 +128,8 @@ pub(super) fn tls(cli: &Cli) -> Result<Option<TlsConfig>, Error> {
 /// Time limits and rates of connections.
 pub(super) fn limits(cli: &Cli) -> Result<ConnectionLimits, Error> {
     Ok(ConnectionLimits {
-        header_timeout: Duration::from_secs(cli.header_timeout.into()),
-        idle_timeout: Duration::from_secs(cli.idle_timeout.into()),
+        header_timeout: cli.header_timeout,
+        idle_timeout: cli.idle_timeout,
         min_rate: cli.min_rate,
         max_rate: cli.limit_rate.as_deref().map(max_rate).transpose()?,
     })
@@ -148,6 +152,19 @@ pub(super) fn proxies(cli: &Cli) -> Result<TrustedProxies, Error> {
         }
     }
     Ok(proxies)
+}
+
+fn workers(count: usize) -> Result<usize, Error> {
+    if count > MAX_WORKERS {
+        let why = format!("must be at most {MAX_WORKERS}; more workers than cores are of no use");
+        return Err(usage("--workers", &count.to_string(), &why));
+    }
+    at_least_one("--workers", count)
+}
+
+/// Connections in total.
+pub(super) fn max_connections(cli: &Cli) -> Result<usize, Error> {
+    at_least_one("--max-connections", cli.max_connections.unwrap_or(MAX_CONNECTIONS))
 }
 
 pub(super) fn at_least_one(option: &'static str, value: usize) -> Result<usize, Error> {

@@ -56,10 +56,13 @@ fn extra_headers(cli: &Cli) -> Result<Vec<u8>, Error> {
         let is_set = |line: &[u8]| {
             line.split(|byte| *byte == b':').next().unwrap_or_default().eq_ignore_ascii_case(name.as_bytes())
         };
-        if name.to_ascii_lowercase().starts_with("access-control-")
+        let name_in_lower_case = name.to_ascii_lowercase();
+        let options = [("access-control-", "--cors"), ("cross-origin-", "--cross-origin-isolated")];
+        let option = options.iter().find(|(start, _)| name_in_lower_case.starts_with(start));
+        if let Some((_, option)) = option
             && extra_headers.split(|byte| *byte == b'\n').any(is_set)
         {
-            return Err(usage("--header", header, "--cors sets this field already"));
+            return Err(usage("--header", header, &format!("{option} sets this field already")));
         }
         response::field(&mut extra_headers, name, value);
     }
@@ -67,19 +70,30 @@ fn extra_headers(cli: &Cli) -> Result<Vec<u8>, Error> {
 }
 
 /// Fields that the server sets; a second one would contradict the first.
-const OWN_FIELDS: [&str; 13] = [
+const OWN_FIELDS: [&str; 24] = [
     "accept-ranges",
     "allow",
+    "alt-svc",
     "connection",
+    "content-disposition",
     "content-encoding",
     "content-length",
     "content-range",
     "date",
     "etag",
+    "keep-alive",
     "last-modified",
     "location",
+    "proxy-authenticate",
+    "proxy-connection",
     "retry-after",
+    "te",
+    "trailer",
     "transfer-encoding",
+    "upgrade",
+    "vary",
+    "www-authenticate",
+    "x-accel-buffering",
     "x-content-type-options",
 ];
 
@@ -154,7 +168,8 @@ fn checked(option: &'static str, text: &str, pattern: PathPattern, hidden: bool)
 /// The paths of health check and metrics.
 pub(super) fn monitoring_paths(cli: &Cli) -> Result<MonitoringPaths, Error> {
     let path = |option, text: &Option<String>| text.as_deref().map(|text| own_path(option, text)).transpose();
-    let paths = MonitoringPaths { health: path("--health", &cli.health)?, metrics: path("--metrics", &cli.metrics)? };
+    let (health, metrics) = (path("--health", &cli.health)?, path("--metrics", &cli.metrics)?);
+    let paths = MonitoringPaths { health, metrics, log_health: cli.log_health };
     if let (Some(text), true) = (&cli.metrics, paths.health == paths.metrics) {
         return Err(usage("--metrics", text, "is already the path of --health"));
     }

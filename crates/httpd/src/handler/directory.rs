@@ -7,11 +7,12 @@ use super::exchange::Exchange;
 use super::response_body::{Reply, ResponseBody};
 use crate::content::archive::{Archive, is_requested};
 use crate::content::files::{Opened, Root};
-use crate::content::listing::{FolderPage, ListingFormat, Order, POLICY};
+use crate::content::listing::{FolderPage, ListingFormat, ListingQuery, POLICY};
 use crate::content::routing::Site;
 use crate::live_reload::page;
 use crate::proto::disposition::attachment;
-use crate::proto::negotiate;
+use crate::proto::field::Name;
+use crate::proto::negotiate::{self, Accepted, Coding};
 use crate::proto::response::Status;
 use crate::proto::target::Path;
 
@@ -52,13 +53,21 @@ impl Directories {
     /// The listing of a folder, as HTML or JSON.
     pub(super) fn listing(&self, exchange: &mut Exchange, path: &Path, query: Option<&[u8]>) -> io::Result<Reply> {
         let Opened::Folder(folder) = self.root.open(path.relative())? else { return Ok(exchange.not_found()) };
-        let (order, format) = Order::from_query(query.unwrap_or_default());
-        let prefers_json = negotiate::prefers_json(&exchange.head.fields);
-        let format = format.unwrap_or(if prefers_json { ListingFormat::Json } else { ListingFormat::Html });
+        let Ok(listing) = ListingQuery::parse(query.unwrap_or_default()) else {
+            let sentence = "The formats of a folder are format=html, format=json and download=tar.";
+            return Ok(exchange.error(Status::BAD_REQUEST, sentence));
+        };
+        let fields = &exchange.head.fields;
+        let prefers_json = negotiate::prefers_json(fields);
+        let format = listing.format.unwrap_or(if prefers_json { ListingFormat::Json } else { ListingFormat::Html });
+        let compressed = self.site.compress && Accepted::from_fields(fields).codings().any(|one| one == Coding::Gzip);
         exchange.start(Status::OK);
         exchange.response.field("Content-Type", format.content_type());
+        if compressed {
+            exchange.response.field("Content-Encoding", Coding::Gzip.name());
+        }
         exchange.response.field("Cache-Control", "no-cache");
-        exchange.response.field("Vary", "Accept");
+        exchange.response.field("Vary", if self.site.compress { "Accept, Accept-Encoding" } else { "Accept" });
         let script = if format == ListingFormat::Json { None } else { exchange.script_element() };
         match &script {
             _ if format == ListingFormat::Json => {}
@@ -67,7 +76,9 @@ impl Directories {
         }
         let script = script.unwrap_or_default().into_bytes();
         let (root, site) = (Arc::clone(&self.root), Arc::clone(&self.site));
-        let page = FolderPage { root, site, folder, relative: path.relative().to_vec(), order, format, script };
+        let host = exchange.head.fields.first(Name::Host).filter(|host| !host.is_empty()).unwrap_or(b"/").to_vec();
+        let relative = path.relative().to_vec();
+        let page = FolderPage { root, site, folder, relative, host, query: listing, format, compressed, script };
         Ok(stream(exchange, ResponseBody::Listing(page)))
     }
 }

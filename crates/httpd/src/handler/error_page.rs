@@ -2,7 +2,7 @@
 
 use super::exchange::Exchange;
 use super::response_body::Reply;
-use crate::content::error_page::{ErrorPage, POLICY};
+use crate::content::error_page::{ErrorPage, POLICY, PageLinks};
 use crate::live_reload::page::policy_with_script;
 use crate::proto::field::{Fields, Name};
 use crate::proto::negotiate;
@@ -50,7 +50,10 @@ impl Exchange<'_, '_, '_> {
         let page = if negotiate::names_html(&self.head.fields) {
             let script = if status.is_redirect() { None } else { self.script_element() };
             let policy = script.as_ref().map(|_| policy_with_script(POLICY));
-            let page = ErrorPage::html(status, sentence, &script.unwrap_or_default());
+            // A page at the root itself would link to itself, a redirect links to its target.
+            let is_linked = !status.is_redirect() && self.head.target != b"/";
+            let links = is_linked.then(|| PageLinks::of_target(self.head.target));
+            let page = ErrorPage::html(status, sentence, links.as_ref(), &script.unwrap_or_default());
             ErrorPage { policy: policy.or(page.policy), ..page }
         } else {
             ErrorPage::text(status, sentence)

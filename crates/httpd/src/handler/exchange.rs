@@ -28,6 +28,8 @@ pub(super) struct Exchange<'e, 'b, 'o> {
     pub(super) recorder: &'e mut Recorder,
     /// Reloads pages; set once the client is authenticated.
     pub(super) live_reload: Option<Arc<LiveReload>>,
+    /// Whether the response is in the access log.
+    pub(super) is_logged: bool,
     begun: Instant,
 }
 
@@ -40,7 +42,18 @@ impl<'e, 'b, 'o> Exchange<'e, 'b, 'o> {
         clock: &'e Clock,
         recorder: &'e mut Recorder,
     ) -> Self {
-        Self { head, peer, user: None, response, site, clock, recorder, live_reload: None, begun: clock.woke() }
+        Self {
+            head,
+            peer,
+            user: None,
+            response,
+            site,
+            clock,
+            recorder,
+            live_reload: None,
+            is_logged: true,
+            begun: clock.woke(),
+        }
     }
 
     /// Whether the response has no body because of the method.
@@ -66,7 +79,11 @@ impl<'e, 'b, 'o> Exchange<'e, 'b, 'o> {
 
     /// Counts and logs a response that is complete.
     pub(super) fn record(&mut self, entry: &LogEntry) {
-        self.recorder.record(self.clock, entry);
+        if self.is_logged {
+            self.recorder.record(self.clock, entry);
+        } else {
+            self.recorder.count(entry);
+        }
     }
 
     /// Starts the head of a response.

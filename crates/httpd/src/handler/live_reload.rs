@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::exchange::Exchange;
 use super::response_body::{Reply, ResponseBody};
 use crate::content::cache::{CachedFile, read_version};
+use crate::content::error_page::PageLinks;
 use crate::content::lookup::OpenFile;
 use crate::live_reload::{EVENTS_PATH, LiveReload, SCRIPT_PATH, page};
 use crate::proto::request::Method;
@@ -87,10 +88,7 @@ pub(super) fn with_script(exchange: &Exchange, file: &OpenFile) -> Option<OpenFi
 impl Exchange<'_, '_, '_> {
     /// The script element for a page at the path of this request; `None` without --live-reload.
     pub(super) fn script_element(&self) -> Option<String> {
-        // A browser resolves references against the raw path, so its slashes count, not the segments of the decoded path.
-        let path = self.head.target.split(|byte| *byte == b'?').next().unwrap_or_default();
-        let slashes = if path.starts_with(b"/") { memchr::memchr_iter(b'/', path).count() } else { 1 };
-        let to_root = "../".repeat(slashes.saturating_sub(1));
-        self.live_reload.as_ref().map(|live_reload| page::script_element(live_reload.generation(), &to_root))
+        let root = PageLinks::of_target(self.head.target).root;
+        self.live_reload.as_ref().map(|live_reload| page::script_element(live_reload.generation(), &root))
     }
 }

@@ -19,6 +19,8 @@ pub struct MonitoringPaths {
     pub health: Option<Path<'static>>,
     /// The metrics.
     pub metrics: Option<Path<'static>>,
+    /// Whether health checks are in the access log.
+    pub log_health: bool,
 }
 
 /// Answers health checks and requests for metrics.
@@ -39,6 +41,7 @@ impl Monitoring {
         if !is_read || self.paths.health.as_ref() != Some(path) {
             return None;
         }
+        exchange.is_logged = self.paths.log_health;
         let (status, body) = if self.shutdown.is_draining() {
             exchange.response.close();
             (Status::SERVICE_UNAVAILABLE, "draining\n")

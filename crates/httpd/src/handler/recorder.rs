@@ -31,6 +31,14 @@ impl Recorder {
         self.log.add(clock, entry, duration);
     }
 
+    /// Counts a response that is not in the access log.
+    pub(super) fn count(&self, entry: &LogEntry) {
+        if let Some(counters) = &self.counters {
+            let duration = entry.begun.elapsed();
+            counters.count_response(entry.status, entry.served_by, entry.bytes, entry.cache, duration);
+        }
+    }
+
     /// Ends a wake-up: writes log lines, publishes the size of the cache.
     pub(super) fn end_of_batch(&mut self, clock: &Clock, cache_weight: usize) {
         self.log.end_of_batch(clock);

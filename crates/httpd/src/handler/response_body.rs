@@ -14,7 +14,8 @@ use crate::content::representation::Selected;
 use crate::live_reload::EventSubscriber;
 use crate::proto::range::Part;
 use crate::proto::response::{Framing, Response, Status};
-use crate::telemetry::access_log::OwnedLogEntry;
+use crate::telemetry::access_log::{LogEntry, OwnedLogEntry};
+use crate::telemetry::metrics::ServedBy;
 
 /// The rest of a response, behind the bytes in the output buffer.
 #[derive(Debug, Default)]
@@ -65,7 +66,12 @@ pub struct FilePart {
 
 impl Reply {
     /// A body that is sent by a thread of the blocking pool and recorded afterwards.
-    pub(super) fn offloaded(body: ResponseBody, entry: impl Into<OwnedLogEntry>) -> Self {
+    pub(super) fn offloaded(body: ResponseBody, entry: LogEntry) -> Self {
+        Self::sent_later(body, LogEntry { served_by: ServedBy::Blocking, ..entry })
+    }
+
+    /// A body that is recorded once it is sent.
+    pub(super) fn sent_later(body: ResponseBody, entry: LogEntry) -> Self {
         Self { body, log_entry: Some(entry.into()) }
     }
 }

@@ -175,10 +175,14 @@ impl StaticFiles {
         match file {
             OpenFile::Cached(cached) => {
                 entry.cache = Some(self.lookup.cache_status());
-                let (body, length) = cached_body(cached, &parts, exchange.response);
-                entry.bytes = length;
-                exchange.record(&entry);
-                body.into()
+                match cached_body(cached, &parts, exchange.response) {
+                    (ResponseBody::Empty, length) => {
+                        entry.bytes = length;
+                        exchange.record(&entry);
+                        Reply::default()
+                    }
+                    (body, _) => Reply::sent_later(body, entry),
+                }
             }
             OpenFile::Disk(file, _, representation) if !parts.is_empty() => {
                 let is_multipart = parts.len() > 1;

@@ -1,6 +1,6 @@
 //! The script of `--live-reload`, and its element in pages. No I/O.
 //!
-//! The script is a file of its own, because pages with a Content-Security-Policy that names 'self' allow no inline script.
+//! The script is a separate file, because pages with a Content-Security-Policy that names 'self' allow no inline script.
 
 /// The script.
 pub const SCRIPT: &str = include_str!("script.js");

@@ -28,6 +28,15 @@ pub struct ConnectionLimiter {
     counts: Mutex<LimiterState>,
 }
 
+/// A limit that is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// That of all connections.
+    Total,
+    /// That of the connections of one address.
+    OfAddress,
+}
+
 /// Snapshot of the counters, for /metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionCounts {
@@ -54,21 +63,28 @@ impl ConnectionLimiter {
         Arc::new(Self { total, per_address, counts: Mutex::default() })
     }
 
-    /// Admits a connection, or `None` at the limit. Peers without an address (Unix sockets) count towards the total only.
-    pub fn admit(self: &Arc<Self>, peer: Peer) -> Option<ConnectionPermit> {
+    /// Admits a connection, or names the limit. Peers without an address (Unix sockets) count towards the total only.
+    pub fn admit(self: &Arc<Self>, peer: Peer) -> Result<ConnectionPermit, Limit> {
         let mut counts = self.counts.lock();
-        if counts.total >= self.total {
-            counts.rejected += 1;
-            return None;
-        }
         if counts.open_for(peer) >= self.limit(peer) {
-            counts.rejected_by_address += 1;
-            return None;
+            return Err(Limit::OfAddress);
+        }
+        if counts.total >= self.total {
+            return Err(Limit::Total);
         }
         counts.total += 1;
         counts.accepted += 1;
         counts.add(peer);
-        Some(ConnectionPermit { limiter: Arc::clone(self), peer })
+        Ok(ConnectionPermit { limiter: Arc::clone(self), peer })
+    }
+
+    /// Counts a connection that was rejected at a limit.
+    pub fn count_rejection(&self, limit: Limit) {
+        let mut counts = self.counts.lock();
+        match limit {
+            Limit::Total => counts.rejected += 1,
+            Limit::OfAddress => counts.rejected_by_address += 1,
+        }
     }
 
     /// Whether `peer` is below its limit.
@@ -108,6 +124,11 @@ impl Drop for ConnectionPermit {
 }
 
 impl ConnectionPermit {
+    /// The peer for which the connection is counted.
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
     /// Counts the connection for `peer` from now on; without effect and `false` at the limit of `peer`.
     pub fn count_for(&mut self, peer: Peer) -> bool {
         if self.peer == peer {
@@ -164,9 +185,10 @@ mod tests {
         let limiter = limiter(2, None);
         let first = limiter.admit(address(1)).unwrap();
         let _second = limiter.admit(address(2)).unwrap();
-        assert!(limiter.admit(address(3)).is_none());
+        let limit = limiter.admit(address(3)).unwrap_err();
+        limiter.count_rejection(limit);
         drop(first);
-        assert!(limiter.admit(address(3)).is_some());
+        assert!(limiter.admit(address(3)).is_ok());
         assert_eq!(limiter.counts(), ConnectionCounts { open: 1, accepted: 3, rejected: 1, rejected_by_address: 0 });
         assert!(limiter.counts.lock().by_address.len() == 1, "no entry remains for closed connections");
     }
@@ -175,8 +197,9 @@ mod tests {
     fn one_address_cannot_use_the_whole_limit() {
         let limiter = limiter(10, Some(1));
         let _first = limiter.admit(address(1)).unwrap();
-        assert!(limiter.admit(address(1)).is_none());
-        assert!(limiter.admit(address(2)).is_some());
+        let limit = limiter.admit(address(1)).unwrap_err();
+        limiter.count_rejection(limit);
+        assert!(limiter.admit(address(2)).is_ok());
         assert_eq!((limiter.counts().rejected, limiter.counts().rejected_by_address), (0, 1));
     }
 
@@ -199,9 +222,9 @@ mod tests {
         let limiter = limiter(usize::MAX, None);
         let permits: Vec<_> =
             (0..=MAX_PER_ADDRESS).map(|_| limiter.admit(Peer::Ip(IpAddr::from([127, 0, 0, 1])))).collect();
-        assert!(permits.iter().all(Option::is_some));
+        assert!(permits.iter().all(Result::is_ok));
         let permits: Vec<_> = (0..=MAX_PER_ADDRESS).map(|_| limiter.admit(address(1))).collect();
-        assert_eq!(permits.iter().filter(|permit| permit.is_none()).count(), 1);
+        assert_eq!(permits.iter().filter(|permit| permit.is_err()).count(), 1);
     }
 
     #[test]
@@ -209,8 +232,8 @@ mod tests {
         let limiter = limiter(2, Some(1));
         let first = limiter.admit(Peer::Local).unwrap();
         let _second = limiter.admit(Peer::Local).unwrap();
-        assert!(limiter.admit(Peer::Local).is_none());
+        assert!(limiter.admit(Peer::Local).is_err());
         drop(first);
-        assert!(limiter.admit(Peer::Local).is_some());
+        assert!(limiter.admit(Peer::Local).is_ok());
     }
 }

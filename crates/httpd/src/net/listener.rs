@@ -380,5 +380,18 @@ fn bind_error(bind: &Bind, error: io::Error) -> Error {
         Bind::Tcp(address) if address.ip().is_unspecified() => format!("port {}", address.port()),
         other => other.to_string(),
     };
-    Error::io("listen on", address, error).with_kind(Kind::Config)
+    let hint = match (error.kind(), bind) {
+        (io::ErrorKind::AddrInUse, Bind::Tcp(_)) => "choose another port with --port",
+        (io::ErrorKind::PermissionDenied, Bind::Tcp(address)) if address.port() < 1024 => {
+            "choose a port above 1023, or start as root with --user"
+        }
+        _ if is_out_of_descriptors(&error) => "use fewer --workers, or raise the limit of open files with ulimit -n",
+        _ => return Error::io("listen on", address, error).with_kind(Kind::Config),
+    };
+    Error::new(Kind::Config, "listen on", address, format!("{}; {hint}", common::error::reason(&error)))
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    matches!(Errno::from_raw(error.raw_os_error().unwrap_or(0)), Errno::EMFILE | Errno::ENFILE)
 }

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use super::field::decimal;
 use super::percent::percent_decode;
 
-/// Whether `bytes` is `uri-host [":" port]` with a host that is not empty (RFC 3986 section 3.2.2) and a port that exists.
+/// Whether `bytes` is `uri-host [":" port]` (RFC 3986, section 3.2.2) with a host that is not empty and a valid port.
 pub fn is_authority(bytes: &[u8]) -> bool {
     let (is_host, port) = if let [b'[', rest @ ..] = bytes {
         let Some(close) = memchr::memchr(b']', rest) else { return false };

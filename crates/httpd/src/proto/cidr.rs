@@ -1,4 +1,4 @@
-//! Networks in CIDR notation (RFC 4632), and whether an address lies in one of them.
+//! Networks in CIDR notation (RFC 4632).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,20 +6,20 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// A network: all addresses that share the first bits of its address.
+/// A network: all addresses with the same first bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
-/// Why a text is no network.
+/// Why a text is not a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CidrParseError {
-    /// The part in front of the slash is no IP address.
+    /// The part before the slash is not an IP address.
     #[error("is not an IP address or a network such as 10.0.0.0/8")]
     Address,
-    /// The part behind the slash is no number of bits.
-    #[error("the number of bits behind the slash is wrong")]
+    /// The part behind the slash is not a valid prefix length.
+    #[error("has no valid prefix length behind the slash")]
     Prefix,
-    /// The address has bits that do not belong to the network, so one of both is not what was meant.
+    /// The address has host bits set, so either the address or the prefix length is wrong.
     #[error("has bits set behind the first {0}")]
     HostBits(u32),
 }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_lies_in_a_network_by_its_first_bits() {
+    fn a_network_contains_the_addresses_with_its_first_bits() {
         assert!(contains("10.0.0.0/8", "10.255.1.2") && !contains("10.0.0.0/8", "11.0.0.0"));
         assert!(contains("192.0.2.1", "192.0.2.1") && !contains("192.0.2.1", "192.0.2.2"));
         assert!(contains("2001:db8::/33", "2001:db8:7fff::1") && !contains("2001:db8::/33", "2001:db8:8000::1"));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_told() {
+    fn an_invalid_network_is_reported_with_the_reason() {
         for (text, why) in [
             ("", CidrParseError::Address),
             ("proxy.example.com", CidrParseError::Address),

@@ -1,29 +1,29 @@
-//! Conditional requests (RFC 9110 section 13): whether the client's copy is good enough, or its precondition fails.
+//! Conditional requests (RFC 9110, section 13).
 
 use super::date;
 use super::field::{Fields, Name};
 
-/// What identifies the selected representation.
+/// The validators of the selected representation.
 #[derive(Debug, Clone, Copy)]
 pub struct Validators<'a> {
     /// A strong entity tag with its quotes.
     pub etag: &'a [u8],
-    /// Time of the last change in seconds, where it can be trusted.
+    /// Time of the last modification in seconds, if it is reliable.
     pub modified: Option<i64>,
 }
 
-/// The outcome of all preconditions together.
+/// The result of all preconditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Answer as if there were no conditions.
+    /// The request is served as without conditions.
     Proceed,
-    /// 304: the client has this representation already.
+    /// 304: the client already has this representation.
     NotModified,
-    /// 412: the client wanted another representation.
+    /// 412: the client requires another representation.
     Failed,
 }
 
-/// Evaluates the preconditions of a GET or HEAD request in the order of RFC 9110 section 13.2.2.
+/// Evaluates the preconditions of a GET or HEAD request in the order of RFC 9110, section 13.2.2.
 pub fn evaluate(fields: &Fields, validators: Validators) -> Outcome {
     if fields.first(Name::IfMatch).is_some() {
         let matches = |tag: &[u8]| tag == b"*" || tag == validators.etag;
@@ -45,8 +45,8 @@ pub fn evaluate(fields: &Fields, validators: Validators) -> Outcome {
     }
 }
 
-/// Whether a Range field may be applied: without If-Range always, else only if its validator matches strongly
-/// (RFC 9110 section 13.1.5).
+/// Whether a Range field applies: always without If-Range, else only if its validator matches strongly
+/// (RFC 9110, section 13.1.5).
 pub fn range_applies(fields: &Fields, validators: Validators) -> bool {
     match fields.first(Name::IfRange) {
         None => true,
@@ -60,7 +60,7 @@ fn date_of(fields: &Fields, name: Name) -> Option<i64> {
     fields.only(name).and_then(date::parse)
 }
 
-/// A tag without its weakness flag, for the weak comparison.
+/// An entity tag without `W/`, for the weak comparison.
 fn opaque(tag: &[u8]) -> &[u8] {
     tag.strip_prefix(b"W/").unwrap_or(tag)
 }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_as_new_or_newer_than_the_file_is_not_modified() {
+    fn a_copy_that_is_not_older_than_the_file_is_not_modified() {
         assert_eq!(outcome(&[(Name::IfModifiedSince, CHANGED)]), Outcome::NotModified);
         assert_eq!(outcome(&[(Name::IfModifiedSince, LATER)]), Outcome::NotModified);
         assert_eq!(outcome(&[(Name::IfModifiedSince, BEFORE)]), Outcome::Proceed);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_time_that_can_be_trusted_dates_decide_nothing() {
+    fn without_a_reliable_modification_time_dates_are_ignored() {
         let validators = Validators { modified: None, ..VALIDATORS };
         let later = fields(&[(Name::IfModifiedSince, LATER)]);
         assert_eq!(evaluate(&later, validators), Outcome::Proceed);

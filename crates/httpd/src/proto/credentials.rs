@@ -1,6 +1,6 @@
-//! Credentials of the Basic scheme (RFC 7617), as they stand in Authorization (RFC 9110 section 11.6.2).
+//! Credentials of the Basic scheme (RFC 7617) in Authorization (RFC 9110, section 11.6.2).
 //!
-//! Nothing here compares them with anything; what was decoded is wiped when it is dropped.
+//! Decoded credentials are erased from memory when they are dropped.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// Longest user name and password together, in octets: more is no password, and hashing it would be work for nothing.
+/// Maximum number of bytes of user name and password together; bounds the cost of hashing.
 pub const MAX_CREDENTIALS: usize = 1024;
 
 /// A user name and a password.
@@ -19,8 +19,8 @@ pub struct Basic {
 }
 
 impl Basic {
-    /// Reads the value of Authorization; `None` when it is of another scheme, malformed, too long, or holds a control
-    /// character, which neither part may have.
+    /// Reads the value of Authorization; `None` for another scheme and for credentials that are malformed, too long or
+    /// have a control character.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let space = memchr::memchr(b' ', value)?;
         let (scheme, encoded) = value.split_at_checked(space)?;
@@ -31,7 +31,7 @@ impl Basic {
         if encoded.len() > MAX_CREDENTIALS.div_ceil(3).saturating_mul(4) {
             return None;
         }
-        // As large as it can get, so that no copy is left behind where it grew.
+        // Of the final size: a vector that grows would leave copies in freed memory.
         let mut decoded = Zeroizing::new(vec![0; encoded.len()]);
         let length = STANDARD.decode_slice(encoded, &mut decoded).ok()?;
         decoded.truncate(length);
@@ -40,7 +40,7 @@ impl Basic {
         is_clean.then_some(Self { decoded, colon })
     }
 
-    /// The name of the user; it holds no colon.
+    /// The user name, which has no colon.
     pub fn user(&self) -> &[u8] {
         self.decoded.get(..self.colon).unwrap_or_default()
     }
@@ -50,7 +50,7 @@ impl Basic {
         self.decoded.get(self.colon.saturating_add(1)..).unwrap_or_default()
     }
 
-    /// Both with the colon between them.
+    /// User name, colon and password.
     pub fn whole(&self) -> &[u8] {
         &self.decoded
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_basic_credential_is_none() {
+    fn malformed_credentials_are_none() {
         let long = format!("Basic {}", STANDARD.encode([b':'; MAX_CREDENTIALS + 1]));
         for value in [
             "",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_it_is_shown_by_debug() {
+    fn debug_output_shows_no_credentials() {
         assert_eq!(format!("{:?}", Basic::parse(b"Basic YTpi").unwrap()), "Basic(..)");
     }
 }

@@ -1,9 +1,9 @@
-//! Header fields (RFC 9110 section 5, RFC 9112 section 5): the names this server knows, and the values a request has.
+//! Header fields (RFC 9110, section 5; RFC 9112, section 5): the names that this server uses, and their values.
 //!
-//! Only fields that can change the answer or appear in the log are kept; all others are checked and forgotten. The first
-//! value of each name has a fixed place, so an ordinary request allocates nothing.
+//! Only fields that can change the response or appear in the log are kept; others are only checked. The first value of
+//! each name has a fixed position, so a request without repeated fields allocates nothing.
 
-/// The names of the request fields that this server understands.
+/// The names of the request fields that this server uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is the name of the field")]
 pub enum Name {
@@ -57,7 +57,7 @@ const NAMES: [(Name, &[u8]); 22] = [
 ];
 
 impl Name {
-    /// The known name that `bytes` spells, in any case.
+    /// The name with these bytes, case-insensitively.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         NAMES.iter().find(|(_, text)| text.eq_ignore_ascii_case(bytes)).map(|(name, _)| *name)
     }
@@ -73,40 +73,40 @@ pub struct Fields<'b> {
 impl<'b> Fields<'b> {
     pub(crate) fn add(&mut self, name: Name, value: &'b [u8]) {
         match self.first.get_mut(name as usize) {
-            Some(place @ None) => *place = Some(value),
+            Some(position @ None) => *position = Some(value),
             _ => self.repeated.push((name, value)),
         }
     }
 
-    /// The value of the first field of that name, without surrounding white space.
+    /// The value of the first field of this name, without surrounding white space.
     pub fn first(&self, name: Name) -> Option<&'b [u8]> {
         self.first.get(name as usize).copied().flatten()
     }
 
-    /// The value of a field that may stand only once; `None` when it is missing or stands several times.
+    /// The value of a field that must not be repeated; `None` when it is missing or repeated.
     pub fn only(&self, name: Name) -> Option<&'b [u8]> {
         if self.repeats(name) { None } else { self.first(name) }
     }
 
-    /// Whether more than one field of that name was sent.
+    /// Whether more than one field of this name was sent.
     pub fn repeats(&self, name: Name) -> bool {
         self.repeated.iter().any(|(other, _)| *other == name)
     }
 
-    /// Every value of that name, in the order received.
+    /// All values of this name, in the order received.
     pub fn all(&self, name: Name) -> impl Iterator<Item = &'b [u8]> {
         let more = self.repeated.iter().filter(move |(other, _)| *other == name).map(|(_, value)| *value);
         self.first(name).into_iter().chain(more)
     }
 
-    /// The members of a comma-separated list field, over all its lines, empty members left out (RFC 9110 section 5.6.1).
+    /// The members of a comma-separated list field over all its lines, without empty members (RFC 9110, section 5.6.1).
     ///
     /// Commas inside quoted strings do not separate.
     pub fn list(&self, name: Name) -> impl Iterator<Item = &'b [u8]> {
         self.all(name).flat_map(members)
     }
 
-    /// Whether a list field of tokens has this member, in any case.
+    /// Whether a list field of tokens has this member, case-insensitively.
     pub fn lists(&self, name: Name, token: &[u8]) -> bool {
         self.list(name).any(|member| member.eq_ignore_ascii_case(token))
     }
@@ -131,7 +131,7 @@ pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|member| !member.is_empty())
 }
 
-/// `value` without spaces and tabs at its ends (OWS, RFC 9110 section 5.6.3).
+/// `value` without spaces and tabs at its ends (OWS, RFC 9110, section 5.6.3).
 pub fn trim(value: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
@@ -139,18 +139,18 @@ pub fn trim(value: &[u8]) -> &[u8] {
     value.get(start..end).unwrap_or_default()
 }
 
-/// Whether `byte` may stand in a token (RFC 9110 section 5.6.2).
+/// Whether `byte` is valid in a token (RFC 9110, section 5.6.2).
 pub const fn is_token(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+'
         | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
 }
 
-/// Whether `byte` may stand in a field value: visible ASCII, space, tab, or one of the bytes above (RFC 9110 section 5.5).
+/// Whether `byte` is valid in a field value: visible ASCII, space, tab, or 0x80 to 0xFF (RFC 9110, section 5.5).
 pub const fn is_value(byte: u8) -> bool {
     (byte >= b' ' && byte != 0x7f) || byte == b'\t'
 }
 
-/// A number of decimal digits and nothing else; `None` also when it does not fit.
+/// A number of decimal digits only; `None` also when it overflows.
 pub fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_in_any_case_and_sit_at_their_own_place() {
+    fn names_are_case_insensitive_and_indexed_in_their_order() {
         assert_eq!(Name::from_bytes(b"IF-None-match"), Some(Name::IfNoneMatch));
         assert_eq!(Name::from_bytes(b"x-other"), None);
         for (place, (name, _)) in NAMES.iter().enumerate() {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_fields_are_joined_in_order_and_never_taken_as_one() {
+    fn repeated_fields_keep_their_order_and_are_not_a_single_value() {
         let mut fields = Fields::default();
         fields.add(Name::IfNoneMatch, b"\"a\"");
         fields.add(Name::Host, b"h");

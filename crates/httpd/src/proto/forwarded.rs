@@ -1,21 +1,19 @@
-//! Who a request came from, as the proxies in front tell it: Forwarded (RFC 7239) and X-Forwarded-For.
+//! The client of a request as reported by proxies: Forwarded (RFC 7239) and X-Forwarded-For.
 //!
-//! Each proxy appends the address that it was asked from, so only the end of the list was written by somebody who is trusted.
-//! It is read from there, past trusted proxies only; the first address that is not one of them is the client, and everything
-//! in front of it is what that client claims.
+//! Each proxy appends the address of its client, so only the end of the list comes from a trusted proxy. The list is
+//! read backwards past trusted proxies. The first other address is the client; everything before it is unverified.
 
 use std::net::IpAddr;
 
 use super::field::{self, Fields, Name};
 
-/// Most addresses that are read: no chain of proxies is as long, and a client may send a list of thousands.
+/// Maximum number of addresses that are read: more than any chain of proxies has.
 const MAX_HOPS: usize = 32;
 
-/// The address of the client of a request that a trusted proxy at the other end of the connection handed on; `None` when
-/// nobody tells one, so that the proxy itself has to stand for it.
+/// The client of a request that arrived from a trusted proxy; `None` when the fields name no address.
 ///
-/// X-Forwarded-For counts where both fields are there: a proxy that sets only one of them sets that one, and hands on the
-/// other as the client sent it.
+/// X-Forwarded-For wins over Forwarded: a proxy that sets only one of them usually sets X-Forwarded-For, and passes on
+/// the other as sent by the client.
 pub fn client(fields: &Fields, is_trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
     if fields.first(Name::XForwardedFor).is_some() {
         walk(fields, Name::XForwardedFor, address, is_trusted)
@@ -24,7 +22,7 @@ pub fn client(fields: &Fields, is_trusted: impl Fn(IpAddr) -> bool) -> Option<Ip
     }
 }
 
-/// The last address of a list that is not trusted, or the first one of all where all of them are.
+/// The last untrusted address of a list, or the first address if all are trusted.
 fn walk<'b>(
     fields: &Fields<'b>,
     name: Name,
@@ -34,7 +32,7 @@ fn walk<'b>(
     let elements: Vec<&[u8]> = fields.list(name).collect();
     let mut client = None;
     for element in elements.into_iter().rev().take(MAX_HOPS) {
-        // An element without an address ("unknown", a hidden name) ends the way back: what stands before it is hearsay.
+        // Elements before one without an address ("unknown", an obfuscated name) are unverified.
         let Some(ip) = read(element) else { break };
         client = Some(ip);
         if !is_trusted(ip) {
@@ -44,14 +42,14 @@ fn walk<'b>(
     client
 }
 
-/// The address in the `for` parameter of one element of Forwarded (RFC 7239 section 4).
+/// The address in the `for` parameter of one element of Forwarded (RFC 7239, section 4).
 pub fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut found = None;
     for pair in parameters(element) {
         let equals = memchr::memchr(b'=', pair)?;
         let (name, value) = pair.split_at_checked(equals)?;
         if field::trim(name).eq_ignore_ascii_case(b"for") {
-            // A parameter stands once; which of two counts would be a guess.
+            // A repeated parameter is ambiguous.
             if found.is_some() {
                 return None;
             }
@@ -60,7 +58,7 @@ pub fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     }
     let value = found?;
     match value {
-        // Quoted because of colons and brackets. No address needs an escape.
+        // Colons and brackets require quotes; no address needs an escape.
         [b'"', inner @ .., b'"'] => address(inner),
         value => address(value),
     }
@@ -85,7 +83,8 @@ fn parameters(element: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|pair| !pair.is_empty())
 }
 
-/// An address as proxies write it: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
+/// An address in the forms that proxies write: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or
+/// `[2001:db8::1]:80`.
 pub fn address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let ip = if let Some(rest) = text.strip_prefix('[') {
@@ -103,7 +102,7 @@ pub fn address(text: &[u8]) -> Option<IpAddr> {
     Some(ip.to_canonical())
 }
 
-/// A port, or the name that hides one (RFC 7239 section 6).
+/// A port, or an obfuscated port (RFC 7239, section 6).
 fn is_port(text: &str) -> bool {
     let is_hidden = |name: &str| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
@@ -117,7 +116,7 @@ mod tests {
     use super::*;
     use crate::proto::cidr::Network;
 
-    fn told(lines: &[(Name, &str)]) -> Option<String> {
+    fn client_of(lines: &[(Name, &str)]) -> Option<String> {
         let networks: Vec<Network> =
             ["10.0.0.0/8", "2001:db8:1::/48"].iter().map(|text| text.parse().unwrap()).collect();
         let mut fields = Fields::default();
@@ -129,11 +128,11 @@ mod tests {
     }
 
     fn by_x(value: &str) -> Option<String> {
-        told(&[(Name::XForwardedFor, value)])
+        client_of(&[(Name::XForwardedFor, value)])
     }
 
     fn by_forwarded(value: &str) -> Option<String> {
-        told(&[(Name::Forwarded, value)])
+        client_of(&[(Name::Forwarded, value)])
     }
 
     #[test]
@@ -154,11 +153,11 @@ mod tests {
     #[test]
     fn several_lines_are_one_list() {
         let lines = [(Name::XForwardedFor, "1.1.1.1"), (Name::XForwardedFor, "192.0.2.7, 10.0.0.1")];
-        assert_eq!(told(&lines).as_deref(), Some("192.0.2.7"));
+        assert_eq!(client_of(&lines).as_deref(), Some("192.0.2.7"));
     }
 
     #[test]
-    fn forwarded_is_read_in_all_its_forms() {
+    fn all_forms_of_forwarded_are_read() {
         for (value, ip) in [
             ("for=192.0.2.43", "192.0.2.43"),
             ("For=\"[2001:db8:cafe::17]:4711\"", "2001:db8:cafe::17"),
@@ -177,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_adds_in_the_field_that_its_proxy_does_not_set_counts_for_nothing() {
+    fn the_field_that_the_proxy_does_not_set_is_ignored() {
         let lines = [(Name::Forwarded, "for=1.1.1.1"), (Name::XForwardedFor, "192.0.2.7")];
-        assert_eq!(told(&lines).as_deref(), Some("192.0.2.7"));
+        assert_eq!(client_of(&lines).as_deref(), Some("192.0.2.7"));
     }
 
     #[test]
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_endless_list_only_the_end_is_read() {
+    fn only_the_end_of_a_long_list_is_read() {
         let list = vec!["10.0.0.1"; 10_000].join(",");
         assert_eq!(by_x(&format!("1.1.1.1,{list}")).as_deref(), Some("10.0.0.1"));
     }

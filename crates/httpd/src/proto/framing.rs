@@ -1,31 +1,31 @@
-//! Where a request ends and whether the connection lives on (RFC 9112 sections 6, 7 and 9).
+//! The length of a request body and the persistence of the connection (RFC 9112, sections 6, 7 and 9).
 //!
-//! This server has no use for request bodies, but must know their length exactly: what follows a body is the next request,
-//! and a body must never be taken for one. [`Drain`] eats a body that arrives in pieces.
+//! The server discards request bodies, but must find their end exactly: a body must never be parsed as the next
+//! request. [`Drain`] discards a body that arrives in pieces.
 
 use super::Rejection;
 use super::field::{self, Name, decimal};
 use super::request::{Head, Version};
 use super::response::Status;
 
-/// Longest body that is read and thrown away to keep a connection; behind a longer one the connection is closed.
+/// Maximum number of bytes of a body that is discarded to keep a connection; after a longer one it is closed.
 pub const MAX_DRAIN: u64 = 64 * 1024;
-/// Longest line of chunked framing (a size with extensions, or a trailer field): nobody needs more.
+/// Maximum number of bytes of a line in chunked framing: a size with extensions, or a trailer field.
 const MAX_CHUNK_LINE: usize = 4096;
 
-/// How the length of a request body is given.
+/// The length of a request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyLength {
-    /// So many octets follow the head; 0 when the request has no body.
+    /// Number of bytes behind the head; 0 when the request has no body.
     Bytes(u64),
     /// The body is chunked.
     Chunked,
 }
 
-/// The length of the body of a request (RFC 9112 section 6.3).
+/// The length of the body of a request (RFC 9112, section 6.3).
 ///
-/// 400 for every contradiction: two lengths, a length beside a transfer coding, a transfer coding in HTTP/1.0, a length that
-/// is not a number or does not fit; 501 for a transfer coding other than chunked.
+/// 400 for contradictions: two lengths, a length and a transfer coding, a transfer coding in HTTP/1.0, an invalid
+/// length. 501 for a transfer coding other than chunked.
 pub fn body_length(head: &Head) -> Result<BodyLength, Rejection> {
     let fields = &head.fields;
     if fields.first(Name::TransferEncoding).is_none() {
@@ -60,7 +60,7 @@ fn content_length(head: &Head) -> Result<u64, Rejection> {
     Ok(length.unwrap_or(0))
 }
 
-/// Whether the connection may serve another request after this one (RFC 9112 section 9.3).
+/// Whether the connection persists after this request (RFC 9112, section 9.3).
 pub fn keeps_alive(head: &Head) -> bool {
     match head.version {
         _ if head.fields.lists(Name::Connection, b"close") => false,
@@ -69,16 +69,16 @@ pub fn keeps_alive(head: &Head) -> bool {
     }
 }
 
-/// What a request expects before it sends its body (RFC 9110 section 10.1.1).
+/// The expectation of a request (RFC 9110, section 10.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expectation {
     /// Nothing.
     None,
-    /// An interim or final answer before the body is sent.
+    /// `100-continue`: a response before the body is sent.
     Continue,
 }
 
-/// Reads `Expect`: ignored in HTTP/1.0, 417 when it is anything but `100-continue`.
+/// Reads `Expect`: ignored in HTTP/1.0, 417 for anything but `100-continue`.
 pub fn expectation(head: &Head) -> Result<Expectation, Rejection> {
     if head.version == Version::Http10 {
         return Ok(Expectation::None);
@@ -93,46 +93,46 @@ pub fn expectation(head: &Head) -> Result<Expectation, Rejection> {
     Ok(expectation)
 }
 
-/// Eats a request body piece by piece.
+/// Discards a request body piece by piece.
 #[derive(Debug, Clone)]
 pub struct Drain {
     state: DrainState,
-    /// Octets still allowed, framing included.
+    /// Remaining number of bytes, framing included.
     budget: u64,
 }
 
 #[derive(Debug, Clone)]
 enum DrainState {
-    /// So many octets of a body or chunk are left; then what follows.
+    /// Remaining bytes of a body or chunk, and the next state.
     Bytes {
         left: u64,
         chunked: bool,
     },
-    /// The CRLF behind the data of a chunk, as far as it has come.
+    /// The part of the CRLF behind the data of a chunk that has arrived.
     ChunkEnd(Line),
     /// The line with the size of the next chunk.
     ChunkSize(Line),
-    /// Lines of the trailer section, up to an empty one.
+    /// Lines of the trailer section, which ends with an empty line.
     Trailer(Line),
     Done,
 }
 
-/// The beginning of a line of which the end has not arrived.
+/// The beginning of an incomplete line.
 type Line = Vec<u8>;
 
-/// What [`Drain::feed`] found.
+/// The result of [`Drain::feed`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Drained {
-    /// All bytes belonged to the body, and more of it is to come.
+    /// All bytes belong to the body, which goes on.
     More,
-    /// The body ended after so many of the given bytes.
+    /// The body ends after this number of the given bytes.
     Done(usize),
-    /// The body is malformed or too large to be worth reading: the connection has to be closed.
+    /// The body is malformed or too large: the connection must be closed.
     GiveUp,
 }
 
 impl Drain {
-    /// A drain for a body of this length; `None` when it is certain to be too large.
+    /// A drain for a body of this length; `None` when it is too large.
     pub fn new(length: BodyLength) -> Option<Self> {
         let state = match length {
             BodyLength::Bytes(left) if left > MAX_DRAIN => return None,
@@ -142,7 +142,7 @@ impl Drain {
         Some(Self { state, budget: MAX_DRAIN })
     }
 
-    /// Takes the next bytes that arrived behind the head.
+    /// Reads the next bytes behind the head.
     pub fn feed(&mut self, bytes: &[u8]) -> Drained {
         let mut rest = bytes;
         loop {
@@ -165,7 +165,7 @@ impl Drain {
         }
     }
 
-    /// One step over bytes that are not empty: how many it took, or `None` when they are malformed.
+    /// One step over at least one byte; returns how many bytes it consumed, `None` when they are malformed.
     fn step(&mut self, rest: &[u8]) -> Option<usize> {
         match &mut self.state {
             DrainState::Done => Some(0),
@@ -208,7 +208,8 @@ impl Drain {
     }
 }
 
-/// Adds bytes to a line: how many were taken, and the line when it is complete. `None` when it is malformed or too long.
+/// Adds bytes to a line; returns how many were consumed, and the complete line. `None` when it is malformed or too
+/// long.
 fn take_line(line: &mut Line, bytes: &[u8]) -> Option<(usize, Option<Line>)> {
     let end = memchr::memchr(b'\n', bytes);
     let piece = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
@@ -219,14 +220,14 @@ fn take_line(line: &mut Line, bytes: &[u8]) -> Option<(usize, Option<Line>)> {
     if end.is_none() {
         return Some((piece.len(), None));
     }
-    // In chunked framing a bare LF has no use but to confuse two parsers, so CRLF is required here.
+    // A bare LF in chunked framing is used for request smuggling only, so CRLF is required.
     let complete = line.strip_suffix(b"\r")?.to_vec();
     memchr::memchr2(b'\r', 0, &complete).is_none().then(|| (piece.len().saturating_add(1), Some(complete)))
 }
 
-/// The size at the start of a chunk line, extensions ignored (RFC 9112 section 7.1).
+/// The size at the start of a chunk line, extensions ignored (RFC 9112, section 7.1).
 fn chunk_size(line: &[u8]) -> Option<u64> {
-    // Space before an extension is bad but allowed; in front of the number it is not, and others refuse it.
+    // White space is allowed before an extension, not before the number.
     let digits = line.split(|byte| *byte == b';').next()?;
     if !digits.first().is_some_and(u8::is_ascii_hexdigit) {
         return None;
@@ -241,7 +242,7 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
 /// The last chunk, without trailer fields (RFC 9112, section 7.1).
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// Appends `bytes` as one chunk; nothing for no bytes, because an empty chunk is the last one.
+/// Appends `bytes` as one chunk, and nothing for no bytes: an empty chunk is the last chunk.
 pub fn write_chunk(bytes: &[u8], out: &mut Vec<u8>) {
     if bytes.is_empty() {
         return;
@@ -251,7 +252,7 @@ pub fn write_chunk(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends the line in front of a chunk of `size` bytes.
+/// Appends the size line of a chunk of `size` bytes.
 pub fn chunk_start(size: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("{size:x}\r\n").as_bytes());
 }
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_digits_that_fit_and_equal_repeats_are_one() {
+    fn a_length_is_digits_and_equal_repetitions_are_one() {
         assert_eq!(length(""), Ok(BodyLength::Bytes(0)));
         assert_eq!(length("Content-Length: 12\r\n"), Ok(BodyLength::Bytes(12)));
         assert_eq!(length("Content-Length: 12\r\nContent-Length: 12\r\n"), Ok(BodyLength::Bytes(12)));
@@ -327,7 +328,7 @@ mod tests {
         assert_eq!(expected("1.0", "tea"), Ok(Expectation::None));
     }
 
-    /// Feeds `body` cut at every place in two, and checks that both parts together end where they should.
+    /// Splits `body` at every position and checks that it ends where expected.
     fn drains(length: BodyLength, body: &[u8], rest: &[u8]) {
         let whole = [body, rest].concat();
         for cut in 0..body.len() {
@@ -338,14 +339,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_known_length_is_eaten_exactly() {
+    fn a_body_of_known_length_is_discarded_exactly() {
         drains(BodyLength::Bytes(5), b"hello", b"GET / HTTP/1.1");
         assert_eq!(Drain::new(BodyLength::Bytes(0)).unwrap().feed(b"GET"), Drained::Done(0));
         assert!(Drain::new(BodyLength::Bytes(MAX_DRAIN + 1)).is_none());
     }
 
     #[test]
-    fn a_chunked_body_is_eaten_exactly_with_extensions_and_trailers() {
+    fn a_chunked_body_is_discarded_exactly_with_extensions_and_trailers() {
         drains(BodyLength::Chunked, b"5;a=b\r\nhello\r\n0\r\n\r\n", b"GET / HTTP/1.1");
         drains(BodyLength::Chunked, b"A\r\n0123456789\r\n000\r\nTrailer: x\r\n\r\n", b"");
     }
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_chunked_body_is_given_up() {
+    fn an_endless_chunked_body_ends_the_connection() {
         let mut drain = Drain::new(BodyLength::Chunked).unwrap();
         let chunk = [b"4000\r\n".to_vec(), vec![b'x'; 0x4000], b"\r\n".to_vec()].concat();
         let outcome = (0..10).map(|_| drain.feed(&chunk)).find(|drained| *drained != Drained::More);

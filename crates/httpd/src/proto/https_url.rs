@@ -1,14 +1,14 @@
-//! From a request in clear to the https URL of the same resource (RFC 9110 section 4.2.2).
+//! The https URL of the resource of an http request (RFC 9110, section 4.2.2).
 
 use super::authority::is_authority;
 use super::field::Name;
 use super::request::Head;
 
-/// The port of https when a URL names none.
+/// The default port of https.
 const HTTPS: u16 = 443;
 
-/// The https URL for what `head` asks for. With a `port` it takes the place of the one the client named; without, that one
-/// stays. `None` when the client named no host.
+/// The https URL of the requested resource, with `port` or else the port of the request; `None` when the request names
+/// no host.
 ///
 /// Target and host are visible ASCII, as `request::parse` guarantees.
 pub fn https_url(head: &Head, port: Option<u16>) -> Option<Vec<u8>> {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn path_and_query_stay_and_the_port_is_exchanged() {
+    fn path_and_query_stay_and_the_port_is_replaced() {
         for (target, host, port, expected) in [
             ("/a%20b?c=d", "example.com", Some(443), "https://example.com/a%20b?c=d"),
             ("/", "example.com:8080", Some(8443), "https://example.com:8443/"),
@@ -76,6 +76,6 @@ mod tests {
             assert_eq!(url(&head, port).as_deref(), Some(expected));
         }
         assert_eq!(url("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", Some(443)).unwrap(), "https://h/");
-        assert_eq!(url("GET /a HTTP/1.0\r\n\r\n", Some(443)), None, "nobody knows where it wanted to go");
+        assert_eq!(url("GET /a HTTP/1.0\r\n\r\n", Some(443)), None, "a request without a host");
     }
 }

@@ -1,8 +1,8 @@
-//! Content negotiation by Accept-Encoding (RFC 9110 section 12.5.3) and by Accept for the listing (section 12.5.1).
+//! Content negotiation by Accept-Encoding (RFC 9110, section 12.5.3) and by Accept for listings (section 12.5.1).
 
 use super::field::{self, Fields, Name};
 
-/// A content coding of a file that lies compressed beside the original.
+/// A content coding, and the suffix of files that are stored in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
     /// `br` (RFC 7932), files ending in `.br`.
@@ -14,7 +14,7 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// All codings, the one with the smallest result first: that is the order among equals.
+    /// All codings by size of their result, smallest first: the order among equal weights.
     pub const ALL: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
 
     /// The name in Content-Encoding and Accept-Encoding.
@@ -26,7 +26,7 @@ impl Coding {
         }
     }
 
-    /// What is appended to the name of the original file.
+    /// The suffix that follows the name of the original file.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
@@ -36,20 +36,20 @@ impl Coding {
     }
 }
 
-/// A weight in thousandths, from 0 (not acceptable) to 1000 (RFC 9110 section 12.4.2).
+/// A weight in thousandths, from 0 (not acceptable) to 1000 (RFC 9110, section 12.4.2).
 type Weight = u16;
 
-/// The codings a client accepts and how much.
+/// The codings that a client accepts, with their weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
     codings: [Weight; 3],
     identity: Weight,
-    /// Whether identity was named itself, and so takes part in the ordering.
+    /// Whether the field names identity, which then takes part in the order.
     identity_is_named: bool,
 }
 
 impl Accepted {
-    /// Reads Accept-Encoding. Without the field only the original is sent.
+    /// Reads Accept-Encoding; without the field only identity is accepted.
     pub fn from_fields(fields: &Fields) -> Self {
         let mut weights: [Option<Weight>; 3] = [None; 3];
         let (mut identity, mut any) = (None, None);
@@ -75,7 +75,7 @@ impl Accepted {
         }
     }
 
-    /// The codings to look for, best first; those the client likes less than the original are left out.
+    /// The accepted codings, best first, without those that the client prefers less than identity.
     pub fn codings(&self) -> impl Iterator<Item = Coding> {
         let floor = if self.identity_is_named { self.identity } else { 0 };
         let mut wanted = Coding::ALL.map(|coding| (self.weight(coding), coding));
@@ -84,7 +84,7 @@ impl Accepted {
         wanted.into_iter().filter(move |(weight, _)| *weight > 0 && *weight >= floor).map(|(_, coding)| coding)
     }
 
-    /// Whether the original may be sent as it is.
+    /// Whether identity is accepted.
     pub fn identity(&self) -> bool {
         self.identity > 0
     }
@@ -94,13 +94,13 @@ impl Accepted {
     }
 }
 
-/// Whether Accept names text/html, as browsers do for pages.
+/// Whether Accept names text/html, as browsers do when they load a page.
 pub fn names_html(fields: &Fields) -> bool {
     let is_html = |(media_type, weight): (&[u8], Weight)| weight > 0 && media_type.eq_ignore_ascii_case(b"text/html");
     fields.list(Name::Accept).map(weighted).any(is_html)
 }
 
-/// Whether a client prefers JSON to HTML: the field names `application/json` with a weight that HTML does not reach.
+/// Whether Accept names `application/json` with a greater weight than HTML.
 pub fn prefers_json(fields: &Fields) -> bool {
     let (mut json, mut html) = (0, 0);
     for member in fields.list(Name::Accept) {
@@ -114,7 +114,7 @@ pub fn prefers_json(fields: &Fields) -> bool {
     json > html
 }
 
-/// A list member and its `q` parameter; a malformed weight counts as 0, so that nothing unwanted is sent.
+/// A list member and its `q` parameter; a malformed weight counts as 0 (not acceptable).
 fn weighted(member: &[u8]) -> (&[u8], Weight) {
     let mut parts = member.split(|byte| *byte == b';').map(field::trim);
     let value = parts.next().unwrap_or_default();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_what_is_not_named() {
+    fn a_star_matches_codings_that_are_not_named() {
         assert_eq!(accepted("*").0, [Brotli, Zstd, Gzip]);
         assert_eq!(accepted("gzip;q=0.5, *;q=0.1").0, [Gzip, Brotli, Zstd]);
         assert_eq!(accepted("*;q=0, gzip"), (vec![Gzip], false));
@@ -188,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_likes_the_original_better_gets_it() {
+    fn a_client_that_prefers_identity_gets_identity() {
         assert_eq!(accepted("identity, gzip;q=0.5").0, []);
         assert_eq!(accepted("identity;q=0.5, gzip").0, [Gzip]);
     }
 
     #[test]
-    fn malformed_weights_count_as_never() {
+    fn malformed_weights_count_as_zero() {
         for value in ["gzip;q=2", "gzip;q=1.5", "gzip;q=0.1234", "gzip;q=", "gzip;q=x", "gzip;q=-1", "gzip;q=.5"] {
             assert_eq!(accepted(value).0, [], "{value}");
         }

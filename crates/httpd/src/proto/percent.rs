@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Decodes `%XX` escapes (RFC 3986 section 2.1); `None` when one is malformed.
+/// Decodes `%XX` escapes (RFC 3986, section 2.1); `None` when one is malformed.
 pub fn percent_decode(raw: &[u8]) -> Option<Cow<'_, [u8]>> {
     if memchr::memchr(b'%', raw).is_none() {
         return Some(Cow::Borrowed(raw));
@@ -26,7 +26,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| digit.try_into().ok())
 }
 
-/// Appends `name` with everything escaped that is not unreserved (RFC 3986 section 2.3); slashes stay.
+/// Appends `name` with all bytes escaped except slashes and unreserved characters (RFC 3986, section 2.3).
 pub fn percent_encode(name: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in name {

@@ -1,43 +1,42 @@
-//! The header of the PROXY protocol, versions 1 and 2, with which a proxy says at the start of a connection whose it is.
+//! The header of the PROXY protocol, versions 1 and 2: the address of the client at the start of a connection.
 //!
-//! The definition is that of `HAProxy` (`doc/proxy-protocol.txt`). A header is either complete and right, or incomplete, or the
-//! connection is not what it should be: nothing is guessed. The records behind the addresses are passed over, except that a
-//! checksum, where there is one, has to be right.
+//! The definition is `doc/proxy-protocol.txt` of `HAProxy`. A header is valid, incomplete or an error. Records behind
+//! the addresses are ignored, except for the checksum.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The first bytes of version 2, which no other protocol begins with.
+/// The first bytes of version 2.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// Signature, version and command, family, length.
 const FIXED: usize = 16;
-/// The longest header of version 1, with its line end.
+/// Maximum number of bytes of a header of version 1, with its line end.
 const MAX_LINE: usize = 107;
-/// The longest header of version 2 that is read. Certificates of clients may be among its records, more is no header.
+/// Maximum number of bytes of a header of version 2; its records may include the certificate of the client.
 const MAX_HEADER: usize = 8 * 1024;
 
-/// What is known about the start of a connection.
+/// The result of [`parse`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParsedProxyHeader {
     /// More has to arrive.
     Partial,
-    /// A header of that many octets, and the address of the client; `None` when the proxy speaks for itself (a health check)
-    /// or does not know it.
+    /// Length of the header and address of the client; `None` for a connection of the proxy itself (a health check) and
+    /// for an unknown client.
     Complete(usize, Option<IpAddr>),
 }
 
-/// Why this is no header.
+/// Why the bytes are not a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The connection begins with something else.
     #[error("there is no PROXY header")]
     Missing,
-    /// It begins as one, and goes on wrongly.
+    /// It has a valid beginning only.
     #[error("the PROXY header is malformed")]
     Syntax,
-    /// It is longer than any that a proxy sends.
+    /// It is longer than the maximum.
     #[error("the PROXY header is too long")]
     TooLong,
-    /// Its checksum says that it is not what was sent.
+    /// Its checksum is wrong.
     #[error("the checksum of the PROXY header is wrong")]
     Checksum,
 }
@@ -86,7 +85,7 @@ fn version_1(bytes: &[u8]) -> Result<ParsedProxyHeader, Malformed> {
     Ok(ParsedProxyHeader::Complete(length, Some(read(source)?.to_canonical())))
 }
 
-/// Digits without a zero in front.
+/// Digits without leading zeros.
 fn is_port(text: &str) -> bool {
     let is_plain = text == "0" || !text.starts_with('0');
     is_plain && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
@@ -106,9 +105,9 @@ fn version_2(bytes: &[u8]) -> Result<ParsedProxyHeader, Malformed> {
     }
     let Some(header) = bytes.get(..length) else { return Ok(ParsedProxyHeader::Partial) };
     let rest = header.get(FIXED..).unwrap_or_default();
-    // Families: the upper half is AF_INET (1), AF_INET6 (2) or AF_UNIX (3), the lower one stream or datagram.
+    // Family byte: the upper half is AF_INET (1), AF_INET6 (2) or AF_UNIX (3), the lower one stream or datagram.
     let (source, addresses) = match (command & 0x0f, family >> 4) {
-        // LOCAL: the proxy asks on its own behalf, and what stands in the header is to be ignored.
+        // LOCAL: a connection of the proxy itself; the addresses are ignored.
         (0, _) => return Ok(ParsedProxyHeader::Complete(length, None)),
         (1, 1) => (v4(rest), 12),
         (1, 2) => (v6(rest), 36),
@@ -122,14 +121,14 @@ fn version_2(bytes: &[u8]) -> Result<ParsedProxyHeader, Malformed> {
 }
 
 fn v4(addresses: &[u8]) -> Option<IpAddr> {
-    addresses.first_chunk::<4>().map(|octets| IpAddr::from(*octets))
+    addresses.first_chunk::<4>().map(|bytes| IpAddr::from(*bytes))
 }
 
 fn v6(addresses: &[u8]) -> Option<IpAddr> {
-    addresses.first_chunk::<16>().map(|octets| IpAddr::from(*octets).to_canonical())
+    addresses.first_chunk::<16>().map(|bytes| IpAddr::from(*bytes).to_canonical())
 }
 
-/// Passes over the records (type, length in two octets, value); a CRC-32C among them must be that of the header.
+/// Checks the records (type, two bytes of length, value); a CRC-32C record must match the header.
 fn check(header: &[u8], mut records: &[u8]) -> Result<(), Malformed> {
     const CRC32C: u8 = 0x03;
     while !records.is_empty() {
@@ -138,7 +137,7 @@ fn check(header: &[u8], mut records: &[u8]) -> Result<(), Malformed> {
         let (value, rest) = records.get(3..).and_then(|rest| rest.split_at_checked(length)).ok_or(Malformed::Syntax)?;
         if *kind == CRC32C {
             let sum = value.try_into().map(u32::from_be_bytes).map_err(|_| Malformed::Syntax)?;
-            // It is made over the whole header, with itself as zero.
+            // It covers the whole header, with the checksum as zero.
             let place = header.len().saturating_sub(rest.len()).saturating_sub(4);
             let (before, behind) = header.split_at_checked(place).unwrap_or_default();
             let behind = behind.get(4..).unwrap_or_default();
@@ -151,7 +150,7 @@ fn check(header: &[u8], mut records: &[u8]) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// The Castagnoli CRC (RFC 3720 appendix B.4), bit by bit: a header comes once in a connection.
+/// The Castagnoli CRC (RFC 3720, appendix B.4), bit by bit: there is one header per connection.
 fn crc32c<'b>(bytes: impl Iterator<Item = &'b u8>) -> u32 {
     const POLYNOMIAL: u32 = 0x82f6_3b78;
     let step = |sum: u32| if sum & 1 == 1 { (sum >> 1) ^ POLYNOMIAL } else { sum >> 1 };
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_has_to_be_right() {
+    fn a_wrong_checksum_is_an_error() {
         assert_eq!(crc32c(b"123456789".iter()), 0xe306_9283);
         let mut bytes = header(0x21, 0x11, &[&V4[..], &[0x03, 0, 4, 0, 0, 0, 0], &[0x01, 0, 1, b'x']].concat());
         let sum = crc32c(bytes.iter()).to_be_bytes();
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_of_a_header_wants_more() {
+    fn every_prefix_of_a_header_is_incomplete() {
         for whole in [header(0x21, 0x11, &V4), b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n".to_vec()] {
             for end in 0..whole.len() {
                 assert_eq!(parse(&whole[..end]), Ok(ParsedProxyHeader::Partial), "{end}");

@@ -1,43 +1,43 @@
-//! Byte ranges (RFC 9110 section 14).
+//! Byte ranges (RFC 9110, section 14).
 //!
-//! A Range field either selects something, or cannot be satisfied, or is ignored; what is junk is ignored, as the RFC asks,
-//! and what would be a waste (many small parts, more bytes than the file has) is ignored as well.
+//! A Range field selects parts, is unsatisfiable, or is ignored. Ignored are invalid fields, as the RFC requires, and
+//! wasteful ones: many small parts, or more bytes than the file has.
 
 use super::field::{self, decimal};
 
-/// Most parts of one answer; more is a mistake or an attempt to make a small file expensive.
+/// Maximum number of parts of a response; bounds the cost of a small file.
 pub const MAX_PARTS: usize = 16;
 
-/// One part of a file: the first octet and how many; never empty.
+/// One part of a file; never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// Offset of the first octet.
+    /// Offset of the first byte.
     pub start: u64,
-    /// Number of octets, at least 1.
+    /// Number of bytes, at least 1.
     pub length: u64,
 }
 
 impl Part {
-    /// Offset of the last octet, as `Content-Range` names it.
+    /// Offset of the last byte, as in `Content-Range`.
     pub fn last(&self) -> u64 {
         self.start.saturating_add(self.length).saturating_sub(1)
     }
 }
 
-/// What a Range field means for a file of a certain size.
+/// The meaning of a Range field for a file of a certain size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
     /// The field is ignored: the whole file with 200.
     Whole,
     /// One part: 206 with `Content-Range`.
     One(Part),
-    /// Several parts in the order asked for: 206 as `multipart/byteranges`.
+    /// Several parts in the requested order: 206 as `multipart/byteranges`.
     Several(Vec<Part>),
     /// 416: none of the ranges lies within the file.
     Unsatisfiable,
 }
 
-/// Reads the value of a Range field for a file of `size` octets.
+/// Reads the value of a Range field for a file of `size` bytes.
 pub fn select(value: &[u8], size: u64) -> Selection {
     let Some(set) = byte_ranges(value) else { return Selection::Whole };
     let mut parts = Vec::new();
@@ -64,7 +64,7 @@ pub fn select(value: &[u8], size: u64) -> Selection {
     }
 }
 
-/// What follows `bytes=`; the unit is a token and so compared in any case.
+/// The text behind `bytes=`; the unit is case-insensitive.
 fn byte_ranges(value: &[u8]) -> Option<&[u8]> {
     let (unit, set) = value.split_at_checked(memchr::memchr(b'=', value)?)?;
     if unit.eq_ignore_ascii_case(b"bytes") { set.get(1..) } else { None }
@@ -83,7 +83,7 @@ fn range(spec: &[u8], size: u64) -> Spec {
     let last = last.get(1..).unwrap_or_default();
     let number = |digits: &[u8]| {
         let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-        // More digits than fit lie past the end of every file.
+        // A number that overflows lies past the end of every file.
         is_number.then(|| decimal(digits).unwrap_or(u64::MAX))
     };
     let (start, end) = match (number(first), number(last)) {
@@ -99,11 +99,11 @@ fn range(spec: &[u8], size: u64) -> Spec {
     }
 }
 
-/// Joins parts that overlap or touch, where they stand next to each other in the request or anywhere before.
+/// Joins parts that overlap or touch, also if they are not adjacent in the request.
 fn merge(parts: Vec<Part>) -> Vec<Part> {
     let mut merged: Vec<Part> = Vec::with_capacity(parts.len());
     for mut part in parts {
-        // At most MAX_PARTS parts, so looking at every earlier one is cheap.
+        // There are at most MAX_PARTS earlier parts.
         while let Some(at) = merged.iter().position(|other| touches(*other, part)) {
             part = union(merged.remove(at), part);
         }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn junk_backwards_and_other_units_are_ignored() {
+    fn invalid_and_backward_ranges_and_other_units_are_ignored() {
         for value in [
             "",
             "bytes",
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_ever_leaves_the_file() {
+    fn every_part_lies_within_the_file() {
         for size in [0, 1, 2, 10, u64::MAX] {
             for value in ["bytes=0-0,2-2,4-", "bytes=-1,0-18446744073709551615", "bytes=1-1,-2"] {
                 let parts = match select(value.as_bytes(), size) {

@@ -1,22 +1,22 @@
-//! The head of a request: request line and fields (RFC 9112 sections 2 to 5).
+//! The head of a request: request line and fields (RFC 9112, sections 2 to 5).
 //!
-//! [`parse`] is given what has arrived so far and either wants more, hands out a checked [`Head`] that borrows from the
-//! buffer, or rejects. It is strict wherever leniency has led to request smuggling, and lenient only where the RFC asks
-//! for it: empty lines before the request line, and a bare LF as the end of a line.
+//! [`parse`] reads the bytes that have arrived: they are incomplete, a checked [`Head`] that borrows from the buffer,
+//! or an error. It is lenient only where the RFC requires it: empty lines before the request line, and a bare LF as the
+//! end of a line. Leniency elsewhere has led to request smuggling.
 
 use super::Rejection;
 use super::authority::is_authority;
 use super::field::{self, Fields, Name};
 use super::response::Status;
 
-/// Longest request line, in octets. RFC 9112 section 3 asks for at least 8,000; longer ones are a mistake or an attack.
+/// Maximum number of bytes of a request line; RFC 9112, section 3, recommends at least 8,000.
 pub const MAX_REQUEST_LINE: usize = 16 * 1024;
-/// Longest head, in octets: what one connection may make the server hold before it has said anything useful.
+/// Maximum number of bytes of a head; bounds the memory of a connection.
 pub const MAX_HEAD: usize = 32 * 1024;
-/// Most field lines: bounds the work per head; browsers send about twenty.
+/// Maximum number of field lines; bounds the work per head. Browsers send about twenty.
 pub const MAX_FIELDS: usize = 100;
 
-/// The request method (RFC 9110 section 9), as far as this server tells methods apart.
+/// The request method (RFC 9110, section 9), as far as this server distinguishes methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// GET
@@ -25,12 +25,12 @@ pub enum Method {
     Head,
     /// OPTIONS
     Options,
-    /// A method that exists but is not allowed on files: answered with 405.
+    /// A known method that is not allowed on files: 405.
     NotAllowed,
 }
 
 impl Method {
-    /// The methods this server answers, as the value of `Allow`.
+    /// The allowed methods, as the value of `Allow`.
     pub const ALLOWED: &'static str = "GET, HEAD, OPTIONS";
 
     /// Methods are case-sensitive: `get` is an unknown method, not GET.
@@ -45,7 +45,7 @@ impl Method {
     }
 }
 
-/// The protocol version that decides about framing and persistence. A minor version above 1 counts as 1.1.
+/// The protocol version, for framing and persistence. A minor version above 1 counts as 1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// HTTP/1.0
@@ -72,7 +72,7 @@ impl Version {
 pub struct Head<'b> {
     /// The method.
     pub method: Method,
-    /// The request target as sent (RFC 9112 section 3.2): visible ASCII, not yet taken apart.
+    /// The request target as sent (RFC 9112, section 3.2): visible ASCII, not yet parsed.
     pub target: &'b [u8],
     /// The version.
     pub version: Version,
@@ -82,20 +82,20 @@ pub struct Head<'b> {
     pub line: &'b [u8],
 }
 
-/// What [`parse`] found.
+/// The result of [`parse`].
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it lives on the stack for one request; a box would cost an allocation")]
 pub enum Parsed<'b> {
-    /// The head is not complete; call again with more bytes.
+    /// The head is incomplete.
     Partial,
-    /// A head, and how many octets of the buffer it took.
+    /// A head, and its length in bytes.
     Complete(Head<'b>, usize),
 }
 
 /// Reads one head from the start of `bytes`.
 ///
-/// Malformed syntax is a 400, a line that is too long 414, fields that are too long or too many 431, an unknown method
-/// 501, another major version 505. The rejection comes as soon as it is certain, also on an incomplete head.
+/// 400 for malformed syntax, 414 for a request line that is too long, 431 for fields that are too long or too many, 501
+/// for an unknown method, 505 for another major version; also on an incomplete head, as soon as the error is certain.
 pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Rejection> {
     let mut lines = Lines { bytes, position: 0 };
     let line = loop {
@@ -127,7 +127,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Rejection> {
     Ok(Parsed::Complete(head, lines.position))
 }
 
-/// The request line of a head that could not be parsed, as far as it can be told, for the access log.
+/// The request line of a malformed head, for the access log.
 pub fn first_line(bytes: &[u8]) -> &[u8] {
     let mut lines = Lines { bytes, position: 0 };
     loop {
@@ -148,7 +148,7 @@ const TOO_LONG: Rejection = Rejection::new(Status::URI_TOO_LONG, "The request ta
 
 fn incomplete_line<'b>(lines: &Lines<'b>) -> Result<Parsed<'b>, Rejection> {
     let started = lines.bytes.get(lines.position..).unwrap_or_default();
-    // The CR of the line end may have come without its LF.
+    // The CR of the line end may have arrived without its LF.
     let started = started.strip_suffix(b"\r").unwrap_or(started);
     if started.len() > MAX_REQUEST_LINE { Err(TOO_LONG) } else { Ok(Parsed::Partial) }
 }
@@ -193,7 +193,7 @@ fn field_line<'b>(line: &'b [u8], fields: &mut Fields<'b>) -> Result<(), Rejecti
     Ok(())
 }
 
-/// Exactly one Host in HTTP/1.1, at most one in HTTP/1.0, and a well-formed one (RFC 9112 section 3.2).
+/// Checks Host: exactly one in HTTP/1.1, at most one in HTTP/1.0, well-formed (RFC 9112, section 3.2).
 fn check_host(head: &Head) -> Result<(), Rejection> {
     if head.fields.repeats(Name::Host) {
         return Err(Rejection::bad_request("There is more than one Host field."));
@@ -206,14 +206,14 @@ fn check_host(head: &Head) -> Result<(), Rejection> {
     }
 }
 
-/// Lines that end in CRLF or LF; anything else that looks like the end of a line is an error.
+/// Lines that end in CRLF or LF; a bare CR is an error.
 struct Lines<'b> {
     bytes: &'b [u8],
     position: usize,
 }
 
 impl<'b> Lines<'b> {
-    /// The next line without its end; `None` when it has not arrived completely.
+    /// The next line without its end; `None` when it is incomplete.
     fn next(&mut self) -> Result<Option<&'b [u8]>, Rejection> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let Some(length) = memchr::memchr(b'\n', rest) else { return Ok(None) };
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_head_is_taken_apart() {
+    fn an_ordinary_head_is_parsed() {
         let head = head("GET /a?b HTTP/1.1\r\nHost: example.com:80\r\nRange:  bytes=0-1 \r\nX-Other: y\r\n\r\n");
         assert_eq!((head.method, head.version, head.target), (Method::Get, Version::Http11, &b"/a?b"[..]));
         assert_eq!(head.fields.first(Name::Range), Some(&b"bytes=0-1"[..]));
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_of_a_head_wants_more() {
+    fn every_prefix_of_a_head_is_incomplete() {
         let text = "\r\nGET /a HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n";
         for end in 0..text.len() {
             assert!(matches!(parse(&text.as_bytes()[..end]), Ok(Parsed::Partial)), "{:?}", &text[..end]);
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_methods_are_501_and_known_ones_that_are_not_allowed_are_told_apart() {
+    fn unknown_methods_are_501_and_known_ones_that_are_not_allowed_are_distinguished() {
         assert_eq!(with_line("get / HTTP/1.1"), 501);
         assert_eq!(with_line("BREW / HTTP/1.1"), 501);
         assert_eq!(head("DELETE / HTTP/1.1\r\nHost: h\r\n\r\n").method, Method::NotAllowed);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_of_8000_octets_is_taken_and_one_beyond_the_limit_is_414() {
+    fn a_target_of_8000_bytes_is_accepted_and_one_beyond_the_limit_is_414() {
         assert_eq!(head(&format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(7999))).target.len(), 8000);
         assert_eq!(with_line(&format!("GET /{} HTTP/1.1", "a".repeat(MAX_REQUEST_LINE))), 414);
         assert_eq!(rejected(&"a".repeat(MAX_REQUEST_LINE + 1)), 414);

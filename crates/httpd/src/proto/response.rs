@@ -1,8 +1,8 @@
-//! The head of an answer (RFC 9112 section 4, RFC 9110 section 15): status line and fields, written into a buffer.
+//! The head of a response (RFC 9112, section 4; RFC 9110, section 15): status line and fields, written into a buffer.
 
 use std::fmt;
 
-/// A status code this server sends (RFC 9110 section 15).
+/// A status code this server sends (RFC 9110, section 15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status(u16);
 
@@ -38,7 +38,7 @@ impl Status {
         self.0
     }
 
-    /// Whether the client is to request another URL.
+    /// Whether the response redirects to another URL.
     pub const fn is_redirect(self) -> bool {
         matches!(self.0, 301 | 302 | 307 | 308)
     }
@@ -81,7 +81,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// Appends one field. The value must not hold a line break; whoever puts foreign bytes into one encodes them before.
+/// Appends one field. The value must not have a line break; callers encode untrusted bytes.
 pub fn field(out: &mut Vec<u8>, name: &str, value: impl AsRef<[u8]>) {
     debug_assert!(!value.as_ref().iter().any(|byte| matches!(byte, b'\r' | b'\n')), "a line break in {name}");
     out.extend_from_slice(name.as_bytes());

@@ -1,7 +1,7 @@
-//! The request target (RFC 9112 section 3.2) and the path inside it (RFC 3986 section 3.3).
+//! The request target (RFC 9112, section 3.2) and its path (RFC 3986, section 3.3).
 //!
-//! The path is decoded once and then split into segments; the same segments serve every later rule and the opening of the
-//! file, so no rule can see another path than the one that is opened.
+//! The path is decoded once and split into segments. Every later rule and the opening of the file use these segments,
+//! so no rule sees another path than the one that is opened.
 
 use std::borrow::Cow;
 
@@ -11,32 +11,32 @@ use super::percent::percent_decode;
 use super::request::Method;
 use super::response::Status;
 
-/// The forms of a request target that this server answers.
+/// The forms of a request target that this server accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target<'b> {
     /// A resource: its path and query.
     Resource {
         /// The decoded path.
         path: Path<'b>,
-        /// The path as it was sent, beginning with a slash.
+        /// The path as sent, beginning with a slash.
         raw_path: &'b [u8],
-        /// What followed the first question mark, if there was one.
+        /// The query behind the first question mark, if there is one.
         query: Option<&'b [u8]>,
     },
-    /// The server as a whole: `*` for OPTIONS, or the authority that CONNECT names, for methods that are not allowed.
+    /// The server as a whole: `*` for OPTIONS, or the authority of CONNECT and other methods that are not allowed.
     Server,
 }
 
-/// A decoded path: segments joined by single slashes, none of them empty, `.` or `..`, none holding a slash or a NUL.
+/// A decoded path: segments joined by slashes; no segment is empty, `.` or `..` or has a slash or a NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path<'b> {
     relative: Cow<'b, [u8]>,
-    /// Whether the path asked for a folder: it ended in a slash (or in a dot segment).
+    /// Whether the path names a folder: it ends in a slash or a dot segment.
     pub is_folder: bool,
 }
 
 impl Path<'_> {
-    /// The same path, borrowed from nothing.
+    /// The same path with owned segments.
     pub fn into_owned(self) -> Path<'static> {
         Path { relative: Cow::Owned(self.relative.into_owned()), is_folder: self.is_folder }
     }
@@ -52,10 +52,10 @@ impl Path<'_> {
     }
 }
 
-/// Takes a request target apart; `bytes` must be visible ASCII, as [`super::request::parse`] guarantees.
+/// Parses a request target; `bytes` must be visible ASCII, as [`super::request::parse`] guarantees.
 ///
-/// 400 for a form that does not fit the method, a malformed escape, an encoded NUL, or a path above the root; 404 for an
-/// encoded slash, because no file name can hold one.
+/// 400 for a form that does not fit the method, a malformed escape, an encoded NUL or a path above the root; 404 for an
+/// encoded slash, which no file name can have.
 pub fn parse(bytes: &[u8], method: Method) -> Result<Target<'_>, Rejection> {
     let origin = match bytes {
         [b'/', ..] => bytes,
@@ -71,8 +71,8 @@ pub fn parse(bytes: &[u8], method: Method) -> Result<Target<'_>, Rejection> {
     Ok(Target::Resource { path: decode_path(raw_path)?, raw_path, query })
 }
 
-/// What follows the authority of `http://authority/path` (RFC 9112 section 3.2.2). The authority takes the place of Host,
-/// which this server needs for nothing but its form.
+/// The part of `http://authority/path` behind the authority (RFC 9112, section 3.2.2), which replaces Host; the server
+/// checks only the form of both.
 fn absolute_form(bytes: &[u8]) -> Result<&[u8], Rejection> {
     const MALFORMED: Rejection = Rejection::bad_request("The request target is neither a path nor an http URL.");
     let scheme_end = memchr::memmem::find(bytes, b"://").ok_or(MALFORMED)?;
@@ -113,7 +113,7 @@ pub fn decode_path(raw: &[u8]) -> Result<Path<'_>, Rejection> {
     Ok(Path { relative: Cow::Owned(relative), is_folder })
 }
 
-/// The common case, which needs no copy: nothing encoded, no empty segment, no segment that begins with a dot.
+/// The common case without a copy: nothing encoded, no empty segment, no segment that begins with a dot.
 fn plain_path(raw: &[u8]) -> Option<Path<'_>> {
     let relative = raw.strip_prefix(b"/")?;
     let mut previous = b'/';
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_paths_are_taken_as_they_are() {
+    fn plain_paths_are_not_changed() {
         assert_eq!(decoded("/"), Ok((String::new(), true)));
         assert_eq!(decoded("/a/b.txt"), Ok(("a/b.txt".into(), false)));
         assert_eq!(decoded("/a/b/"), Ok(("a/b".into(), true)));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_segments_vanish_so_a_path_never_begins_with_two_slashes() {
+    fn empty_segments_are_removed_so_a_path_never_begins_with_two_slashes() {
         assert_eq!(decoded("//example.com//a"), Ok(("example.com/a".into(), false)));
         assert_eq!(decoded("///"), Ok((String::new(), true)));
     }
@@ -219,12 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn the_asterisk_is_for_options_alone() {
+    fn the_asterisk_is_valid_for_options_only() {
         assert_eq!(parse(b"*", Method::Options), Ok(Target::Server));
     }
 
     #[test]
-    fn an_authority_is_for_methods_that_are_not_allowed() {
+    fn an_authority_is_valid_for_methods_that_are_not_allowed() {
         assert_eq!(parse(b"example.com:443", Method::NotAllowed), Ok(Target::Server));
         assert!(parse(b"example.com:443", Method::Get).is_err());
     }

@@ -9,6 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use super::banner::Url;
+
 /// A browser that was started.
 pub(crate) struct Browser {
     name: String,
@@ -16,8 +18,8 @@ pub(crate) struct Browser {
 }
 
 /// Opens the first HTTP URL in the first browser of `$BROWSER` that starts, else with `xdg-open`.
-pub(crate) fn open(urls: &[String]) -> Option<Browser> {
-    let Some(url) = urls.iter().find(|url| url.starts_with("http")) else {
+pub(crate) fn open(urls: &[Url]) -> Option<Browser> {
+    let Some(url) = urls.iter().map(|url| &url.text).find(|url| url.starts_with("http")) else {
         log::warn!("open a browser: there is no HTTP URL");
         return None;
     };

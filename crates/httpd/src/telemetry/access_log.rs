@@ -7,12 +7,16 @@ mod format;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use common::SafeText;
+use common::logger::Color;
 use common::sync::Mutex;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::clock::Clock;
@@ -32,7 +36,7 @@ const PIPE_BUF: usize = 4096;
 /// The format of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineFormat {
-    /// Short, for terminals: time, status, request, size, client.
+    /// Short, for terminals: time, status, request, size, duration, client.
     Dev,
     /// The Combined Log Format of Apache and nginx.
     Combined,
@@ -67,49 +71,65 @@ pub struct LogEntry<'a> {
     pub begun: Instant,
 }
 
-/// An entry that outlives its request, for responses that are sent by the blocking pool.
+/// An entry that outlives its request, for responses that are not sent when the handler returns.
 #[derive(Debug, Clone)]
 pub struct OwnedLogEntry {
     /// The address of the client.
     pub peer: Peer,
-    line: Vec<u8>,
-    status: u16,
     /// Bytes of the body that were sent.
     pub bytes: u64,
-    referer: Option<Vec<u8>>,
-    user_agent: Option<Vec<u8>>,
+    /// Which thread serves the response.
+    pub served_by: ServedBy,
+    /// Request line, Referer and User-Agent, in one allocation.
+    text: Vec<u8>,
+    line_length: usize,
+    referer_length: Option<usize>,
+    has_user_agent: bool,
+    status: u16,
     user: Option<Arc<[u8]>>,
+    cache: Option<CacheStatus>,
     begun: Instant,
 }
 
 impl From<LogEntry<'_>> for OwnedLogEntry {
     fn from(entry: LogEntry) -> Self {
+        let (referer, user_agent) = (entry.referer.unwrap_or_default(), entry.user_agent.unwrap_or_default());
         Self {
             peer: entry.peer,
-            line: entry.line.to_vec(),
-            status: entry.status,
             bytes: entry.bytes,
-            referer: entry.referer.map(<[u8]>::to_vec),
-            user_agent: entry.user_agent.map(<[u8]>::to_vec),
+            served_by: entry.served_by,
+            text: [entry.line, referer, user_agent].concat(),
+            line_length: entry.line.len(),
+            referer_length: entry.referer.map(<[u8]>::len),
+            has_user_agent: entry.user_agent.is_some(),
+            status: entry.status,
             user: entry.user,
+            cache: entry.cache,
             begun: entry.begun,
         }
     }
 }
 
 impl OwnedLogEntry {
+    /// The request line, for messages.
+    pub fn line(&self) -> SafeText<'_> {
+        SafeText(self.as_entry().line)
+    }
+
     /// The entry as borrowed data.
     pub fn as_entry(&self) -> LogEntry<'_> {
+        let (line, rest) = self.text.split_at(self.line_length);
+        let (referer, user_agent) = rest.split_at(self.referer_length.unwrap_or(0));
         LogEntry {
             peer: self.peer,
-            line: &self.line,
+            line,
             status: self.status,
             bytes: self.bytes,
-            referer: self.referer.as_deref(),
-            user_agent: self.user_agent.as_deref(),
+            referer: self.referer_length.map(|_| referer),
+            user_agent: self.has_user_agent.then_some(user_agent),
             user: self.user.clone(),
-            served_by: ServedBy::Blocking,
-            cache: None,
+            served_by: self.served_by,
+            cache: self.cache,
             begun: self.begun,
         }
     }
@@ -128,8 +148,12 @@ pub struct Sink {
 impl Sink {
     /// Standard output.
     pub fn stdout() -> io::Result<Self> {
-        let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        Ok(Self::new(None, file))
+        Ok(Self::new(None, File::from(io::stdout().as_fd().try_clone_to_owned()?)))
+    }
+
+    /// Standard error.
+    pub fn stderr() -> io::Result<Self> {
+        Ok(Self::new(None, File::from(io::stderr().as_fd().try_clone_to_owned()?)))
     }
 
     /// A file, which is created if necessary; lines are appended.
@@ -142,11 +166,22 @@ impl Sink {
         Self { path, file: Mutex::new(file), failed: AtomicBool::new(false), cut: AtomicBool::new(false) }
     }
 
-    /// Reopens the file at its path after it was renamed.
+    /// Whether lines are coloured.
+    pub fn is_colored(&self, color: Color) -> bool {
+        color.applies_to(&*self.file.lock())
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.file.lock().is_terminal()
+    }
+
+    /// Reopens a regular file at its path after it was renamed.
     pub fn reopen(&self) -> io::Result<()> {
-        if let Some(path) = &self.path {
-            let file = append_to(path)?;
-            *self.file.lock() = file;
+        let mut file = self.file.lock();
+        if let Some(path) = &self.path
+            && file.metadata().is_ok_and(|metadata| metadata.is_file())
+        {
+            *file = append_to(path)?;
             self.failed.store(false, Ordering::Relaxed);
         }
         Ok(())
@@ -209,7 +244,12 @@ impl Sink {
     }
 }
 
-fn append_to(path: &PathBuf) -> io::Result<File> {
+/// Opens a log. A FIFO is opened for reading as well, because else the call would wait for a reader (fifo(7)).
+fn append_to(path: &Path) -> io::Result<File> {
+    let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
+    if is_fifo {
+        return OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+    }
     OpenOptions::new().append(true).create(true).open(path)
 }
 
@@ -228,13 +268,13 @@ pub struct AccessLog {
 impl AccessLog {
     /// A log of this format; without a sink nothing is logged.
     pub fn new(format: LineFormat, color: bool, sink: Option<Arc<Sink>>) -> Self {
-        let is_interactive = sink.as_ref().is_some_and(|sink| sink.path.is_none()) && io::stdout().is_terminal();
+        let is_interactive = sink.as_ref().is_some_and(|sink| sink.is_terminal());
         Self { format, color, sink, buffer: Vec::new(), is_interactive, written_at: 0 }
     }
 
     /// Whether lines contain durations.
     pub fn has_durations(&self) -> bool {
-        self.sink.is_some() && self.format == LineFormat::Json
+        self.sink.is_some() && matches!(self.format, LineFormat::Json | LineFormat::Dev)
     }
 
     /// Adds a line.
@@ -243,7 +283,7 @@ impl AccessLog {
             return;
         }
         match self.format {
-            LineFormat::Dev => dev(&mut self.buffer, clock, entry, self.color),
+            LineFormat::Dev => dev(&mut self.buffer, clock, entry, duration, self.color),
             LineFormat::Combined => combined(&mut self.buffer, clock, entry),
             LineFormat::Common => common(&mut self.buffer, clock, entry),
             LineFormat::Json => json(&mut self.buffer, clock, entry, duration),

@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     fn metrics(workers: usize) -> Metrics {
-        Metrics::new(workers, ConnectionLimiter::new(1, None), Arc::default(), None)
+        Metrics::new(workers, ConnectionLimiter::new(1, None), Arc::new(Shutdown::new(Duration::ZERO)), None)
     }
 
     #[test]

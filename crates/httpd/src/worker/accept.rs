@@ -8,8 +8,10 @@ use nix::errno::Errno;
 use socket2::Socket;
 
 use super::Worker;
+use super::handover::AcceptedSocket;
 use super::slots::{FIRST_LISTENER, Slots};
 use crate::connection::{Connection, Phase};
+use crate::net::connection_limit::Limit;
 use crate::net::listener::{Listener, Role};
 use crate::net::peer::Peer;
 use crate::net::stream::ClientStream;
@@ -20,6 +22,10 @@ use crate::tls::session::Session;
 const MAX_ACCEPTS: usize = 64;
 /// Pause of accepting when file descriptors or memory run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections among which an idle one is looked for, so that a flood of new connections costs little.
+const MAX_IDLE_SCAN: usize = 256;
+/// Seconds for which a new connection may be silent before it counts as idle.
+const MIN_SILENCE: u32 = 2;
 /// Seconds between two warnings about such a pause.
 const WARNING_INTERVAL: u32 = 60;
 
@@ -101,7 +107,7 @@ impl Worker {
             match listener.accept() {
                 Ok((socket, peer)) => {
                     let role = listener.role;
-                    self.admit(socket, peer, role);
+                    self.admit(AcceptedSocket { socket, peer, role, handovers: 0 });
                 }
                 Err(error) => {
                     match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
@@ -119,23 +125,63 @@ impl Worker {
         true
     }
 
-    /// Admits and serves a connection, or rejects it.
-    fn admit(&mut self, socket: Socket, peer: Peer, role: Role) {
+    /// Admits and serves a connection. At a limit, it closes an idle connection, else asks another worker to do so, else
+    /// rejects the new one.
+    pub(super) fn admit(&mut self, accepted: AcceptedSocket) {
+        let (peer, role) = (accepted.peer, accepted.role);
         let Some(has_proxy_header) = self.handler.expects_proxy_header(peer) else {
             return log::info!("{peer}: is no trusted proxy");
         };
-        let Some(permit) = self.limiter.admit(self.handler.counted(peer)) else {
-            return self.reject_over_limit(socket, peer, role);
+        let counted = self.handler.counted(peer);
+        let permit = self.limiter.admit(counted).or_else(|limit| {
+            let closed = self.close_idle((limit == Limit::OfAddress).then_some(counted));
+            if closed { self.limiter.admit(counted) } else { Err(limit) }
+        });
+        let permit = match permit {
+            Ok(permit) => permit,
+            Err(limit) => {
+                if let Some(accepted) = self.handover.pass_on(accepted) {
+                    self.limiter.count_rejection(limit);
+                    self.reject_over_limit(accepted.socket, peer, role);
+                }
+                return;
+            }
         };
-        let Some(stream) = self.stream(socket, role) else { return };
+        let Some(stream) = self.stream(accepted.socket, role) else { return };
         let deadline = self.handler.clock.deadline(self.limits.header_timeout);
-        let mut connection = Connection::new(stream, peer, role, permit, self.limits.max_rate, deadline);
+        let mut connection =
+            Connection::new(stream, peer, role, permit, self.limits.max_rate, deadline, self.handler.clock.batch());
         if has_proxy_header {
             connection.phase = Phase::ProxyHeader;
         }
         // Reads before waiting, because the request often arrives with the connection, perhaps after this wake-up.
         self.handler.clock.new_batch();
         self.serve(connection, None);
+    }
+
+    /// Closes the idle connection that was used longest ago among some of them, of `peer` if there is one; whether it found
+    /// one.
+    fn close_idle(&mut self, peer: Option<Peer>) -> bool {
+        let new_deadline = self.handler.clock.deadline(self.limits.header_timeout);
+        // A client that just connected is about to send a request.
+        let is_new = |connection: &Connection| !connection.served && connection.deadline + MIN_SILENCE > new_deadline;
+        let count = self.slots.len();
+        let mut oldest: Option<(u64, usize)> = None;
+        for _ in 0..count.min(MAX_IDLE_SCAN) {
+            self.next_idle = (self.next_idle + 1) % count;
+            let Some(connection) = self.slots.get_mut(self.next_idle) else { continue };
+            if connection.is_idle()
+                && !is_new(connection)
+                && peer.is_none_or(|peer| connection.counted() == peer)
+                && oldest.is_none_or(|(last_used, _)| connection.last_used < last_used)
+                && connection.is_silent()
+            {
+                oldest = Some((connection.last_used, self.next_idle));
+            }
+        }
+        let Some((_, slot)) = oldest else { return false };
+        self.slots.close(slot);
+        true
     }
 
     fn stream(&self, socket: Socket, role: Role) -> Option<ClientStream> {

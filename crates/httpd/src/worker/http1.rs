@@ -16,6 +16,8 @@ use crate::proto::Rejection;
 use crate::proto::framing::{self, BodyLength, Drain, Drained, Expectation, MAX_DRAIN};
 use crate::proto::request::{self, Head, MAX_HEAD, Parsed, Version};
 use crate::proto::response::{Framing, KeepAlive, Response};
+use crate::telemetry::access_log::OwnedLogEntry;
+use crate::telemetry::metrics::ServedBy;
 
 /// Bytes of one receive: more than the largest head, so that any head fits behind the pending bytes.
 const RECEIVE_SIZE: usize = 64 * 1024;
@@ -126,6 +128,7 @@ impl Http1<'_> {
                 return self.keep_pending(connection, unread);
             };
             unread.start += answered.taken;
+            (connection.served, connection.last_used) = (true, self.handler.clock.batch());
             let job = self.deliver(connection, answered, unread);
             if job.is_some() || !matches!(connection.phase, Phase::Idle | Phase::Draining(_)) {
                 return job;
@@ -211,7 +214,7 @@ impl Http1<'_> {
     /// Sends the response, or what fits the socket. Without a job, and with a phase for further requests, the next request
     /// is processed.
     fn deliver(&mut self, connection: &mut Connection, answered: Answered, unread: Unread) -> Option<Job> {
-        let Answered { reply: Reply { body, log_entry }, chunked, phase, .. } = answered;
+        let Answered { reply: Reply { body, mut log_entry }, chunked, phase, .. } = answered;
         connection.phase = match phase {
             // Closing while the client still sends would reset the connection before the response is read.
             Phase::Closed if unread.start < unread.end => Phase::Closing,
@@ -221,11 +224,22 @@ impl Http1<'_> {
             connection.deadline = self.handler.clock.deadline(self.limits.header_timeout);
         }
         let body = match body {
-            ResponseBody::Cached(file, range) => match self.send_cached(connection, &file.body[range.clone()]) {
-                Ok(0) => ResponseBody::Empty,
-                Ok(left) => ResponseBody::Cached(file, range.end - left..range.end),
-                Err(_) => return close(connection),
-            },
+            ResponseBody::Cached(file, range) => {
+                let result = self.send_cached(connection, &file.body[range.clone()]);
+                let left = result.as_ref().map_or(range.len(), |left| *left);
+                if let Some(entry) = &mut log_entry {
+                    entry.bytes = (range.len() - left) as u64;
+                    entry.served_by = if left == 0 { ServedBy::Memory } else { ServedBy::Blocking };
+                }
+                if left == 0 || result.is_err() {
+                    self.record(log_entry.take());
+                }
+                match result {
+                    Ok(0) => ResponseBody::Empty,
+                    Ok(left) => ResponseBody::Cached(file, range.end - left..range.end),
+                    Err(_) => return close(connection),
+                }
+            }
             ResponseBody::Events(subscriber) => {
                 connection.phase = Phase::Streaming(subscriber);
                 connection.deadline = next_keep_alive(&self.handler.clock);
@@ -254,6 +268,12 @@ impl Http1<'_> {
             return self.flush_before_next(connection, unread);
         }
         None
+    }
+
+    fn record(&mut self, entry: Option<OwnedLogEntry>) {
+        if let Some(entry) = entry {
+            self.handler.recorder.record(&self.handler.clock, &entry.as_entry());
+        }
     }
 
     /// Sends the responses so far. A client that does not read gets no further response prepared.

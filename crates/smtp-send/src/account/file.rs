@@ -160,7 +160,7 @@ mod tests {
     fn errors_name_line_and_key() {
         let cases = [
             ("[account.work]\n\nsever = 'x'", "3 sever: no option has this name: did you mean 'server'?"),
-            ("[account.work]\ntls = 'on'", "2 tls: 'on' is none of auto, starttls, implicit, off"),
+            ("[account.work]\ntls = 'on'", "2 tls: 'on' is not one of auto, starttls, implicit, off"),
             ("[account.work]\nport = true", "2 port: write a text in quotes or a number"),
             ("[account.work]\ninsecure = 'true'", "2 insecure: write true or false, without quotes"),
             ("[account.work]\ntls-ca = 1", "2 tls-ca: write a file name in quotes"),

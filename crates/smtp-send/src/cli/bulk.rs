@@ -1,17 +1,19 @@
-//! The options for many messages at once.
+//! The options for several messages in one run.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use common::values;
 
-/// Many messages at once.
+/// Several messages in one run.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Many messages")]
 pub struct BulkArgs {
-    /// A message for each row of a table in CSV (- for standard input): the template with {column} in header fields and
-    /// texts, to the address in the column email or to
+    /// A message for each row of a table
+    ///
+    /// The table is in CSV (- for standard input). {column} in header fields and texts of the template is replaced by
+    /// the value of the row; the address is in the column email or to
     #[arg(
         long,
         value_names = ["CSV", "TEMPLATE"],
@@ -23,30 +25,30 @@ pub struct BulkArgs {
     )]
     pub merge: Vec<PathBuf>,
     /// The column with the address
-    #[arg(long, value_name = "COLUMN", help_heading = "Message", requires = "merge")]
+    #[arg(long, value_name = "COLUMN", help_heading = "Message", requires = "merge", hide_short_help = true)]
     pub merge_to: Option<String>,
-    /// What stands between two columns: a character, or tab [default: ,]
-    #[arg(long, value_name = "CHARACTER", help_heading = "Message", requires = "merge")]
+    /// Separator of columns: a character, or tab [default: ,]
+    #[arg(long, value_name = "CHARACTER", help_heading = "Message", requires = "merge", hide_short_help = true)]
     pub merge_separator: Option<String>,
-    /// How many connections at once [default: 1]
-    #[arg(long, value_name = "N", help_heading = "Server", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    /// Number of simultaneous connections [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Server", value_parser = clap::value_parser!(u16).range(1..=1000), hide_short_help = true)]
     pub connections: Option<u16>,
-    /// Send no faster than this, over all connections: so many messages a second, or N/min, N/h
-    #[arg(long, value_name = "N[/s]", help_heading = "Server", value_parser = values::interval_of_rate)]
+    /// Maximum rate over all connections: messages per second, or N/min, N/h
+    #[arg(long, value_name = "N[/s]", help_heading = "Server", value_parser = values::interval_of_rate, hide_short_help = true)]
     pub rate: Option<Duration>,
-    /// In sendmail mode: keep what fails for now and try it again, by 'smtp-send queue run'
-    #[arg(long, help_heading = "Server")]
+    /// In sendmail mode: queue messages after temporary failures, for 'smtp-send queue run'
+    #[arg(long, help_heading = "Server", hide_short_help = true)]
     pub queue: bool,
-    /// File that keeps what was done, so that a run that was stopped goes on where it was
-    #[arg(long, value_name = "FILE")]
+    /// File that records the results, so that an interrupted run can be continued
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true)]
     pub journal: Option<PathBuf>,
-    /// Send again what may or may not have been delivered when a run was stopped
-    #[arg(long, requires = "journal")]
+    /// Send messages with an unknown result again
+    #[arg(long, requires = "journal", hide_short_help = true)]
     pub resend_unknown: bool,
-    /// Leave out what cannot be sent, and send the rest; without this, nothing is sent then
-    #[arg(long)]
+    /// Skip messages that cannot be sent; without this option one such message stops the run before anything is sent
+    #[arg(long, hide_short_help = true)]
     pub keep_going: bool,
-    /// Report in CSV, a row for each recipient; - for standard output
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    /// Report in CSV, one row for each recipient; - for standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "dry_run", hide_short_help = true)]
     pub csv: Option<PathBuf>,
 }

@@ -1,20 +1,19 @@
-//! The options for delivery without a server of one's own.
+//! The options for delivery without `--server`.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
-/// Delivery to the recipients' own servers.
+/// Delivery to the mail exchangers of the recipients' domains.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Without --server")]
 pub struct DirectArgs {
-    /// Name server to ask for the recipients' servers; repeatable, or several with commas between them
-    /// [default: those of /etc/resolv.conf]
-    #[arg(long, value_name = "IP[:PORT]", value_delimiter = ',')]
+    /// Name server for MX, address and TLSA records; repeatable, or separated by commas [default: those of
+    /// /etc/resolv.conf]
+    #[arg(long, value_name = "IP[:PORT]", value_hint = ValueHint::Hostname, value_delimiter = ',', hide_short_help = true)]
     pub dns_server: Vec<String>,
-    /// Believe the name servers when they say that an answer is validated (DNSSEC), as those on this machine are believed;
-    /// certificates named in DNS (DANE) then count
-    #[arg(long)]
+    /// Trust the AD bit of the name servers (DNSSEC), as that of local ones is trusted, and use TLSA records (DANE)
+    #[arg(long, hide_short_help = true)]
     pub dns_trust_ad: bool,
-    /// Policy of MTA-STS that holds for a domain, as it was fetched from there; repeatable [default domain: each]
-    #[arg(long, value_name = "[DOMAIN=]FILE")]
+    /// MTA-STS policy file of a domain; repeatable [default domain: every domain]
+    #[arg(long, value_name = "[DOMAIN=]FILE", hide_short_help = true)]
     pub mta_sts_policy: Vec<String>,
 }

@@ -1,7 +1,6 @@
-//! What is known about the options themselves: which were typed, and which can be keys of an account.
+//! Which options were given, and which can be keys of an account.
 //!
-//! An account is turned into arguments that stand in front of those that were typed, so that every option has one parser
-//! and one meaning. This file asks clap; what the answers are worth is decided in `account`.
+//! An account becomes arguments in front of the given ones, so that every option has one parser and one meaning.
 
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
@@ -13,14 +12,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use super::Cli;
 
-/// Groups of options (the headings of `--help`) that say what one message is, or what one run shows.
-const NOT_FOR_ACCOUNTS: [&str; 3] = ["Message", "Many messages", "Seeing"];
-/// The options of the envelope that concern every message of an account.
+/// Headings of `--help` whose options belong to one message or one run.
+const NOT_FOR_ACCOUNTS: [&str; 3] = ["Message", "Many messages", "Output"];
+/// The envelope options that an account can have.
 const AUTHOR: [&str; 2] = ["from", "envelope-from"];
-/// What people call a password.
+/// Usual names of a password.
 const SECRETS: [&str; 5] = ["password", "pass", "passwd", "secret", "token"];
 
-/// A command line that clap understands.
+/// A command line that clap accepted.
 #[derive(Debug)]
 pub struct CommandLine {
     arguments: Vec<OsString>,
@@ -28,27 +27,27 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// Reads the arguments, the name of the program first.
+    /// Parses the arguments; the first is the name of the program.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         let matches = Cli::command().try_get_matches_from(&arguments)?;
         Ok(Self { arguments, matches })
     }
 
-    /// Whether the option with this long name was typed.
+    /// Whether the option with this long name was given.
     pub fn has(&self, option: &str) -> bool {
         let id = option.replace('-', "_");
         let known = self.matches.try_contains_id(&id).is_ok();
         known && self.matches.value_source(&id) == Some(ValueSource::CommandLine)
     }
 
-    /// The value of an option as it was typed; none for one that was not, or that is not UTF-8.
+    /// The value of an option as given; `None` if it was not given or is not UTF-8.
     pub fn value(&self, option: &str) -> Option<&str> {
         let mut values = self.matches.try_get_raw(&option.replace('-', "_")).ok().flatten()?;
         values.next().and_then(OsStr::to_str)
     }
 
-    /// What was typed, with `earlier` arguments in front of it.
+    /// The given arguments with `earlier` ones in front of them.
     pub fn with_defaults(self, earlier: Vec<OsString>) -> Result<Cli, clap::Error> {
         if earlier.is_empty() {
             return Cli::from_arg_matches(&self.matches);
@@ -60,38 +59,38 @@ impl CommandLine {
     }
 }
 
-/// What an option takes.
+/// The value that an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionKind {
-    /// Nothing: it is a switch.
+    /// None: a switch.
     Switch,
     /// A text or a number.
     Value,
-    /// The name of a file.
+    /// A file name.
     Path,
 }
 
-/// Why a name is no key of an account.
+/// Why a name cannot be a key of an account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// No option is called so.
+    /// No option has the name.
     #[error("no option has this name{}", .0.as_ref().map(|name| format!(": did you mean '{name}'?")).unwrap_or_default())]
     Unknown(Option<String>),
-    /// The option says what one message is, or to whom it goes.
+    /// The option describes one message or its recipients.
     #[error("this option belongs to one message, not to an account")]
     OneMessage,
-    /// The option says what one run does or shows.
+    /// The option describes one run or its output.
     #[error("this option belongs to one run, not to an account")]
     OneRun,
     /// `account` in an account.
     #[error("an account cannot name another one")]
     Account,
-    /// A secret in a file that is copied, shared and shown.
-    #[error("a password does not stand in this file: use password-command, or password-file with a file of its own")]
+    /// A password; account files are copied and shared.
+    #[error("passwords are not allowed in this file; use password-command or password-file")]
     Secret,
 }
 
-/// What the key `name` of an account takes.
+/// The value that the key `name` of an account takes.
 pub fn option_kind(name: &str) -> Result<OptionKind, KeyError> {
     if SECRETS.contains(&name) {
         return Err(KeyError::Secret);
@@ -110,7 +109,7 @@ pub fn option_kind(name: &str) -> Result<OptionKind, KeyError> {
     }
 }
 
-/// What clap has against one argument alone, in words.
+/// The error of clap about one argument.
 pub fn value_error(argument: &OsString) -> Option<String> {
     let error = Cli::command().try_get_matches_from([&OsString::from("smtp-send"), argument]).err()?;
     let value = text(&error, ContextKind::InvalidValue);
@@ -120,7 +119,7 @@ pub fn value_error(argument: &OsString) -> Option<String> {
     };
     let cause = std::error::Error::source(&error).map(ToString::to_string);
     Some(match (value, choices, cause) {
-        (Some(value), Some(choices), _) => format!("'{value}' is none of {choices}"),
+        (Some(value), Some(choices), _) => format!("'{value}' is not one of {choices}"),
         (Some(value), None, Some(cause)) => format!("'{value}': {cause}"),
         _ => common::command_line::one_line(&error),
     })
@@ -134,7 +133,7 @@ fn takes(option: &Arg) -> OptionKind {
     }
 }
 
-/// The name that clap thinks was meant.
+/// The similar name that clap suggests.
 fn suggestion(command: Command, name: &str) -> Option<String> {
     let error = command.try_get_matches_from(["smtp-send".to_owned(), format!("--{name}")]).err()?;
     let meant = text(&error, ContextKind::SuggestedArg)?;
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_concerns_one_message_or_one_run_is_no_key() {
+    fn an_option_of_one_message_or_one_run_is_not_a_key() {
         for name in ["to", "cc", "bcc", "body", "attach", "subject", "header", "eml", "dsn-envid"] {
             assert_eq!(option_kind(name), Err(KeyError::OneMessage), "{name}");
         }
@@ -188,22 +187,22 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_key_is_answered_with_the_one_that_was_meant() {
+    fn an_unknown_key_comes_with_a_suggestion() {
         assert_eq!(option_kind("sever"), Err(KeyError::Unknown(Some("server".into()))));
         assert_eq!(option_kind("password_command"), Err(KeyError::Unknown(Some("password-command".into()))));
         assert_eq!(option_kind("zzz"), Err(KeyError::Unknown(None)));
     }
 
     #[test]
-    fn a_value_is_judged_alone() {
+    fn a_value_is_checked_by_itself() {
         assert_eq!(value_error(&"--tls=starttls".into()), None);
-        let told = |argument: &str| value_error(&argument.into()).unwrap();
-        assert_eq!(told("--tls=on"), "'on' is none of auto, starttls, implicit, off");
-        assert!(told("--port=x").starts_with("'x': "), "{}", told("--port=x"));
+        let error = |argument: &str| value_error(&argument.into()).unwrap();
+        assert_eq!(error("--tls=on"), "'on' is not one of auto, starttls, implicit, off");
+        assert!(error("--port=x").starts_with("'x': "), "{}", error("--port=x"));
     }
 
     #[test]
-    fn what_was_typed_is_known_by_its_long_name() {
+    fn given_options_are_found_by_their_long_names() {
         let typed = typed(&["--tls", "off", "--insecure", "--server", "x"]);
         assert!(typed.has("tls") && typed.has("insecure") && !typed.has("port") && !typed.has("nonsense"));
         assert_eq!((typed.value("server"), typed.value("user")), (Some("x"), None));

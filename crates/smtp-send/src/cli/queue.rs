@@ -4,42 +4,43 @@ use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-/// Look after the queue of sendmail mode.
+/// Manage the queue of sendmail mode
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "smtp-send queue",
-    version,
+    version = super::version(),
     max_term_width = 100,
+    styles = common::help::STYLES,
     disable_help_subcommand = true,
     arg_required_else_help = false
 )]
 pub struct QueueCli {
-    /// What to do.
+    /// The action.
     #[command(subcommand)]
     pub action: QueueAction,
 }
 
-/// What can be done with a queue.
+/// Actions on the queue.
 #[derive(Debug, Clone, Subcommand)]
 pub enum QueueAction {
-    /// Show the messages that wait
+    /// List the queued messages
     List,
-    /// Try the messages whose time has come; a timer does this
+    /// Send the messages that are due; run by a timer
     Run(QueueRun),
-    /// Remove messages unsent
+    /// Remove messages without sending them
     Drop(QueueDrop),
 }
 
-/// How a queue is run.
+/// Options of `queue run`.
 #[derive(Debug, Clone, Args)]
 pub struct QueueRun {
-    /// Try all of them, whatever their time
+    /// Send all queued messages, also those not yet due
     #[arg(long)]
     pub all: bool,
-    /// Turn what could not be sent for so many days into a dead letter
+    /// Move a message to the dead letters after so many days in the queue
     #[arg(long, value_name = "DAYS", default_value_t = 5.0)]
     pub give_up_after: f64,
-    /// Show the dialogue with times on standard error
+    /// Show the SMTP dialogue with times on standard error
     #[arg(short, long)]
     pub verbose: bool,
     /// Print errors only
@@ -47,19 +48,19 @@ pub struct QueueRun {
     pub quiet: bool,
 }
 
-/// What is removed from a queue.
+/// Options of `queue drop`.
 #[derive(Debug, Clone, Args)]
 pub struct QueueDrop {
-    /// The messages, by the names that list shows
+    /// Queue IDs, shown by `list`
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     pub ids: Vec<String>,
-    /// All of them
+    /// All messages
     #[arg(long)]
     pub all: bool,
 }
 
 impl QueueCli {
-    /// Reads the arguments behind the word `queue`.
+    /// Parses the arguments after `queue`.
     pub fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
         let name = OsString::from("smtp-send queue");
         Self::try_parse_from(std::iter::once(&name).chain(arguments))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::{FileSource, usage};
-use crate::cli::{Cli, SeeingArgs};
+use crate::cli::{Cli, OutputArgs};
 
 /// The options for many messages.
 #[derive(Debug)]
@@ -32,13 +32,13 @@ impl Bulk {
         for (given, option) in [(args.journal.is_some(), "--journal"), (args.keep_going, "--keep-going")] {
             ensure!(!given || many, usage(option, "requires --eml or --merge"));
         }
-        let probe_or_look = cli.seeing.stop_after.is_some() || cli.seeing.dry_run;
+        let probe_or_look = cli.output.stop_after.is_some() || cli.output.dry_run;
         ensure!(
             !(args.journal.is_some() && probe_or_look),
             usage("--journal", "cannot be combined with --dry-run or --stop-after")
         );
         let csv = args.csv.clone().map(FileSource::from);
-        let SeeingArgs { json, .. } = cli.seeing;
+        let OutputArgs { json, .. } = cli.output;
         ensure!(!(json && csv == Some(FileSource::Stdin)), usage("--csv -", "cannot be combined with --json"));
         Ok(Self {
             connections: args.connections.map_or(1, usize::from),

@@ -29,7 +29,7 @@ pub struct MxSettings {
 impl MxSettings {
     pub(super) fn new(cli: &Cli, port: u16) -> Result<Self> {
         let DirectArgs { dns_server, dns_trust_ad, mta_sts_policy } = &cli.direct;
-        if !cli.seeing.dry_run {
+        if !cli.output.dry_run {
             needs_no_server(cli)?;
         }
         let policies = mta_sts_policy.iter().map(|typed| policy(typed)).collect::<Result<Vec<_>>>()?;

@@ -111,7 +111,7 @@ impl Route {
             connect_options: ConnectOptions {
                 family: family(args.ipv4, args.ipv6),
                 bind: args.bind,
-                proxy: proxy::proxy(args, server, !cli.seeing.dry_run)?,
+                proxy: proxy::proxy(args, server, !cli.output.dry_run)?,
                 header: proxy::header(args, server)?,
             },
             lmtp: smtp.lmtp || matches!(server, Some(Peer::Unix(_))),

@@ -110,7 +110,7 @@ pub fn client(trust: &Trust, host: &str, loopback: bool) -> Result<(ClientConnec
 
 /// The pin of the server's key.
 pub fn pin_of(connection: &ClientConnection) -> Option<Pin> {
-    pin::pin_of(connection.peer_certificates()?.first()?)
+    verifier::pin_of(connection.peer_certificates()?.first()?)
 }
 
 /// The channel binding for a login: a secret of TLS 1.3, before that the certificate of the server.

@@ -1,9 +1,9 @@
-//! Addresses as the envelope needs them (RFC 5321, section 4.1.2) and mailboxes as people write them (RFC 5322,
-//! section 3.4): `Name <a@b>`, `"Last, First" <a@b>`, `a@b (Name)`, comma lists.
+//! Addresses of the envelope (RFC 5321, section 4.1.2) and mailboxes of header fields and options (RFC 5322, section
+//! 3.4): `Name <a@b>`, `"Last, First" <a@b>`, `a@b (Name)`, comma-separated lists.
 //!
-//! An [`Address`] never holds `<`, `>`, CR, LF, NUL or another control character, so it can be put between angle brackets as
-//! it is. Its domain is ASCII: one in another script becomes its A-labels (RFC 5891), which every server understands. Only a
-//! local part in another script is kept as it is (RFC 6531), and then [`Address::needs_smtputf8`] says so.
+//! An [`Address`] has no `<`, `>`, CR, LF, NUL or other control character, so it is safe between angle brackets. Its
+//! domain is ASCII: U-labels become A-labels (RFC 5891). A local part that is not ASCII stays (RFC 6531);
+//! [`Address::needs_smtputf8`] reports it.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -20,7 +20,7 @@ const MAX_LABEL: usize = 63;
 /// Why a text is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Nothing where an address should be.
+    /// An empty address.
     #[error("an address is missing")]
     Empty,
     /// No `@`.
@@ -32,16 +32,16 @@ pub enum AddressError {
     /// The part behind the `@` is neither a domain nor an address literal.
     #[error("the part behind '@' is not a domain")]
     Domain,
-    /// A part, or the whole, is longer than RFC 5321 allows.
+    /// A part, or the whole address, is longer than RFC 5321 allows.
     #[error("longer than an address can be")]
     TooLong,
-    /// A domain in another script that IDNA does not allow.
+    /// An internationalised domain that IDNA does not allow.
     #[error("the part behind '@' is not a domain in any script")]
     Idn,
     /// A line break, NUL or other control character.
     #[error("a line break or control character in an address")]
     Control,
-    /// Brackets or quotes that do not match.
+    /// Unbalanced brackets or quotes.
     #[error("unbalanced quotes or brackets")]
     Unbalanced,
     /// A comment between two words.
@@ -55,7 +55,7 @@ pub enum AddressError {
     Trailing,
 }
 
-/// Marks the place of a comment in an addr-spec; control characters are refused before.
+/// Marks the position of a comment in an addr-spec; control characters are rejected before.
 const COMMENT: char = '\0';
 
 /// Removes comments and blanks beside `.` and `@` (RFC 5322, sections 3.2.2 and 4.4).
@@ -64,7 +64,7 @@ const COMMENT: char = '\0';
 /// A comment or blank between two atoms: joining them would name another mailbox.
 fn without_comments(text: &str) -> Result<String, AddressError> {
     let (mut out, mut is_quoted, mut depth) = (String::with_capacity(text.len()), false, 0_usize);
-    // The gap since the last character: none, blanks, or a comment.
+    // The gap since the last character: none, white space, or a comment.
     let mut gap = None;
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
@@ -119,7 +119,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads an address without name and brackets.
+    /// Parses an address without name and brackets.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         if text.is_empty() {
             return Err(AddressError::Empty);
@@ -140,7 +140,7 @@ impl Address {
         }
         let (local_part, domain) = text.split_at_checked(at).ok_or(AddressError::NoDomain)?;
         let domain = domain.strip_prefix('@').unwrap_or(domain);
-        // The final dot of an absolute name is not part of SMTP (RFC 5321, section 2.3.5).
+        // SMTP has no final dot of an absolute name (RFC 5321, section 2.3.5).
         let domain = domain.strip_suffix('.').unwrap_or(domain);
         let quoted = quoted_dots(local_part);
         let local_part = quoted.as_deref().unwrap_or(local_part);
@@ -163,7 +163,7 @@ impl Address {
         self.text.get(self.at.saturating_add(1)..).unwrap_or_default()
     }
 
-    /// Whether only a server with SMTPUTF8 understands it (RFC 6531): the local part is not ASCII.
+    /// Whether the address requires SMTPUTF8 (RFC 6531), because its local part is not ASCII.
     pub fn needs_smtputf8(&self) -> bool {
         !self.text.is_ascii()
     }
@@ -180,17 +180,17 @@ impl fmt::Display for Address {
     }
 }
 
-/// An address with the name of its owner, as it stands in a header.
+/// An address with a display name, as in a header field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mailbox {
-    /// The display name, without quotes; any script, no control characters.
+    /// The display name, without quotes and control characters.
     pub name: Option<String>,
     /// The address.
     pub address: Address,
 }
 
 impl Mailbox {
-    /// Reads exactly one mailbox.
+    /// Parses exactly one mailbox.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let mut list = parse_list(text)?;
         match (list.pop(), list.is_empty()) {
@@ -201,7 +201,7 @@ impl Mailbox {
     }
 }
 
-/// Reads a comma list of mailboxes; empty places between commas are passed over.
+/// Parses a comma-separated list of mailboxes; empty elements are ignored.
 pub fn parse_list(text: &str) -> Result<Vec<Mailbox>, AddressError> {
     if text.chars().any(|character| character.is_control() && character != '\t') {
         return Err(AddressError::Control);
@@ -214,20 +214,20 @@ pub fn parse_list(text: &str) -> Result<Vec<Mailbox>, AddressError> {
     Ok(list)
 }
 
-/// Walks over a list; each call of [`AddressScanner::mailbox`] eats up to the next comma.
+/// Scans a list; each call of [`AddressScanner::mailbox`] reads up to the next comma.
 struct AddressScanner<'a> {
     rest: std::str::Chars<'a>,
 }
 
 impl AddressScanner<'_> {
-    /// The next mailbox; `None` is an empty place.
+    /// The next mailbox; `None` for an empty element.
     fn mailbox(&mut self) -> Result<Option<Mailbox>, AddressError> {
         let (mut words, mut bare, mut comment) = (String::new(), String::new(), String::new());
         let mut route: Option<String> = None;
         while let Some(character) = self.rest.next() {
             match character {
                 ',' | ';' => break,
-                // The name of a group (RFC 5322, section 3.4); its members follow.
+                // The display name of a group (RFC 5322, section 3.4); its members follow.
                 ':' if route.is_none() && !bare.contains('@') => {
                     words.clear();
                     bare.clear();
@@ -256,7 +256,7 @@ impl AddressScanner<'_> {
         }
     }
 
-    /// A quoted string: its meaning goes to `words`, its spelling to `bare` (it may be a local part).
+    /// A quoted string: appends its content to `words` and its source text to `bare`, because it may be a local part.
     fn quoted(&mut self, words: &mut String, bare: &mut String) -> Result<(), AddressError> {
         bare.push('"');
         while let Some(character) = self.rest.next() {
@@ -310,23 +310,23 @@ impl AddressScanner<'_> {
     }
 }
 
-/// Whether a byte may stand in an atom (RFC 5322, section 3.2.3).
+/// Whether a byte is valid in an atom (RFC 5322, section 3.2.3).
 pub fn is_atom_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
-/// An atom may hold other scripts too (RFC 6531, section 3.3); control characters were refused before.
+/// Whether a character is valid in an atom, also a non-ASCII one (RFC 6531, section 3.3).
 fn is_dot_string(text: &str) -> bool {
     let valid = |byte: u8| is_atom_byte(byte) || !byte.is_ascii();
     text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(valid))
 }
 
-/// The form of a domain that DNS knows (RFC 5891), by the rules that browsers use (UTS 46).
+/// The A-labels of a domain (RFC 5891), by the rules of browsers (UTS 46).
 fn a_labels(domain: &str) -> Result<String, AddressError> {
     idna::domain_to_ascii_strict(domain).map_err(|_| AddressError::Idn)
 }
 
-/// A quoted local part. `<` and `>` would be allowed by RFC 5321, but too many servers stumble over them.
+/// A quoted local part, without `<` and `>`, which RFC 5321 allows and many servers misread.
 fn is_quoted_string(text: &str) -> bool {
     let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return false;
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_an_address_is_named() {
+    fn an_invalid_address_is_reported_with_the_reason() {
         let cases = [
             ("", AddressError::Empty),
             ("root", AddressError::NoDomain),
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_in_another_script_becomes_a_labels_and_a_local_part_needs_smtputf8() {
+    fn u_labels_become_a_labels_and_a_non_ascii_local_part_needs_smtputf8() {
         let address = Address::parse("joerg@müller.example").unwrap();
         assert_eq!((address.as_str(), address.needs_smtputf8()), ("joerg@xn--mller-kva.example", false));
         let address = Address::parse("jörg@MÜLLER.example").unwrap();
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_hold_names_quotes_comments_and_plain_addresses() {
+    fn lists_have_names_quotes_comments_and_plain_addresses() {
         let list = parse_list("Bob B. <bob@x.example>, \"Last, First\" <c@d>,, e@f (Eve), <g@h>, Jörg <j@k>").unwrap();
         let seen: Vec<_> = list.iter().map(|one| (one.name.as_deref(), one.address.as_str())).collect();
         let expected = [
@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_lists_are_refused() {
+    fn malformed_lists_are_rejected() {
         let cases = [
             ("Bob <bob@x", AddressError::Unbalanced),
             ("\"Bob <bob@x>", AddressError::Unbalanced),

@@ -1,7 +1,7 @@
-//! Logging in (AUTH, RFC 4954): which SASL mechanism to use, and what it says step by step.
+//! SASL for AUTH (RFC 4954): selection of a mechanism, and its responses.
 //!
-//! An [`Exchange`] turns the challenges of a server into responses, both without their base64. Mechanisms that hand the
-//! password over are used under TLS only, unless that was allowed on purpose. Responses are wiped when they are dropped.
+//! An [`Exchange`] turns the challenges of a server into responses. Mechanisms that reveal the password require TLS,
+//! unless the user allows them without. Responses are erased from memory when they are dropped.
 
 pub mod binding;
 mod scram;
@@ -16,10 +16,10 @@ use zeroize::Zeroizing;
 use binding::Binding;
 use scram::{Channel, Scram};
 
-/// A secret in the making: wiped when dropped.
+/// A secret under construction, erased when it is dropped.
 pub type Wiped = Zeroizing<Vec<u8>>;
 
-/// The mechanisms that this program knows.
+/// The supported mechanisms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mechanism {
     /// RFC 4616.
@@ -40,10 +40,10 @@ pub enum Mechanism {
     External,
 }
 
-/// Passwords: the first that is offered and allowed is used. What keeps the password here comes first.
+/// Mechanisms for passwords by preference; those that do not reveal the password are first.
 const FOR_PASSWORDS: [Mechanism; 5] =
     [Mechanism::ScramSha256Plus, Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5];
-/// Tokens: the standard before the custom.
+/// Mechanisms for tokens by preference; the standard one is first.
 const FOR_TOKENS: [Mechanism; 2] = [Mechanism::OauthBearer, Mechanism::Xoauth2];
 
 impl Mechanism {
@@ -58,7 +58,7 @@ impl Mechanism {
         Self::External,
     ];
 
-    /// The mechanism of this SASL name, in any case.
+    /// The mechanism with this SASL name, case-insensitively.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name().eq_ignore_ascii_case(name))
     }
@@ -77,12 +77,12 @@ impl Mechanism {
         }
     }
 
-    /// Whether whoever reads the connection can log in afterwards.
+    /// Whether the responses reveal the secret.
     pub fn exposes_the_secret(self) -> bool {
         matches!(self, Self::Plain | Self::Login | Self::Xoauth2 | Self::OauthBearer)
     }
 
-    /// Whether its secret is an access token and not a password.
+    /// Whether the secret is an access token instead of a password.
     pub fn takes_token(self) -> bool {
         FOR_TOKENS.contains(&self)
     }
@@ -94,22 +94,22 @@ impl fmt::Display for Mechanism {
     }
 }
 
-/// Who logs in and how.
+/// The credentials of a login and how to use them.
 #[derive(Clone)]
 pub struct Login {
-    /// The name of the user.
+    /// The user name.
     pub user: String,
     /// The password or the token.
     pub secret: Zeroizing<String>,
     /// Whether the secret is an access token.
     pub is_token: bool,
-    /// The mechanism, when it was chosen; else the best that is offered.
+    /// The configured mechanism; else the best offered one.
     pub mechanism: Option<Mechanism>,
     /// Whether the secret may be sent without TLS.
     pub in_clear: bool,
     /// Random printable text for SCRAM; new for each login.
     pub nonce: String,
-    /// What a login can be bound to; known once TLS stands.
+    /// The channel binding; known once TLS is established.
     pub binding: Option<Binding>,
 }
 
@@ -119,10 +119,10 @@ impl fmt::Debug for Login {
     }
 }
 
-/// Why no login is possible or one has gone wrong on our side.
+/// Why no login is possible, or why the client ended it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// The server offers no AUTH at all.
+    /// The server does not offer AUTH.
     #[error("the server offers no login{}", if *.tls { "" } else { " without TLS (--tls starttls encrypts)" })]
     NotOffered {
         /// Whether the connection is encrypted.
@@ -131,10 +131,10 @@ pub enum AuthError {
     /// None of the offered mechanisms can be used.
     #[error("the server offers no way to log in that can be used here, only {0}")]
     NoneUsable(String),
-    /// What could be used would show the secret to everybody on the way.
-    #[error("{0} without TLS shows the secret to everybody on the way; --allow-cleartext-login does it all the same")]
+    /// The usable mechanisms would reveal the secret without TLS.
+    #[error("{0} without TLS reveals the secret; --allow-cleartext-login permits it")]
     Exposed(Mechanism),
-    /// A login that is bound to TLS, where there is nothing to bind it to.
+    /// SCRAM with channel binding was requested, and the connection has no channel binding.
     #[error("SCRAM-SHA-256-PLUS binds the login to TLS, and this connection has {}", if *.tls { "a certificate that allows none" } else { "none" })]
     Unbound {
         /// Whether the connection is encrypted.
@@ -143,7 +143,7 @@ pub enum AuthError {
     /// A challenge that the mechanism does not allow.
     #[error("{0}: {1}")]
     Challenge(Mechanism, &'static str),
-    /// The server accepted the login without the proof that it knows the password.
+    /// The server accepted the login without proving that it knows the password.
     #[error("SCRAM: the server has not proved that it knows the password; it may be an impostor")]
     Unproved,
 }
@@ -173,26 +173,26 @@ pub fn choose(login: &Login, offered: Option<&[Mechanism]>, tls: bool) -> Result
     }
 }
 
-/// One login on its way.
+/// One SASL exchange.
 #[derive(Debug)]
 pub struct Exchange {
     mechanism: Mechanism,
     login: Login,
-    /// Whether the server offers to bind a login to TLS.
+    /// Whether the server offers a mechanism with channel binding.
     binds: bool,
     scram: Option<Scram>,
-    /// Challenges answered so far.
+    /// Number of answered challenges.
     step: u8,
 }
 
 impl Exchange {
-    /// A login by `mechanism`, at a server that has `offered` these.
+    /// A login by `mechanism` at a server that offers `offered`.
     pub fn new(mechanism: Mechanism, login: Login, offered: &[Mechanism]) -> Self {
         Self { mechanism, login, binds: offered.contains(&Mechanism::ScramSha256Plus), scram: None, step: 0 }
     }
 
-    /// What is said about the channel (RFC 5802, section 6). A server that does offer to bind, but whose offer has not
-    /// arrived here, learns from it that somebody in between has taken it away.
+    /// The channel binding flag (RFC 5802, section 6). It reveals to a server with channel binding that an attacker has
+    /// removed its offer.
     fn channel(&self) -> Channel<'_> {
         match &self.login.binding {
             Some(binding) if self.mechanism == Mechanism::ScramSha256Plus => Channel::Bound(binding),
@@ -206,13 +206,13 @@ impl Exchange {
         self.mechanism
     }
 
-    /// What goes with the AUTH command, in base64 (RFC 4954, section 4); `None` where the server speaks first.
+    /// The initial response in base64 (RFC 4954, section 4); `None` if the server sends a challenge first.
     pub fn initial(&mut self) -> Option<Wiped> {
         let Login { user, secret, .. } = &self.login;
         let response = match self.mechanism {
             Mechanism::Login | Mechanism::CramMd5 => return None,
             Mechanism::Plain => joined(&[b"\0", user.as_bytes(), b"\0", secret.as_bytes()]),
-            // The server knows from elsewhere who we are; a name asks to act for somebody else.
+            // The identity is that of the client certificate; a name would request another one.
             Mechanism::External => joined(&[user.as_bytes()]),
             Mechanism::Xoauth2 => {
                 joined(&[b"user=", user.as_bytes(), b"\x01auth=Bearer ", secret.as_bytes(), b"\x01\x01"])
@@ -228,11 +228,11 @@ impl Exchange {
                 first
             }
         };
-        // An empty response is written as an equals sign, to tell it from none.
+        // An empty response is an equals sign (RFC 4954, section 4).
         Some(if response.is_empty() { Zeroizing::new(b"=".to_vec()) } else { encoded(&response) })
     }
 
-    /// The answer to a challenge, both in base64. An error ends the login: say `*` to the server.
+    /// The response to a challenge, both in base64. After an error the caller sends `*`.
     pub fn respond(&mut self, challenge: &str) -> Result<Wiped, AuthError> {
         let wrong = |why| AuthError::Challenge(self.mechanism, why);
         let challenge = STANDARD.decode(challenge.trim()).map_err(|_| wrong("a challenge that is not base64"))?;
@@ -256,14 +256,14 @@ impl Exchange {
                 scram.verify(&challenge).map_err(wrong)?;
                 Ok(encoded(b""))
             }
-            // The details of a refusal; an empty answer, or a lone ^A, lets the server refuse.
+            // The challenge has the details of a failure; an empty response, or ^A, lets the server refuse.
             (Mechanism::Xoauth2, 0) => Ok(encoded(b"")),
             (Mechanism::OauthBearer, 0) => Ok(encoded(b"\x01")),
             _ => Err(wrong("one challenge too many")),
         }
     }
 
-    /// To be asked when the server says that the login is done.
+    /// Checks the exchange after the server has accepted the login.
     pub fn finish(&self) -> Result<(), AuthError> {
         match &self.scram {
             Some(scram) if !scram.is_verified() => Err(AuthError::Unproved),
@@ -272,7 +272,7 @@ impl Exchange {
     }
 }
 
-/// What a challenge says, when it is text: at most `longest` characters.
+/// The text of a challenge, at most `longest` characters.
 pub fn readable(challenge: &str, longest: usize) -> Option<String> {
     let text = String::from_utf8(STANDARD.decode(challenge.trim()).ok()?).ok()?;
     Some(text.chars().take(longest).collect()).filter(|text: &String| !text.is_empty())

@@ -1,6 +1,6 @@
-//! What a server offers in its reply to EHLO (RFC 5321, section 4.1.1.1).
+//! The extensions in the reply to EHLO (RFC 5321, section 4.1.1.1).
 //!
-//! Keywords are compared as whole words in any case. What is not known is passed over.
+//! Keywords are whole words and case-insensitive. Unknown keywords are ignored.
 
 use crate::proto::auth::Mechanism;
 use crate::proto::reply::Reply;
@@ -15,11 +15,11 @@ pub struct Capabilities {
     pub pipelining: bool,
     /// 8BITMIME (RFC 6152).
     pub eight_bit_mime: bool,
-    /// SIZE (RFC 1870) is offered, so MAIL may announce a size.
+    /// SIZE (RFC 1870): MAIL may declare a size.
     pub size: bool,
-    /// The largest message in bytes that SIZE names; `None` when it names none, or 0 for "no limit".
+    /// The maximum message size in bytes; `None` without a limit.
     pub size_limit: Option<u64>,
-    /// CHUNKING (RFC 3030): BDAT is understood.
+    /// CHUNKING (RFC 3030): BDAT is supported.
     pub chunking: bool,
     /// SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
@@ -27,18 +27,18 @@ pub struct Capabilities {
     pub dsn: bool,
     /// BINARYMIME (RFC 3030): with BDAT any bytes may be sent.
     pub binary_mime: bool,
-    /// DELIVERBY (RFC 2852), with the shortest time in seconds after which a message may come back; 0 is none.
+    /// DELIVERBY (RFC 2852), with the minimum by-time in seconds for returned messages; 0 is no minimum.
     pub deliver_by: Option<u32>,
     /// REQUIRETLS (RFC 8689).
     pub require_tls: bool,
-    /// How many messages LIMITS allows over one connection (MAILMAX, RFC 9422).
+    /// Maximum number of messages per connection (MAILMAX of LIMITS, RFC 9422).
     pub mail_max: Option<usize>,
-    /// The mechanisms that AUTH names (RFC 4954); `None` when AUTH is not offered.
+    /// The mechanisms of AUTH (RFC 4954); `None` when AUTH is not offered.
     pub auth: Option<Vec<Mechanism>>,
 }
 
 impl Capabilities {
-    /// Reads the keywords of a positive reply to EHLO. The first line is the greeting and holds none.
+    /// Reads the keywords of a positive reply to EHLO. The first line is the greeting and has no keyword.
     pub fn of(reply: &Reply) -> Self {
         let mut offered = Self::default();
         for line in reply.lines().skip(1) {
@@ -61,7 +61,7 @@ impl Capabilities {
                     offered.mail_max = limit.and_then(|limit| limit.parse().ok()).filter(|limit| *limit > 0);
                 }
                 "AUTH" => offered.auth.get_or_insert_default().extend(words.filter_map(Mechanism::of_name)),
-                // The spelling of servers from before RFC 2554, which some still send beside the other.
+                // The form before RFC 2554, which some servers still send too.
                 word if word.starts_with("AUTH=") => {
                     let first = word.strip_prefix("AUTH=").into_iter();
                     offered.auth.get_or_insert_default().extend(first.chain(words).filter_map(Mechanism::of_name));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_count_as_whole_words_in_any_case() {
+    fn keywords_are_whole_words_and_case_insensitive() {
         let found = offered(b"250-mail.example.com\r\n250-starttls\r\n250-PIPELININGS\r\n250 8BitMime\r\n");
         assert_eq!(found, Capabilities { starttls: true, eight_bit_mime: true, ..Capabilities::default() });
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn mechanisms_are_read_in_both_spellings_and_unknown_ones_passed_over() {
+    fn mechanisms_are_read_in_both_forms_and_unknown_ones_are_ignored() {
         let found = offered(b"250-x\r\n250-AUTH plain SCRAM-SHA-256 NTLM\r\n250 AUTH=LOGIN CRAM-MD5\r\n").auth.unwrap();
         assert_eq!(found, [Mechanism::Plain, Mechanism::ScramSha256, Mechanism::Login, Mechanism::CramMd5]);
         assert_eq!(offered(b"250-x\r\n250 AUTH NTLM\r\n").auth, Some(vec![]));

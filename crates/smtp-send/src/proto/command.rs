@@ -1,7 +1,6 @@
-//! Commands of the client (RFC 5321, section 4.1), written by one typed writer.
+//! Commands of the client (RFC 5321, section 4.1). No other module writes a command.
 //!
-//! Each field is a type that can only hold what may stand in it, so CR, LF, NUL, `<` and `>` cannot get from an option into
-//! the dialogue. Nothing else in this program writes a command.
+//! The types of the fields cannot hold CR, LF, NUL, `<` and `>`, so an option cannot inject a command.
 
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
@@ -11,73 +10,73 @@ use crate::proto::auth::Mechanism;
 use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::{Envid, Notify, Ret, Xtext};
 
-/// A command line. Without AUTH it is at most 1,024 bytes long by construction of its fields, as the extensions allow.
+/// A command, except for AUTH at most 1,024 bytes by the limits of its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// The greeting that asks for extensions.
+    /// EHLO.
     Ehlo(&'a HeloName),
-    /// The greeting of RFC 821.
+    /// HELO.
     Helo(&'a HeloName),
-    /// The greeting of LMTP (RFC 2033).
+    /// LHLO of LMTP (RFC 2033).
     Lhlo(&'a HeloName),
-    /// Starts a login (RFC 4954); what belongs to it is a secret and written elsewhere.
+    /// AUTH (RFC 4954), without its initial response, which is a secret and written elsewhere.
     Auth(Mechanism),
-    /// Asks for TLS (RFC 3207).
+    /// STARTTLS (RFC 3207).
     StartTls,
-    /// Starts a transaction.
+    /// MAIL: starts a transaction.
     Mail(MailParameters<'a>),
-    /// Names one recipient.
+    /// RCPT: names one recipient.
     Rcpt {
         /// The recipient.
         to: &'a Address,
-        /// When to report on the delivery to this recipient, when DSN is offered.
+        /// NOTIFY, when DSN is offered.
         notify: Option<Notify>,
     },
-    /// Asks to send the message.
+    /// DATA.
     Data,
-    /// Sends a chunk of the message, whose bytes follow at once (RFC 3030).
+    /// BDAT: a chunk of the message, whose bytes follow (RFC 3030).
     Bdat {
-        /// Bytes of the chunk.
+        /// Size of the chunk in bytes.
         size: usize,
-        /// Whether it ends the message.
+        /// Whether the chunk is the last one.
         last: bool,
     },
-    /// Forgets the transaction.
+    /// RSET: aborts the transaction.
     Rset,
-    /// Ends the session.
+    /// QUIT: ends the session.
     Quit,
 }
 
-/// The form of a message, as the parameter BODY of MAIL declares it (RFC 6152, RFC 3030).
+/// The form of a message, declared by the parameter BODY of MAIL (RFC 6152, RFC 3030).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BodyForm {
-    /// Lines of ASCII, for every server.
+    /// Lines of ASCII; every server accepts it.
     #[default]
     SevenBit,
-    /// Lines with bytes over 127, for 8BITMIME.
+    /// Lines with bytes above 127; requires 8BITMIME.
     EightBit,
-    /// Attached files as they are, for BINARYMIME; sent by BDAT.
+    /// Attachments without encoding; requires BINARYMIME, sent by BDAT.
     Binary,
 }
 
-/// MAIL with its parameters, each only when its extension is offered.
+/// MAIL and its parameters; a parameter is sent only when its extension is offered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailParameters<'a> {
-    /// Where bounces go; `None` is the null path.
+    /// The reverse path, which receives bounces; `None` is the null path.
     pub from: Option<&'a Address>,
     /// The size of the message in bytes (RFC 1870).
     pub size: Option<u64>,
-    /// The form of the message; declared unless it is [`BodyForm::SevenBit`].
+    /// The form of the message; [`BodyForm::SevenBit`] is not declared.
     pub body: BodyForm,
-    /// Declares addresses or a header in UTF-8 (RFC 6531).
+    /// SMTPUTF8: addresses or header are UTF-8 (RFC 6531).
     pub smtputf8: bool,
-    /// What a delivery report shall hold (RFC 3461).
+    /// RET: the part of the message that delivery reports return (RFC 3461).
     pub ret: Option<Ret>,
-    /// The name that a delivery report shall repeat (RFC 3461).
+    /// ENVID: the identifier that delivery reports repeat (RFC 3461).
     pub envid: Option<&'a Envid>,
-    /// When it has to be delivered (RFC 2852).
+    /// BY: the time limit of the delivery (RFC 2852).
     pub by: Option<DeliverBy>,
-    /// Demands checked TLS on the whole way (RFC 8689).
+    /// REQUIRETLS: every hop must use verified TLS (RFC 8689).
     pub require_tls: bool,
 }
 
@@ -130,9 +129,9 @@ impl fmt::Display for Command<'_> {
             Self::Rcpt { to, notify } => {
                 write!(f, "RCPT TO:<{to}>")?;
                 match notify {
-                    // The form for other scripts (RFC 6533) is left out, as the parameter may be.
+                    // The optional form for UTF-8 addresses (RFC 6533) is not sent.
                     Some(notify) if to.needs_smtputf8() => write!(f, " NOTIFY={notify}"),
-                    // The report shall name the address as it was given here (RFC 3461, section 4.2).
+                    // Reports name the address as given here (RFC 3461, section 4.2).
                     Some(notify) => write!(f, " NOTIFY={notify} ORCPT=rfc822;{}", Xtext(to.as_str())),
                     None => Ok(()),
                 }
@@ -145,17 +144,17 @@ impl fmt::Display for Command<'_> {
     }
 }
 
-/// The name a client gives itself: a domain or an address literal.
+/// The name of the client: a domain or an address literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeloName(String);
 
 impl HeloName {
-    /// A domain or an address literal in brackets, as it was typed. Underscores are let through: hosts do have them.
+    /// Parses a domain or an address literal in brackets. Underscores are allowed, because host names have them.
     pub fn parse(name: &str) -> Option<Self> {
         is_domain(&name.replace('_', "-")).then(|| Self(name.to_owned()))
     }
 
-    /// The literal of an address, for a host that knows no full name.
+    /// The literal of an address, for a host without a full name.
     pub fn literal(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V4(address) => format!("[{address}]"),
@@ -176,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_of_mail_appear_only_when_asked_for() {
+    fn parameters_of_mail_are_sent_only_when_set() {
         let from = Address::parse("a@example.com").unwrap();
         let envid = Envid::parse("a b").unwrap();
         let mail = MailParameters {
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_literal_says_when_it_is_ipv6() {
+    fn an_ipv6_address_literal_has_its_tag() {
         assert_eq!(HeloName::literal("192.0.2.1".parse().unwrap()).to_string(), "[192.0.2.1]");
         assert_eq!(HeloName::literal("::ffff:192.0.2.1".parse().unwrap()).to_string(), "[192.0.2.1]");
         assert_eq!(HeloName::literal("2001:db8::1".parse().unwrap()).to_string(), "[IPv6:2001:db8::1]");

@@ -1,11 +1,11 @@
-//! When a message has to be delivered (DELIVERBY, RFC 2852).
+//! The time limit of a delivery (DELIVERBY, RFC 2852).
 
 use std::fmt;
 
-/// The longest time that can be written: nine digits of seconds.
+/// The maximum by-time in seconds: nine digits.
 const LONGEST: u32 = 999_999_999;
 
-/// What the server is asked for in MAIL.
+/// The parameter BY of MAIL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliverBy {
     seconds: u32,
@@ -14,8 +14,8 @@ pub struct DeliverBy {
 }
 
 impl DeliverBy {
-    /// Reads `SECONDS`, with `,notify` (a report when it is late, the default) or `,return` (it comes back when it is late), and
-    /// with `,trace` (a report from every server on the way that knows of it).
+    /// Reads `SECONDS`, followed by `,notify` (a report when it is late, the default) or `,return` (it is returned when
+    /// it is late), and by `,trace` (a report of every server that supports the extension).
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(',').map(str::trim);
         let seconds = words.next()?.parse().ok().filter(|seconds| (1..=LONGEST).contains(seconds))?;
@@ -31,12 +31,13 @@ impl DeliverBy {
         Some(Self { seconds, gives_up: gives_up.unwrap_or(false), trace })
     }
 
-    /// Whether a server that takes no time under `least` seconds takes this one: the bound is for what comes back (section 2).
+    /// Whether a server with this minimum by-time accepts the value; the minimum applies to returned messages (section
+    /// 2).
     pub fn is_under(self, least: u32) -> bool {
         self.gives_up && self.seconds < least
     }
 
-    /// The time in seconds.
+    /// The by-time in seconds.
     pub fn seconds(self) -> u32 {
         self.seconds
     }
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn an_invalid_by_time_is_rejected() {
         for wrong in ["", "0", "-1", "1.5", "1000000000", "60;R", "60,now", "60,return,notify", "60,trace,trace", "60,"]
         {
             assert_eq!(DeliverBy::parse(wrong), None, "{wrong}");

@@ -1,10 +1,10 @@
-//! What a DKIM signature is made over (RFC 6376): body and fields in their relaxed form, and the field that holds it.
+//! DKIM (RFC 6376): relaxed canonicalization of body and fields, and the DKIM-Signature field. The caller signs.
 //!
-//! The body comes as it will be on the wire, line ends CRLF, dots not stuffed. Signing itself is the business of others.
+//! The body is in its form on the wire, with CRLF line ends, before dot-stuffing.
 
 use super::header::Field;
 
-/// Fields that are signed wherever they are (RFC 6376, section 5.4.1). Bcc is none of them, nor what servers add.
+/// Fields that are signed if they are present (RFC 6376, section 5.4.1); not Bcc and fields that servers add.
 const SIGNED: [&str; 24] = [
     "from",
     "sender",
@@ -31,7 +31,7 @@ const SIGNED: [&str; 24] = [
     "list-owner",
     "list-archive",
 ];
-/// These are signed once more than they are there, so that nobody can add another (RFC 6376, section 8.15).
+/// Fields that are signed once more than they occur, so that another one breaks the signature (RFC 6376, section 8.15).
 const GUARDED: [&str; 10] = [
     "from",
     "reply-to",
@@ -44,12 +44,12 @@ const GUARDED: [&str; 10] = [
     "content-type",
     "content-transfer-encoding",
 ];
-/// Servers add these in good faith where they are missing, which must not break the signature.
+/// Fields that servers add when they are missing, which must not break the signature.
 const ADDED_BY_SERVERS: [&str; 3] = ["to", "date", "message-id"];
-/// A line of the field has at most so many characters.
+/// Maximum number of characters of a line of the field.
 const FOLD_AT: usize = 76;
 
-/// How a signature is made.
+/// The algorithm of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// RFC 6376, section 3.3.1; RFC 8301.
@@ -67,23 +67,23 @@ impl Algorithm {
     }
 }
 
-/// Everything in a signature but the signature.
+/// The tags of a signature except the signature itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Tags<'a> {
-    /// How it is made.
+    /// The algorithm (`a=`).
     pub algorithm: Algorithm,
-    /// Who signs.
+    /// The signing domain (`d=`).
     pub domain: &'a str,
-    /// Which of its keys.
+    /// The selector (`s=`).
     pub selector: &'a str,
-    /// When, in seconds since 1970.
+    /// The time in seconds since 1970 (`t=`).
     pub time: u64,
-    /// The digest of the body, in base64.
+    /// The hash of the body in base64 (`bh=`).
     pub body_hash: &'a str,
 }
 
-/// The field with an empty signature, without its line end; and what the signature is made over: the signed fields of a
-/// header, the last of a name first, then this one (RFC 6376, section 3.7).
+/// The field with an empty signature, without its line end; and the input of the signature: the signed fields, the last
+/// one of a name first, then this field (RFC 6376, section 3.7).
 pub fn unsigned(tags: &Tags<'_>, fields: &[Field<'_>]) -> (String, Vec<u8>) {
     let mut names = Vec::new();
     let mut signed = Vec::new();
@@ -129,7 +129,7 @@ pub fn unsigned(tags: &Tags<'_>, fields: &[Field<'_>]) -> (String, Vec<u8>) {
     (field, signed)
 }
 
-/// The complete field with its line end: the signature, in base64, is folded behind it.
+/// The complete field with its line end; the base64 of the signature is folded.
 pub fn complete(mut field: String, signature: &str) -> String {
     let (mut room, mut rest) = (FOLD_AT.saturating_sub(3), signature);
     while let Some((line, behind)) = rest.split_at_checked(room).filter(|(_, behind)| !behind.is_empty()) {
@@ -142,7 +142,7 @@ pub fn complete(mut field: String, signature: &str) -> String {
     field
 }
 
-/// A field in its relaxed form (RFC 6376, section 3.4.2), without a line end.
+/// A field in relaxed form (RFC 6376, section 3.4.2), without a line end.
 pub fn relaxed_field(raw: &[u8]) -> Vec<u8> {
     let colon = memchr::memchr(b':', raw).unwrap_or(raw.len());
     let (name, value) = raw.split_at_checked(colon).unwrap_or((raw, &[]));
@@ -164,20 +164,20 @@ pub fn relaxed_field(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A body in its relaxed form (RFC 6376, section 3.4.4), block by block: no blanks at the ends of lines, one for several within
-/// them, no empty lines at the end.
+/// A body in relaxed form (RFC 6376, section 3.4.4), block by block: no white space at the end of a line, one space for
+/// several, no empty lines at the end.
 #[derive(Debug, Default)]
 pub struct RelaxedBody {
-    /// Empty lines that count only when something comes behind them.
+    /// Number of pending empty lines, which are dropped at the end of the body.
     empty_lines: u64,
-    /// Whether blanks have come that count only when something comes behind them.
+    /// Whether white space is pending, which is dropped at the end of the line.
     blank: bool,
-    /// Whether the line has anything else.
+    /// Whether the line has other text.
     within_line: bool,
 }
 
 impl RelaxedBody {
-    /// Hands the relaxed form of `block` to `sink`. Line ends are CRLF, which may be cut by the end of a block.
+    /// Passes the relaxed form of `block` to `sink`. A CRLF may be split between two blocks.
     pub fn push(&mut self, block: &[u8], sink: &mut impl FnMut(&[u8])) {
         let mut rest = block;
         while !rest.is_empty() {
@@ -194,7 +194,7 @@ impl RelaxedBody {
         }
     }
 
-    /// The same for whole lines of which none is empty or has a blank, as base64 has them: they are their relaxed form.
+    /// The same for complete lines that are not empty and have no white space, such as base64.
     pub fn push_plain(&mut self, lines: &[u8], sink: &mut impl FnMut(&[u8])) {
         self.text(lines, sink);
         self.within_line = false;
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_the_rfc_is_relaxed_as_it_says() {
+    fn the_example_of_the_rfc_is_relaxed() {
         // RFC 6376, section 3.4.5.
         assert_eq!(relaxed_field(b"A: X\r\n"), b"a:X");
         assert_eq!(relaxed_field(b"B : Y\t\r\n\tZ  \r\n"), b"b:Y Z");
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn where_blocks_are_cut_makes_no_difference_and_a_second_time_changes_nothing() {
+    fn relaxing_does_not_depend_on_blocks_and_is_idempotent() {
         let body = b" a\t\tb \r\n\r\n \r\nc\r\n\t\r\nd  e\r\n\r\n\r\n";
         let whole = relaxed(&[body]);
         assert_eq!(whole, b" a b\r\n\r\n\r\nc\r\n\r\nd e\r\n");
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_without_blanks_may_go_the_short_way() {
+    fn lines_without_white_space_may_skip_the_scan() {
         let (mut body, mut out) = (RelaxedBody::default(), Vec::new());
         let mut sink = |bytes: &[u8]| out.extend_from_slice(bytes);
         body.push(b"\r\n", &mut sink);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn signed_fields_are_named_guarded_ones_once_more_and_bcc_never() {
+    fn signed_fields_are_listed_protected_ones_once_more_and_bcc_never() {
         let header =
             header::parse(b"Bcc: x\r\nFrom: a\r\nSubject: b\r\nX-Other: c\r\nSubject: d\r\n\r\n", true).unwrap();
         let (field, signed) = unsigned(&tags(), &header.fields);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_has_short_lines_and_its_size_depends_on_nothing_secret() {
+    fn the_field_has_short_lines_and_a_size_that_does_not_depend_on_the_signature() {
         let header = header::parse(b"From: a\r\n\r\n", true).unwrap();
         let long = Tags { domain: &"sub.".repeat(20), ..tags() };
         for tags in [tags(), long] {

@@ -1,8 +1,8 @@
-//! Questions to a name server and its answers (RFC 1035, section 4; EDNS by RFC 6891): bytes to records and back.
+//! DNS queries and responses (RFC 1035, section 4; EDNS by RFC 6891).
 //!
-//! The codec is the crate simple-dns. Decided here is what an answer is worth: whether it belongs to the question, which of
-//! its records do, where an alias leads, and whether the resolver says that it has validated all of it (RFC 4035). Names are
-//! lower case, without the last dot, and made of characters that a host name has; the root is the empty string.
+//! The codec is the crate simple-dns. This module matches a response to its query, selects the records, follows
+//! aliases, and reads whether the resolver has validated them (RFC 4035). Names are lower case, without the final dot,
+//! and have only the characters of host names; the root is the empty string.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -10,23 +10,23 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use simple_dns::rdata::{OPT, RData};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, ResourceRecord, TYPE};
 
-/// What we can take over UDP: passes without fragments nearly everywhere (RFC 9715, section 3.2).
+/// Maximum number of bytes over UDP that is announced: avoids fragments (RFC 9715, section 3.2).
 pub const UDP_SIZE: u16 = 1232;
-/// Longer chains of aliases are loops or mistakes.
+/// Maximum length of a chain of aliases.
 pub const MAX_ALIASES: usize = 8;
 /// Bytes of the fixed part of a message (RFC 1035, section 4.1.1).
 const HEADER: usize = 12;
-/// A question has at least a root name, type and class; a record has more.
+/// Minimum size of a question in bytes: root name, type and class. A record is larger.
 const MIN_ENTRY: usize = 5;
-/// Bits of the third byte of a message: it is a reply; it is not complete.
+/// Bits of the third byte of a message: QR (response) and TC (truncated).
 const RESPONSE: u8 = 0x80;
 const TRUNCATION: u8 = 0x02;
-/// The code of a server that does not understand a question.
+/// The response code of a server that cannot parse a query.
 const FORMAT_ERROR: u8 = 1;
-/// The type of TLSA, which the codec does not know by name (RFC 6698, section 7.1).
+/// The type TLSA (RFC 6698, section 7.1), which the codec does not have.
 const TLSA: u16 = 52;
 
-/// The types of records that are asked for.
+/// The queried types of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecordType {
     /// An IPv4 address.
@@ -52,7 +52,7 @@ impl RecordType {
         }
     }
 
-    /// The name of the type, as zone files have it.
+    /// The name of the type in zone files.
     pub fn name(self) -> &'static str {
         match self {
             Self::A => "A",
@@ -64,7 +64,7 @@ impl RecordType {
     }
 }
 
-/// What a record says.
+/// The data of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// An IPv4 address.
@@ -73,86 +73,86 @@ pub enum Record {
     Aaaa(Ipv6Addr),
     /// A mail exchanger.
     Mx {
-        /// The lowest is tried first.
+        /// The lowest value is tried first.
         preference: u16,
-        /// Its name; empty when the domain takes no mail (RFC 7505).
+        /// The host name; empty when the domain accepts no mail (RFC 7505).
         exchange: String,
     },
     /// A host of a service.
     Srv {
-        /// The lowest is tried first.
+        /// The lowest value is tried first.
         priority: u16,
-        /// The share among equals.
+        /// The share among equal priorities.
         weight: u16,
-        /// Where it listens.
+        /// The port.
         port: u16,
-        /// Its name; empty when the service is not offered.
+        /// The host name; empty when the service is not offered.
         target: String,
     },
-    /// A certificate of a service, or what is known of it.
+    /// A certificate or public key of a service.
     Tlsa {
-        /// Which certificate of a chain is meant.
+        /// Certificate usage: the position in the chain.
         usage: u8,
-        /// All of it or its public key.
+        /// Selector: certificate or public key.
         selector: u8,
-        /// As it is or hashed.
+        /// Matching type: bytes or hash.
         matching: u8,
-        /// The bytes to find.
+        /// The bytes to compare.
         data: Vec<u8>,
     },
 }
 
-/// A name server's answer to a question.
+/// The response of a name server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DnsReply {
     /// The name exists; there may be no record of this type.
     Found(Answer),
     /// No such name (NXDOMAIN).
     NoSuchName {
-        /// Whether the resolver says that this is validated.
+        /// Whether the resolver has validated the response.
         authentic: bool,
     },
-    /// Too long for UDP: ask again over TCP.
+    /// Truncated: query again over TCP.
     Truncated,
-    /// The server could not or would not answer; its own word for it.
+    /// The server reports an error; its name.
     Failed(&'static str),
 }
 
 /// The records of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Those of the wanted type.
+    /// The records of the queried type.
     pub records: Vec<Record>,
-    /// The name that they belong to, behind all aliases.
+    /// The name of the records, behind all aliases.
     pub name: String,
-    /// How many aliases (CNAME) led there.
+    /// Number of aliases (CNAME) that were followed.
     pub aliases: usize,
-    /// Records of the wanted type that make no sense.
+    /// Number of invalid records of the queried type.
     pub unusable: usize,
-    /// Whether the resolver says that all of it is validated (the bit AD).
+    /// Whether the resolver has validated the response (bit AD).
     pub authentic: bool,
 }
 
-/// Why bytes are no answer to a question.
+/// Why bytes are not a response to a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DnsReplyError {
     /// Not a DNS message.
     #[error("not a DNS message")]
     Malformed,
-    /// A message, but about something else.
-    #[error("an answer to another question")]
+    /// A response to another query.
+    #[error("a response to another query")]
     Foreign,
-    /// Aliases that go round, or too many of them.
+    /// A loop of aliases, or too many of them.
     #[error("a chain of more than {MAX_ALIASES} aliases")]
     Aliases,
-    /// A name that cannot be asked for.
+    /// A name that cannot be queried.
     #[error("not a name that DNS can hold")]
     Name,
 }
 
-/// The bytes of a question; with `edns` they offer longer answers than 512 bytes.
+/// The bytes of a query; with `edns` it allows responses of more than 512 bytes.
 ///
-/// The bit AD asks for the resolver's word on validation without asking for the signatures (RFC 6840, section 5.7).
+/// The bit AD requests the validation state without the signatures (RFC 6840, section 5.7).
 pub fn question(id: u16, name: &str, wanted: RecordType, edns: bool) -> Result<Vec<u8>, DnsReplyError> {
     let mut packet = Packet::new_query(id);
     packet.set_flags(PacketFlag::RECURSION_DESIRED | PacketFlag::AUTHENTIC_DATA);
@@ -164,7 +164,7 @@ pub fn question(id: u16, name: &str, wanted: RecordType, edns: bool) -> Result<V
     packet.build_bytes_vec().map_err(|_| DnsReplyError::Name)
 }
 
-/// Reads what came in answer to the [`question`] with the same arguments.
+/// Reads a response to the [`question`] with the same arguments.
 pub fn reply(message: &[u8], id: u16, name: &str, wanted: RecordType) -> Result<DnsReply, DnsReplyError> {
     let Some((header, rest)) = message.split_at_checked(HEADER).filter(|_| has_room_for_its_entries(message)) else {
         return Err(DnsReplyError::Malformed);
@@ -174,7 +174,7 @@ pub fn reply(message: &[u8], id: u16, name: &str, wanted: RecordType) -> Result<
     let [high, low, flags, code, _, questions, ..] = header else { return Err(DnsReplyError::Malformed) };
     let is_reply = u16::from_be_bytes([*high, *low]) == id && flags & RESPONSE != 0;
     let repeated = rest.get(..asked.len()).is_some_and(|echo| echo.eq_ignore_ascii_case(asked)) && *questions == 1;
-    // A server that does not understand a question need not repeat it.
+    // A server that cannot parse a query need not repeat it.
     let dismissed = *questions == 0 && code & 0x0f == FORMAT_ERROR;
     if !is_reply || !(repeated || dismissed) {
         return Err(DnsReplyError::Foreign);
@@ -183,10 +183,10 @@ pub fn reply(message: &[u8], id: u16, name: &str, wanted: RecordType) -> Result<
         return Ok(DnsReply::Failed(word(RCODE::FormatError)));
     }
     if flags & TRUNCATION != 0 {
-        // It may end in the middle of a record.
+        // A truncated response may end within a record.
         return Ok(DnsReply::Truncated);
     }
-    // The codec knows no questions about some types. This one has been compared, so a simpler one stands in for it.
+    // The codec rejects queries of some types. The question was compared before, so it is replaced by another.
     let question = HEADER.saturating_add(asked.len());
     let mut message = message.to_vec();
     if let Some(wanted) = message.get_mut(question.saturating_sub(4)..question.saturating_sub(2)) {
@@ -201,7 +201,7 @@ pub fn reply(message: &[u8], id: u16, name: &str, wanted: RecordType) -> Result<
     }
 }
 
-/// Counts that the message has no room for would only cost memory.
+/// Rejects record counts that the message has no room for, before they cost memory.
 fn has_room_for_its_entries(message: &[u8]) -> bool {
     let Some(counts) = message.get(4..HEADER) else { return false };
     let entries: usize = counts
@@ -220,7 +220,7 @@ fn answer(
     let mut links = HashMap::new();
     for record in records.iter().filter(|record| record.class == CLASS::IN) {
         if let (RData::CNAME(target), Some(owner)) = (&record.rdata, host(&record.name)) {
-            // A second alias for the same name is against the rules; the first one counts.
+            // A name has at most one alias; the first one counts.
             links.entry(owner).or_insert_with(|| host(&target.0));
         }
     }
@@ -263,7 +263,7 @@ fn read(data: &RData<'_>) -> Option<Record> {
     })
 }
 
-/// A name as text, when all its characters are those of names of hosts and services.
+/// A name as text, if it has only characters of host and service names.
 fn host(name: &Name<'_>) -> Option<String> {
     let valid = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
     let label = |label: &[u8]| {

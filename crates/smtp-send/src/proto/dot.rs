@@ -1,10 +1,9 @@
-//! The data phase (RFC 5321, sections 2.3.8 and 4.5.2): line ends made CRLF, dots stuffed, the end marked.
+//! The data phase (RFC 5321, sections 2.3.8 and 4.5.2): CRLF line ends, dot-stuffing, the final dot.
 //!
-//! CR, LF and CRLF each become one CRLF, so that no bare CR or LF ever leaves: servers disagree about what those mean, and
-//! that disagreement lets a message smuggle in another one. State is kept between blocks; where a block is cut makes no
-//! difference to what comes out.
+//! CR, LF and CRLF each become CRLF. A bare CR or LF is never sent: servers read it differently, which permits SMTP
+//! smuggling. The result does not depend on the boundaries of blocks.
 
-/// Makes every line end CRLF, block by block.
+/// Converts line ends to CRLF, block by block.
 #[derive(Debug, Default)]
 pub struct LineEnds {
     after_cr: bool,
@@ -13,7 +12,7 @@ pub struct LineEnds {
 }
 
 impl LineEnds {
-    /// Appends `block` to `out` with its line ends made CRLF.
+    /// Appends `block` to `out` with CRLF line ends.
     pub fn push(&mut self, block: &[u8], out: &mut Vec<u8>) {
         let mut rest = block;
         while !rest.is_empty() {
@@ -44,7 +43,7 @@ impl LineEnds {
     }
 }
 
-/// Turns a message into the bytes that follow the 354: line ends as in [`LineEnds`], dots doubled, the final dot.
+/// Converts a message into the bytes behind the reply 354: line ends as in [`LineEnds`], stuffed dots, the final dot.
 #[derive(Debug)]
 pub struct DotStuffing(LineEnds);
 
@@ -55,17 +54,17 @@ impl Default for DotStuffing {
 }
 
 impl LineEnds {
-    /// Appends whole lines that end with CRLF, hold no other CR or LF and do not begin with a dot, as they are.
+    /// Appends unchanged lines: complete, with CRLF, without another CR or LF, not beginning with a dot.
     pub fn push_canonical(&mut self, lines: &[u8], out: &mut Vec<u8>) {
         if self.within_line {
-            // Not at the start of a line: nothing is known about the first byte, then.
+            // Not at the start of a line, so the first byte may be a dot.
             return self.push(lines, out);
         }
         self.after_cr = false;
         out.extend_from_slice(lines);
     }
 
-    /// Ends an unfinished line. No blank line is added.
+    /// Ends an incomplete last line; adds no empty line.
     pub fn finish(self, out: &mut Vec<u8>) {
         if self.within_line {
             out.extend_from_slice(b"\r\n");
@@ -74,17 +73,17 @@ impl LineEnds {
 }
 
 impl DotStuffing {
-    /// Appends `block` to `out` in the form that may be sent.
+    /// Appends `block` to `out` as it is sent.
     pub fn push(&mut self, block: &[u8], out: &mut Vec<u8>) {
         self.0.push(block, out);
     }
 
-    /// Appends whole lines that end with CRLF, hold no other CR or LF and do not begin with a dot, as they are.
+    /// Appends unchanged lines: complete, with CRLF, without another CR or LF, not beginning with a dot.
     pub fn push_canonical(&mut self, lines: &[u8], out: &mut Vec<u8>) {
         self.0.push_canonical(lines, out);
     }
 
-    /// Appends the final dot, ending an unfinished line first. No blank line is added.
+    /// Ends an incomplete last line and appends the final dot; adds no empty line.
     pub fn finish(self, out: &mut Vec<u8>) {
         self.0.finish(out);
         out.extend_from_slice(b".\r\n");
@@ -116,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn no_blank_line_is_added() {
+    fn no_empty_line_is_added() {
         assert_eq!(sent(b"a\n"), b"a\r\n.\r\n");
         assert_eq!(sent(b""), b".\r\n");
         assert_eq!(sent(b"a\r"), b"a\r\n.\r\n");
     }
 
     #[test]
-    fn where_blocks_are_cut_makes_no_difference() {
+    fn the_result_does_not_depend_on_the_boundaries_of_blocks() {
         let message = b".a\r\n.b\r.c\n.\r\n\r\n..\r\n.\n\r.";
         let whole = sent(message);
         for first in 0..=message.len() {
@@ -139,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn no_bare_cr_or_lf_leaves_and_the_end_comes_once() {
-        // Every message of up to six bytes over the four bytes that matter.
+    fn no_bare_cr_or_lf_is_sent_and_the_end_is_unique() {
+        // Every message of up to six bytes out of the four relevant ones.
         for number in 0..4usize.pow(6) {
             let message: Vec<u8> = (0..6).map(|digit| b"\r\n.a"[number / 4usize.pow(digit) % 4]).collect();
             let out = sent(&message);

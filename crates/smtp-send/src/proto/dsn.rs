@@ -1,25 +1,25 @@
-//! What a sender may ask of delivery reports (DSN, RFC 3461), and xtext, the form its words take in a command.
+//! Requests for delivery status notifications (DSN, RFC 3461) and their encoding (xtext).
 
 use std::fmt::{self, Write as _};
 
-/// RFC 3461, section 4.4: an envelope identifier has at most 100 characters, counted before encoding.
+/// Maximum number of characters of an envelope identifier before encoding (RFC 3461, section 4.4).
 const MAX_ENVID: usize = 100;
 
-/// The wishes of one message.
+/// The DSN parameters of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dsn {
-    /// When to report; `None` leaves it to the server.
+    /// NOTIFY; `None` leaves it to the server.
     pub notify: Option<Notify>,
-    /// What a report holds; `None` leaves it to the server.
+    /// RET; `None` leaves it to the server.
     pub ret: Option<Ret>,
-    /// A name for the message that reports repeat.
+    /// ENVID: the identifier that reports repeat.
     pub envid: Option<Envid>,
-    /// Whether the message goes without them to a server that does not offer DSN.
+    /// Whether the parameters are omitted at a server without DSN, instead of an error.
     pub optional: bool,
 }
 
 impl Dsn {
-    /// Whether nothing is asked for.
+    /// Whether no parameter is set.
     pub fn is_empty(&self) -> bool {
         self.notify.is_none() && self.ret.is_none() && self.envid.is_none()
     }
@@ -42,7 +42,7 @@ pub enum Notify {
 }
 
 impl Notify {
-    /// Reads `never`, or a list of `success`, `failure` and `delay`, in any case.
+    /// Reads `never`, or a list of `success`, `failure` and `delay`, case-insensitively.
     pub fn parse(text: &str) -> Option<Self> {
         if text.eq_ignore_ascii_case("never") {
             return Some(Self::Never);
@@ -102,7 +102,7 @@ impl fmt::Display for Envid {
     }
 }
 
-/// A text in the form of section 4: what is not a printable sign, `+` and `=` become `+XX`.
+/// A text as xtext (section 4): `+`, `=` and all but printable ASCII become `+XX`.
 pub struct Xtext<'a>(pub &'a str);
 
 impl fmt::Display for Xtext<'_> {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_end_a_parameter_is_encoded() {
+    fn characters_that_could_end_a_parameter_are_encoded() {
         assert_eq!(Envid::parse("a+b=c d").unwrap().to_string(), "a+2Bb+3Dc+20d");
         for wrong in ["", "a\r\nb", "ä", &"x".repeat(101)] {
             assert_eq!(Envid::parse(wrong), None, "{wrong}");

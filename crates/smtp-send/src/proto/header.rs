@@ -1,36 +1,36 @@
-//! The header of a message that somebody else wrote (RFC 5322, section 2.2): cut into fields, not judged.
+//! The header of an existing message (RFC 5322, section 2.2), split into fields without validation.
 //!
-//! CR, LF and CRLF all end a line. The header ends at an empty line, or where the first line stands that is neither a field
-//! nor the continuation of one: what begins there is the body, as sendmail has always read it.
+//! CR, LF and CRLF each end a line. The header ends at an empty line, or, as in sendmail, before the first line that is
+//! neither a field nor a continuation line; the body begins there.
 
 use super::address::{AddressError, Mailbox, parse_list};
 
-/// Lines that are folded anew have at most so many characters where their words allow it (RFC 5322, section 2.1.1).
+/// Preferred maximum of characters of a folded line (RFC 5322, section 2.1.1).
 const FOLD_AT: usize = 78;
-/// Longest header in bytes that is read; a longer one is an attack or a file of another kind.
+/// Maximum number of bytes of a header.
 pub const MAX_HEADER: usize = 1 << 20;
 
 /// One field, as slices of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// The whole field with its line ends; only the last field of a file may lack one.
+    /// The whole field with its line ends; the last field of a file may have none.
     pub raw: &'a [u8],
     name: &'a [u8],
     value: &'a [u8],
 }
 
 impl<'a> Field<'a> {
-    /// The name, as it is written.
+    /// The name as written.
     pub fn name(&self) -> &'a [u8] {
         self.name
     }
 
-    /// Whether the field has this name, in any case.
+    /// Whether the field has this name, case-insensitively.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// What stands behind the colon on one line, without blanks at its ends.
+    /// The unfolded value, without white space at its ends.
     pub fn unfolded(&self) -> Vec<u8> {
         let line: Vec<u8> = self.value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
         line.trim_ascii().to_vec()
@@ -42,9 +42,9 @@ impl<'a> Field<'a> {
     }
 }
 
-/// A field with lines longer than any server takes, folded anew at its blanks (RFC 5322, section 2.2.3).
+/// A field with overlong lines, folded again at its white space (RFC 5322, section 2.2.3).
 ///
-/// A single word may still be longer; it cannot be cut without changing it.
+/// A single word may still be longer, because a cut would change it.
 pub fn folded(raw: &[u8]) -> Vec<u8> {
     let (mut out, mut column) = (Vec::with_capacity(raw.len().saturating_add(64)), 0_usize);
     let mut rest: Vec<u8> = raw.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
@@ -55,7 +55,7 @@ pub fn folded(raw: &[u8]) -> Vec<u8> {
         let blanks = rest.iter().position(|byte| !is_blank(byte)).unwrap_or(rest.len());
         let word = rest.iter().skip(blanks).position(is_blank).unwrap_or(rest.len().saturating_sub(blanks));
         let (piece, behind) = rest.split_at_checked(blanks.saturating_add(word)).unwrap_or((rest, &[]));
-        // The first word stays beside the name.
+        // The first word stays on the line of the name.
         if column.saturating_add(piece.len()) > FOLD_AT && blanks > 0 && out.contains(&b' ') {
             out.extend_from_slice(b"\r\n");
             column = 0;
@@ -68,18 +68,19 @@ pub fn folded(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A header and where it ends.
+/// A header and its length.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Header<'a> {
     /// The fields in their order.
     pub fields: Vec<Field<'a>>,
-    /// Bytes up to the body, with the empty line between.
+    /// Number of bytes before the body, including the empty line.
     pub length: usize,
-    /// Whether that empty line is there.
+    /// Whether the empty line is present.
     pub separated: bool,
 }
 
-/// Reads a header from the start of `bytes`. `None` means that it goes on behind them; never when they are `complete`.
+/// Reads a header from the start of `bytes`; `None` when it goes on behind them, which is never so if they are
+/// `complete`.
 pub fn parse(bytes: &[u8], complete: bool) -> Option<Header<'_>> {
     let mut header = Header { fields: Vec::new(), length: 0, separated: false };
     loop {
@@ -106,13 +107,13 @@ pub fn parse(bytes: &[u8], complete: bool) -> Option<Header<'_>> {
     }
 }
 
-/// A line and the same with its line end.
+/// A line without and with its line end.
 struct FieldLine<'a> {
     text: &'a [u8],
     whole: &'a [u8],
 }
 
-/// The first line; `None` when its end may still come.
+/// The first line; `None` when it is incomplete.
 fn line(bytes: &[u8], complete: bool) -> Option<FieldLine<'_>> {
     let Some(end) = memchr::memchr2(b'\r', b'\n', bytes) else {
         return complete.then_some(FieldLine { text: bytes, whole: bytes });
@@ -126,16 +127,16 @@ fn line(bytes: &[u8], complete: bool) -> Option<FieldLine<'_>> {
     Some(FieldLine { text, whole: bytes.get(..end.saturating_add(ending))? })
 }
 
-/// The name of a field and the place of its colon; obsolete syntax has blanks between the two.
+/// The name of a field and the position of its colon; obsolete syntax has white space before the colon.
 fn field_name(line: &[u8]) -> Option<(&[u8], usize)> {
     let colon = memchr::memchr(b':', line)?;
     let name = line.get(..colon)?.trim_ascii_end();
     (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some((name, colon))
 }
 
-/// The mailboxes of an address field such as To (RFC 5322, section 3.4), those in groups included.
+/// The mailboxes of an address field such as To (RFC 5322, section 3.4), including those in groups.
 ///
-/// Semicolons between addresses outside of groups are taken for commas, as some programs write them.
+/// Semicolons between addresses outside of groups count as commas, because some programs write them.
 pub fn mailboxes(value: &str) -> Result<Vec<Mailbox>, AddressError> {
     let (mut list, mut member, mut group) = (String::with_capacity(value.len()), 0, false);
     let (mut quoted, mut escaped, mut comments, mut brackets) = (false, false, 0_usize, 0_usize);
@@ -143,7 +144,7 @@ pub fn mailboxes(value: &str) -> Result<Vec<Mailbox>, AddressError> {
         let plain = !quoted && !escaped && comments == 0 && brackets == 0;
         match character {
             ':' if plain && !group => {
-                // The name of a group ends here.
+                // The end of the name of a group.
                 list.truncate(member);
                 group = true;
                 continue;
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_line_end_is_one() {
+    fn cr_lf_and_crlf_end_a_line() {
         for end in ["\r\n", "\n", "\r"] {
             let message = ["A: 1", "B: 2", "  3", "", "body"].join(end);
             let header = parse(message.as_bytes(), true).unwrap();
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_field_begins_the_body() {
+    fn a_line_that_is_not_a_field_begins_the_body() {
         for (message, fields, separated, body) in [
             ("hello\n", 0, false, "hello\n"),
             ("A: 1\nhello: no\nnot a field\n", 2, false, "not a field\n"),
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_never_cut_short_because_its_rest_is_still_to_come() {
+    fn an_incomplete_header_is_not_cut() {
         let message = b"A: 1\r\n 2\r\nB : 3\r\n\r\nbody";
         let whole = parse(message, true).unwrap();
         for cut in 0..message.len() {
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_folded_at_its_blanks_and_means_the_same() {
+    fn folding_a_field_at_white_space_keeps_its_value() {
         let long = format!("To: {}", vec!["person@example.com"; 100].join(", "));
         let field = String::from_utf8(folded(long.as_bytes())).unwrap();
         assert!(field.lines().all(|line| line.len() <= 78 && !line.trim().is_empty()), "{field}");
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_opened_up() {
+    fn members_of_groups_are_included() {
         assert_eq!(addresses("undisclosed-recipients:;"), Vec::<String>::new());
         assert_eq!(
             addresses("Team: Bob <b@x.example>, c@x.example;, d@x.example"),

@@ -1,31 +1,31 @@
-//! The two fields of MIME that decide how a part may be changed: Content-Type and Content-Transfer-Encoding (RFC 2045).
+//! Content-Type and Content-Transfer-Encoding (RFC 2045), which determine how a part may be re-encoded.
 
 use super::header::Header;
 
-/// How the body of an entity is encoded (RFC 2045, section 6).
+/// The encoding of the body of an entity (RFC 2045, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transfer {
-    /// `7bit`, or nothing said.
+    /// `7bit`, the default.
     SevenBit,
     /// `8bit`.
     EightBit,
-    /// `binary`: line ends are bytes like others.
+    /// `binary`: without lines.
     Binary,
     /// `quoted-printable`.
     QuotedPrintable,
     /// `base64`.
     Base64,
-    /// Anything else.
+    /// Any other encoding.
     Unknown,
 }
 
 impl Transfer {
-    /// Whether the body is there as it is.
+    /// Whether the body is not encoded.
     pub fn is_identity(self) -> bool {
         matches!(self, Self::SevenBit | Self::EightBit | Self::Binary)
     }
 
-    /// What a header says.
+    /// The encoding by a header.
     pub fn of(header: &Header<'_>) -> Self {
         let Some(field) = header.fields.iter().find(|field| field.is("Content-Transfer-Encoding")) else {
             return Self::SevenBit;
@@ -41,7 +41,7 @@ impl Transfer {
     }
 }
 
-/// A media type with the parameter that cuts it into parts.
+/// A media type with its boundary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentType {
     /// `type/subtype` in lower case.
@@ -51,7 +51,7 @@ pub struct ContentType {
 }
 
 impl ContentType {
-    /// What a header says; `None` when it says nothing.
+    /// The media type by a header; `None` without the field.
     pub fn of(header: &Header<'_>) -> Option<Self> {
         let field = header.fields.iter().find(|field| field.is("Content-Type"))?;
         Some(Self::parse(&field.unfolded()))
@@ -75,7 +75,7 @@ impl ContentType {
     }
 }
 
-/// Walks over a structured value.
+/// Scans a structured value.
 struct Parameters<'a> {
     rest: &'a [u8],
 }
@@ -100,7 +100,7 @@ impl<'a> Parameters<'a> {
         self.rest = self.rest.get(at..).unwrap_or_default();
     }
 
-    /// The next word in lower case; a media type is one, with its slash.
+    /// The next word in lower case; a media type with its slash is one word.
     fn token(&mut self) -> String {
         self.skip_blanks_and_comments();
         let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b';' | b'=' | b'(' | b'"' | b',');
@@ -110,7 +110,7 @@ impl<'a> Parameters<'a> {
         String::from_utf8_lossy(word).to_ascii_lowercase()
     }
 
-    /// Goes behind the next `sign`, when that comes next; behind a parameter that cannot be read, to the next one.
+    /// Skips `sign` if it is next, else up to the next parameter.
     fn skip_to(&mut self, sign: u8) -> bool {
         self.skip_blanks_and_comments();
         let at = match sign {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_boundary_is_found_in_every_spelling() {
+    fn the_boundary_is_found_in_every_form() {
         for value in [
             "multipart/mixed; boundary=a_b",
             "Multipart/Mixed; charset=x; BOUNDARY=\"a_b\"",
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn encodings_are_known_in_any_case() {
+    fn encodings_are_case_insensitive() {
         let of = |text: &str| Transfer::of(&header::parse(text.as_bytes(), true).unwrap());
         assert_eq!(of("content-transfer-encoding: BASE64 (why)\n"), Transfer::Base64);
         assert_eq!(of("Content-Transfer-Encoding: Quoted-Printable;\n"), Transfer::QuotedPrintable);

@@ -1,56 +1,56 @@
-//! The policy of a domain on TLS towards its mail exchangers: MTA-STS (RFC 8461, section 3.2).
+//! MTA-STS (RFC 8461, section 3.2): the policy of a domain for TLS to its mail exchangers.
 //!
-//! A policy is fetched by HTTPS from the domain; whoever does that hands over the file. Here is what it says.
+//! The caller has fetched the policy from the domain by HTTPS.
 
 use std::time::Duration;
 
-/// What the policy demands.
+/// The mode of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Only named exchangers, only with a valid certificate.
+    /// Delivery only to listed exchangers with a valid certificate.
     Enforce,
-    /// The same is tried, and a failure only reported.
+    /// As `enforce`, but failures are only reported.
     Testing,
-    /// Nothing; the domain is withdrawing its policy.
+    /// No policy.
     None,
 }
 
 /// The policy of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MtaStsPolicy {
-    /// What it demands.
+    /// The mode.
     pub mode: Mode,
-    /// How long it may be used after it was fetched.
+    /// The lifetime of the policy after it was fetched.
     pub max_age: Duration,
-    /// Names of exchangers in lower case; `*.` stands for one label.
+    /// Patterns for names of exchangers, in lower case; `*.` matches one label.
     patterns: Vec<String>,
 }
 
-/// Why a text is no policy.
+/// Why a text is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MtaStsPolicyError {
-    /// The first field must say which version it is.
+    /// The first field is not the version.
     #[error("it does not begin with 'version: STSv1'")]
     Version,
-    /// Not `key: value`.
+    /// A line is not `key: value`.
     #[error("line {0} is not 'key: value'")]
     Line(usize),
-    /// A field that must be there is not.
+    /// A required field is missing.
     #[error("no field '{0}'")]
     Missing(&'static str),
-    /// A value that means nothing.
+    /// An invalid value.
     #[error("line {0}: '{1}' has no such value")]
     Value(usize, &'static str),
-    /// Nobody could ever deliver there.
+    /// The policy has no `mx` field.
     #[error("it names no mail exchanger (mx)")]
     NoExchanger,
 }
 
-/// A year, more than any policy may ask for (RFC 8461, section 3.2).
+/// The maximum of `max_age`: one year (RFC 8461, section 3.2).
 const MAX_AGE: u64 = 31_557_600;
 
 impl MtaStsPolicy {
-    /// Reads the text of a policy. Unknown fields are passed over, and of a repeated one the first counts.
+    /// Reads a policy. Unknown fields are ignored; the first one of repeated fields counts.
     pub fn parse(text: &str) -> Result<Self, MtaStsPolicyError> {
         let (mut version, mut mode, mut age) = (false, None, None);
         let mut patterns = Vec::new();
@@ -91,7 +91,7 @@ impl MtaStsPolicy {
         Ok(Self { mode, max_age, patterns })
     }
 
-    /// Whether the policy names this exchanger (RFC 8461, section 4.1). The asterisk stands for exactly one label.
+    /// Whether a pattern matches this exchanger (RFC 8461, section 4.1). The asterisk matches exactly one label.
     pub fn names(&self, exchanger: &str) -> bool {
         let exchanger = exchanger.to_ascii_lowercase();
         self.patterns.iter().any(|pattern| match pattern.strip_prefix("*.") {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_asterisk_stands_for_one_label() {
+    fn an_asterisk_matches_one_label() {
         let policy =
             MtaStsPolicy::parse("version: STSv1\nmode: testing\nmax_age: 1\nmx: a.example\nmx: *.b.example").unwrap();
         for (name, named) in [
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_told() {
+    fn an_invalid_policy_is_reported_with_the_reason() {
         let rest = "mode: enforce\nmx: a.example\nmax_age: 1\n";
         for (text, error) in [
             (String::new(), MtaStsPolicyError::Version),

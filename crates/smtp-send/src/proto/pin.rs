@@ -1,6 +1,6 @@
-//! Pins: the SHA-256 of a public key, as RFC 7469 (section 2.4) defines it.
+//! Pins: SHA-256 hashes of public keys (RFC 7469, section 2.4).
 //!
-//! Of the key (`SubjectPublicKeyInfo`) and not of the certificate: a certificate is renewed every few weeks, its key can stay.
+//! The hash is of the key (`SubjectPublicKeyInfo`), which may stay the same when a certificate is renewed.
 
 use std::fmt;
 
@@ -13,14 +13,14 @@ use base64::engine::general_purpose::STANDARD;
 pub struct Pin([u8; 32]);
 
 impl Pin {
-    /// The pin of a key in its DER form, with its algorithm (RFC 5280, section 4.1.2.7).
+    /// The pin of a `SubjectPublicKeyInfo` in DER (RFC 5280, section 4.1.2.7).
     pub fn of(key: &[u8]) -> Self {
         let mut pin = [0; 32];
         pin.iter_mut().zip(digest(&SHA256, key).as_ref()).for_each(|(byte, other)| *byte = *other);
         Self(pin)
     }
 
-    /// Reads `sha256//BASE64`, as curl writes it, or `sha256:HEX` with or without colons between the bytes.
+    /// Reads `sha256//BASE64`, the form of curl, or `sha256:HEX` with or without colons between the bytes.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(encoded) = text.strip_prefix("sha256//") {
             return STANDARD.decode(encoded).ok()?.try_into().ok().map(Self);
@@ -37,7 +37,7 @@ impl Pin {
         Some(Self(bytes))
     }
 
-    /// Reads one or more pins with `;` between them.
+    /// Reads one or more pins separated by `;`.
     pub fn parse_list(text: &str) -> Option<Vec<Self>> {
         text.split(';').map(|one| Self::parse(one.trim())).collect()
     }
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pin_is_refused() {
+    fn an_invalid_pin_is_rejected() {
         for wrong in ["", "sha256//", "sha256//AAAA", "sha1//AAAA", "sha256:00", "sha256:zz", "AAAA", "sha256:é"] {
             assert_eq!(Pin::parse(wrong), None, "{wrong}");
         }

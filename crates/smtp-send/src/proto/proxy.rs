@@ -1,8 +1,7 @@
-//! What is said to a proxy until it has connected us to the server, and the PROXY protocol that a proxy itself would speak.
+//! Handshakes with SOCKS5 and HTTP proxies, and the PROXY protocol.
 //!
-//! A [`ProxyHandshake`] takes the bytes that have come and says what to write next; not one byte behind the proxy's last answer is
-//! taken, as it may be the greeting of the server. The server is always named to the proxy as it was typed: names are resolved
-//! there, where more may be known about them than here.
+//! A [`ProxyHandshake`] reads received bytes and returns the next bytes to write. Bytes behind the last answer of the
+//! proxy are not consumed: they may be the greeting of the server. The proxy resolves the name of the server.
 
 pub mod header;
 mod http;
@@ -14,7 +13,7 @@ use super::auth::Wiped;
 use http::HttpConnect;
 use socks5::Socks5;
 
-/// What a proxy speaks.
+/// The protocol of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// SOCKS version 5 (RFC 1928).
@@ -32,10 +31,10 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// Where a proxy shall connect us to.
+/// The destination of a tunnel.
 #[derive(Debug, Clone, Copy)]
 pub struct TunnelTarget<'a> {
-    /// A name or an address, without brackets.
+    /// A name, or an address without brackets.
     pub host: &'a str,
     /// The port.
     pub port: u16,
@@ -51,12 +50,12 @@ impl fmt::Display for TunnelTarget<'_> {
     }
 }
 
-/// Who we are to a proxy.
+/// The credentials for a proxy.
 #[derive(Clone, Copy)]
 pub struct ProxyLogin<'a> {
-    /// The name; for HTTP without a colon.
+    /// The user name; without a colon for HTTP.
     pub user: &'a str,
-    /// The password, for SOCKS5 at most 255 bytes like the name.
+    /// The password; for SOCKS5 both have at most 255 bytes.
     pub password: &'a str,
 }
 
@@ -66,47 +65,47 @@ impl fmt::Debug for ProxyLogin<'_> {
     }
 }
 
-/// What a proxy has against us, or what is wrong with its answer.
+/// A refusal or an invalid answer of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyError {
-    /// It wants to know who we are, and nothing was said about that.
+    /// The proxy requires a login, and no user was given.
     #[error("it demands a login; write its user as --proxy {}://USER@HOST:PORT", match .0 { Scheme::Socks5 => "socks5", Scheme::Http => "http" })]
     LoginWanted(Scheme),
-    /// It knows no way to log in that we know.
+    /// The proxy has no supported login method.
     #[error("it takes no login by name and password")]
     NoMethod,
-    /// It does not know us, or not by this password.
+    /// The proxy refuses the login.
     #[error("it refuses the login{0}")]
     LoginRefused(String),
-    /// Its rules forbid this connection.
+    /// The rules of the proxy forbid this connection.
     #[error("it does not allow a connection to {0}")]
     Forbidden(String),
-    /// The server cannot be reached from there now.
+    /// The proxy cannot reach the server.
     #[error("it cannot connect to {0}")]
     Unreachable(String),
-    /// It cannot do what was asked for.
+    /// The proxy does not support the request.
     #[error("it cannot do what is needed: {0}")]
     Unable(String),
-    /// What it says is not of the protocol.
+    /// The proxy violates the protocol.
     #[error("it does not speak {0}: {1}")]
     Foreign(Scheme, String),
-    /// Our own words do not fit into the protocol.
+    /// The protocol cannot carry the target or the credentials.
     #[error("{0}")]
     Unspeakable(&'static str),
 }
 
-/// What is next.
+/// The next step of a handshake.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ProxyStep {
     /// Read more.
     Read,
     /// Write this, then read.
     Write(Wiped),
-    /// The tunnel stands.
+    /// The tunnel is established.
     Done,
 }
 
-/// A conversation with a proxy, from its first byte to the tunnel.
+/// A handshake with a proxy, up to the tunnel.
 #[derive(Debug)]
 pub enum ProxyHandshake<'a> {
     /// By SOCKS5.
@@ -116,7 +115,7 @@ pub enum ProxyHandshake<'a> {
 }
 
 impl<'a> ProxyHandshake<'a> {
-    /// A conversation that asks for `target`, and what is written first.
+    /// A handshake for `target`, and the first bytes to write.
     pub fn begin(
         scheme: Scheme,
         target: TunnelTarget<'a>,
@@ -134,7 +133,7 @@ impl<'a> ProxyHandshake<'a> {
         })
     }
 
-    /// Takes what is needed from the front of `input`; gives how many bytes that were, and what is next.
+    /// Consumes bytes from the start of `input`; returns their number and the next step.
     pub fn take(&mut self, input: &[u8]) -> Result<(usize, ProxyStep), ProxyError> {
         match self {
             Self::Socks5(socks) => socks.take(input),

@@ -1,16 +1,16 @@
 //! Replies of a server (RFC 5321, section 4.2), their enhanced status codes (RFC 3463) and queue ids.
 //!
-//! The parser takes whatever bytes have arrived and gives a [`Reply`] when one is complete. Meaning comes from the code
-//! alone, and of a code that is not known only the first digit counts. The text is for people, and whoever
-//! shows it escapes it first.
+//! The parser reads the bytes that have arrived and returns a [`Reply`] when it is complete. Decisions depend on the
+//! code only, and on the first digit of an unknown code. The text is for people and must be escaped before it is
+//! printed.
 
 use std::fmt;
 
-/// A reply line is at most 512 bytes by RFC 5321; eight times that tolerates chatty servers and bounds an endless line.
+/// Maximum number of bytes of a reply line; RFC 5321 allows 512, which some servers exceed.
 pub const MAX_LINE: usize = 4096;
-/// More lines than any EHLO answer in the wild, few enough to end a server that never stops.
+/// Maximum number of lines of a reply; replies to EHLO have fewer.
 pub const MAX_LINES: usize = 128;
-/// All lines of one reply together: what a hostile server can make us hold.
+/// Maximum number of bytes of a reply; bounds the memory that a server can use.
 pub const MAX_REPLY: usize = 65_536;
 
 /// Why bytes are not a reply.
@@ -19,7 +19,7 @@ pub enum ReplyError {
     /// The line does not start with three digits, the first of them 2 to 5.
     #[error("not an SMTP reply: {0}")]
     NoCode(String),
-    /// The lines of one reply carry different codes.
+    /// The lines of one reply have different codes.
     #[error("one reply with two codes, {0} and {1}")]
     MixedCodes(u16, u16),
     /// A line, the number of lines or their sum is over its limit.
@@ -52,33 +52,33 @@ impl Reply {
         self.lines.iter().map(Vec::as_slice)
     }
 
-    /// 2xx: done.
+    /// 2xx: success.
     pub fn is_positive(&self) -> bool {
         matches!(self.code, 200..=299)
     }
 
-    /// 3xx: go on.
+    /// 3xx: more input is expected.
     pub fn is_intermediate(&self) -> bool {
         matches!(self.code, 300..=399)
     }
 
-    /// 4xx: not now, perhaps later.
+    /// 4xx: transient failure.
     pub fn is_transient(&self) -> bool {
         matches!(self.code, 400..=499)
     }
 
-    /// 5xx: never.
+    /// 5xx: permanent failure.
     pub fn is_permanent(&self) -> bool {
         self.code >= 500
     }
 
-    /// The enhanced status code at the start of the text, when there is one that fits the class of the code.
+    /// The enhanced status code at the start of the text, if its class fits the code.
     pub fn enhanced(&self) -> Option<EnhancedStatus> {
         let (status, _) = EnhancedStatus::split(self.lines.first()?)?;
         (u16::from(status.class) == self.code.checked_div(100)?).then_some(status)
     }
 
-    /// The text of all lines on one line, without enhanced status codes. Invalid UTF-8 is replaced, nothing is escaped.
+    /// The text of all lines on one line, without enhanced status codes. Invalid UTF-8 is replaced; nothing is escaped.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
@@ -97,10 +97,9 @@ impl Reply {
         text
     }
 
-    /// The name that the server gave the message, from the reply to the final dot.
+    /// The queue id of the message in the reply to the final dot.
     ///
-    /// Understood are the wordings of Postfix (`queued as X`), Exim (`id=X`) and of sendmail
-    /// (`X Message accepted for delivery`).
+    /// Supports the replies of Postfix (`queued as X`), Exim (`id=X`) and sendmail (`X Message accepted for delivery`).
     pub fn queue_id(&self) -> Option<String> {
         let text = self.text();
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -136,14 +135,14 @@ impl fmt::Display for Reply {
 pub struct EnhancedStatus {
     /// 2, 4 or 5.
     pub class: u8,
-    /// What it is about: 1 address, 2 mailbox, 7 security...
+    /// The subject: 1 address, 2 mailbox, 7 security, and others.
     pub subject: u16,
     /// The detail within the subject.
     pub detail: u16,
 }
 
 impl EnhancedStatus {
-    /// Splits a code off the start of a text.
+    /// Splits a status code off the start of a text.
     fn split(text: &[u8]) -> Option<(Self, &[u8])> {
         let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
         let (code, rest) = text.split_at_checked(end)?;
@@ -176,10 +175,10 @@ pub struct ReplyParser {
 }
 
 impl ReplyParser {
-    /// Takes complete lines from the front of `input` until a reply is complete.
+    /// Consumes complete lines from the start of `input` until a reply is complete.
     ///
-    /// Gives how many bytes were taken, and the reply if it is complete; bytes of an unfinished line are not taken.
-    /// CRLF ends a line, a bare LF too: being liberal with what a server says harms nobody.
+    /// Returns the number of consumed bytes, and the reply if it is complete; an incomplete line is not consumed. A
+    /// line ends with CRLF or a bare LF.
     pub fn push(&mut self, input: &[u8]) -> Result<(usize, Option<Reply>), ReplyError> {
         let mut taken: usize = 0;
         let mut rest = input;
@@ -224,7 +223,7 @@ impl ReplyParser {
     }
 }
 
-/// `250-text`, `250 text` or `250`: the code, whether it is the last line, the text.
+/// Splits `250-text`, `250 text` or `250` into the code, whether it is the last line, and the text.
 fn split_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let (code, rest) = line.split_at_checked(3)?;
     if !code.iter().all(u8::is_ascii_digit) {
@@ -242,7 +241,7 @@ fn split_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     }
 }
 
-/// Enough of a wrong line to recognise it.
+/// The beginning of an invalid line, for a message.
 fn shortened(line: &[u8]) -> String {
     String::from_utf8_lossy(line).chars().take(80).collect()
 }
@@ -271,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_may_arrive_byte_by_byte_and_what_follows_is_left_alone() {
+    fn a_reply_may_arrive_byte_by_byte_and_following_bytes_are_not_consumed() {
         let bytes = b"250-a\r\n250 b\r\n220 next\r\n";
         let (mut parser, mut held, mut found) = (ReplyParser::default(), Vec::new(), None);
         for byte in &bytes[..14] {
@@ -291,16 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_reply_is_named() {
+    fn other_text_is_reported() {
         for wrong in [&b"HTTP/1.1 400\r\n"[..], b"25\r\n", b"199 x\r\n", b"600 x\r\n", b"250x\r\n", b"\r\n"] {
             assert!(matches!(ReplyParser::default().push(wrong), Err(ReplyError::NoCode(_))), "{wrong:?}");
         }
-        let told = ReplyParser::default().push(b"SSH-2.0\r\n").unwrap_err().to_string();
-        assert_eq!(told, "not an SMTP reply: SSH-2.0");
+        let text = ReplyParser::default().push(b"SSH-2.0\r\n").unwrap_err().to_string();
+        assert_eq!(text, "not an SMTP reply: SSH-2.0");
     }
 
     #[test]
-    fn endless_lines_and_endless_replies_are_ended() {
+    fn endless_lines_and_endless_replies_are_errors() {
         let line = vec![b'2'; MAX_LINE + 1];
         assert!(matches!(ReplyParser::default().push(&line), Err(ReplyError::TooLong(_))));
         let many = b"250-x\r\n".repeat(MAX_LINES + 1);
@@ -321,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn queue_ids_of_the_usual_servers_are_found() {
+    fn queue_ids_of_common_servers_are_found() {
         let id = |text: &str| parsed(format!("250 {text}\r\n").as_bytes()).queue_id();
         assert_eq!(id("2.0.0 Ok: queued as 4Y0x9z"), Some("4Y0x9z".into()));
         assert_eq!(id("OK id=1tAbCd-000123-AB"), Some("1tAbCd-000123-AB".into()));

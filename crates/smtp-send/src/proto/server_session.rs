@@ -1,41 +1,41 @@
-//! The other side of SMTP (RFC 5321, section 4.1), as far as a program needs it that hands its mail to `sendmail -bs`.
+//! The server side of SMTP (RFC 5321, section 4.1) for `sendmail -bs`.
 //!
-//! A [`SmtpServerSession`] takes one command line and says what to do. It holds the envelope until the message has come; the message
-//! itself is read by [`text::DataText`]. Nothing is promised here: what is said behind the message is for the caller to decide.
+//! An [`SmtpServerSession`] reads one command line and returns the next step. It holds the envelope; [`text::DataText`]
+//! reads the message, and the caller replies to it.
 
 pub mod text;
 
 use crate::proto::address::Address;
 
-/// More than any command has with the parameters that are known here (RFC 5321, section 4.5.3.1.4, and RFC 6531).
+/// Maximum number of bytes of a command line (RFC 5321, section 4.5.3.1.4, and RFC 6531).
 pub const MAX_LINE: usize = 2048;
-/// Recipients of one message (RFC 5321, section 4.5.3.1.8, asks for a hundred at least).
+/// Maximum number of recipients of a message; RFC 5321, section 4.5.3.1.8, requires at least 100.
 pub const MAX_RECIPIENTS: usize = 1000;
-/// Mistakes after which nobody seems to be speaking SMTP.
+/// Maximum number of invalid commands before the session ends.
 const MAX_MISTAKES: usize = 20;
 
-/// What to do after a command.
+/// The step after a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerStep {
     /// Write this reply.
     Say(String),
     /// Write this reply, then read the message.
     Data(String),
-    /// Write this reply; the session is over.
+    /// Write this reply and end the session.
     End(String),
 }
 
-/// Who sends what to whom; the sender `None` is the null path.
+/// Reverse path and recipients; `None` is the null path.
 pub type ReceivedEnvelope = (Option<Address>, Vec<Address>);
 
 /// The state of a session.
 #[derive(Debug)]
 pub struct SmtpServerSession {
-    /// Our name in replies.
+    /// The name of this host in replies.
     host: String,
-    /// For addresses that have no domain.
+    /// The domain of addresses without one.
     domain: String,
-    /// Whether a transaction has been begun.
+    /// Whether a transaction is open.
     begun: bool,
     from: Option<Address>,
     to: Vec<Address>,
@@ -43,23 +43,23 @@ pub struct SmtpServerSession {
 }
 
 impl SmtpServerSession {
-    /// A session that begins; `domain` is for addresses that have none.
+    /// A new session; `domain` qualifies addresses without one.
     pub fn new(host: &str, domain: &str) -> Self {
         Self { host: host.to_owned(), domain: domain.to_owned(), begun: false, from: None, to: Vec::new(), mistakes: 0 }
     }
 
-    /// The first words.
+    /// The greeting.
     pub fn greeting(&self) -> String {
         format!("220 {} ESMTP smtp-send", self.host)
     }
 
-    /// The envelope of the message that was announced by DATA; the next transaction can begin.
+    /// Takes the envelope of the message behind DATA; the next transaction can begin.
     pub fn take_envelope(&mut self) -> ReceivedEnvelope {
         self.begun = false;
         (self.from.take(), std::mem::take(&mut self.to))
     }
 
-    /// Takes a command without its line end.
+    /// Handles a command, without its line end.
     pub fn command(&mut self, line: &[u8]) -> ServerStep {
         let reply = match std::str::from_utf8(line) {
             Ok(line) if !line.contains(char::is_control) => self.said(line),
@@ -68,7 +68,7 @@ impl SmtpServerSession {
         reply.unwrap_or_else(|mistake| self.mistake(mistake))
     }
 
-    /// A line that was no command at all.
+    /// Counts a line that is not a command.
     pub fn mistake(&mut self, reply: String) -> ServerStep {
         self.mistakes = self.mistakes.saturating_add(1);
         if self.mistakes < MAX_MISTAKES {
@@ -156,12 +156,12 @@ impl SmtpServerSession {
         match (rest, self.to.is_empty()) {
             ("", false) => Ok(ServerStep::Data("354 End with a dot alone in a line".to_owned())),
             ("", true) if !self.begun => Err("503 5.5.1 MAIL comes first".to_owned()),
-            ("", true) => Err("503 5.5.1 Nobody to send to".to_owned()),
+            ("", true) => Err("503 5.5.1 No valid recipients".to_owned()),
             _ => Err("501 5.5.4 DATA has no parameters".to_owned()),
         }
     }
 
-    /// An address; a name alone gets our domain, as `RCPT TO:<root>` means somebody here.
+    /// An address; a name without domain, such as `root`, gets the domain of this host.
     fn address(&self, path: &str, status: &str) -> Result<Address, String> {
         let whole = Address::parse(path).or_else(|error| {
             let alone = !path.is_empty() && !path.contains('@');
@@ -175,8 +175,8 @@ impl SmtpServerSession {
     }
 }
 
-/// The path behind `FROM:` or `TO:` without its brackets, and the parameters behind it. A space behind the colon is not in the
-/// grammar and often written.
+/// The path behind `FROM:` or `TO:` without its brackets, and the parameters. A space behind the colon is accepted,
+/// although the grammar has none.
 fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let (found, rest) = rest.split_at_checked(keyword.len())?;
     let path = rest.trim_start().strip_prefix('<').filter(|_| found.eq_ignore_ascii_case(keyword))?;

@@ -2,7 +2,7 @@
 
 use crate::proto::dns::Record;
 
-/// One way in which a domain offers submission.
+/// A service of message submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
     /// TLS from the first byte (RFC 8314, section 5.1).
@@ -12,10 +12,10 @@ pub enum Service {
 }
 
 impl Service {
-    /// Both; TLS from the first byte comes first, as RFC 8314 (section 3) prefers it.
+    /// Both; implicit TLS is first (RFC 8314, section 3).
     pub const ALL: [Self; 2] = [Self::Submissions, Self::Submission];
 
-    /// The name whose records are asked for.
+    /// The name of the SRV records.
     pub fn name(self, domain: &str) -> String {
         match self {
             Self::Submissions => format!("_submissions._tcp.{domain}"),
@@ -24,26 +24,26 @@ impl Service {
     }
 }
 
-/// What a domain says about a service.
+/// The offer of a domain for a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Offer {
-    /// Nothing.
+    /// No records.
     Unknown,
-    /// That it is not offered: the target is the root (RFC 6186, section 3.4).
+    /// Not offered: the target is the root (RFC 6186, section 3.4).
     Never,
     /// A host and its port.
     At(String, u16),
 }
 
-/// The host of `records` to use: one of the lowest priority, drawn by weight (RFC 2782, "Usage rules"). `random` gives a number from
-/// 0 to the one it is given.
+/// Selects a host of the lowest priority by weight (RFC 2782, "Usage rules"); `random` returns a number from 0 to its
+/// argument.
 pub fn choose(records: &[Record], random: impl FnOnce(u32) -> u32) -> Offer {
     let all = records.iter().filter_map(|record| match record {
         Record::Srv { priority, weight, port, target } => Some((*priority, *weight, *port, target)),
         _ => None,
     });
     let Some(lowest) = all.clone().map(|(priority, ..)| priority).min() else { return Offer::Unknown };
-    // Those without weight come first, so that a drawn 0 can be one of them.
+    // Records without weight are first, so that a random 0 can select them.
     let mut equals: Vec<_> = all.filter(|(priority, ..)| *priority == lowest).collect();
     equals.sort_by_key(|(_, weight, ..)| *weight > 0);
     let sum = equals.iter().fold(0_u32, |sum, (_, weight, ..)| sum.saturating_add((*weight).into()));
@@ -59,7 +59,7 @@ pub fn choose(records: &[Record], random: impl FnOnce(u32) -> u32) -> Offer {
     }
 }
 
-/// Whether `host` belongs to `domain`, so that nobody has to be asked whether it is meant (RFC 6186, section 6).
+/// Whether `host` lies within `domain`, so that the user need not confirm it (RFC 6186, section 6).
 pub fn is_within(host: &str, domain: &str) -> bool {
     let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
     host == domain || host.strip_suffix(&domain).is_some_and(|front| front.ends_with('.'))
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_as_a_target_is_a_no() {
+    fn the_root_as_a_target_means_not_offered() {
         assert_eq!(drawn(&[srv(0, 0, "")], 0), Offer::Never);
         assert_eq!(drawn(&[], 0), Offer::Unknown);
         assert_eq!(drawn(&[Record::A([192, 0, 2, 1].into())], 0), Offer::Unknown);

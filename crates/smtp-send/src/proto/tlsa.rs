@@ -1,24 +1,24 @@
-//! Certificates named in DNS: TLSA records (RFC 6698) as mail servers use them (DANE for SMTP, RFC 7672).
+//! TLSA records (RFC 6698) for mail servers (DANE for SMTP, RFC 7672).
 
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 
 use super::dns::Record;
 
-/// Which certificate of a chain a record is about.
+/// The usable certificate usages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Usage {
-    /// An issuer that is trusted for this server (DANE-TA).
+    /// DANE-TA: a trust anchor.
     TrustAnchor,
-    /// The server's own; nothing else of it matters (DANE-EE).
+    /// DANE-EE: the certificate of the server; its names and dates are not checked.
     EndEntity,
 }
 
-/// A record that can be used.
+/// A usable record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Association {
-    /// Which certificate is meant.
+    /// The certificate usage.
     pub usage: Usage,
-    /// Whether its public key alone is meant.
+    /// Whether the selector is the public key.
     key_only: bool,
     matching: Matching,
     data: Vec<u8>,
@@ -32,8 +32,8 @@ enum Matching {
 }
 
 impl Association {
-    /// What a record says; `None` for one that mail servers cannot use (RFC 7672, section 3.1.3: usages 0 and 1 too) or that
-    /// says something unknown.
+    /// Reads a record; `None` for unknown values and for usages 0 and 1, which are not usable for SMTP (RFC 7672,
+    /// section 3.1.3).
     pub fn of(record: &Record) -> Option<Self> {
         let Record::Tlsa { usage, selector, matching, data } = record else { return None };
         let usage = match usage {
@@ -55,7 +55,7 @@ impl Association {
         (data.len() == length).then(|| Self { usage, key_only, matching, data: data.clone() })
     }
 
-    /// Whether it is about the certificate with these bytes and this public key (a `SubjectPublicKeyInfo`).
+    /// Whether the record matches the certificate with these bytes and this `SubjectPublicKeyInfo`.
     pub fn matches(&self, certificate: &[u8], key: &[u8]) -> bool {
         let meant = if self.key_only { key } else { certificate };
         match self.matching {
@@ -65,7 +65,7 @@ impl Association {
         }
     }
 
-    /// The whole certificate of an issuer, when the record holds it.
+    /// The whole certificate of a trust anchor, if the record has it.
     pub fn certificate(&self) -> Option<&[u8]> {
         (self.matching == Matching::Exact && !self.key_only).then_some(&self.data)
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_names_a_certificate_or_its_key_as_it_is_or_hashed() {
+    fn a_record_matches_a_certificate_or_key_by_bytes_or_hash() {
         let (certificate, key) = (&b"certificate"[..], &b"key"[..]);
         assert!(of(3, 0, 0, certificate).unwrap().matches(certificate, key));
         assert!(of(3, 1, 0, key).unwrap().matches(certificate, key));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mail_servers_cannot_use_is_none() {
+    fn records_that_smtp_cannot_use_are_none() {
         for (usage, selector, matching, length) in
             [(0, 0, 1, 32), (1, 1, 1, 32), (4, 0, 1, 32), (3, 2, 1, 32), (3, 1, 3, 32), (3, 1, 1, 31), (3, 0, 0, 0)]
         {

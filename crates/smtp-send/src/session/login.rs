@@ -1,13 +1,13 @@
-//! The part of a session that logs in (RFC 4954).
+//! The login of a session (RFC 4954).
 //!
-//! One try with one mechanism: a second, weaker one after a refusal would be what an attacker in between hopes for.
+//! One attempt with one mechanism: a weaker one after a refusal would permit a downgrade attack.
 
 use super::{Action, SentSecrets, Session, SessionError, State, StopAfter};
 use crate::proto::auth::{self, AuthError, Exchange, Wiped};
 use crate::proto::command::Command;
 use crate::proto::reply::Reply;
 
-/// What a server may say about a refused token, for people.
+/// Maximum number of characters of error details for a refused token.
 const MAX_DETAIL: usize = 200;
 
 impl Session {
@@ -66,7 +66,7 @@ impl Session {
         self.quit()
     }
 
-    /// A text of the server without the secret of the login.
+    /// A text of the server with the secret of the login masked.
     fn without_secret(&self, text: &str) -> String {
         let mut secrets = SentSecrets::default();
         if let Some(login) = &self.settings.login {
@@ -75,7 +75,7 @@ impl Session {
         String::from_utf8_lossy(&secrets.mask_bytes(text.as_bytes())).into_owned()
     }
 
-    /// `*` in place of a response ends a login (RFC 4954, section 4).
+    /// Cancels the exchange with `*` (RFC 4954, section 4).
     fn give_up(&mut self, error: AuthError) -> Action {
         self.error = Some(SessionError::Login(error));
         self.state = State::AuthCancel;

@@ -1,5 +1,4 @@
-//! What a session is told before it begins: for all of it (RFC 5321, section 4.1.1.1), and for one transaction
-//! (section 3.3). Plain data, checked elsewhere.
+//! Settings of a session (RFC 5321, section 4.1.1.1) and the envelope of a transaction (section 3.3). Plain data.
 
 use crate::proto::address::Address;
 use crate::proto::auth::Login;
@@ -7,18 +6,18 @@ use crate::proto::command::HeloName;
 use crate::proto::deliver_by::DeliverBy;
 use crate::proto::dsn::Dsn;
 
-/// Whether TLS is started inside the session.
+/// Whether the session uses STARTTLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartTls {
-    /// Not at all: unwanted, or TLS is there from the first byte.
+    /// Never: without TLS, or with implicit TLS.
     Never,
-    /// When the server offers it.
+    /// If the server offers it.
     Offered,
-    /// Always; without it the session ends.
+    /// Always; a server without it ends the session.
     Required,
 }
 
-/// Where a probe of a server ends.
+/// The last step of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopAfter {
     /// The greeting.
@@ -39,7 +38,7 @@ impl StopAfter {
     /// All steps, in their order.
     pub const ALL: [Self; 6] = [Self::Connect, Self::Ehlo, Self::Tls, Self::Auth, Self::Mail, Self::Rcpt];
 
-    /// The name on the command line and in reports.
+    /// The name in options and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -57,48 +56,48 @@ impl StopAfter {
     }
 }
 
-/// What holds for the whole session.
+/// Settings of a session.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The name given in EHLO and HELO.
     pub helo: HeloName,
-    /// Whether TLS is started.
+    /// Whether STARTTLS is used.
     pub starttls: StartTls,
-    /// Whether it is LMTP (RFC 2033): another greeting, and an answer for each recipient behind the message.
+    /// Whether the protocol is LMTP (RFC 2033): LHLO, and one reply per recipient to the message.
     pub lmtp: bool,
-    /// Who logs in, if anybody.
+    /// The login, if any.
     pub login: Option<Login>,
-    /// Whether CHUNKING is used when it is offered.
+    /// Whether CHUNKING is used if it is offered.
     pub chunking: bool,
-    /// The probe to end at, if it is one.
+    /// The last step of a probe.
     pub stop_after: Option<StopAfter>,
 }
 
-/// Who sends what to whom.
+/// The envelope of a message, and properties of the message that MAIL declares.
 #[derive(Debug, Clone)]
 pub struct Envelope {
-    /// Where bounces go; `None` is the null path.
+    /// The reverse path, which receives bounces; `None` is the null path.
     pub reverse_path: Option<Address>,
-    /// Everybody who shall get the message.
+    /// The recipients.
     pub recipients: Vec<Address>,
-    /// Size in bytes of the message in its form for servers without 8BITMIME.
+    /// Size in bytes of the 7-bit form.
     pub seven_bit_size: u64,
-    /// Size of its form with bytes over 127, when that form differs.
+    /// Size in bytes of the 8-bit form, if it differs.
     pub eight_bit_size: Option<u64>,
-    /// Size of its form with files as they are, for BINARYMIME, when it has one.
+    /// Size in bytes of the binary form, if the message has one.
     pub binary_size: Option<u64>,
-    /// Whether the header of the message holds UTF-8 (RFC 6532).
+    /// Whether the header has UTF-8 (RFC 6532).
     pub utf8_header: bool,
-    /// What is asked of delivery reports.
+    /// The DSN parameters.
     pub dsn: Dsn,
-    /// When it has to be delivered (RFC 2852).
+    /// The time limit of the delivery (RFC 2852).
     pub deliver_by: Option<DeliverBy>,
-    /// Whether the message may go on over checked TLS only (RFC 8689).
+    /// Whether every hop must use verified TLS (RFC 8689).
     pub require_tls: bool,
 }
 
 impl Envelope {
-    /// Whether MAIL must say SMTPUTF8 (RFC 6531, section 3.4).
+    /// Whether MAIL needs SMTPUTF8 (RFC 6531, section 3.4).
     pub(super) fn is_international(&self) -> bool {
         self.utf8_header || self.reverse_path.iter().chain(&self.recipients).any(Address::needs_smtputf8)
     }

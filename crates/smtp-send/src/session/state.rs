@@ -1,11 +1,11 @@
-//! Where a session stands, and for how long the other side may think there (RFC 5321, section 4.5.3.2).
+//! The states of a session and their timeouts (RFC 5321, section 4.5.3.2).
 
 use std::time::Duration;
 
-/// Where the session stands; for most states the reply that is awaited.
+/// A state; most are named by the command whose reply is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// The server speaks first.
+    /// Waits for the greeting.
     Greeting,
     /// EHLO was sent, or LHLO.
     Ehlo,
@@ -13,11 +13,11 @@ pub enum State {
     Helo,
     /// STARTTLS was sent; after its 220 the TLS handshake.
     StartTls,
-    /// AUTH was sent, or an answer to a challenge.
+    /// AUTH was sent, or a response to a challenge.
     Auth,
-    /// A broken login was given up with `*`.
+    /// An exchange was cancelled with `*`.
     AuthCancel,
-    /// RSET was sent, to end a transaction that came to nothing.
+    /// RSET was sent after a failed transaction.
     Rset,
     /// MAIL was sent.
     Mail,
@@ -25,15 +25,15 @@ pub enum State {
     Rcpt(usize),
     /// DATA was sent.
     Data,
-    /// The message is being sent; its end has not left.
+    /// The message is being sent; its end was not sent.
     Upload,
-    /// A chunk of the message was sent by BDAT, not the last one.
+    /// A chunk was sent by BDAT, not the last one.
     Chunk,
     /// The message was sent with its final dot, or its last chunk.
     Message,
-    /// The same under LMTP: the reply for the recipient of this index.
+    /// As `Message`, for LMTP: the reply for the recipient of this index.
     Delivery(usize),
-    /// A dot was sent in place of a message that nobody would get.
+    /// A dot was sent instead of a message, because no recipient was accepted.
     LoneDot,
     /// QUIT was sent.
     Quit,
@@ -42,13 +42,13 @@ pub enum State {
 }
 
 impl State {
-    /// How long the reply may take as a whole.
+    /// The timeout of the whole reply.
     pub fn reply_timeout(self) -> Duration {
         Duration::from_secs(match self {
             Self::Data | Self::LoneDot => 120,
-            // A server may deliver before it answers the final dot; giving up early makes duplicates.
+            // A server may deliver before it replies to the final dot; a short timeout causes duplicates.
             Self::Message | Self::Delivery(_) => 600,
-            // Nothing is lost when this reply is.
+            // The reply to QUIT has no effect.
             Self::Quit | Self::Closed => 10,
             // For one block of the message.
             Self::Upload | Self::Chunk => 180,
@@ -56,7 +56,7 @@ impl State {
         })
     }
 
-    /// What was going on, as a noun for messages.
+    /// The name of the state in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Greeting => "the greeting",

@@ -1,4 +1,4 @@
-//! The state machine without a network: replies are typed in, what it would send is read back.
+//! The state machine without a network: replies in, commands out.
 
 use super::*;
 use crate::proto::address::Address;
@@ -34,7 +34,7 @@ fn envelope(recipients: &[&str]) -> Envelope {
     }
 }
 
-/// A session with the messages that are still to come, and what became of the others.
+/// A session, its remaining messages, and the results of the others.
 struct Run {
     session: Session,
     waiting: VecDeque<Envelope>,
@@ -46,7 +46,7 @@ impl Run {
         Self { session: Session::new(settings, false), waiting: messages.into(), results: Vec::new() }
     }
 
-    /// One event; what the session does then, in the words of the dialogue. It is given the next message when it asks.
+    /// Handles one event and returns the action as text; supplies the next message on request.
     fn on(&mut self, event: Event) -> String {
         let action = self.session.on(event);
         self.results.append(&mut self.session.take_finished());
@@ -86,9 +86,9 @@ impl Run {
         self.session.error().or(self.results.iter().find_map(|result| result.error.as_ref()))
     }
 
-    /// The statuses of all messages in the order in which they were decided.
+    /// The statuses of all messages in the order of their results.
     fn statuses(&self) -> Vec<String> {
-        let told = |status: &RecipientStatus| match status {
+        let text = |status: &RecipientStatus| match status {
             RecipientStatus::Unsent => "unsent".into(),
             RecipientStatus::Valid(_) => "valid".into(),
             RecipientStatus::Accepted(_) => "accepted".into(),
@@ -96,7 +96,7 @@ impl Run {
             RecipientStatus::NeedsSmtpUtf8 => "needs SMTPUTF8".into(),
             RecipientStatus::Unknown => "unknown".into(),
         };
-        self.results.iter().flat_map(|result| &result.statuses).map(told).collect()
+        self.results.iter().flat_map(|result| &result.statuses).map(text).collect()
     }
 }
 
@@ -108,7 +108,7 @@ fn session_with(recipients: &[&str], starttls: StartTls, stop_after: Option<Stop
     Run::new(Settings { starttls, stop_after, ..settings() }, vec![envelope(recipients)])
 }
 
-/// Walks up to the reply to EHLO and gives what it leads to.
+/// Proceeds to the reply to EHLO and returns the following action.
 fn greeted(session: &mut Run, ehlo: &str) -> String {
     assert_eq!(session.on(Event::Connected), "await Greeting");
     assert_eq!(session.answer("220 hello"), "EHLO client.example");
@@ -182,7 +182,7 @@ fn when_all_are_refused_in_a_flight_and_354_comes_a_lone_dot_is_sent() {
 }
 
 #[test]
-fn a_refused_mail_concerns_all_and_the_503_behind_it_nobody() {
+fn a_refused_mail_concerns_all_recipients_and_a_following_503_none() {
     let mut session = session(&["a"]);
     greeted(&mut session, "250-x\n250 PIPELINING");
     session.answer("550 no mail from you");
@@ -193,7 +193,7 @@ fn a_refused_mail_concerns_all_and_the_503_behind_it_nobody() {
 }
 
 #[test]
-fn recipients_that_are_too_many_get_a_transaction_of_their_own() {
+fn recipients_beyond_the_limit_get_another_transaction() {
     let mut session = session(&["a", "b"]);
     greeted(&mut session, "250 x");
     for reply in ["250 ok", "250 ok", "452 4.5.3 too many"] {
@@ -217,7 +217,7 @@ fn helo_follows_only_500_and_502() {
 }
 
 #[test]
-fn starttls_is_followed_by_ehlo_and_nothing_is_kept_from_before() {
+fn starttls_is_followed_by_ehlo_and_discards_earlier_capabilities() {
     let mut session = session(&["a"]);
     assert_eq!(greeted(&mut session, "250-x\n250-PIPELINING\n250 STARTTLS"), "STARTTLS");
     assert_eq!(session.answer("220 go"), "start tls");
@@ -249,7 +249,7 @@ fn a_message_over_the_announced_size_is_not_started() {
 }
 
 #[test]
-fn a_connection_lost_after_the_final_dot_leaves_the_fate_unknown() {
+fn a_connection_lost_after_the_final_dot_leaves_the_status_unknown() {
     let mut session = session(&["a", "b"]);
     greeted(&mut session, "250 x");
     for reply in ["250 ok", "250 ok", "550 no", "354 go"] {
@@ -313,7 +313,7 @@ fn a_421_ends_the_session_at_every_point() {
 }
 
 #[test]
-fn a_probe_stops_where_it_was_told() {
+fn a_probe_stops_at_its_last_step() {
     let probe = |stop| session_with(&["a"], StartTls::Offered, Some(stop));
     assert_eq!(greeted(&mut probe(StopAfter::Ehlo), "250 x"), "QUIT");
     let mut mail = probe(StopAfter::Mail);
@@ -331,7 +331,7 @@ fn a_probe_stops_where_it_was_told() {
 const PIPELINED: &str = "250-x\n250 PIPELINING";
 
 #[test]
-fn the_next_message_rides_behind_the_end_of_the_last_one_and_so_does_quit() {
+fn the_next_message_and_quit_follow_directly_behind_the_end_of_a_message() {
     let mut session = Run::new(settings(), vec![envelope(&["a"]), envelope(&["b"])]);
     greeted(&mut session, PIPELINED);
     session.answer("250 ok");
@@ -364,7 +364,7 @@ fn a_connection_lost_behind_a_message_leaves_that_one_unknown_and_the_next_one_u
 }
 
 #[test]
-fn a_transaction_that_came_to_nothing_is_reset_before_the_next() {
+fn a_failed_transaction_is_reset_before_the_next() {
     let mut session = Run::new(settings(), vec![envelope(&["a"]), envelope(&["b"])]);
     greeted(&mut session, "250 x");
     session.answer("250 ok");
@@ -379,7 +379,7 @@ fn a_transaction_that_came_to_nothing_is_reset_before_the_next() {
 }
 
 #[test]
-fn nothing_rides_behind_a_message_whose_recipients_were_too_many() {
+fn nothing_follows_directly_behind_a_message_with_recipients_beyond_the_limit() {
     let mut session = Run::new(settings(), vec![envelope(&["a", "b"]), envelope(&["c"])]);
     greeted(&mut session, PIPELINED);
     for reply in ["250 ok", "250 ok", "452 too many", "354 go"] {

@@ -1,4 +1,4 @@
-//! The mail transactions of a session (RFC 5321, section 3.3): MAIL, RCPT, the message, and whom each reply concerns.
+//! Mail transactions (RFC 5321, section 3.3): MAIL, RCPT, the message, and the recipients that each reply concerns.
 
 use super::{
     Action, Envelope, Framing, MAX_FLIGHT, RecipientStatus, Session, SessionError, State, StopAfter, TransactionResult,
@@ -8,16 +8,16 @@ use crate::proto::capability::Capabilities;
 use crate::proto::command::{BodyForm, Command, MailParameters};
 use crate::proto::reply::Reply;
 
-/// One message with its envelope and what has become of it so far.
+/// A message with its envelope and current status.
 #[derive(Debug)]
 pub(super) struct Transaction {
     number: usize,
     envelope: Envelope,
     statuses: Vec<RecipientStatus>,
-    /// Recipients that this transaction leaves to another one: they were too many.
+    /// Recipients that exceed the limit of the server and follow in another transaction.
     left_over: Vec<usize>,
     mail_refused: bool,
-    /// Whether MAIL was accepted and nothing has ended the transaction since.
+    /// Whether the transaction is open: MAIL was accepted.
     open: bool,
     error: Option<SessionError>,
 }
@@ -52,7 +52,7 @@ impl Transaction {
         })
     }
 
-    /// The form in which the server takes the message, and its size in bytes.
+    /// The form of the message for this server, and its size in bytes.
     fn form(&self, offered: &Capabilities) -> (BodyForm, u64) {
         let Envelope { seven_bit_size, eight_bit_size, binary_size, .. } = self.envelope;
         match (binary_size, eight_bit_size) {
@@ -62,14 +62,14 @@ impl Transaction {
         }
     }
 
-    /// What the message needs and the server does not offer.
+    /// A requirement of the message that the server does not offer.
     fn obstacle(&self, offered: &Capabilities, tls: bool) -> Option<SessionError> {
         let Envelope { utf8_header, dsn, deliver_by, require_tls, .. } = &self.envelope;
         let sender = self.envelope.reverse_path.as_ref().is_some_and(Address::needs_smtputf8);
         let needs = [
             (*require_tls && !(tls && offered.require_tls), "REQUIRETLS", "--require-tls"),
             ((*utf8_header || sender) && !offered.smtputf8, "SMTPUTF8", "an address that is not ASCII before the '@'"),
-            (!dsn.is_empty() && !dsn.optional && !offered.dsn, "DSN", "a wish for delivery reports"),
+            (!dsn.is_empty() && !dsn.optional && !offered.dsn, "DSN", "a request for delivery reports"),
             (deliver_by.is_some() && offered.deliver_by.is_none(), "DELIVERBY", "--deliver-by"),
         ];
         if let Some((_, keyword, what)) = needs.into_iter().find(|(missing, ..)| *missing) {
@@ -89,7 +89,7 @@ impl Transaction {
         self.statuses.iter().any(|status| matches!(status, RecipientStatus::Valid(_)))
     }
 
-    /// Gives every recipient that the server has taken the same status.
+    /// Sets the status of all accepted recipients.
     fn decide(&mut self, status: &RecipientStatus) {
         for open in self.statuses.iter_mut().filter(|open| matches!(open, RecipientStatus::Valid(_))) {
             *open = status.clone();
@@ -116,7 +116,8 @@ impl Session {
     pub(super) fn begin(&mut self, envelope: Envelope) -> Action {
         let mut transaction = Transaction::new(self.taken, envelope);
         self.taken += 1;
-        // A refused chunk leaves the server in a state that nobody knows (RFC 3030, section 2), and this rides behind one.
+        // After a refused chunk the state of the server is undefined (RFC 3030, section 2); this command may follow
+        // one.
         self.needs_reset |= self.sent.is_some() && self.framing() != Framing::Dot;
         if let Some(error) = transaction.obstacle(&self.offered, self.tls) {
             transaction.error = Some(error);
@@ -156,7 +157,7 @@ impl Session {
         if self.offered.chunking { Framing::Chunks { pipelined: self.offered.pipelining } } else { Framing::Dot }
     }
 
-    /// Sends the next command; with PIPELINING as many as fit into a flight.
+    /// Sends the next command; with PIPELINING all that fit into one flight.
     fn next_flight(&mut self) -> Action {
         let mut flight = Vec::new();
         while let Some(next) = self.unsent.pop_front() {
@@ -175,7 +176,7 @@ impl Session {
         }
     }
 
-    /// The next reply of a flight, the next flight when all replies are read, the message when all commands are sent.
+    /// Waits for the next reply of a flight, then sends the next flight, then the message.
     pub(super) fn next_reply(&mut self) -> Action {
         if let Some(next) = self.unanswered.pop_front() {
             return self.wait_in(next);
@@ -201,7 +202,7 @@ impl Session {
 
     pub(super) fn rcpt_answered(&mut self, index: usize, reply: Reply) -> Action {
         let Some(current) = &mut self.current else { return self.out_of_step(reply) };
-        // What a server says to RCPT after it refused MAIL (503, mostly) is not about the recipient.
+        // Replies to RCPT after a refused MAIL (mostly 503) do not concern the recipient.
         if !current.mail_refused {
             let too_many = matches!(reply.code(), 452 | 552) && current.has_valid_recipient();
             if too_many && self.settings.stop_after.is_none() {
@@ -245,7 +246,7 @@ impl Session {
 
     // Behind the message.
 
-    /// The message has left. With PIPELINING whatever is next rides behind it.
+    /// The message was sent. With PIPELINING the next command follows directly.
     pub(super) fn uploaded(&mut self, chunks: usize) -> Action {
         self.sent = self.current.take();
         self.unanswered.extend(std::iter::repeat_n(State::Chunk, chunks));
@@ -270,12 +271,12 @@ impl Session {
         if self.sent.is_none() {
             return self.quit();
         }
-        // Only asked for behind a message when PIPELINING allows QUIT to ride there.
+        // The caller is asked early only if PIPELINING permits QUIT directly behind the message.
         self.unsent.push_back(State::Quit);
         self.next_flight()
     }
 
-    /// A reply while the message is still on its way. Only closing the connection can stop a message halfway.
+    /// Handles a reply during the upload. Only closing the connection stops a message halfway.
     pub(super) fn interrupted(&mut self, reply: Reply) -> Action {
         if reply.is_positive() || reply.is_intermediate() {
             return self.out_of_step(reply);
@@ -284,7 +285,7 @@ impl Session {
         self.close()
     }
 
-    /// A chunk that is refused refuses the message; what is said to those behind it does not count (RFC 3030, section 2).
+    /// A refused chunk refuses the message; replies to later chunks are ignored (RFC 3030, section 2).
     pub(super) fn chunk_answered(&mut self, reply: Reply) -> Action {
         if reply.is_intermediate() {
             return self.out_of_step(reply);
@@ -321,7 +322,7 @@ impl Session {
         self.finish_sent()
     }
 
-    /// The message that has left has its status. Recipients that were too many get a transaction of their own.
+    /// Completes the sent message. Recipients beyond the limit of the server follow in another transaction.
     fn finish_sent(&mut self) -> Action {
         let Some(mut sent) = self.sent.take() else { return self.next_reply() };
         match std::mem::take(&mut sent.left_over) {
@@ -337,7 +338,7 @@ impl Session {
         self.next_reply()
     }
 
-    /// The current message was not sent and will not be.
+    /// Completes the current message, which is not sent.
     pub(super) fn finish_current(&mut self) -> Action {
         if let Some(mut current) = self.current.take() {
             self.needs_reset |= current.open;
@@ -351,7 +352,7 @@ impl Session {
         self.next_message()
     }
 
-    /// Asks for the next message, unless the server has said that it takes no more over this connection.
+    /// Requests the next message, unless the server accepts no more on this connection.
     pub(super) fn ask(&mut self) -> Action {
         if self.offered.mail_max.is_some_and(|most| self.taken >= most) { self.end() } else { Action::Next }
     }

@@ -1,18 +1,31 @@
 //! The formats of a line of the access log.
 //!
-//! Bytes from clients are escaped, so that they can neither end a line nor control a terminal.
+//! Bytes from clients are escaped, so that they can neither end a line nor control a terminal, and cut, so that a line has at
+//! most 8 KiB.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use common::SafeText;
 use common::json::JsonString;
 
 use super::LogEntry;
 use crate::clock::Clock;
 use crate::content::size::human_size;
 use crate::net::peer::Peer;
+use crate::proto::percent::percent_decode;
 use crate::proto::response::number;
+
+/// Most bytes of an escaped request line.
+const MAX_REQUEST: usize = 4096;
+/// Most bytes of an escaped Referer or User-Agent.
+const MAX_FIELD: usize = 1536;
+/// Most bytes of the escaped name of a user.
+const MAX_USER: usize = 256;
+/// Marks text that was cut.
+const CUT: &[u8] = b"...";
 
 /// The Common Log Format.
 pub(super) fn common(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry) {
@@ -30,7 +43,7 @@ pub(super) fn common(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry) {
     out.extend_from_slice(b" [");
     out.extend_from_slice(clock.log_time().as_bytes());
     out.extend_from_slice(b"] \"");
-    escape(out, entry.line);
+    escape(out, entry.line, MAX_REQUEST);
     out.extend_from_slice(b"\" ");
     number(out, entry.status.into());
     out.push(b' ');
@@ -42,13 +55,13 @@ pub(super) fn combined(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry) {
     common(out, clock, entry);
     for value in [entry.referer, entry.user_agent] {
         out.extend_from_slice(b" \"");
-        escape(out, value.unwrap_or(b"-"));
+        escape(out, value.unwrap_or(b"-"), MAX_FIELD);
         out.push(b'"');
     }
 }
 
-/// A short format for terminals.
-pub(super) fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, color: bool) {
+/// A short format for terminals, with readable names.
+pub(super) fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, duration: Duration, color: bool) {
     let (on, off) = match (color, entry.status) {
         (false, _) => ("", ""),
         (true, ..300) => ("\x1b[32m", "\x1b[0m"),
@@ -57,28 +70,44 @@ pub(super) fn dev(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, color: boo
         (true, _) => ("\x1b[31m", "\x1b[0m"),
     };
     let time = clock.log_time().get(12..20).unwrap_or_default();
-    let _ = write!(out, "{time} {on}{}{off} ", entry.status);
     let line = entry.line.strip_suffix(b" HTTP/1.1").unwrap_or(entry.line);
-    escape(out, line);
-    let _ = write!(out, " {} (", human_size(entry.bytes));
+    let line = percent_decode(line).unwrap_or(Cow::Borrowed(line));
+    let (line, cut) = clip(&line, |_| 4, MAX_REQUEST);
+    let (line, bytes) = (SafeText(line), human_size(entry.bytes));
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{time} {on}{}{off} {line}{} {bytes} {} (", entry.status, text(cut), human_duration(duration));
     if let Some(user) = &entry.user {
-        escape_with_spaces(out, user);
-        out.push(b' ');
+        let (user, cut) = clip(user, |_| 4, MAX_USER);
+        let _ = write!(out, "{}{} ", SafeText(user), text(cut));
     }
     let _ = write!(out, "{})", entry.peer);
 }
 
+/// A duration for people: `0.3 ms`, `12 ms`, `1.5 s`.
+fn human_duration(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    match milliseconds {
+        ..9.95 => format!("{milliseconds:.1} ms"),
+        ..999.5 => format!("{milliseconds:.0} ms"),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
+}
+
 /// One JSON object; fields without a value are left out. `duration` is written in seconds.
 pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, duration: Duration) {
-    let (time, peer, request) = (clock.rfc3339(), entry.peer, JsonString(entry.line));
+    let (time, peer, request) = (clock.rfc3339(), entry.peer, clipped_json(entry.line, MAX_REQUEST));
     let (status, bytes) = (entry.status, entry.bytes);
     // Writing to a Vec cannot fail.
     let _ = write!(out, "{{\"time\":\"{time}\",\"remote\":\"{peer}\",\"request\":{request}");
     let _ = write!(out, ",\"status\":{status},\"bytes\":{bytes}");
-    let optional = [("referer", entry.referer), ("user_agent", entry.user_agent), ("user", entry.user.as_deref())];
-    for (name, value) in optional {
+    let optional = [
+        ("referer", entry.referer, MAX_FIELD),
+        ("user_agent", entry.user_agent, MAX_FIELD),
+        ("user", entry.user.as_deref(), MAX_USER),
+    ];
+    for (name, value, most) in optional {
         if let Some(value) = value {
-            let _ = write!(out, ",\"{name}\":{}", JsonString(value));
+            let _ = write!(out, ",\"{name}\":{}", clipped_json(value, most));
         }
     }
     let _ = write!(out, ",\"lane\":\"{}\"", entry.served_by.name());
@@ -86,6 +115,41 @@ pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &LogEntry, duration:
         let _ = write!(out, ",\"cache\":\"{}\"", cache.name());
     }
     let _ = write!(out, ",\"duration\":{}}}", duration.as_secs_f64());
+}
+
+/// A JSON string of at most `most` bytes without its quotes.
+fn clipped_json(bytes: &[u8], most: usize) -> String {
+    let cost = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        ..=0x1f | 0x7f => 6,
+        // Two bytes of a control character become six, and an invalid byte becomes three.
+        0x80.. => 3,
+        _ => 1,
+    };
+    let (clipped, cut) = clip(bytes, cost, most);
+    if cut.is_empty() { JsonString(clipped).to_string() } else { JsonString(&[clipped, cut].concat()).to_string() }
+}
+
+/// The start of `bytes` whose escaped form has at most `most` bytes, and the mark behind it if it is not all.
+fn clip(bytes: &[u8], cost: impl Fn(u8) -> usize, most: usize) -> (&[u8], &'static [u8]) {
+    /// The greatest cost of a byte.
+    const MAX_COST: usize = 6;
+    if bytes.len() * MAX_COST <= most {
+        return (bytes, b"");
+    }
+    let mut length = 0;
+    let end = bytes.iter().position(|byte| {
+        length += cost(*byte);
+        length > most.saturating_sub(CUT.len())
+    });
+    match end {
+        Some(end) if bytes.len() - end > CUT.len() => (bytes.get(..end).unwrap_or(bytes), CUT),
+        _ => (bytes, b""),
+    }
+}
+
+fn text(mark: &[u8]) -> &str {
+    std::str::from_utf8(mark).unwrap_or_default()
 }
 
 fn address(out: &mut Vec<u8>, address: IpAddr) {
@@ -105,30 +169,34 @@ fn address(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// Escapes quotes, backslashes and everything except printable ASCII.
-fn escape(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Escapes quotes, backslashes and everything except printable ASCII; writes at most `most` bytes.
+fn escape(out: &mut Vec<u8>, bytes: &[u8], most: usize) {
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..=0x1f | 0x7f..);
-    if !bytes.iter().any(is_special) {
-        out.extend_from_slice(bytes);
-        return;
-    }
-    for byte in bytes {
-        if is_special(byte) {
-            let _ = write!(out, "\\x{byte:02X}");
-        } else {
-            out.push(*byte);
+    let (bytes, cut) = clip(bytes, |byte| if is_special(&byte) { 4 } else { 1 }, most);
+    if bytes.iter().any(is_special) {
+        for byte in bytes {
+            if is_special(byte) {
+                let _ = write!(out, "\\x{byte:02X}");
+            } else {
+                out.push(*byte);
+            }
         }
+    } else {
+        out.extend_from_slice(bytes);
     }
+    out.extend_from_slice(cut);
 }
 
-/// Escapes spaces as well.
+/// Escapes the name of a user, spaces as well.
 fn escape_with_spaces(out: &mut Vec<u8>, bytes: &[u8]) {
+    let (bytes, cut) = clip(bytes, |_| 4, MAX_USER);
     for (index, piece) in bytes.split(|byte| *byte == b' ').enumerate() {
         if index > 0 {
             out.extend_from_slice(b"\\x20");
         }
-        escape(out, piece);
+        escape(out, piece, usize::MAX);
     }
+    out.extend_from_slice(cut);
 }
 
 #[cfg(test)]
@@ -192,12 +260,52 @@ mod tests {
     }
 
     #[test]
-    fn the_dev_format_is_short() {
-        let (text, time) = line(|out, clock, entry| dev(out, clock, entry, false));
-        assert_eq!(text, format!("{} 200 GET /a\\x22b\\x1B 12 B (127.0.0.1)", &time[12..20]));
+    fn the_dev_format_is_short_and_readable() {
+        const DURATION: Duration = Duration::from_micros(340);
+        let (text, time) = line(|out, clock, entry| dev(out, clock, entry, DURATION, false));
+        assert_eq!(text, format!("{} 200 GET /a\"b\\x1b 12 B 0.3 ms (127.0.0.1)", &time[12..20]));
         let (text, _) = line(|out, clock, entry| {
-            dev(out, clock, &LogEntry { user: Some(b"ann\n".as_slice().into()), ..entry.clone() }, false);
+            let line = b"GET /%D7%A9%20x%0a HTTP/1.1";
+            let entry = LogEntry { line, user: Some(b"ann\n".as_slice().into()), ..entry.clone() };
+            dev(out, clock, &entry, DURATION, false);
         });
-        assert!(text.ends_with(" 12 B (ann\\x0A 127.0.0.1)"), "{text}");
+        assert!(text.ends_with(" GET /\u{5e9} x\\n 12 B 0.3 ms (ann\\n 127.0.0.1)"), "{text}");
+        let durations = [(9_949, "9.9 ms"), (12_400, "12 ms"), (999_499, "999 ms"), (1_500_000, "1.5 s")];
+        for (microseconds, text) in durations {
+            assert_eq!(human_duration(Duration::from_micros(microseconds)), text);
+        }
+    }
+
+    #[test]
+    fn no_line_is_longer_than_8_kib_in_any_format() {
+        let clock = Clock::new(Instant::now());
+        for byte in [b'a', b'"', b'\x1b', b'\xff', b'\xc2', b'%'] {
+            let long = vec![byte; 16_000];
+            let entry = LogEntry {
+                line: &long,
+                referer: Some(&long),
+                user_agent: Some(&long),
+                user: Some(long.as_slice().into()),
+                ..entry()
+            };
+            let mut lines: [Vec<u8>; 4] = Default::default();
+            combined(&mut lines[0], &clock, &entry);
+            common(&mut lines[1], &clock, &entry);
+            dev(&mut lines[2], &clock, &entry, Duration::ZERO, false);
+            json(&mut lines[3], &clock, &entry, Duration::ZERO);
+            for (number, line) in lines.iter().enumerate() {
+                assert!(line.len() < 8192, "format {number}, byte {byte}: {} bytes", line.len());
+                assert!(memchr::memmem::find(line, CUT).is_some());
+            }
+            let value: serde_json::Value = serde_json::from_slice(&lines[3]).unwrap();
+            assert!(value["request"].as_str().unwrap().ends_with("..."));
+        }
+    }
+
+    #[test]
+    fn text_within_the_limit_is_not_cut() {
+        let mut out = Vec::new();
+        escape(&mut out, &[b'a'; MAX_REQUEST], MAX_REQUEST);
+        assert_eq!(out, [b'a'; MAX_REQUEST]);
     }
 }

@@ -7,8 +7,7 @@ use rustls::client::danger::ServerCertVerified;
 use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, OtherError};
 
-use super::pin::pin_of;
-use super::verifier::{CertificateRule, PresentedChain};
+use super::verifier::{CertificateRule, PresentedChain, pin_of};
 use crate::proto::pin::Pin;
 
 /// A certificate that is not trusted, with the pin of its key.

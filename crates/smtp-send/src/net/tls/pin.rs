@@ -5,24 +5,16 @@
 use std::sync::Arc;
 
 use rustls::client::danger::ServerCertVerified;
-use rustls::pki_types::CertificateDer;
-use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, OtherError};
 
 use super::issuers::TrustedIssuers;
-use super::verifier::{CertificateRule, PresentedChain};
+use super::verifier::{CertificateRule, PresentedChain, pin_of};
 use crate::proto::pin::Pin;
 
 /// The key of the server is not pinned.
 #[derive(Debug, thiserror::Error)]
 #[error("its key is {0}, which --tls-pin does not list: another server, or a new key")]
 pub(super) struct PinMismatch(Pin);
-
-/// The pin of the key of a certificate.
-pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
-    let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    Some(Pin::of(&parsed.subject_public_key_info()))
-}
 
 /// Accepts a certificate with a pinned key.
 #[derive(Debug)]

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, SignatureScheme};
+
+use crate::proto::pin::Pin;
 
 /// Decides whether a certificate belongs to the server.
 pub(super) trait CertificateRule: Debug + Send + Sync {
@@ -21,6 +24,12 @@ pub(super) struct PresentedChain<'a> {
     pub(super) host: &'a ServerName<'a>,
     response: &'a [u8],
     now: UnixTime,
+}
+
+/// The pin of the key of a certificate.
+pub(super) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    Some(Pin::of(&parsed.subject_public_key_info()))
 }
 
 impl PresentedChain<'_> {

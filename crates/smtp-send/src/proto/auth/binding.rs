@@ -1,8 +1,7 @@
-//! Channel binding: a login that is worth nothing on any other TLS connection than this one (RFC 5929, RFC 9266).
+//! Channel binding: a login that is valid on one TLS connection only (RFC 5929, RFC 9266).
 //!
-//! Under TLS 1.3 both ends derive the same secret from their connection (tls-exporter); before it there is the hash of the
-//! server's certificate (tls-server-end-point). Somebody in between has another connection to each of them, or another
-//! certificate.
+//! With TLS 1.3 client and server derive the same secret from the connection (tls-exporter); with TLS 1.2 they use the
+//! hash of the certificate of the server (tls-server-end-point).
 
 use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 
@@ -15,7 +14,7 @@ const RSA: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
 /// 1.2.840.10045.4: the signature algorithms of ECDSA.
 const ECDSA: [u8; 6] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04];
 
-/// What identifies a TLS connection to both of its ends.
+/// The channel binding of a TLS connection.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Binding {
     kind: &'static str,
@@ -29,33 +28,33 @@ impl std::fmt::Debug for Binding {
 }
 
 impl Binding {
-    /// The label that the secret of tls-exporter is derived with (RFC 9266, section 2).
+    /// The label of the exported secret of tls-exporter (RFC 9266, section 2).
     pub const EXPORTER_LABEL: &'static [u8] = b"EXPORTER-Channel-Binding";
 
-    /// By the secret that both ends have derived with [`Self::EXPORTER_LABEL`] and an empty context.
+    /// A binding by the secret that was exported with [`Self::EXPORTER_LABEL`] and an empty context.
     pub fn exporter(secret: [u8; 32]) -> Self {
         Self { kind: "tls-exporter", data: secret.to_vec() }
     }
 
-    /// By the server's certificate in DER; `None` where its signature has no hash that is defined for this (RFC 5929,
-    /// section 4.1), such as with Ed25519.
+    /// A binding by the certificate of the server in DER; `None` if its signature has no defined hash (RFC 5929,
+    /// section 4.1), such as Ed25519.
     pub fn end_point(certificate: &[u8]) -> Option<Self> {
         let data = digest(signature_hash(certificate)?, certificate).as_ref().to_vec();
         Some(Self { kind: "tls-server-end-point", data })
     }
 
-    /// Its registered name.
+    /// The registered name of the binding type.
     pub fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// The bytes that both ends have.
+    /// The binding data.
     pub fn data(&self) -> &[u8] {
         &self.data
     }
 }
 
-/// The hash of the signature of a certificate; SHA-256 in place of MD5 and SHA-1.
+/// The hash algorithm of the signature of a certificate; SHA-256 replaces MD5 and SHA-1.
 fn signature_hash(certificate: &[u8]) -> Option<&'static Algorithm> {
     let (whole, _) = element(certificate, SEQUENCE)?;
     let (_, behind_tbs) = element(whole, SEQUENCE)?;
@@ -69,7 +68,7 @@ fn signature_hash(certificate: &[u8]) -> Option<&'static Algorithm> {
     }
 }
 
-/// The content of the element of this tag at the front of `input`, and what is behind it.
+/// The content of the element with this tag at the start of `input`, and the rest.
 fn element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = input.split_first()?;
     let (length, rest) = rest.split_first()?;
@@ -93,11 +92,11 @@ fn element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
-    /// A certificate with nothing in it but its signature algorithm.
+    /// A certificate with a signature algorithm only.
     fn certificate(object: &[u8]) -> Vec<u8> {
         let object = [&[OBJECT, u8::try_from(object.len()).unwrap()], object].concat();
         let algorithm = [&[SEQUENCE, u8::try_from(object.len()).unwrap()], object.as_slice()].concat();
-        // A longer form of a length than needed, as a real certificate has.
+        // The long form of the length, as in a real certificate.
         let tbs = [&[SEQUENCE, 0x82, 0, 200][..], &[0; 200]].concat();
         let body = [tbs, algorithm, vec![3, 1, 0]].concat();
         [&[SEQUENCE, 0x81, u8::try_from(body.len()).unwrap()], body.as_slice()].concat()
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_binds_nothing() {
+    fn other_bytes_give_no_binding() {
         let good = certificate(&[&RSA[..], &[11]].concat());
         for length in 0..215 {
             let cut = good.get(..length).unwrap();

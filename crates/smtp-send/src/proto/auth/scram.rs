@@ -1,6 +1,6 @@
 //! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677).
 //!
-//! The password is never sent: the client proves that it knows it, and the server has to prove the same.
+//! Client and server prove to each other that they know the password; it is never sent.
 
 use std::num::NonZeroU32;
 
@@ -11,25 +11,25 @@ use zeroize::Zeroizing;
 
 use super::binding::Binding;
 
-/// RFC 7677, section 4: a server asks for at least so many rounds.
+/// The minimum iteration count (RFC 7677, section 4).
 const MIN_ROUNDS: u32 = 4096;
-/// A second or two of work; more is a server that wants to keep us busy.
+/// The maximum iteration count: one or two seconds of work.
 const MAX_ROUNDS: u32 = 5_000_000;
-/// A SHA-256 or an HMAC with it.
+/// A SHA-256 hash or HMAC.
 type ScramHash = Zeroizing<[u8; 32]>;
 
-/// What is said about the channel in front of everything else.
+/// The channel binding flag of the GS2 header.
 pub(super) enum Channel<'a> {
-    /// This login is bound to no channel.
+    /// `n`: the client does not support channel binding.
     Unbound,
-    /// It could be bound, but the server has not offered that.
+    /// `y`: the client supports it, and the server does not offer it.
     NotOffered,
-    /// It is bound to this one.
+    /// `p`: the login is bound to this channel.
     Bound(&'a Binding),
 }
 
 impl Channel<'_> {
-    /// The header of GS2; no other identity is asked for.
+    /// The GS2 header, without an authorisation identity.
     fn header(&self) -> String {
         match self {
             Self::Unbound => "n,,".to_owned(),
@@ -38,7 +38,7 @@ impl Channel<'_> {
         }
     }
 
-    /// What the server compares with what it sees itself.
+    /// GS2 header and binding data, which the server compares with its own.
     fn seen(&self) -> Vec<u8> {
         let mut seen = self.header().into_bytes();
         if let Self::Bound(binding) = self {
@@ -48,10 +48,10 @@ impl Channel<'_> {
     }
 }
 
-/// One exchange on its way.
+/// One SCRAM exchange.
 pub(super) struct Scram {
     header: String,
-    /// What is seen of the channel, in base64.
+    /// The channel binding in base64.
     seen: String,
     client_first_bare: String,
     nonce: String,
@@ -79,7 +79,7 @@ impl Scram {
         format!("{}{}", self.header, self.client_first_bare)
     }
 
-    /// The final message of the client, in answer to the first one of the server.
+    /// The final message of the client, in response to the first message of the server.
     pub(super) fn client_final(
         &mut self,
         server_first: &str,
@@ -122,7 +122,7 @@ impl Scram {
         let signature =
             first.and_then(|text| STANDARD.decode(text).ok()).ok_or("a final message without a signature")?;
         let expected = self.server_signature.as_ref().ok_or("a final message too early")?;
-        // No secret depends on how long this takes: the signature is not a key, and one try is all there is.
+        // The comparison need not be constant-time: there is one attempt per exchange.
         if signature != expected.as_slice() {
             return Err("the server does not know the password; it may be an impostor");
         }
@@ -136,23 +136,21 @@ impl Scram {
     }
 }
 
-/// A name as SCRAM and OAUTHBEARER write it (RFC 5801, section 4): comma and equals sign escaped.
+/// A name with comma and equals sign escaped, for SCRAM and OAUTHBEARER (RFC 5801, section 4).
 pub(super) fn saslname(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
 }
 
-/// A message that is an error ends the exchange (RFC 5802, section 7); some of them are worth a word of their own.
+/// The text for an error message of the server, which ends the exchange (RFC 5802, section 7).
 fn not_an_error(message: &str) -> Result<(), &'static str> {
     let Some(error) = message.strip_prefix("e=") else { return Ok(()) };
     Err(match error.split(',').next().unwrap_or_default() {
-        "channel-bindings-dont-match" => {
-            "the server sees another TLS connection than this one; somebody may be in between"
-        }
+        "channel-bindings-dont-match" => "the server sees another TLS connection; the connection may be intercepted",
         "server-does-support-channel-binding" => {
-            "the server offers SCRAM-SHA-256-PLUS, and its offer has not arrived; somebody may be in between"
+            "the server offers SCRAM-SHA-256-PLUS, and the offer did not arrive; the connection may be intercepted"
         }
         "unsupported-channel-binding-type" => {
-            "the server cannot bind a login to TLS in this way; --auth scram-sha-256 does not bind it"
+            "the server does not support this channel binding; use --auth scram-sha-256"
         }
         _ => "the server refuses the exchange",
     })

@@ -1,4 +1,4 @@
-//! The examples of the RFCs, and what must not work.
+//! The examples of the RFCs, and errors.
 
 use super::*;
 
@@ -41,8 +41,8 @@ fn plain_is_one_response_and_login_two() {
 #[test]
 fn cram_md5_answers_as_in_rfc_2195() {
     let (mut exchange, _) = begun(Mechanism::CramMd5, "tim", "tanstaaftanstaaf");
-    let told = answer(&mut exchange, "<1896.697170952@postoffice.reston.mci.net>").unwrap();
-    assert_eq!(told, "tim b913a602c7eda7a495b4e6e7334d3890");
+    let response = answer(&mut exchange, "<1896.697170952@postoffice.reston.mci.net>").unwrap();
+    assert_eq!(response, "tim b913a602c7eda7a495b4e6e7334d3890");
 }
 
 /// RFC 7677, section 3.
@@ -52,9 +52,9 @@ const SERVER_FIRST: &str = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0
 fn scram_goes_as_in_rfc_7677() {
     let (mut exchange, initial) = begun(Mechanism::ScramSha256, "user", "pencil");
     assert_eq!(initial.unwrap(), "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
-    let told = answer(&mut exchange, SERVER_FIRST).unwrap();
+    let response = answer(&mut exchange, SERVER_FIRST).unwrap();
     assert_eq!(
-        told,
+        response,
         "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
     );
     assert_eq!(exchange.finish(), Err(AuthError::Unproved));
@@ -62,7 +62,7 @@ fn scram_goes_as_in_rfc_7677() {
     assert_eq!(exchange.finish(), Ok(()));
 }
 
-/// A login with something to bind it to, at a server that has offered these.
+/// A login with a channel binding, at a server that offers these mechanisms.
 fn bindable(mechanism: Mechanism, offered: &[Mechanism]) -> (Exchange, String) {
     let secret = std::array::from_fn(|at| u8::try_from(at).unwrap());
     let login = Login { binding: Some(Binding::exporter(secret)), ..login("user", "pencil") };
@@ -71,15 +71,15 @@ fn bindable(mechanism: Mechanism, offered: &[Mechanism]) -> (Exchange, String) {
     (exchange, initial)
 }
 
-/// The numbers of RFC 7677 with the bytes 0 to 31 as the secret of the connection, computed by another program.
+/// The values of RFC 7677 with the bytes 0 to 31 as exported secret, computed by another implementation.
 #[test]
 fn a_bound_login_names_its_kind_of_binding_and_proves_its_connection() {
     let plus = Mechanism::ScramSha256Plus;
     let (mut exchange, initial) = bindable(plus, &[plus, Mechanism::ScramSha256]);
     assert_eq!(initial, "p=tls-exporter,,n=user,r=rOprNGfwEbeRWgbNEkqO");
-    let told = answer(&mut exchange, SERVER_FIRST).unwrap();
+    let response = answer(&mut exchange, SERVER_FIRST).unwrap();
     assert_eq!(
-        told,
+        response,
         "c=cD10bHMtZXhwb3J0ZXIsLAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f,\
          r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=QC6CS20quADQRb3mT99YUH+n3VJxUvzuK0K0E1Vrs2M="
     );
@@ -88,20 +88,23 @@ fn a_bound_login_names_its_kind_of_binding_and_proves_its_connection() {
 }
 
 #[test]
-fn an_offer_that_was_taken_away_on_the_way_is_noticed_by_the_server() {
+fn an_offer_that_an_attacker_removed_is_noticed_by_the_server() {
     let (plain, plus) = (Mechanism::ScramSha256, Mechanism::ScramSha256Plus);
     let (mut exchange, initial) = bindable(plain, &[plain]);
     assert_eq!(initial, "y,,n=user,r=rOprNGfwEbeRWgbNEkqO");
-    let told = answer(&mut exchange, SERVER_FIRST).unwrap();
-    assert!(told.starts_with("c=eSws,") && told.ends_with(",p=FoqiHTtQEDE8lz1CdaEe3tK4mS+iMDTl77SPyDS53DY="), "{told}");
+    let response = answer(&mut exchange, SERVER_FIRST).unwrap();
+    assert!(
+        response.starts_with("c=eSws,") && response.ends_with(",p=FoqiHTtQEDE8lz1CdaEe3tK4mS+iMDTl77SPyDS53DY="),
+        "{response}"
+    );
     let error = answer(&mut exchange, "e=server-does-support-channel-binding").unwrap_err().to_string();
-    assert!(error.contains("somebody may be in between"), "{error}");
-    // Offered and not wanted: nothing was taken away.
+    assert!(error.contains("may be intercepted"), "{error}");
+    // Offered and not used: no offer was removed.
     assert!(bindable(plain, &[plain, plus]).1.starts_with("n,,"));
 }
 
 #[test]
-fn a_login_is_bound_where_both_sides_can() {
+fn a_login_is_bound_if_client_and_server_support_it() {
     let (plain, plus) = (Mechanism::ScramSha256, Mechanism::ScramSha256Plus);
     let bound = Login { binding: Some(Binding::exporter([0; 32])), ..login("u", "p") };
     assert_eq!(choose(&bound, Some(&[plain, plus]), true), Ok(plus));
@@ -112,7 +115,7 @@ fn a_login_is_bound_where_both_sides_can() {
 }
 
 #[test]
-fn scram_does_not_believe_an_impostor() {
+fn scram_rejects_a_server_without_the_password() {
     let begin = || begun(Mechanism::ScramSha256, "user", "pencil").0;
     for wrong in [
         "r=another,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",

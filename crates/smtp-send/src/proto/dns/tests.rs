@@ -1,4 +1,4 @@
-//! Questions and answers, written by the codec and by hand.
+//! Queries and responses, written by the codec and by hand.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")]
 
@@ -20,7 +20,7 @@ fn mx(preference: u16, exchange: &str) -> RData<'_> {
     RData::MX(MX { preference, exchange: name(exchange) })
 }
 
-/// The answer of a server that is asked for the MX of [`NAME`], changed by `edit`.
+/// A response with the MX records of [`NAME`], changed by `edit`.
 fn answered(edit: impl FnOnce(&mut Packet<'_>)) -> Result<DnsReply, DnsReplyError> {
     let question = question(7, NAME, RecordType::Mx, true).unwrap();
     let mut packet = Packet::parse(&question).unwrap().into_reply();
@@ -36,7 +36,7 @@ fn found(edit: impl FnOnce(&mut Packet<'_>)) -> Answer {
 }
 
 #[test]
-fn a_question_asks_for_recursion_and_for_the_word_of_a_validating_resolver() {
+fn a_query_requests_recursion_and_the_validation_state() {
     let bytes = question(0x1234, "mx.example.com", RecordType::Tlsa, true).unwrap();
     assert_eq!(&bytes[..12], b"\x12\x34\x01\x20\x00\x01\x00\x00\x00\x00\x00\x01");
     assert_eq!(&bytes[12..32], b"\x02mx\x07example\x03com\x00\x00\x34\x00\x01");
@@ -45,7 +45,7 @@ fn a_question_asks_for_recursion_and_for_the_word_of_a_validating_resolver() {
 }
 
 #[test]
-fn records_of_other_names_and_types_are_passed_over() {
+fn records_of_other_names_and_types_are_ignored() {
     let answer = found(|packet| {
         packet.answers.push(record(NAME, mx(10, "A.Example.com")));
         packet.answers.push(record("other.example", mx(1, "evil.example")));
@@ -56,7 +56,7 @@ fn records_of_other_names_and_types_are_passed_over() {
 }
 
 #[test]
-fn aliases_are_followed_and_a_loop_of_them_ends() {
+fn aliases_are_followed_and_a_loop_is_an_error() {
     let alias = |to: &'static str| RData::CNAME(CNAME(name(to)));
     let answer = found(|packet| {
         packet.answers.push(record("b.example", alias("c.example")));
@@ -72,7 +72,7 @@ fn aliases_are_followed_and_a_loop_of_them_ends() {
 }
 
 #[test]
-fn an_answer_to_another_question_is_not_ours() {
+fn a_response_to_another_query_is_an_error() {
     let foreign = |edit: fn(&mut Packet<'_>)| assert_eq!(answered(edit), Err(DnsReplyError::Foreign));
     foreign(|packet| packet.set_id(8));
     foreign(|packet| packet.remove_flags(PacketFlag::RESPONSE));
@@ -82,7 +82,7 @@ fn an_answer_to_another_question_is_not_ours() {
 }
 
 #[test]
-fn the_codes_of_a_server_are_told_apart() {
+fn response_codes_are_distinguished() {
     let coded = |code: RCODE| answered(|packet| *packet.rcode_mut() = code).unwrap();
     assert_eq!(coded(RCODE::NameError), DnsReply::NoSuchName { authentic: false });
     assert_eq!(coded(RCODE::ServerFailure), DnsReply::Failed("SERVFAIL"));
@@ -92,7 +92,7 @@ fn the_codes_of_a_server_are_told_apart() {
 }
 
 #[test]
-fn a_truncated_answer_is_known_even_when_it_ends_inside_a_record() {
+fn a_truncated_response_is_recognised_even_if_it_ends_within_a_record() {
     assert_eq!(answered(|packet| packet.set_flags(PacketFlag::TRUNCATION)), Ok(DnsReply::Truncated));
     let question = question(7, NAME, RecordType::Mx, false).unwrap();
     let mut packet = Packet::parse(&question).unwrap().into_reply();
@@ -104,7 +104,7 @@ fn a_truncated_answer_is_known_even_when_it_ends_inside_a_record() {
 }
 
 #[test]
-fn the_root_is_an_empty_name_and_nonsense_is_counted() {
+fn the_root_is_an_empty_name_and_invalid_records_are_counted() {
     let answer = found(|packet| {
         packet.answers.push(record(NAME, mx(0, ".")));
         packet.answers.push(record(NAME, RData::MX(MX { preference: 1, exchange: Name::new(r"a\000b").unwrap() })));
@@ -123,7 +123,7 @@ fn a_tlsa_record_is_read_byte_by_byte() {
 }
 
 #[test]
-fn what_is_no_message_is_malformed() {
+fn other_bytes_are_malformed() {
     for bytes in [&b""[..], b"\x00\x07", &[0xff; 12], &[0; 12], b"HTTP/1.1 400 Bad Request\r\n"] {
         assert!(matches!(
             reply(bytes, 7, NAME, RecordType::Mx),
@@ -133,7 +133,7 @@ fn what_is_no_message_is_malformed() {
 }
 
 #[test]
-fn names_that_point_at_themselves_end() {
+fn compression_pointers_in_a_loop_are_an_error() {
     let question = question(7, NAME, RecordType::Mx, false).unwrap();
     let mut bytes = question.clone();
     (bytes[2], bytes[7]) = (0x81, 1);

@@ -1,10 +1,10 @@
-//! The header of the PROXY protocol, version 1 and 2: what a load balancer tells a server about the client it stands for.
+//! The header of the PROXY protocol, versions 1 and 2, by which a load balancer reports the client of a connection.
 //!
-//! Servers behind one (Postfix with `smtpd_upstream_proxy_protocol = haproxy`) take no connection that does not begin with it.
+//! Servers behind a load balancer (Postfix with `smtpd_upstream_proxy_protocol = haproxy`) require it.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The first bytes of version 2, which are no text of any protocol.
+/// The first bytes of version 2.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// Version 2, command PROXY: the addresses are those of a client.
 const PROXIED: u8 = 0x21;
@@ -13,18 +13,18 @@ const TCP4: u8 = 0x11;
 /// TCP over IPv6.
 const TCP6: u8 = 0x21;
 
-/// Which form of the header is sent.
+/// The version of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// A line of text.
+    /// Version 1, a line of text.
     V1,
-    /// Binary.
+    /// Version 2, binary.
     V2,
 }
 
-/// The header that names `client` as the one who connects to `server`.
+/// The header for a connection of `client` to `server`.
 ///
-/// Both addresses have to be of one family; where they are not, IPv4 is written as IPv6 (RFC 4291, section 2.5.5.2).
+/// Both addresses must be of one family; otherwise IPv4 is mapped to IPv6 (RFC 4291, section 2.5.5.2).
 pub fn header(version: Version, client: SocketAddr, server: SocketAddr) -> Vec<u8> {
     let (from, to) = match (client.ip().to_canonical(), server.ip().to_canonical()) {
         (from @ IpAddr::V4(_), to @ IpAddr::V4(_)) => (from, to),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn version_2_holds_the_same_in_binary() {
+    fn version_2_has_the_same_fields_in_binary() {
         let four = made(Version::V2, "192.0.2.1:258", "192.0.2.9:25");
         assert_eq!(four[..16], *b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c");
         assert_eq!(four[16..], [192, 0, 2, 1, 192, 0, 2, 9, 1, 2, 0, 25]);

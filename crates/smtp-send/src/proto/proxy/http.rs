@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 use super::{ProxyError, ProxyLogin, ProxyStep, Scheme, TunnelTarget};
 use crate::proto::auth::Wiped;
 
-/// A head is a few hundred bytes; this bounds a proxy that never ends one.
+/// Maximum number of bytes of a response head.
 const MAX_HEAD: usize = 16 * 1024;
-/// Interim answers (1xx) before the real one.
+/// Maximum number of interim responses (1xx).
 const MAX_INTERIM: u8 = 8;
-/// What is shown of a line that is not understood.
+/// Maximum number of characters of an invalid line in a message.
 const SHOWN: usize = 80;
 
-/// A conversation on its way.
+/// An HTTP handshake.
 #[derive(Debug)]
 pub struct HttpConnect<'a> {
     target: TunnelTarget<'a>,
@@ -36,7 +36,7 @@ impl<'a> HttpConnect<'a> {
             }
             let pair = Zeroizing::new(format!("{user}:{password}"));
             let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-            // Writing into a String cannot fail.
+            // Writing into a String does not fail.
             let _ = write!(request, "Proxy-Authorization: Basic {}\r\n", encoded.as_str());
         }
         request.push_str("\r\n");
@@ -78,7 +78,7 @@ impl<'a> HttpConnect<'a> {
     }
 }
 
-/// Bytes up to and with the empty line; a bare LF ends a line as well (RFC 9112, section 2.2).
+/// Number of bytes up to and including the empty line; a bare LF also ends a line (RFC 9112, section 2.2).
 fn head_length(input: &[u8]) -> Option<usize> {
     let mut start: usize = 0;
     for at in memchr::memchr_iter(b'\n', input) {

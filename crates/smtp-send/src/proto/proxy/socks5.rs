@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{ProxyError, ProxyLogin, ProxyStep, Scheme, TunnelTarget};
 use crate::proto::auth::Wiped;
 
-/// The version, in front of every message but those of the login.
+/// The version in the first byte of every message, except for the login.
 const VERSION: u8 = 5;
 /// The version of the login.
 const LOGIN_VERSION: u8 = 1;
@@ -19,7 +19,7 @@ const IPV4: u8 = 1;
 const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
-/// Which answer is awaited.
+/// The expected answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Socks5State {
     Method,
@@ -27,7 +27,7 @@ enum Socks5State {
     Reply,
 }
 
-/// A conversation on its way.
+/// A SOCKS5 handshake.
 #[derive(Debug)]
 pub struct Socks5<'a> {
     target: TunnelTarget<'a>,
@@ -62,7 +62,7 @@ impl<'a> Socks5<'a> {
             }
             (Socks5State::Login, [_, status, ..]) => Err(ProxyError::LoginRefused(format!(" (status {status})"))),
             (Socks5State::Reply, [VERSION, 0, _, kind, rest @ ..]) => match address_length(*kind, rest)? {
-                // Where it connects from is nobody's business here; it only has to be gone.
+                // The bound address of the proxy is skipped.
                 Some(length) if rest.len() >= length => Ok((length.saturating_add(4), ProxyStep::Done)),
                 _ => Ok((0, ProxyStep::Read)),
             },
@@ -119,7 +119,7 @@ impl<'a> Socks5<'a> {
         Zeroizing::new(request)
     }
 
-    /// What a reply other than 0 means (RFC 1928, section 6).
+    /// The meaning of a reply other than 0 (RFC 1928, section 6).
     fn refusal(&self, code: u8) -> ProxyError {
         let because = |why: &str| format!("{}: {why} (SOCKS reply {code})", self.target);
         match code {
@@ -136,7 +136,7 @@ impl<'a> Socks5<'a> {
     }
 }
 
-/// Bytes of the address and port behind the kind of the address; none while that is not known.
+/// Number of bytes of address and port; `None` while it is unknown.
 fn address_length(kind: u8, rest: &[u8]) -> Result<Option<usize>, ProxyError> {
     match (kind, rest.first()) {
         (IPV4, _) => Ok(Some(6)),
@@ -146,7 +146,7 @@ fn address_length(kind: u8, rest: &[u8]) -> Result<Option<usize>, ProxyError> {
     }
 }
 
-/// A length that was checked to fit.
+/// A length that was checked to fit into a byte.
 fn short(length: usize) -> u8 {
     u8::try_from(length).unwrap_or(u8::MAX)
 }

@@ -1,4 +1,4 @@
-//! Answers of proxies, whole, in pieces, and wrong.
+//! Answers of proxies: complete, in pieces, invalid.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn written(step: ProxyStep) -> Vec<u8> {
     }
 }
 
-/// What the proxy has said against us.
+/// The text of the refusal.
 fn refusal(scheme: Scheme, identity: Option<ProxyLogin<'_>>, answers: &[&[u8]]) -> String {
     let (mut handshake, _) = begin(scheme, MAIL, identity);
     let (last, earlier) = answers.split_last().unwrap();
@@ -32,7 +32,7 @@ fn refusal(scheme: Scheme, identity: Option<ProxyLogin<'_>>, answers: &[&[u8]]) 
 }
 
 #[test]
-fn socks_names_the_server_as_it_was_typed_and_leaves_its_greeting_alone() {
+fn socks_sends_the_server_as_given_and_does_not_consume_its_greeting() {
     let (mut handshake, hello) = begin(Scheme::Socks5, MAIL, None);
     assert_eq!(hello, [5, 1, 0]);
     let (taken, step) = handshake.take(&[5, 0]).unwrap();
@@ -65,24 +65,24 @@ fn socks_logs_in_only_when_the_proxy_asks_for_it() {
 }
 
 #[test]
-fn what_a_socks_proxy_refuses_is_told_in_words() {
-    let told = |identity, answers: &[&[u8]]| refusal(Scheme::Socks5, identity, answers);
-    assert_eq!(told(None, &[&[5, 255]]), "it demands a login; write its user as --proxy socks5://USER@HOST:PORT");
-    assert_eq!(told(Some(JOE), &[&[5, 255]]), "it takes no login by name and password");
-    assert_eq!(told(Some(JOE), &[&[5, 2], &[1, 1]]), "it refuses the login (status 1)");
-    assert_eq!(told(None, &[&[5, 2]]), "it does not speak SOCKS5: it chose the login method 2, which was not offered");
-    assert_eq!(told(None, &[b"HTTP/1.1"]), "it does not speak SOCKS5: its answer begins with 'H' instead of 5");
+fn refusals_of_a_socks_proxy_are_reported_in_words() {
+    let text = |identity, answers: &[&[u8]]| refusal(Scheme::Socks5, identity, answers);
+    assert_eq!(text(None, &[&[5, 255]]), "it demands a login; write its user as --proxy socks5://USER@HOST:PORT");
+    assert_eq!(text(Some(JOE), &[&[5, 255]]), "it takes no login by name and password");
+    assert_eq!(text(Some(JOE), &[&[5, 2], &[1, 1]]), "it refuses the login (status 1)");
+    assert_eq!(text(None, &[&[5, 2]]), "it does not speak SOCKS5: it chose the login method 2, which was not offered");
+    assert_eq!(text(None, &[b"HTTP/1.1"]), "it does not speak SOCKS5: its answer begins with 'H' instead of 5");
     let forbidden = "it does not allow a connection to mail.example.com:587: against its rules (SOCKS reply 2)";
-    assert_eq!(told(None, &[&[5, 0], &[5, 2]]), forbidden);
+    assert_eq!(text(None, &[&[5, 0], &[5, 2]]), forbidden);
     assert_eq!(
-        told(None, &[&[5, 0], &[5, 5, 0, 1]]),
+        text(None, &[&[5, 0], &[5, 5, 0, 1]]),
         "it cannot connect to mail.example.com:587: connection refused (SOCKS reply 5)"
     );
-    assert!(told(None, &[&[5, 0], &[5, 0, 0, 9]]).contains("kind 9"));
+    assert!(text(None, &[&[5, 0], &[5, 0, 0, 9]]).contains("kind 9"));
 }
 
 #[test]
-fn what_does_not_fit_into_socks_is_never_written() {
+fn values_that_do_not_fit_into_socks_are_an_error() {
     let long = "x".repeat(256);
     for identity in [ProxyLogin { user: &long, password: "x" }, ProxyLogin { user: "joe", password: "" }] {
         assert!(matches!(ProxyHandshake::begin(Scheme::Socks5, MAIL, Some(identity)), Err(ProxyError::Unspeakable(_))));
@@ -92,7 +92,7 @@ fn what_does_not_fit_into_socks_is_never_written() {
 }
 
 #[test]
-fn connect_asks_for_the_server_and_leaves_its_greeting_alone() {
+fn connect_requests_the_server_and_does_not_consume_its_greeting() {
     let (mut handshake, request) = begin(Scheme::Http, MAIL, Some(JOE));
     let expected = "CONNECT mail.example.com:587 HTTP/1.1\r\nHost: mail.example.com:587\r\n\
                     Proxy-Authorization: Basic am9lOnMzY3JldA==\r\n\r\n";
@@ -109,20 +109,20 @@ fn connect_asks_for_the_server_and_leaves_its_greeting_alone() {
 }
 
 #[test]
-fn what_an_http_proxy_refuses_is_told_in_words() {
-    let told = |identity, answer: &str| refusal(Scheme::Http, identity, &[answer.as_bytes()]);
+fn refusals_of_an_http_proxy_are_reported_in_words() {
+    let text = |identity, answer: &str| refusal(Scheme::Http, identity, &[answer.as_bytes()]);
     let wanted = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
-    assert_eq!(told(None, wanted), "it demands a login; write its user as --proxy http://USER@HOST:PORT");
-    assert_eq!(told(Some(JOE), wanted), "it refuses the login: 407 Proxy Authentication Required");
+    assert_eq!(text(None, wanted), "it demands a login; write its user as --proxy http://USER@HOST:PORT");
+    assert_eq!(text(Some(JOE), wanted), "it refuses the login: 407 Proxy Authentication Required");
     let forbidden = "it does not allow a connection to mail.example.com:587: 403 Filtered";
-    assert_eq!(told(None, "HTTP/1.1 403 Filtered\r\n\r\n"), forbidden);
+    assert_eq!(text(None, "HTTP/1.1 403 Filtered\r\n\r\n"), forbidden);
     let unreachable = "it cannot connect to mail.example.com:587: 502 Bad Gateway";
-    assert_eq!(told(None, "HTTP/1.1 502 Bad Gateway\r\nX: y\r\n\r\n"), unreachable);
-    assert!(told(None, "HTTP/1.1 405 Not Allowed\r\n\r\n").contains("is it a proxy?"));
-    assert_eq!(told(None, "220 mail ESMTP\r\n"), "it does not speak HTTP: it answers 220 mail ESMTP");
-    assert!(told(None, "HTTP/1.1 20 x\r\n\r\n").starts_with("it does not speak HTTP"));
-    assert!(told(None, &"HTTP/1.1 100 Wait\r\n\r\n".repeat(20)).contains("100 Wait"));
-    assert!(told(None, &format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(20_000))).contains("over 16 KiB"));
+    assert_eq!(text(None, "HTTP/1.1 502 Bad Gateway\r\nX: y\r\n\r\n"), unreachable);
+    assert!(text(None, "HTTP/1.1 405 Not Allowed\r\n\r\n").contains("is it a proxy?"));
+    assert_eq!(text(None, "220 mail ESMTP\r\n"), "it does not speak HTTP: it answers 220 mail ESMTP");
+    assert!(text(None, "HTTP/1.1 20 x\r\n\r\n").starts_with("it does not speak HTTP"));
+    assert!(text(None, &"HTTP/1.1 100 Wait\r\n\r\n".repeat(20)).contains("100 Wait"));
+    assert!(text(None, &format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(20_000))).contains("over 16 KiB"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Sessions as programs hold them, and lines that are none.
+//! Sessions of common programs, and invalid lines.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn session() -> SmtpServerSession {
     SmtpServerSession::new("host.example.com", "example.org")
 }
 
-/// The first line of each reply, shortened to its codes.
+/// The codes of the first line of each reply.
 fn codes(session: &mut SmtpServerSession, lines: &[&str]) -> Vec<String> {
     let code = |line: &&str| match session.command(line.as_bytes()) {
         ServerStep::Say(reply) | ServerStep::Data(reply) | ServerStep::End(reply) => reply.get(..3).unwrap().to_owned(),
@@ -24,7 +24,7 @@ fn a_message_has_a_sender_and_recipients_before_its_text() {
     let (from, to) = session.take_envelope();
     assert_eq!(from.unwrap().as_str(), "a@example.com");
     assert_eq!(to.iter().map(Address::as_str).collect::<Vec<_>>(), ["b@example.com", "root@example.org"]);
-    // The next one begins anew; a bounce has no sender.
+    // The next transaction; a bounce has no sender.
     assert_eq!(codes(&mut session, &["RCPT TO:<b@example.com>", "MAIL FROM:<>", "DATA"]), ["503", "250", "503"]);
     assert_eq!(codes(&mut session, &["RCPT TO:<b@example.com>", "DATA"]), ["250", "354"]);
     assert_eq!(session.take_envelope().0, None);
@@ -32,7 +32,7 @@ fn a_message_has_a_sender_and_recipients_before_its_text() {
 }
 
 #[test]
-fn the_greeting_offers_what_there_is() {
+fn the_reply_to_ehlo_lists_the_extensions() {
     let ServerStep::Say(reply) = session().command(b"EHLO x") else { panic!() };
     let lines: Vec<&str> = reply.split("\r\n").collect();
     let offers = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
@@ -41,7 +41,7 @@ fn the_greeting_offers_what_there_is() {
 }
 
 #[test]
-fn a_reset_or_a_new_greeting_forgets_the_envelope() {
+fn rset_and_a_new_greeting_clear_the_envelope() {
     for forgetful in ["RSET", "EHLO again", "HELO again"] {
         let mut session = session();
         assert_eq!(codes(&mut session, &["MAIL FROM:<a@b.example>", "MAIL FROM:<a@b.example>"]), ["250", "503"]);
@@ -51,7 +51,7 @@ fn a_reset_or_a_new_greeting_forgets_the_envelope() {
 }
 
 #[test]
-fn what_is_not_understood_is_refused_and_changes_nothing() {
+fn an_invalid_command_is_refused_and_changes_nothing() {
     let mut session = session();
     let cases = [
         ("EHLO", "501"),
@@ -81,7 +81,7 @@ fn what_is_not_understood_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn too_much_of_anything_has_an_end() {
+fn lines_recipients_and_errors_are_limited() {
     let mut session = session();
     session.command(b"MAIL FROM:<>");
     for number in 0..MAX_RECIPIENTS {

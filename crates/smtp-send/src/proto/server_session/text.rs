@@ -1,9 +1,8 @@
-//! The message behind DATA as it comes in (RFC 5321, section 4.5.2): up to CRLF, dot, CRLF and nothing else, dots unstuffed.
+//! The message behind DATA (RFC 5321, section 4.5.2): ends only with CRLF, dot, CRLF; dots are unstuffed.
 //!
-//! Bare CR and LF are noted. Servers disagree about what they mean, so a message with one may hold what is an end of the message
-//! to the next server, and commands behind it; such a message has to be refused as a whole.
+//! Servers read a bare CR or LF differently, which permits SMTP smuggling; the caller refuses a message with one.
 
-/// Where in a line the last byte was.
+/// The position within a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum LineState {
     #[default]
@@ -22,8 +21,8 @@ pub struct DataText {
 }
 
 impl DataText {
-    /// Takes bytes from the front of `input` and appends what they say to `out`. Gives how many were taken, and whether the last
-    /// one ended the message; without that, all were taken.
+    /// Reads bytes from the start of `input` and appends the message to `out`. Returns how many were consumed, and
+    /// whether the message has ended; if it has not, all were consumed.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
         for (at, byte) in input.iter().enumerate() {
             if self.byte(*byte, out) {
@@ -33,7 +32,7 @@ impl DataText {
         (input.len(), false)
     }
 
-    /// Whether there was a CR without its LF, or the reverse.
+    /// Whether the message has a bare CR or LF.
     pub fn has_bare_line_end(&self) -> bool {
         self.bare
     }
@@ -73,7 +72,7 @@ impl DataText {
 mod tests {
     use super::*;
 
-    /// What was read, what is left, whether it ended, whether a line end was bare; the same in one piece and in single bytes.
+    /// The message, the rest, whether it ended, whether a line end was bare; checked in one piece and byte by byte.
     fn read(input: &str) -> (String, String, bool, bool) {
         let (mut text, mut out) = (DataText::default(), Vec::new());
         let (taken, ended) = text.push(input.as_bytes(), &mut out);

@@ -1,10 +1,10 @@
-//! CHUNKING, LMTP, SMTPUTF8 and what a message needs that nobody offers.
+//! CHUNKING, LMTP, SMTPUTF8, and requirements that the server does not offer.
 
 use super::*;
 use crate::proto::deliver_by::DeliverBy;
 
 #[test]
-fn chunks_take_the_place_of_data_and_are_answered_one_by_one() {
+fn chunks_replace_data_and_have_one_reply_each() {
     let mut session = session(&["a"]);
     let flight = greeted(&mut session, "250-x\n250-PIPELINING\n250 CHUNKING");
     assert_eq!(flight, "MAIL FROM:<me@example.com> | RCPT TO:<a@example.com>");
@@ -18,12 +18,12 @@ fn chunks_take_the_place_of_data_and_are_answered_one_by_one() {
 }
 
 #[test]
-fn a_refused_chunk_refuses_the_message_whatever_is_said_to_the_others() {
+fn a_refused_chunk_refuses_the_message_whatever_the_other_replies_are() {
     let mut session = Run::new(settings(), vec![envelope(&["a"]), envelope(&["b"])]);
     greeted(&mut session, "250-x\n250-PIPELINING\n250 CHUNKING");
     session.answer("250 ok");
     session.answer("250 ok");
-    // What comes next begins anew in any case.
+    // The next transaction is independent of it.
     let behind = session.on(Event::Uploaded { chunks: 1 });
     assert_eq!(behind, "RSET | MAIL FROM:<me@example.com> | RCPT TO:<b@example.com>");
     session.answer("552 too large");
@@ -40,7 +40,7 @@ fn without_recipients_no_chunk_is_sent() {
 }
 
 #[test]
-fn lmtp_greets_by_its_own_word_and_answers_for_each_recipient() {
+fn lmtp_sends_lhlo_and_reads_a_reply_for_each_recipient() {
     let mut session = Run::new(Settings { lmtp: true, ..settings() }, vec![envelope(&["a", "b", "c"])]);
     session.on(Event::Connected);
     assert_eq!(session.answer("220 hello"), "LHLO client.example");
@@ -76,7 +76,7 @@ fn lmtp_never_falls_back_to_helo() {
 }
 
 #[test]
-fn smtputf8_is_declared_when_an_address_needs_it_and_an_address_without_it_refused_alone() {
+fn smtputf8_is_declared_when_an_address_needs_it_and_only_that_address_fails_without_it() {
     let both = || Run::new(settings(), vec![Envelope { recipients: international(), ..envelope(&[]) }]);
     let mut session = both();
     let flight = greeted(&mut session, "250-x\n250-PIPELINING\n250-8BITMIME\n250 SMTPUTF8");
@@ -99,7 +99,7 @@ fn international() -> Vec<Address> {
 }
 
 #[test]
-fn what_a_message_needs_and_nobody_offers_ends_it_before_anything_is_sent() {
+fn a_requirement_that_is_not_offered_fails_before_anything_is_sent() {
     let dsn = Dsn { envid: crate::proto::dsn::Envid::parse("x"), ..Dsn::default() };
     let cases = [
         (Envelope { utf8_header: true, ..envelope(&["a"]) }, "SMTPUTF8"),
@@ -114,13 +114,13 @@ fn what_a_message_needs_and_nobody_offers_ends_it_before_anything_is_sent() {
 }
 
 #[test]
-fn files_go_as_they_are_where_any_bytes_may_be_sent_in_chunks() {
+fn attachments_are_not_encoded_with_binarymime_and_chunking() {
     let mut session = Run::new(settings(), vec![envelope(&["a"])]);
     let mail = greeted(&mut session, "250-x\n250-SIZE\n250-CHUNKING\n250-8BITMIME\n250 BINARYMIME");
     assert_eq!(mail, "MAIL FROM:<me@example.com> SIZE=80 BODY=BINARYMIME");
     session.answer("250 ok");
     assert_eq!(session.answer("250 ok"), "upload binary");
-    // Without chunks, or where they are not wanted, an end could not be told from the bytes.
+    // Without chunks the end of a binary message could not be marked.
     let without = [(settings(), "250-x\n250-8BITMIME\n250 BINARYMIME")];
     let unwanted = [(Settings { chunking: false, ..settings() }, "250-x\n250-CHUNKING\n250-8BITMIME\n250 BINARYMIME")];
     for (settings, offer) in without.into_iter().chain(unwanted) {
@@ -130,7 +130,7 @@ fn files_go_as_they_are_where_any_bytes_may_be_sent_in_chunks() {
 }
 
 #[test]
-fn a_time_for_delivery_is_passed_on_or_told_to_be_impossible() {
+fn a_by_time_is_sent_or_rejected_with_the_reason() {
     let timed = |text| Envelope { deliver_by: DeliverBy::parse(text), ..envelope(&["a"]) };
     let mut session = Run::new(settings(), vec![timed("120,return")]);
     let mail = greeted(&mut session, "250-x\n250 DELIVERBY 60");

@@ -1,4 +1,4 @@
-//! Logging in: when, by what, and that a refusal or an impostor ends it.
+//! The login: when, by which mechanism, and its failures.
 
 use super::*;
 use crate::proto::auth::{AuthError, Login, Mechanism};
@@ -27,7 +27,7 @@ fn a_login_waits_for_tls_and_comes_before_mail() {
 }
 
 #[test]
-fn without_tls_nobody_logs_in_unless_it_is_allowed() {
+fn without_tls_there_is_no_login_unless_it_is_allowed() {
     let mut session = with_login(None, false);
     assert_eq!(greeted(&mut session, "250-x\n250 AUTH PLAIN"), "QUIT");
     assert_eq!(session.error(), Some(&SessionError::LoginNeedsTls));
@@ -37,7 +37,7 @@ fn without_tls_nobody_logs_in_unless_it_is_allowed() {
 }
 
 #[test]
-fn a_refused_login_is_not_tried_in_another_way() {
+fn a_refused_login_is_not_repeated_with_another_mechanism() {
     let mut session = with_login(None, true);
     greeted(&mut session, "250-x\n250 AUTH PLAIN LOGIN CRAM-MD5");
     assert_eq!(session.answer("535 5.7.8 wrong"), "QUIT");
@@ -45,7 +45,7 @@ fn a_refused_login_is_not_tried_in_another_way() {
 }
 
 #[test]
-fn a_login_in_steps_is_answered_step_by_step_and_a_broken_one_given_up() {
+fn a_login_in_steps_is_answered_step_by_step_and_an_invalid_one_cancelled() {
     let mut session = with_login(Some(Mechanism::Login), true);
     assert_eq!(greeted(&mut session, "250-x\n250 AUTH LOGIN"), "secret AUTH LOGIN");
     assert_eq!(session.answer("334 VXNlcm5hbWU6"), "secret dGlt");
@@ -56,7 +56,7 @@ fn a_login_in_steps_is_answered_step_by_step_and_a_broken_one_given_up() {
 }
 
 #[test]
-fn a_server_that_does_not_prove_itself_is_not_believed() {
+fn a_server_without_a_valid_proof_is_rejected() {
     let mut session = with_login(Some(Mechanism::ScramSha256), true);
     assert_eq!(
         greeted(&mut session, "250-x\n250 AUTH SCRAM-SHA-256"),
