@@ -51,7 +51,7 @@ fn second_is(cases: &[(&str, &[&str])]) {
 }
 
 #[test]
-fn good_hosts_of_both_families_answer_every_probe() {
+fn hosts_of_both_families_reply_to_every_probe() {
     for (first, second) in [("10.99.0.2", "fd00:99::2"), ("fd00:99::2", "10.99.0.2")] {
         let Some(events) = events("good", first, second) else { return };
         let shown: Vec<_> = events.iter().map(|line| shown(line)).collect();
@@ -63,7 +63,7 @@ fn good_hosts_of_both_families_answer_every_probe() {
 }
 
 #[test]
-fn lost_late_and_doubled_answers_are_reported_as_such() {
+fn lost_late_and_duplicate_replies_are_reported() {
     second_is(&[("lost", &["lost"])]);
     let Some(events) = events("late", "10.99.0.2", "10.99.0.3") else { return };
     let first: Vec<_> = events.iter().filter(|line| line.contains("\"seq\":1")).map(|line| shown(line)).collect();
@@ -108,7 +108,7 @@ fn errors_are_reported_with_their_reason() {
 }
 
 #[test]
-fn an_error_that_quotes_nothing_of_ours_is_none() {
+fn an_error_that_quotes_another_packet_is_ignored() {
     let lost: &[&str] = &["lost"];
     second_is(&[
         ("error-cut-quote", lost),
