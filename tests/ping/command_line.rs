@@ -16,7 +16,7 @@ fn fails(words: &str, line: &str, code: i32) {
 fn a_host_that_does_not_exist() {
     let finished = run_ping("nosuch.invalid");
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
-    // Without any name server the C library speaks of a temporary failure.
+    // Without a name server the C library reports a temporary failure.
     let line = finished.stderr.strip_prefix("ping: nosuch.invalid: ").unwrap();
     assert!(["Name or service not known\n", "Temporary failure in name resolution\n"].contains(&line), "{line}");
 }

@@ -51,7 +51,7 @@ fn run_ping(words: &str) -> Finished {
     finish(ping().args(words.split_whitespace()), b"")
 }
 
-/// Whether `address` can be pinged from here at all; says so when not.
+/// Whether `address` can be pinged from here; otherwise the test is skipped.
 fn can_reach(address: &str) -> bool {
     let finished = run_ping(&format!("-c 1 {address}"));
     if finished.code() == 0 {
@@ -97,7 +97,7 @@ fn exit_after(child: &mut Child, signal: Signal, limit: Duration) -> Option<Exit
     status
 }
 
-/// The output with each time replaced, so that two runs are the same.
+/// The output with each time replaced, so that the output of two runs is equal.
 fn without_times(output: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in output.lines() {

@@ -213,7 +213,7 @@ fn a_name_is_followed_to_another_address() {
     let folder = tempfile::tempdir().unwrap();
     let hosts = folder.path().join("hosts");
     fs::write(&hosts, "127.0.0.7 moving.example.com\n").unwrap();
-    // The file of hosts is another one for this process alone.
+    // Only this process sees the other /etc/hosts.
     let shell = "mount --bind \"$1\" /etc/hosts && exec \"$2\" -i 0.1 --resolve-every 1 --json moving.example.com";
     let mut command = network.command("a", "unshare");
     command.args(["--mount", "sh", "-c", shell, "sh"]).arg(&hosts).arg(env!("CARGO_BIN_EXE_ping"));
@@ -292,7 +292,7 @@ fn the_first_reply_is_printed_at_once() {
     if !can_reach("127.0.0.1") {
         return;
     }
-    // Generous, as a debug build on a busy machine runs here; the benchmark has the real figure.
+    // A generous limit for a debug build on a busy machine; the benchmark has the real figure.
     let start = Instant::now();
     let running = Running::start(ping().arg("127.0.0.1"));
     running.wait_for_stdout(|text| text.contains("icmp_seq=1 ").then_some(()));

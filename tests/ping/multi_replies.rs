@@ -37,7 +37,7 @@ fn shown(line: &str) -> String {
     field("reason").map_or(event.to_owned(), |reason| format!("{event}: {reason}"))
 }
 
-/// Each of these scenarios leads to these events about probe 2; side by side, because each mostly waits.
+/// Checks the events about probe 2 in each scenario; in parallel, because each mostly waits.
 fn second_is(cases: &[(&str, &[&str])]) {
     thread::scope(|scope| {
         for (scenario, expected) in cases {
@@ -56,7 +56,7 @@ fn hosts_of_both_families_reply_to_every_probe() {
         let Some(events) = events("good", first, second) else { return };
         let shown: Vec<_> = events.iter().map(|line| shown(line)).collect();
         assert_eq!(shown, ["start", "reply", "reply", "reply", "summary"], "{events:?}");
-        // The kernel begins to stamp a moment after it was asked to.
+        // The kernel enables time stamps with a delay.
         let last = &events[3];
         assert!(last.contains("\"rtt_source\":\"kernel\""), "{events:?}");
     }
@@ -102,7 +102,7 @@ fn errors_are_reported_with_their_reason() {
         ("error-time-exceeded", &["error: Time to live exceeded"]),
         ("error-nops", &["error: Destination Host Unreachable"]),
         ("error-mpls", &["error: Time to live exceeded"]),
-        // A raw socket sees what the kernel itself does not understand.
+        // A raw socket receives codes that the kernel does not know.
         ("error-unknown-code", &["error: Dest Unreachable, Bad Code: 77"]),
     ]);
 }

@@ -1,4 +1,4 @@
-//! Hosts, routers and loss in network namespaces. Each test makes its own network and skips itself without root.
+//! Hosts, routers and loss in network namespaces. Each test makes its network, or is skipped.
 
 use std::process::Command;
 
@@ -21,7 +21,7 @@ fn command_in(network: &Network, host: &str, words: &str) -> Command {
     command
 }
 
-/// Two hosts side by side, whose address resolution gives up after 0.3 s.
+/// Two connected hosts whose address resolution gives up after 0.3 s.
 fn pair() -> Option<Network> {
     let network = network(&["a", "b"])?;
     network.link(("a", "10.0.0.1/24"), ("b", "10.0.0.2/24"));

@@ -89,6 +89,6 @@ fn the_process_is_confined_before_the_first_packet() {
     let mut command = place.0.command("a", env!("CARGO_BIN_EXE_ping"));
     let finished = finish(command.args("-vv -c 1 127.0.0.1".split_whitespace()), b"");
     assert_eq!(finished.code(), 0, "{finished:?}");
-    // What this kernel enforces is reported; nothing is assumed of it.
+    // The log reports what this kernel enforces; the test assumes nothing about it.
     assert_eq!(finished.stderr.matches(" Landlock: ").count(), 1, "{finished:?}");
 }

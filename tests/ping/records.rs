@@ -1,6 +1,6 @@
-//! What became of each probe, as programs read it: `--json`, `--csv`, `--stats full`, `--timestamp`.
+//! Results of probes for programs: `--json`, `--csv`, `--stats full`, `--timestamp`.
 //!
-//! The responder on a TUN device (tests/fixtures/ping) makes the fates; without one these tests skip themselves.
+//! Replies come from the responder on a TUN device (tests/fixtures/ping); without one the tests are skipped.
 
 use serde_json::Value;
 use testkit::netns::Network;
@@ -37,7 +37,7 @@ fn objects(finished: &Finished) -> Vec<Value> {
 
 /// The events of a run, and its summary.
 fn events(scenario: &str) -> Option<(Vec<Value>, Value)> {
-    // The answer after 300 ms needs a run that lasts as long.
+    // The run lasts longer than the reply that is 300 ms late.
     let finished = against(scenario, if scenario == "late" { "--json -i 0.2" } else { "--json" })?;
     let mut objects = objects(&finished);
     let summary = objects.pop().unwrap();

@@ -1,7 +1,6 @@
-//! What becomes of a probe, one scenario each: the responder answers late, twice, broken, forged or not at all.
+//! Results of probes, one scenario each: late, duplicate, corrupt, forged and missing replies.
 //!
-//! The scenarios lie in tests/fixtures/ping. Each test makes its own namespace with a TUN device in it, and skips itself
-//! where there is none.
+//! Scenarios are in tests/fixtures/ping. Each test makes a namespace with a TUN device, or is skipped.
 
 use testkit::netns::Network;
 use testkit::process::{Finished, finish};
@@ -36,7 +35,7 @@ fn lines(finished: &Finished, sequence: u32) -> (String, String) {
     (line.to_owned(), summary.split(", time").next().unwrap_or_default().to_owned())
 }
 
-/// Only two of the three probes are answered, and nothing is said about the second but that.
+/// Checks that probe 2 is reported as missing and the others are answered.
 fn second_is_not_answered(scenario: &str) {
     let Some(finished) = against(scenario, "") else { return };
     let (line, summary) = lines(&finished, 2);
@@ -45,7 +44,7 @@ fn second_is_not_answered(scenario: &str) {
     assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
 }
 
-/// The second probe is answered by this error of the router.
+/// Checks that probe 2 is answered by this error of the router.
 fn second_is_an_error(scenario: &str, words: &str) {
     let Some(finished) = against(scenario, "") else { return };
     let (line, summary) = lines(&finished, 2);
@@ -184,7 +183,7 @@ fn an_error_with_an_unknown_code_is_dropped_by_the_kernel() {
 
 #[test]
 fn an_error_that_quotes_another_packet_is_ignored() {
-    // Side by side, because each mostly waits.
+    // In parallel, because each mostly waits.
     std::thread::scope(|scope| {
         for scenario in [
             "error-cut-quote",

@@ -1,4 +1,4 @@
-//! The course of a run: its rhythm, its end, its exit code, and the signals that change it.
+//! Intervals, end and exit code of a run; signals.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -47,7 +47,7 @@ fn sends_do_not_drift() {
     let finished = run_ping("-q -c 21 -i 0.02 127.0.0.1");
     let (_, tail) = finished.stdout.split_once("packet loss, time ").unwrap();
     let milliseconds: u64 = tail.split_once("ms").unwrap().0.parse().unwrap();
-    // Twenty steps; a busy machine may delay the last one, but delays do not add up.
+    // Twenty intervals; a busy machine may delay the last one, but delays do not add up.
     assert!((400..470).contains(&milliseconds), "{milliseconds}");
 }
 

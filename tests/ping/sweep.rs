@@ -9,11 +9,11 @@ use testkit::process::{Finished, Running, finish};
 
 use super::{can_reach, permission, ping, run_ping};
 
-/// Two hosts side by side: 10.0.0.1 pings, 10.0.0.2 is there, all others of 10.0.0.0/24 are not.
+/// Two connected hosts: 10.0.0.1 pings, 10.0.0.2 replies, no other address of 10.0.0.0/24 exists.
 fn pair() -> Option<Network> {
     let network = Network::new(&["a", "b"]).inspect_err(testkit::skip).ok()?;
     for host in ["a", "b"] {
-        // Addresses are of use at once, without a second of duplicate address detection.
+        // Addresses are usable at once, without duplicate address detection.
         network.set(host, "net/ipv6/conf/default/accept_dad", "0");
     }
     network.link(("a", "10.0.0.1/24"), ("b", "10.0.0.2/24"));
@@ -38,7 +38,7 @@ fn all_65534_hosts_of_a_block_are_alive_in_one_run() {
     assert_eq!((finished.code(), finished.stdout.lines().count()), (0, 65_536));
 }
 
-/// Bytes that a run over these targets has in memory, once all of them have answered.
+/// Memory of a run over these targets in bytes, after all of them have replied.
 fn memory(targets: &str, count: usize) -> u64 {
     // No packet can be sent to the last target, so the run waits for its second round.
     let running = Running::start(ping().args(["--alive", "-c", "2", "-i", "60", "-W", "5", targets, "240.0.0.1"]));
@@ -57,7 +57,7 @@ fn a_target_takes_at_most_64_bytes() {
         let few = memory("127.0.0.2", 1);
         let many = memory("127.0.0.0/16", 65_534);
         let each = many.saturating_sub(few) / 65_534;
-        // Below 16 the measure itself would be wrong.
+        // Less than 16 bytes would be an error of the measurement.
         assert!((16..=64).contains(&each), "{each} bytes a target: {few} and {many}");
     }
 }
@@ -235,7 +235,7 @@ fn a_running_sweep_of_root_has_no_capability_left() {
     let ping = command.arg(folder.path().join("ping"));
     let running = Running::start(ping.args(["--json", "-i", "0.05", "127.0.0.1", "127.0.0.2"]));
     running.wait_for_stdout(|text| text.contains("\"seq\":1").then_some(()));
-    // Of every thread, the sending one too.
+    // All threads, including the sender.
     for thread in fs::read_dir(format!("/proc/{}/task", running.id())).unwrap() {
         let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
         for line in

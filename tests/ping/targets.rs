@@ -1,4 +1,4 @@
-//! Which targets a run of many has, whatever way they are named, and what is refused.
+//! Targets of a run with many targets: how they are named, and what is refused.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -15,7 +15,7 @@ fn refused(words: &str, line: &str) {
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""), "ping {words}");
 }
 
-/// The living among these targets, in the order of their names.
+/// The targets that reply, sorted by name.
 fn alive(words: &str, input: &[u8]) -> Vec<String> {
     let finished = finish(ping().args(["--alive", "-W", "0.5"]).args(words.split_whitespace()), input);
     assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""), "{words}: {finished:?}");
