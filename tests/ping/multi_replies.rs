@@ -1,4 +1,4 @@
-//! Results of probes to many targets: the scenarios of the responder again, read from the JSON of a run of two targets.
+//! The events of probes to two targets, in the scenarios of the responder, read from the JSON output.
 
 use std::thread;
 
