@@ -5,7 +5,7 @@
 export LC_ALL=C
 ping -V | grep -q iputils || skip "/usr/bin/ping is not iputils ping"
 [[ -c /dev/net/tun ]] || skip_for_kernel "no /dev/net/tun"
-PAIRS=4
+PAIRS=8
 
 # world NAME: a client, a router and a server in a row, and a TUN device at the client whose hosts misbehave.
 world() {
