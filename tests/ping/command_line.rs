@@ -16,7 +16,7 @@ fn fails(words: &str, line: &str, code: i32) {
 fn a_host_that_does_not_exist() {
     let finished = run_ping("nosuch.invalid");
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
-    // Without any name server the C library speaks of a temporary failure.
+    // Without a name server the C library reports a temporary failure.
     let line = finished.stderr.strip_prefix("ping: nosuch.invalid: ").unwrap();
     assert!(["Name or service not known\n", "Temporary failure in name resolution\n"].contains(&line), "{line}");
 }
@@ -29,7 +29,7 @@ fn no_destination_or_an_unknown_option() {
 }
 
 #[test]
-fn an_option_of_iputils_that_is_not_there_is_refused_not_ignored() {
+fn an_unsupported_option_of_iputils_is_refused() {
     refused("-N name ::1", "unknown option '-N': see --help");
 }
 
@@ -59,7 +59,7 @@ fn an_option_of_the_other_family() {
 }
 
 #[test]
-fn values_that_are_none_of_the_few() {
+fn values_outside_a_fixed_set_are_refused() {
     refused("-M often ::1", "invalid -M argument: often");
     refused("-T tsprespec 127.0.0.1", "invalid timestamp type: tsprespec");
     refused("-F 100000 ::1", "flow value is greater than 20 bits: 100000");
@@ -82,7 +82,7 @@ fn a_name_cannot_write_to_the_terminal() {
 }
 
 #[test]
-fn help_and_version_are_results() {
+fn help_and_version_go_to_standard_output() {
     let help = run_ping("--help");
     assert_eq!((help.code(), help.stderr.as_str()), (0, ""));
     assert!(help.stdout.contains("Usage: ping [OPTIONS] [DESTINATION]..."));

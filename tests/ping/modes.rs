@@ -21,7 +21,7 @@ fn ping_in(network: &Network, words: &str) -> Finished {
 }
 
 #[test]
-fn a_flood_takes_each_dot_back_and_loses_nothing() {
+fn a_flood_erases_each_dot_and_loses_nothing() {
     if !can_reach("127.0.0.1") {
         return;
     }
@@ -35,7 +35,7 @@ fn a_flood_takes_each_dot_back_and_loses_nothing() {
 }
 
 #[test]
-fn a_flood_goes_beyond_the_sixteen_bits_of_the_sequence() {
+fn a_flood_continues_after_65535_probes() {
     if !can_reach("::1") {
         return;
     }
@@ -45,7 +45,7 @@ fn a_flood_goes_beyond_the_sixteen_bits_of_the_sequence() {
 }
 
 #[test]
-fn a_flood_of_large_packets_finds_room_for_its_replies() {
+fn a_flood_of_large_packets_loses_nothing() {
     if !can_reach("127.0.0.1") {
         return;
     }
@@ -56,7 +56,7 @@ fn a_flood_of_large_packets_finds_room_for_its_replies() {
 }
 
 #[test]
-fn a_flood_without_answers_sends_a_hundred_a_second() {
+fn a_flood_without_replies_sends_100_probes_per_second() {
     let Some(network) = pair() else { return };
     network.ip("a", "neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev to-b");
     let finished = ping_in(&network, "-f -q -l 1 -w 0.5 10.0.0.9");
@@ -90,7 +90,7 @@ fn a_preloaded_run_sends_at_once() {
 }
 
 #[test]
-fn a_broadcast_address_needs_its_option_and_gives_a_warning() {
+fn a_broadcast_address_requires_b_and_prints_a_warning() {
     let Some(network) = pair() else { return };
     network.set("b", "net/ipv4/icmp_echo_ignore_broadcasts", "0");
     let finished = ping_in(&network, "-n -c 1 10.0.0.255");
@@ -114,7 +114,7 @@ fn the_route_is_recorded_in_the_header() {
 }
 
 #[test]
-fn hosts_write_their_time_into_the_header() {
+fn hosts_add_their_time_to_the_header() {
     let Some(network) = pair() else { return };
     let finished = ping_in(&network, "-n -T tsandaddr -c 1 10.0.0.2");
     let lines: Vec<&str> = finished.stdout.lines().skip(2).take(3).collect();
@@ -123,7 +123,7 @@ fn hosts_write_their_time_into_the_header() {
 }
 
 #[test]
-fn options_in_the_header_ask_for_a_raw_socket() {
+fn header_options_require_a_raw_socket() {
     let Some(network) = pair() else { return };
     network.set("a", "net/ipv4/ping_group_range", "0 2147483647");
     let mut command = network.command("a", "setpriv");
@@ -192,7 +192,7 @@ fn a_run_until_up_ends_with_the_first_reply() {
 }
 
 #[test]
-fn a_run_until_down_ends_with_a_row_of_silence() {
+fn a_run_until_down_ends_after_consecutive_losses() {
     let Some(network) = pair() else { return };
     network.ip("a", "neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev to-b");
     network.ip("b", "link set to-a address 02:00:00:00:00:02");
@@ -213,7 +213,7 @@ fn a_name_is_followed_to_another_address() {
     let folder = tempfile::tempdir().unwrap();
     let hosts = folder.path().join("hosts");
     fs::write(&hosts, "127.0.0.7 moving.example.com\n").unwrap();
-    // The file of hosts is another one for this process alone.
+    // Only this process sees the other /etc/hosts.
     let shell = "mount --bind \"$1\" /etc/hosts && exec \"$2\" -i 0.1 --resolve-every 1 --json moving.example.com";
     let mut command = network.command("a", "unshare");
     command.args(["--mount", "sh", "-c", shell, "sh"]).arg(&hosts).arg(env!("CARGO_BIN_EXE_ping"));
@@ -244,7 +244,7 @@ fn an_internationalized_name_is_resolved_in_its_ascii_form_and_shown_as_typed() 
 }
 
 #[test]
-fn names_are_still_found_when_all_rights_are_gone() {
+fn names_are_resolved_after_all_rights_are_dropped() {
     if can_reach("127.0.0.1") {
         // The look-up runs in the confined process; -H asks for it outside a terminal.
         let finished = run_ping("-H -c 5 -i 0.1 127.0.0.1");
@@ -276,7 +276,7 @@ fn a_graph_without_a_terminal_is_plain_text() {
 }
 
 #[test]
-fn colour_goes_around_what_went_wrong() {
+fn errors_and_losses_are_coloured() {
     let Some(network) = pair() else { return };
     network.ip("a", "neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev to-b");
     let finished = ping_in(&network, "--color always -n -c 1 -W 0.05 10.0.0.9");
@@ -288,11 +288,11 @@ fn colour_goes_around_what_went_wrong() {
 }
 
 #[test]
-fn the_first_reply_is_there_at_once() {
+fn the_first_reply_is_printed_at_once() {
     if !can_reach("127.0.0.1") {
         return;
     }
-    // Generous, as a debug build on a busy machine runs here; the benchmark has the real figure.
+    // A generous limit for a debug build on a busy machine; the benchmark has the real figure.
     let start = Instant::now();
     let running = Running::start(ping().arg("127.0.0.1"));
     running.wait_for_stdout(|text| text.contains("icmp_seq=1 ").then_some(()));

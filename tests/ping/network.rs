@@ -1,4 +1,4 @@
-//! Hosts, routers and loss in network namespaces. Each test makes its own network and skips itself without root.
+//! Hosts, routers and loss in network namespaces. Each test makes its network, or is skipped.
 
 use std::process::Command;
 
@@ -21,7 +21,7 @@ fn command_in(network: &Network, host: &str, words: &str) -> Command {
     command
 }
 
-/// Two hosts side by side, whose address resolution gives up after 0.3 s.
+/// Two connected hosts whose address resolution gives up after 0.3 s.
 fn pair() -> Option<Network> {
     let network = network(&["a", "b"])?;
     network.link(("a", "10.0.0.1/24"), ("b", "10.0.0.2/24"));
@@ -47,7 +47,7 @@ fn routed() -> Option<Network> {
 }
 
 #[test]
-fn a_router_says_that_the_time_to_live_is_over() {
+fn a_router_reports_that_the_time_to_live_is_exceeded() {
     let Some(network) = routed() else { return };
     let finished = ping_in(&network, "a", "-t 1 -c 2 -i 0.01 10.0.2.2");
     let text = without_times(&finished.stdout);
@@ -58,14 +58,14 @@ fn a_router_says_that_the_time_to_live_is_over() {
 }
 
 #[test]
-fn the_hops_left_are_those_of_the_reply() {
+fn the_time_to_live_shown_is_that_of_the_reply() {
     let Some(network) = routed() else { return };
     let finished = ping_in(&network, "a", "-c 1 10.0.2.2");
     assert!(finished.stdout.contains("64 bytes from 10.0.2.2: icmp_seq=1 ttl=63 time="), "{finished:?}");
 }
 
 #[test]
-fn a_router_without_a_way_is_named_with_its_reason() {
+fn a_router_without_a_route_is_shown_with_its_reason() {
     let Some(network) = routed() else { return };
     let finished = ping_in(&network, "a", "-c 1 192.0.2.1");
     assert!(finished.stdout.contains("\nFrom 10.0.1.1 icmp_seq=1 Destination Net Unreachable\n"), "{finished:?}");
@@ -75,7 +75,7 @@ fn a_router_without_a_way_is_named_with_its_reason() {
 }
 
 #[test]
-fn a_host_that_is_not_there_is_unreachable_and_the_next_probe_still_leaves() {
+fn an_absent_host_is_unreachable_and_the_next_probe_is_sent() {
     let Some(network) = pair() else { return };
     let finished = ping_in(&network, "a", "-c 3 -i 0.2 10.0.0.9");
     for sequence in 1..=3 {
@@ -96,7 +96,7 @@ fn without_any_route_nothing_is_sent() {
 }
 
 #[test]
-fn a_link_local_address_needs_its_link_and_takes_it_from_the_target_the_source_or_the_interface() {
+fn a_link_local_address_takes_its_interface_from_the_target_the_source_or_the_option() {
     let Some(network) = pair() else { return };
     for (host, address) in [("a", "fe80::a"), ("b", "fe80::b")] {
         let peer = if host == "a" { "b" } else { "a" };
@@ -148,7 +148,7 @@ fn a_late_reply_is_shown_and_address_resolution_stays_out_of_its_time() {
 }
 
 #[test]
-fn a_path_that_dies_and_comes_back_does_not_end_the_run() {
+fn a_link_that_goes_down_and_up_does_not_end_the_run() {
     let Some(network) = pair() else { return };
     let running = Running::start(&mut command_in(&network, "a", "-n -i 0.05 10.0.0.2"));
     running.wait_for_stdout(|text| text.contains("icmp_seq=2 ").then_some(()));

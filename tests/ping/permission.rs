@@ -40,7 +40,7 @@ fn a_user_in_the_ping_groups_pings_without_any_right() {
 }
 
 #[test]
-fn a_user_with_neither_right_learns_both_cures_in_one_line() {
+fn a_user_without_rights_reads_both_remedies_in_one_line() {
     let Some(place) = place("1 0") else { return };
     let finished = finish(&mut as_unprivileged_user(&place, "-c 1 127.0.0.1"), b"");
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
@@ -63,7 +63,7 @@ fn an_ordinary_user_cannot_flood() {
 }
 
 #[test]
-fn a_running_ping_of_root_has_no_capability_left_and_under_sudo_not_even_the_user() {
+fn a_running_ping_of_root_has_no_capabilities_and_under_sudo_the_user_of_the_caller() {
     let Some((network, folder)) = place("1 0") else { return };
     let mut command = network.command("a", "env");
     command.args([&format!("SUDO_UID={NOBODY}"), &format!("SUDO_GID={NOBODY}")]);
@@ -89,6 +89,6 @@ fn the_process_is_confined_before_the_first_packet() {
     let mut command = place.0.command("a", env!("CARGO_BIN_EXE_ping"));
     let finished = finish(command.args("-vv -c 1 127.0.0.1".split_whitespace()), b"");
     assert_eq!(finished.code(), 0, "{finished:?}");
-    // What this kernel enforces is reported; nothing is assumed of it.
+    // The log reports what this kernel enforces; the test assumes nothing about it.
     assert_eq!(finished.stderr.matches(" Landlock: ").count(), 1, "{finished:?}");
 }

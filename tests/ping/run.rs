@@ -1,15 +1,15 @@
-//! The course of a run: its rhythm, its end, its exit code, and the signals that change it.
+//! Intervals, end and exit code of a run; signals.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use testkit::process::{Running, finish};
+use nix::sys::signal::Signal;
+use testkit::process::{Running, WAIT_TIMEOUT, finish};
+use testkit::wait_for;
 
-use super::{can_reach, ping, run_ping};
+use super::{can_reach, exit_after, ping, run_ping, start_with_full_output};
 
 #[test]
 fn an_interrupt_ends_the_run_with_its_summary() {
@@ -25,7 +25,7 @@ fn an_interrupt_ends_the_run_with_its_summary() {
 }
 
 #[test]
-fn a_quit_signal_shows_how_it_stands_and_the_run_goes_on() {
+fn a_quit_signal_prints_a_status_line_and_the_run_continues() {
     if !can_reach("127.0.0.1") {
         return;
     }
@@ -47,7 +47,7 @@ fn sends_do_not_drift() {
     let finished = run_ping("-q -c 21 -i 0.02 127.0.0.1");
     let (_, tail) = finished.stdout.split_once("packet loss, time ").unwrap();
     let milliseconds: u64 = tail.split_once("ms").unwrap().0.parse().unwrap();
-    // Twenty steps; a busy machine may delay the last one, but delays do not add up.
+    // Twenty intervals; a busy machine may delay the last one, but delays do not add up.
     assert!((400..470).contains(&milliseconds), "{milliseconds}");
 }
 
@@ -69,48 +69,26 @@ fn the_name_of_the_program_chooses_the_family() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_run_quietly() {
+fn a_closed_output_ends_the_run_without_an_error() {
     if !can_reach("127.0.0.1") {
         return;
     }
     let mut child =
         ping().args(["-i", "0.01", "127.0.0.1"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
-    let deadline = Instant::now() + testkit::process::WAIT_TIMEOUT;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
+    let status = wait_for(WAIT_TIMEOUT, || child.try_wait().unwrap());
+    child.kill().unwrap();
     let mut reported = String::new();
     child.stderr.take().unwrap().read_to_string(&mut reported).unwrap();
-    assert_eq!((status.code(), reported.as_str()), (Some(0), ""));
+    assert_eq!((status.and_then(|status| status.code()), reported.as_str()), (Some(0), ""));
 }
 
 #[test]
-fn a_reader_that_reads_no_more_cannot_keep_it_from_ending() {
+fn a_stalled_reader_does_not_delay_sigterm() {
     if !can_reach("127.0.0.1") {
         return;
     }
-    let mut command = super::ping();
-    let lengthy = command.args(["-D", "-v", "-n", "-i", "0.002", "127.0.0.1"]);
-    let mut child = lengthy.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    // Some 70 KiB of lines: more than a pipe holds.
-    std::thread::sleep(Duration::from_millis(1500));
-    let pid = Pid::from_raw(child.id().try_into().unwrap());
-    kill(pid, Signal::SIGTERM).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(5);
-    let ended = loop {
-        match child.try_wait().unwrap() {
-            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-            ended => break ended,
-        }
-    };
-    let _ = child.kill();
-    let _ = child.wait();
+    let (mut child, _reader) = start_with_full_output(ping().args(["-D", "-v", "-n", "-i", "0.002", "127.0.0.1"]));
+    let ended = exit_after(&mut child, Signal::SIGTERM, Duration::from_secs(5));
     assert!(ended.is_some_and(|status| status.code() == Some(0)), "{ended:?}");
 }

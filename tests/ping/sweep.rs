@@ -9,11 +9,11 @@ use testkit::process::{Finished, Running, finish};
 
 use super::{can_reach, permission, ping, run_ping};
 
-/// Two hosts side by side: 10.0.0.1 pings, 10.0.0.2 is there, all others of 10.0.0.0/24 are not.
+/// Two connected hosts: 10.0.0.1 pings, 10.0.0.2 replies, no other address of 10.0.0.0/24 exists.
 fn pair() -> Option<Network> {
     let network = Network::new(&["a", "b"]).inspect_err(testkit::skip).ok()?;
     for host in ["a", "b"] {
-        // Addresses are of use at once, without a second of duplicate address detection.
+        // Addresses are usable at once, without duplicate address detection.
         network.set(host, "net/ipv6/conf/default/accept_dad", "0");
     }
     network.link(("a", "10.0.0.1/24"), ("b", "10.0.0.2/24"));
@@ -28,7 +28,7 @@ fn ping_in(network: &Network, words: &str) -> Finished {
 }
 
 #[test]
-fn sixty_five_thousand_hosts_are_all_alive_in_one_call() {
+fn all_65534_hosts_of_a_block_are_alive_in_one_run() {
     if !can_reach("127.0.0.1") {
         return;
     }
@@ -38,7 +38,7 @@ fn sixty_five_thousand_hosts_are_all_alive_in_one_call() {
     assert_eq!((finished.code(), finished.stdout.lines().count()), (0, 65_536));
 }
 
-/// Bytes that a run over these targets has in memory, once all of them have answered.
+/// Memory of a run over these targets in bytes, after all of them have replied.
 fn memory(targets: &str, count: usize) -> u64 {
     // No packet can be sent to the last target, so the run waits for its second round.
     let running = Running::start(ping().args(["--alive", "-c", "2", "-i", "60", "-W", "5", targets, "240.0.0.1"]));
@@ -57,7 +57,7 @@ fn a_target_takes_at_most_64_bytes() {
         let few = memory("127.0.0.2", 1);
         let many = memory("127.0.0.0/16", 65_534);
         let each = many.saturating_sub(few) / 65_534;
-        // Below 16 the measure itself would be wrong.
+        // Less than 16 bytes would be an error of the measurement.
         assert!((16..=64).contains(&each), "{each} bytes a target: {few} and {many}");
     }
 }
@@ -76,7 +76,7 @@ fn hosts_that_answer_and_hosts_that_do_not_are_distinguished() {
 }
 
 #[test]
-fn three_probes_find_a_host_alive_behind_a_path_that_loses_every_second_packet() {
+fn three_probes_find_a_host_behind_a_path_that_loses_every_second_packet() {
     let Some(network) = pair() else { return };
     let rules = "table ip t { chain c { type filter hook input priority 0; \
                  icmp type echo-request numgen inc mod 2 0 drop; }; }";
@@ -92,7 +92,7 @@ fn three_probes_find_a_host_alive_behind_a_path_that_loses_every_second_packet()
 }
 
 #[test]
-fn a_host_without_neighbour_is_reported_with_the_reason_in_the_table() {
+fn an_absent_neighbour_is_in_the_table_with_the_reason() {
     let Some(network) = pair() else { return };
     let finished = ping_in(&network, "-c 1 -W 1 10.0.0.2 10.0.0.9");
     let row = finished.stdout.lines().find(|line| line.starts_with("10.0.0.9 ")).unwrap_or_default();
@@ -101,7 +101,7 @@ fn a_host_without_neighbour_is_reported_with_the_reason_in_the_table() {
 }
 
 #[test]
-fn a_target_without_a_route_is_not_sent_to_and_the_others_go_on() {
+fn a_target_without_a_route_does_not_stop_the_others() {
     let Some(network) = pair() else { return };
     let finished = ping_in(&network, "-c 1 192.0.2.1 192.0.2.2 10.0.0.2");
     assert_eq!(finished.stderr, "ping: 192.0.2.1: Network is unreachable\n");
@@ -121,7 +121,7 @@ fn a_broadcast_address_among_many_targets_is_an_error() {
 }
 
 #[test]
-fn a_sweep_under_sudo_is_as_fast_as_that_of_root_though_the_user_is_another_one_by_then() {
+fn a_sweep_under_sudo_is_as_fast_as_one_by_root() {
     let Some((network, folder)) = permission::place("1 0") else { return };
     let mut command = network.command("a", "env");
     command.args(["SUDO_UID=65534", "SUDO_GID=65534"]).arg(folder.path().join("ping"));
@@ -132,7 +132,7 @@ fn a_sweep_under_sudo_is_as_fast_as_that_of_root_though_the_user_is_another_one_
 }
 
 #[test]
-fn a_run_does_not_end_before_its_last_probes_have_left() {
+fn a_run_does_not_end_before_its_last_probes_are_sent() {
     if can_reach("127.0.0.1") {
         for _ in 0..10 {
             let finished = run_ping("-q --rate 0 -c 2 -i 0.02 127.0.0.1-3");
@@ -142,7 +142,7 @@ fn a_run_does_not_end_before_its_last_probes_have_left() {
 }
 
 #[test]
-fn packets_leave_at_the_rate_that_was_asked_for() {
+fn packets_are_sent_at_the_rate_given() {
     if can_reach("127.0.0.1") {
         let start = Instant::now();
         assert_eq!(run_ping("-q -c 1 --rate 100 127.0.0.1-31").code(), 0);
@@ -155,7 +155,7 @@ fn packets_leave_at_the_rate_that_was_asked_for() {
 }
 
 #[test]
-fn an_interrupt_ends_a_watch_with_its_table() {
+fn an_interrupt_ends_an_endless_run_with_its_table() {
     if !can_reach("127.0.0.1") {
         return;
     }
@@ -169,7 +169,7 @@ fn an_interrupt_ends_a_watch_with_its_table() {
 }
 
 #[test]
-fn a_deadline_ends_a_watch() {
+fn a_deadline_ends_an_endless_run() {
     if can_reach("127.0.0.1") {
         let finished = run_ping("-q -w 0.3 -i 0.05 127.0.0.1 127.0.0.2");
         assert!(finished.stdout.starts_with("2 targets, 2 alive, "), "{finished:?}");
@@ -177,7 +177,7 @@ fn a_deadline_ends_a_watch() {
 }
 
 #[test]
-fn figures_for_prometheus_are_written_whole_and_nothing_is_left_beside() {
+fn metrics_for_prometheus_are_complete_and_no_temporary_file_is_left() {
     if !can_reach("127.0.0.1") {
         return;
     }
@@ -200,7 +200,7 @@ fn figures_for_prometheus_are_written_whole_and_nothing_is_left_beside() {
 }
 
 #[test]
-fn a_file_for_prometheus_that_cannot_be_written_is_reported_before_anything_is_sent() {
+fn an_unwritable_file_for_prometheus_is_reported_before_the_first_probe() {
     let finished = run_ping("--prometheus /nosuch/ping.prom 127.0.0.1");
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""));
     assert_eq!(finished.stderr, "ping: write /nosuch/ping.prom: No such file or directory\n");
@@ -218,7 +218,7 @@ fn an_ordinary_user_pings_many_through_datagram_sockets_but_cannot_flood() {
 }
 
 #[test]
-fn a_user_with_neither_right_learns_both_cures_in_one_line() {
+fn a_user_without_rights_reads_both_remedies_in_one_line() {
     let Some(place) = permission::place("1 0") else { return };
     let finished = finish(&mut permission::as_unprivileged_user(&place, "127.0.0.1 127.0.0.2"), b"");
     assert_eq!((finished.code(), finished.stdout.as_str(), finished.stderr.lines().count()), (2, "", 1));
@@ -235,7 +235,7 @@ fn a_running_sweep_of_root_has_no_capability_left() {
     let ping = command.arg(folder.path().join("ping"));
     let running = Running::start(ping.args(["--json", "-i", "0.05", "127.0.0.1", "127.0.0.2"]));
     running.wait_for_stdout(|text| text.contains("\"seq\":1").then_some(()));
-    // Of every thread, the sending one too.
+    // All threads, including the sender.
     for thread in fs::read_dir(format!("/proc/{}/task", running.id())).unwrap() {
         let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
         for line in

@@ -1,15 +1,13 @@
-//! Which targets a run of many has, whatever way they are named, and what is refused.
+//! Targets of a run with many targets: how they are named, and what is refused.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use testkit::process::finish;
 
-use super::{can_reach, ping, run_ping};
+use super::{can_reach, exit_after, ping, run_ping, start_waiting_for_input};
 
 fn refused(words: &str, line: &str) {
     let finished = run_ping(words);
@@ -17,7 +15,7 @@ fn refused(words: &str, line: &str) {
     assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""), "ping {words}");
 }
 
-/// The living among these targets, in the order of their names.
+/// The targets that reply, sorted by name.
 fn alive(words: &str, input: &[u8]) -> Vec<String> {
     let finished = finish(ping().args(["--alive", "-W", "0.5"]).args(words.split_whitespace()), input);
     assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""), "{words}: {finished:?}");
@@ -46,7 +44,7 @@ fn names_addresses_blocks_and_ranges_of_both_families_make_one_run() {
 }
 
 #[test]
-fn a_file_and_standard_input_bring_words_comments_and_blank_lines() {
+fn targets_are_read_from_a_file_and_from_standard_input() {
     if !can_reach("127.0.0.1") {
         return;
     }
@@ -64,24 +62,15 @@ fn an_interrupt_ends_the_wait_for_standard_input() {
     if !can_reach("127.0.0.1") {
         return;
     }
-    let mut child =
-        ping().args(["--alive", "--targets", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(100));
-    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(5);
-    let status = loop {
-        match child.try_wait().unwrap() {
-            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-            status => break status,
-        }
-    };
-    let _ = child.kill();
-    let _ = child.wait();
-    assert_eq!(status.and_then(|status| status.signal()), Some(Signal::SIGINT as i32));
+    for words in ["--targets -", "--alive --targets -"] {
+        let (mut child, _writer) = start_waiting_for_input(ping().args(words.split(' ')));
+        let status = exit_after(&mut child, Signal::SIGINT, Duration::from_secs(3));
+        assert_eq!(status.and_then(|status| status.signal()), Some(Signal::SIGINT as i32), "{words}");
+    }
 }
 
 #[test]
-fn what_is_named_twice_is_pinged_once_and_that_is_said() {
+fn a_target_named_twice_is_probed_once_and_reported() {
     if can_reach("127.0.0.1") {
         let finished = run_ping("-q -c 1 127.0.0.2 127.0.0.0/30 127.0.0.2 127.0.0.1-3 localhost localhost");
         let expected = "4 targets, 4 alive, 4 probes, 4 replies, 5 repeated, time ";
@@ -90,7 +79,7 @@ fn what_is_named_twice_is_pinged_once_and_that_is_said() {
 }
 
 #[test]
-fn a_name_that_is_not_found_is_reported_and_the_others_go_on() {
+fn an_unknown_name_is_reported_and_the_others_are_probed() {
     if !can_reach("127.0.0.1") {
         return;
     }
@@ -159,7 +148,7 @@ fn a_malformed_target_in_a_file_is_reported_with_its_line() {
 }
 
 #[test]
-fn what_has_no_meaning_for_many_is_refused_not_ignored() {
+fn options_for_one_target_are_refused_with_many() {
     for option in ["-f", "-A", "-R", "-D", "--graph", "--csv", "--until-up"] {
         refused(&format!("{option} 127.0.0.1 127.0.0.2"), &format!("{option}: only for a single target"));
     }
@@ -177,7 +166,7 @@ fn a_name_cannot_write_to_the_terminal() {
 }
 
 #[test]
-fn one_target_alone_keeps_the_dialogue_of_iputils() {
+fn one_target_prints_the_text_of_iputils() {
     if can_reach("127.0.0.1") {
         assert!(
             run_ping("--count 1 127.0.0.1").stdout.starts_with("PING 127.0.0.1 (127.0.0.1) 56(84) bytes of data.\n")

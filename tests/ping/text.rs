@@ -31,7 +31,7 @@ fn quiet_leaves_the_first_line_and_the_summary() {
 }
 
 #[test]
-fn stamps_pattern_and_interface_are_shown() {
+fn timestamps_pattern_and_interface_are_shown() {
     if can_reach("127.0.0.1") {
         prints("stamps-pattern-interface", "-D -p ff00 -I lo -c 1 127.0.0.1");
     }
@@ -45,7 +45,7 @@ fn a_payload_without_room_for_the_time_shows_no_times() {
 }
 
 #[test]
-fn numbers_only_when_numbers_are_asked_for() {
+fn numeric_output_has_no_names() {
     if can_reach("localhost") {
         let finished = run_ping("-4 -n -c 1 localhost");
         assert!(finished.stdout.contains("64 bytes from 127.0.0.1: icmp_seq=1 ttl=64 time="), "{finished:?}");
@@ -53,7 +53,7 @@ fn numbers_only_when_numbers_are_asked_for() {
 }
 
 #[test]
-fn the_largest_payload_goes_and_comes_back() {
+fn the_largest_payload_is_sent_and_received() {
     if can_reach("127.0.0.1") {
         let finished = run_ping("-s 65507 -c 1 127.0.0.1");
         assert!(finished.stdout.contains("\n65515 bytes from 127.0.0.1: icmp_seq=1 "), "{finished:?}");

@@ -154,7 +154,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let space = if self.operation.is_empty() || self.subject.is_empty() { "" } else { " " };
-        write!(f, "{}{space}{}: ", self.operation, self.subject)?;
+        if !(self.operation.is_empty() && self.subject.is_empty()) {
+            write!(f, "{}{space}{}: ", self.operation, self.subject)?;
+        }
         match self.cause.downcast_ref::<io::Error>() {
             Some(error) => f.write_str(&reason(error)),
             None => write!(f, "{}", self.cause),

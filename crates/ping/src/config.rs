@@ -205,7 +205,10 @@ impl Config {
             pattern,
             identifier: optional("-e", &cli.identifier, 0, 0xffff)?.and_then(|value| u16::try_from(value).ok()),
             ttl: optional("-t", &cli.ttl, 1, 255)?.and_then(|value| u8::try_from(value).ok()),
-            tclass: optional("-Q", &cli.tclass, 0, 255)?.and_then(|value| u8::try_from(value).ok()),
+            // The exit code of iputils for -Q is that of other wrong options.
+            tclass: optional("-Q", &cli.tclass, 0, 255)
+                .map_err(|error| error.with_kind(Kind::Usage))?
+                .and_then(|value| u8::try_from(value).ok()),
             path_mtu: cli.path_mtu.as_deref().map(path_mtu).transpose()?,
             header_option: header_option(&cli)?,
             flow_label: cli.flow_label.as_deref().map(flow_label).transpose()?,

@@ -67,6 +67,8 @@ pub(crate) fn addresses(host: &str, family: Option<Family>) -> Result<Vec<Target
         };
         let text = io::Error::from(error).to_string();
         let reason = text.rsplit(": ").next().unwrap_or_default().to_owned();
+        // As in iputils, the empty name is shown too.
+        let reason = if host.is_empty() { format!(": {reason}") } else { reason };
         Error::new(kind, "", host, reason)
     })?;
     let mut canonical = None;

@@ -1,106 +1,148 @@
-# proves: output and exit code equal those of iputils, except for times and identifiers
-# needs: iputils-ping iproute2 bsdutils
+# proves: output, errors and exit code equal those of iputils for the argument lists of iputils-arguments.txt
+# needs: iputils-ping iproute2 nftables python3
 . "$HERE/lib.sh"
 
 export LC_ALL=C
 ping -V | grep -q iputils || skip "/usr/bin/ping is not iputils ping"
-make_namespaces CLIENT ROUTER SERVER
-ip link add near0 netns "$CLIENT" type veth peer name near1 netns "$ROUTER"
-ip link add far0 netns "$ROUTER" type veth peer name far1 netns "$SERVER"
-ip -n "$CLIENT" addr add 10.0.1.2/24 dev near0
-ip -n "$ROUTER" addr add 10.0.1.1/24 dev near1
-ip -n "$ROUTER" addr add 10.0.2.1/24 dev far0
-ip -n "$SERVER" addr add 10.0.2.2/24 dev far1
-ip -n "$CLIENT" addr add fd00:1::2/64 dev near0 nodad
-ip -n "$ROUTER" addr add fd00:1::1/64 dev near1 nodad
-for end in "$CLIENT near0" "$ROUTER near1" "$ROUTER far0" "$SERVER far1"; do
-    set -- $end
-    ip -n "$1" link set "$2" up
-done
-ip -n "$CLIENT" route add default via 10.0.1.1
-ip -n "$CLIENT" -6 route add default via fd00:1::1
-ip -n "$SERVER" route add default via 10.0.2.1
-ip netns exec "$ROUTER" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
-    echo 1 >/proc/sys/net/ipv6/conf/all/forwarding; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit'
-ip netns exec "$CLIENT" sh -c 'echo 100 >/proc/sys/net/ipv4/neigh/near0/retrans_time_ms'
+[[ -c /dev/net/tun ]] || skip_for_kernel "no /dev/net/tun"
+PAIRS=8
 
-# With -v, iputils also prints name resolution and sockets.
-normalised() {
-    sed -E 's/time=[0-9.]+ ms/time=T ms/; s/time [0-9]+ms/time Tms/; s/= [0-9.]+\/[^,]* ms/= T ms/; s/^\[[0-9.]+\]/[T]/
-        s/, pipe [0-9]+//; s/^pipe [0-9]+$//; s/ident=[0-9]+/ident=N/; s/ipg\/ewma [0-9.\/]+ ms/ipg T/
-        s/[0-9]+ absolute/N absolute/; s/\t-?[0-9]+$/\tN/; s/flow 0x[0-9a-f]+/flow N/; /^ai->ai_family/d; s/\r$//'
-}
-# A router sends one "no route" error per second, so PAUSE is the wait before each run.
-same() {
-    sleep "${PAUSE:-0}"
-    ip netns exec "$CLIENT" ping "$@" >iputils.out 2>iputils.err && iputils_code=0 || iputils_code=$?
-    sleep "${PAUSE:-0}"
-    ip netns exec "$CLIENT" "$BIN/ping" "$@" >ping.out 2>ping.err && ping_code=0 || ping_code=$?
-    sed -i '/^ping: sock4\.fd/,+1d' iputils.err
-    normalised <iputils.out >iputils.txt; normalised <ping.out >ping.txt
-    diff iputils.txt ping.txt >difference || fail "ping $*: $(cat difference)"
-    diff iputils.err ping.err >difference || fail "ping $*, standard error: $(cat difference)"
-    [ "$iputils_code" = "$ping_code" ] || fail "ping $*: iputils exits with $iputils_code, ping with $ping_code"
-}
-
-# On a terminal both print names. ping does not wait for the lookup, so the first reply can lack the name; several tries.
-same_on_terminal() {
-    local expected actual tries
-    expected=$(ip netns exec "$CLIENT" script -qec "ping $*" /dev/null | normalised)
-    for ((tries = 0; tries < 10; tries++)); do
-        actual=$(ip netns exec "$CLIENT" script -qec "$BIN/ping $*" /dev/null | normalised)
-        [[ $actual == "$expected" ]] && return
+# world NAME: a client, a router and a server in a row, and a TUN device at the client whose hosts misbehave.
+world() {
+    make_namespaces "${1}CLIENT" "${1}ROUTER" "${1}SERVER"
+    local client=${1}CLIENT router=${1}ROUTER server=${1}SERVER namespace
+    client=${!client} router=${!router} server=${!server}
+    ip link add near0 netns "$client" type veth peer name near1 netns "$router"
+    ip link add far0 netns "$router" type veth peer name far1 netns "$server"
+    for namespace in "$client" "$router" "$server"; do
+        ip netns exec "$namespace" sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 net.ipv4.icmp_msgs_per_sec=100000 \
+            net.ipv4.icmp_msgs_burst=100000 net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+            net.ipv4.icmp_echo_ignore_broadcasts=0 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
     done
-    equal "$actual" "$expected" "ping $* on a terminal"
+    mkdir -p "/etc/netns/$client"
+    cleanup "rm -rf '/etc/netns/$client'"
+    cp hosts resolv.conf "/etc/netns/$client"
+    : >"$client.responder"
+    ip netns exec "$client" python3 "$HERE/ping/icmp-responder.py" >>"$client.responder" 2>&1 &
+    cleanup "end $!"
+    wait_until 10 grep -q ready "$client.responder" || skip_for_kernel "no TUN device: $(<"$client.responder")"
+    ip -n "$client" -batch - <<'END'
+addr add 10.0.1.2/24 dev near0
+addr add 10.0.1.22/24 dev near0
+addr add fd00:1::2/64 dev near0 nodad
+addr add fd00:1::22/64 dev near0 nodad
+addr add 10.99.0.1/16 dev tun0
+addr add fd00:99::1/64 dev tun0 nodad
+link set near0 addrgenmode none
+link set tun0 addrgenmode none
+link set near0 up
+link set tun0 up
+addr add fe80::2/64 dev near0 nodad
+route add default via 10.0.1.1
+route add default via fd00:1::1
+route add unreachable 192.0.2.101
+route add prohibit 192.0.2.102
+route add blackhole 192.0.2.103
+route add throw 192.0.2.104
+route add unreachable 2001:db8::101
+route add prohibit 2001:db8::102
+route add blackhole 2001:db8::103
+route add throw 2001:db8::104
+END
+    ip -n "$router" -batch - <<'END'
+addr add 10.0.1.1/24 dev near1
+addr add fd00:1::1/64 dev near1 nodad
+link set near1 addrgenmode none
+link set near1 up
+addr add fe80::1/64 dev near1 nodad
+addr add 10.0.2.1/24 dev far0
+addr add fd00:2::1/64 dev far0 nodad
+link set far0 mtu 1400
+link set far0 up
+route add 10.0.3.0/24 via 10.0.1.9 dev near1
+route add 10.0.4.0/24 via 10.0.2.2
+route add fd00:4::/64 via fd00:2::2
+neigh add 10.0.1.9 lladdr 02:00:00:00:00:09 dev near1
+END
+    ip -n "$server" -batch - <<'END'
+addr add 10.0.2.2/24 dev far1
+addr add 10.0.2.3/24 dev far1
+addr add fd00:2::2/64 dev far1 nodad
+addr add fd00:2::3/64 dev far1 nodad
+link set far1 mtu 1400
+link set far1 up
+route add default via 10.0.2.1
+route add default via fd00:2::1
+END
+    # Address resolution of an absent neighbour fails after 300 ms.
+    ip netns exec "$client" sysctl -qw net.ipv4.neigh.near0.retrans_time_ms=100 net.ipv6.neigh.near0.retrans_time_ms=100 \
+        net.ipv4.ping_group_range="65534 65534"
+    ip netns exec "$router" sysctl -qw net.ipv4.neigh.far0.retrans_time_ms=100 net.ipv6.neigh.far0.retrans_time_ms=100 \
+        net.ipv4.conf.all.send_redirects=1 net.ipv4.conf.near1.send_redirects=1
+    ip netns exec "$router" nft -f - <<'END' || skip_for_kernel "no nftables"
+table ip t {
+    chain forward {
+        type filter hook forward priority 0
+        ip daddr 10.0.4.1 reject with icmp net-unreachable
+        ip daddr 10.0.4.2 reject with icmp host-unreachable
+        ip daddr 10.0.4.3 reject with icmp prot-unreachable
+        ip daddr 10.0.4.4 reject with icmp port-unreachable
+        ip daddr 10.0.4.5 reject with icmp net-prohibited
+        ip daddr 10.0.4.6 reject with icmp host-prohibited
+        ip daddr 10.0.4.7 reject with icmp admin-prohibited
+        ip daddr 10.0.2.3 icmp type echo-request drop
+    }
+}
+table ip6 t {
+    chain forward {
+        type filter hook forward priority 0
+        ip6 daddr fd00:4::1 reject with icmpv6 no-route
+        ip6 daddr fd00:4::2 reject with icmpv6 admin-prohibited
+        ip6 daddr fd00:4::3 reject with icmpv6 addr-unreachable
+        ip6 daddr fd00:4::4 reject with icmpv6 port-unreachable
+        ip6 daddr fd00:4::5 reject with icmpv6 policy-fail
+        ip6 daddr fd00:4::6 reject with icmpv6 reject-route
+        ip6 daddr fd00:2::3 icmpv6 type echo-request drop
+    }
+}
+END
+    ip netns exec "$client" nft -f - <<'END'
+table inet t {
+    chain output {
+        type filter hook output priority 0
+        ip daddr 10.0.2.50 drop
+        ip daddr 10.0.2.51 reject
+        ip6 daddr fd00:2::50 drop
+        ip6 daddr fd00:2::51 reject
+    }
+}
+END
+    for address in 10.0.2.2 fd00:2::2 fe80::1%near0; do
+        wait_until 10 ip netns exec "$client" ping -q -c 1 -W 1 "$address" >"$client.log" 2>&1 || fail "$address: $(<"$client.log")"
+    done
 }
 
-same -c 1 127.0.0.1
-same -c 3 -i 0.02 10.0.2.2
-same -c 1 ::1
-same_on_terminal -4 -c 2 -i 0.02 localhost
-same_on_terminal -4 -n -c 2 -i 0.02 localhost
-same -c 1 -n localhost
-same -q -c 2 -i 0.02 10.0.2.2
-same -D -c 1 127.0.0.1
-same -p ff00 -c 1 127.0.0.1
-same -I lo -c 1 127.0.0.1
-same -I 10.0.1.2 -c 1 10.0.2.2
-same -I near0 -c 1 fd00:1::1
-same -s 0 -c 1 127.0.0.1
-same -s 15 -c 1 ::1
-same -s 1400 -c 1 10.0.2.2
-same -a -c 1 127.0.0.1
-same -l 3 -c 3 -i 0.02 127.0.0.1
-same -c 1 0.0.0.0
-same -t 1 -c 2 -i 0.02 10.0.2.2
-PAUSE=1.2 same -c 1 192.0.2.1
-same -c 1 2001:db8::1
-same -c 1 10.0.1.77
-same -w 1 -c 1 10.0.2.2
-same -I nosuch 127.0.0.1
-same -I 10.9.9.9 127.0.0.1
-same -4 ::1
-same nosuch.invalid
-same -v -c 1 127.0.0.1
-same -U -c 1 ::1
-same -A -c 3 127.0.0.1
-same -f -i 0.01 -c 5 127.0.0.1
-same -q -f -c 50 127.0.0.1
-same -i 0 -c 5 127.0.0.1
-same -R -c 3 -i 0.02 127.0.0.1
-same -R -c 2 -i 0.02 10.0.2.2
-same -T tsonly -c 2 -i 0.02 127.0.0.1
-same -T tsandaddr -c 2 -i 0.02 10.0.2.2
-same -T other -c 1 127.0.0.1
-same -M do -c 1 10.0.2.2
-same -M dont -c 1 ::1
-same -M want -s 3000 -c 1 10.0.2.2
-same -M do -s 3000 -c 1 10.0.2.2
-same -M other -c 1 127.0.0.1
-same -F 12345 -c 1 fd00:1::1
-same -F 0 -c 1 fd00:1::1
-same -d -c 1 127.0.0.1
-same -r -c 1 127.0.0.1
-same -m 5 -c 1 127.0.0.1
-same -C -c 1 10.0.2.2
-same -c 1 -b 127.0.0.1
+cat >hosts <<'END'
+127.0.0.1 localhost
+::1 localhost ip6-localhost
+10.0.1.1 router.test
+10.0.2.2 web.test web
+10.0.2.3 dead.test
+fd00:2::2 web6.test
+10.0.2.2 dual.test
+fd00:2::2 dual.test
+END
+# No name server listens there.
+printf 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n' >resolv.conf
+
+clients=()
+for ((pair = 1; pair <= PAIRS; pair++)); do
+    for side in A B; do
+        world "$side$pair"
+        client=$side${pair}CLIENT
+        clients+=("${!client}")
+    done
+done
+# Every user can run the copy.
+cp "$BIN/ping" under-test
+python3 "$HERE/ping/compare-with-iputils.py" "$HERE/ping/iputils-arguments.txt" "$PWD/under-test" "${clients[@]}"

@@ -1,7 +1,6 @@
-//! What becomes of a probe, one scenario each: the responder answers late, twice, broken, forged or not at all.
+//! Results of probes, one scenario each: late, duplicate, corrupt, forged and missing replies.
 //!
-//! The scenarios lie in tests/fixtures/ping. Each test makes its own namespace with a TUN device in it, and skips itself
-//! where there is none.
+//! Scenarios are in tests/fixtures/ping. Each test makes a namespace with a TUN device, or is skipped.
 
 use testkit::netns::Network;
 use testkit::process::{Finished, finish};
@@ -36,7 +35,7 @@ fn lines(finished: &Finished, sequence: u32) -> (String, String) {
     (line.to_owned(), summary.split(", time").next().unwrap_or_default().to_owned())
 }
 
-/// Only two of the three probes are answered, and nothing is said about the second but that.
+/// Checks that probe 2 is reported as missing and the others are answered.
 fn second_is_not_answered(scenario: &str) {
     let Some(finished) = against(scenario, "") else { return };
     let (line, summary) = lines(&finished, 2);
@@ -45,7 +44,7 @@ fn second_is_not_answered(scenario: &str) {
     assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
 }
 
-/// The second probe is answered by this error of the router.
+/// Checks that probe 2 is answered by this error of the router.
 fn second_is_an_error(scenario: &str, words: &str) {
     let Some(finished) = against(scenario, "") else { return };
     let (line, summary) = lines(&finished, 2);
@@ -78,7 +77,7 @@ fn a_lost_probe_is_reported_and_counted() {
 }
 
 #[test]
-fn a_late_reply_is_shown_after_it_was_given_up_and_counts_as_received() {
+fn a_late_reply_is_shown_after_the_timeout_and_counts_as_received() {
     let Some(finished) = against("late", "-i 0.4") else { return };
     let text = without_times(&finished.stdout);
     let (given_up, rest) = text.split_once("no answer yet for icmp_seq=1\n").unwrap_or_else(|| panic!("{finished:?}"));
@@ -94,7 +93,7 @@ fn further_replies_are_duplicates_and_stay_out_of_the_statistics() {
 }
 
 #[test]
-fn a_reply_that_was_overtaken_is_taken_for_its_own_probe() {
+fn a_reordered_reply_belongs_to_its_own_probe() {
     let Some(finished) = against("reordered", "") else { return };
     let places = [3, 2].map(|sequence| finished.stdout.find(&format!("icmp_seq={sequence} ")));
     assert!(places[0] < places[1] && places[0].is_some(), "{finished:?}");
@@ -102,7 +101,7 @@ fn a_reply_that_was_overtaken_is_taken_for_its_own_probe() {
 }
 
 #[test]
-fn a_reply_with_a_broken_checksum_is_shown_and_answers_nothing() {
+fn a_reply_with_a_wrong_checksum_is_shown_and_not_counted() {
     let Some(finished) = against("corrupt-checksum", "") else { return };
     let (line, summary) = lines(&finished, 2);
     assert!(line.contains("(BAD CHECKSUM!)"), "{finished:?}");
@@ -110,7 +109,7 @@ fn a_reply_with_a_broken_checksum_is_shown_and_answers_nothing() {
 }
 
 #[test]
-fn a_changed_byte_under_a_right_checksum_is_shown() {
+fn a_changed_byte_with_a_correct_checksum_is_shown() {
     let Some(finished) = against("corrupt-payload", "") else { return };
     assert!(finished.stdout.contains("wrong data byte #40 should be 0x28 but was 0xd7"), "{finished:?}");
 }
@@ -122,12 +121,12 @@ fn a_reply_with_half_of_the_payload_is_called_truncated() {
 }
 
 #[test]
-fn a_packet_that_was_cut_on_the_way_is_lost() {
+fn a_packet_cut_on_the_path_is_lost() {
     second_is_not_answered("cut");
 }
 
 #[test]
-fn an_answer_from_another_host_is_no_answer() {
+fn a_reply_from_another_host_is_not_counted() {
     let Some(finished) = against("forged-source", "") else { return };
     assert!(lines(&finished, 2).1.starts_with("3 packets transmitted, 2 received"), "{finished:?}");
     let line = "64 bytes from 10.99.0.77: icmp_seq=2 ttl=64 (DIFFERENT ADDRESS!)\n";
@@ -136,18 +135,18 @@ fn an_answer_from_another_host_is_no_answer() {
 }
 
 #[test]
-fn an_answer_with_the_identifier_of_another_process_is_not_ours() {
+fn a_reply_with_another_identifier_is_ignored() {
     second_is_not_answered("forged-identifier");
 }
 
 #[test]
-fn an_answer_to_a_probe_that_was_never_sent_is_no_answer() {
+fn a_reply_to_a_probe_that_was_not_sent_is_not_counted() {
     let Some(finished) = against("forged-sequence", "") else { return };
     assert!(lines(&finished, 2).1.starts_with("3 packets transmitted, 2 received"), "{finished:?}");
 }
 
 #[test]
-fn a_time_that_was_overwritten_does_not_reach_the_round_trip_time() {
+fn a_changed_time_in_the_payload_does_not_change_the_round_trip_time() {
     let Some(finished) = against("forged-time", "") else { return };
     let times =
         finished.stdout.lines().filter_map(|line| line.split_once("time=")?.1.split_once(" ms")?.0.parse().ok());
@@ -156,7 +155,7 @@ fn a_time_that_was_overwritten_does_not_reach_the_round_trip_time() {
 }
 
 #[test]
-fn options_in_front_of_a_reply_are_stepped_over() {
+fn ip_options_before_a_reply_are_skipped() {
     let Some(finished) = against("options", "") else { return };
     assert!(lines(&finished, 2).0.starts_with("64 bytes from 10.99.0.2: icmp_seq=2 ttl=64"), "{finished:?}");
     assert!(lines(&finished, 2).1.ends_with(GOOD), "{finished:?}");
@@ -171,20 +170,20 @@ fn errors_are_reported_with_their_origin_and_reason() {
 }
 
 #[test]
-fn an_error_is_understood_whatever_lies_between_the_quoted_headers() {
+fn an_error_with_odd_quoted_headers_is_parsed() {
     second_is_an_error("error-short-quote", "Time to live exceeded");
     second_is_an_error("error-nops", "Destination Host Unreachable");
     second_is_an_error("error-mpls", "Time to live exceeded");
 }
 
 #[test]
-fn an_error_with_a_code_that_no_rfc_names_is_kept_back_by_the_kernel() {
+fn an_error_with_an_unknown_code_is_dropped_by_the_kernel() {
     second_is_not_answered("error-unknown-code");
 }
 
 #[test]
-fn an_error_that_quotes_nothing_of_ours_is_no_error_of_ours() {
-    // Side by side, because each mostly waits.
+fn an_error_that_quotes_another_packet_is_ignored() {
+    // In parallel, because each mostly waits.
     std::thread::scope(|scope| {
         for scenario in [
             "error-cut-quote",

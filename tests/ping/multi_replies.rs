@@ -37,7 +37,7 @@ fn shown(line: &str) -> String {
     field("reason").map_or(event.to_owned(), |reason| format!("{event}: {reason}"))
 }
 
-/// Each of these scenarios leads to these events about probe 2; side by side, because each mostly waits.
+/// Checks the events about probe 2 in each scenario; in parallel, because each mostly waits.
 fn second_is(cases: &[(&str, &[&str])]) {
     thread::scope(|scope| {
         for (scenario, expected) in cases {
@@ -51,19 +51,19 @@ fn second_is(cases: &[(&str, &[&str])]) {
 }
 
 #[test]
-fn good_hosts_of_both_families_answer_every_probe() {
+fn hosts_of_both_families_reply_to_every_probe() {
     for (first, second) in [("10.99.0.2", "fd00:99::2"), ("fd00:99::2", "10.99.0.2")] {
         let Some(events) = events("good", first, second) else { return };
         let shown: Vec<_> = events.iter().map(|line| shown(line)).collect();
         assert_eq!(shown, ["start", "reply", "reply", "reply", "summary"], "{events:?}");
-        // The kernel begins to stamp a moment after it was asked to.
+        // The kernel enables time stamps with a delay.
         let last = &events[3];
         assert!(last.contains("\"rtt_source\":\"kernel\""), "{events:?}");
     }
 }
 
 #[test]
-fn lost_late_and_doubled_answers_are_reported_as_such() {
+fn lost_late_and_duplicate_replies_are_reported() {
     second_is(&[("lost", &["lost"])]);
     let Some(events) = events("late", "10.99.0.2", "10.99.0.3") else { return };
     let first: Vec<_> = events.iter().filter(|line| line.contains("\"seq\":1")).map(|line| shown(line)).collect();
@@ -102,13 +102,13 @@ fn errors_are_reported_with_their_reason() {
         ("error-time-exceeded", &["error: Time to live exceeded"]),
         ("error-nops", &["error: Destination Host Unreachable"]),
         ("error-mpls", &["error: Time to live exceeded"]),
-        // A raw socket sees what the kernel itself does not understand.
+        // A raw socket receives codes that the kernel does not know.
         ("error-unknown-code", &["error: Dest Unreachable, Bad Code: 77"]),
     ]);
 }
 
 #[test]
-fn an_error_that_quotes_nothing_of_ours_is_none() {
+fn an_error_that_quotes_another_packet_is_ignored() {
     let lost: &[&str] = &["lost"];
     second_is(&[
         ("error-cut-quote", lost),

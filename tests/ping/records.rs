@@ -1,6 +1,6 @@
-//! What became of each probe, as programs read it: `--json`, `--csv`, `--stats full`, `--timestamp`.
+//! Results of probes for programs: `--json`, `--csv`, `--stats full`, `--timestamp`.
 //!
-//! The responder on a TUN device (tests/fixtures/ping) makes the fates; without one these tests skip themselves.
+//! Replies come from the responder on a TUN device (tests/fixtures/ping); without one the tests are skipped.
 
 use serde_json::Value;
 use testkit::netns::Network;
@@ -37,7 +37,7 @@ fn objects(finished: &Finished) -> Vec<Value> {
 
 /// The events of a run, and its summary.
 fn events(scenario: &str) -> Option<(Vec<Value>, Value)> {
-    // The answer after 300 ms needs a run that lasts as long.
+    // The run lasts longer than the reply that is 300 ms late.
     let finished = against(scenario, if scenario == "late" { "--json -i 0.2" } else { "--json" })?;
     let mut objects = objects(&finished);
     let summary = objects.pop().unwrap();
@@ -71,7 +71,7 @@ fn probe_is(sequence: u64, scenario: &str, reported: &[&str], counts: &[(&str, u
 }
 
 #[test]
-fn a_reply_tells_its_fields_as_numbers() {
+fn a_reply_event_has_its_fields_as_numbers() {
     let Some((events, summary)) = events("good") else { return };
     let reply = &events[0];
     assert_eq!(reply["event"], "reply");
@@ -93,7 +93,7 @@ fn a_reply_tells_its_fields_as_numbers() {
 }
 
 #[test]
-fn the_summary_is_whole_when_everything_was_lost() {
+fn the_summary_has_all_fields_when_everything_is_lost() {
     let Some((events, summary)) = events("silent") else { return };
     assert_eq!(about(&events, 2), ["lost"]);
     assert_eq!((&summary["transmitted"], &summary["lost"], &summary["received"]), (&3.into(), &3.into(), &0.into()));
@@ -105,7 +105,7 @@ fn the_summary_is_whole_when_everything_was_lost() {
 }
 
 #[test]
-fn each_fate_has_its_event_and_its_count() {
+fn each_result_of_a_probe_has_its_event_and_its_counter() {
     let whole = [("transmitted", 3), ("received", 3), ("lost", 0)];
     second_is("lost", &["lost"], &[("received", 2), ("lost", 1)]);
     second_is("reordered", &["reply"], &[("received", 3), ("reordered", 1)]);
@@ -129,7 +129,7 @@ fn an_error_names_its_origin_type_and_code() {
 }
 
 #[test]
-fn packets_of_others_is_distinguished_and_answers_nothing() {
+fn foreign_packets_are_distinguished_and_not_counted_as_replies() {
     let Some(events) = second_is("forged-source", &["foreign", "lost"], &[("received", 2), ("foreign", 1)]) else {
         return;
     };
@@ -146,7 +146,7 @@ fn packets_of_others_is_distinguished_and_answers_nothing() {
 }
 
 #[test]
-fn a_reply_whose_code_is_wrong_is_shown_but_is_no_reply() {
+fn a_reply_with_a_wrong_code_is_shown_and_not_counted() {
     let Some(finished) = against("forged-earlier-sequence", "") else { return };
     let line = "64 bytes from 10.99.0.2: icmp_seq=2 ttl=64 (NOT A REPLY TO US!)\n";
     assert!(finished.stdout.contains(line), "{finished:?}");
@@ -164,7 +164,7 @@ fn a_changed_payload_is_shown_byte_by_byte_and_counted() {
 }
 
 #[test]
-fn labels_of_a_router_are_shown_when_asked_for() {
+fn mpls_labels_are_shown_with_verbose() {
     let Some(finished) = against("error-mpls", "-v") else { return };
     let lines = "From 10.99.0.254 icmp_seq=2 Time to live exceeded\n   MPLS: label=24001 tc=0 s=1 ttl=1\n";
     assert!(finished.stdout.contains(lines), "{finished:?}");
@@ -172,7 +172,7 @@ fn labels_of_a_router_are_shown_when_asked_for() {
 }
 
 #[test]
-fn a_probe_that_never_left_is_no_loss_of_the_network() {
+fn a_probe_dropped_locally_is_not_lost() {
     let Ok(network) = Network::new(&["a", "b"]) else { return testkit::skip("no network namespaces") };
     network.link(("a", "10.0.0.1/24"), ("b", "10.0.0.2/24"));
     network.ip("b", "neigh add 10.0.0.1 lladdr 02:00:00:00:00:01 dev to-a");
@@ -194,7 +194,7 @@ fn a_probe_that_never_left_is_no_loss_of_the_network() {
 }
 
 #[test]
-fn all_figures_are_in_the_summary_when_asked_for() {
+fn stats_full_prints_all_counters() {
     let Some(finished) = against("lost", "--stats full") else { return };
     let (_, tail) = finished.stdout.split_once("rtt min/avg/max/mdev = ").unwrap();
     let lines: Vec<&str> = tail.lines().skip(1).collect();
@@ -207,7 +207,7 @@ fn all_figures_are_in_the_summary_when_asked_for() {
 }
 
 #[test]
-fn a_probe_on_its_way_at_the_end_is_in_flight_and_not_lost() {
+fn an_unfinished_probe_at_the_end_is_in_flight_and_not_lost() {
     let Some(finished) = against("silent", "--json -w 0.05") else { return };
     let summary = objects(&finished).pop().unwrap();
     assert_eq!((&summary["lost"], &summary["in_flight"]), (&0.into(), &summary["transmitted"]), "{summary}");
@@ -227,7 +227,7 @@ fn csv_has_a_header_and_a_record_for_each_event() {
 }
 
 #[test]
-fn times_are_text_or_seconds() {
+fn timestamps_are_iso_text_or_unix_seconds() {
     if !can_reach("127.0.0.1") {
         return;
     }
