@@ -1,6 +1,6 @@
 # proves: sslyze finds only TLS 1.2 and 1.3 with forward secrecy, and no known vulnerability
 # needs: openssl python3
-# needs-pip: sslyze
+# needs-pip: sslyze>=6
 . "$HERE/lib.sh"
 require openssl python3 sslyze
 

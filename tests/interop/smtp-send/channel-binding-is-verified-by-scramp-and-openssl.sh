@@ -31,6 +31,6 @@ log_in || fail "end-point: exit $?: $(cat dialogue server.log)"
 grep -q 'TLSv1.2' dialogue && grep -q 'login by SCRAM-SHA-256-PLUS' server.log || fail "end-point: $(cat dialogue server.log)"
 
 start_login_server relayed
-refused 'another TLS connection than this one'
+refused 'the server sees another TLS connection'
 start_login_server stripped
-refused 'its offer has not arrived'
+refused 'the offer did not arrive'

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerified;
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::CertificateDer;
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, OtherError};
 
 use super::verifier::{CertificateRule, PresentedChain, pin_of};
@@ -22,21 +23,36 @@ pub(super) struct Untrusted {
 #[derive(Debug)]
 pub(super) struct TrustedIssuers {
     pub(super) verifier: Arc<WebPkiServerVerifier>,
-    /// The certificates of `--tls-ca`. A self-signed one may be marked as an authority and lack the host name.
+    /// The certificates of `--tls-ca`. A self-signed one may be marked as an authority and lack alternative names.
     pub(super) named: Vec<CertificateDer<'static>>,
 }
 
 impl CertificateRule for TrustedIssuers {
     fn check(&self, presented: &PresentedChain<'_>) -> Result<ServerCertVerified, rustls::Error> {
-        if self.named.iter().any(|named| named == presented.certificate) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        presented.verified_by(&*self.verifier, presented.host).map_err(|error| match error {
+        let result = if self.named.iter().any(|named| named == presented.certificate) {
+            check_name(presented).map(|()| ServerCertVerified::assertion())
+        } else {
+            presented.verified_by(&*self.verifier, presented.host)
+        };
+        result.map_err(|error| match error {
             rustls::Error::InvalidCertificate(cause) => {
                 let untrusted = Untrusted { pin: pin_of(presented.certificate), cause };
                 CertificateError::Other(OtherError(Arc::new(untrusted))).into()
             }
             other => other,
         })
+    }
+}
+
+/// Compares the host with the alternative names of the certificate; one without any is valid for every host.
+fn check_name(presented: &PresentedChain<'_>) -> Result<(), rustls::Error> {
+    let certificate = ParsedCertificate::try_from(presented.certificate)?;
+    match verify_server_name(&certificate, presented.host) {
+        Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. }))
+            if presented.is_empty() =>
+        {
+            Ok(())
+        }
+        other => other,
     }
 }
