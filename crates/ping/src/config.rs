@@ -205,10 +205,7 @@ impl Config {
             pattern,
             identifier: optional("-e", &cli.identifier, 0, 0xffff)?.and_then(|value| u16::try_from(value).ok()),
             ttl: optional("-t", &cli.ttl, 1, 255)?.and_then(|value| u8::try_from(value).ok()),
-            // The exit code of iputils for -Q is that of other wrong options.
-            tclass: optional("-Q", &cli.tclass, 0, 255)
-                .map_err(|error| error.with_kind(Kind::Usage))?
-                .and_then(|value| u8::try_from(value).ok()),
+            tclass: cli.tclass.as_deref().map(tclass).transpose()?,
             path_mtu: cli.path_mtu.as_deref().map(path_mtu).transpose()?,
             header_option: header_option(&cli)?,
             flow_label: cli.flow_label.as_deref().map(flow_label).transpose()?,
@@ -385,6 +382,12 @@ fn header_option(cli: &Cli) -> Result<Option<HeaderOption>, Error> {
 /// The error of iputils for an unknown keyword.
 fn invalid(what: &'static str, value: &str) -> Error {
     Error::new(Kind::Usage, what, "", value.to_owned())
+}
+
+/// A type of service or traffic class; iputils exits with 2 for a wrong one.
+fn tclass(text: &str) -> Result<u8, Error> {
+    let value = number("-Q", text, 0, 255).map_err(|error| error.with_kind(Kind::Usage))?;
+    u8::try_from(value).map_err(|_| bad("-Q", text, "out of range"))
 }
 
 fn resolve_every(text: &str) -> Result<Duration, Error> {
